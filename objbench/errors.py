@@ -1,0 +1,67 @@
+"""The errors a user can cause, as one small tree.
+
+Every message says what is wrong, where, and what to do. The command line turns these, and only
+these, into one line on stderr and exit code 2; any other exception is a bug and keeps its
+traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ObjbenchError(Exception):
+    """Something the user can mend; ``str(error)`` is one line that says what, where and how."""
+
+
+class ConfigError(ObjbenchError):
+    """A study, preset or option that does not fit."""
+
+
+class BudgetError(ConfigError):
+    """A budget that cannot be read or spent."""
+
+
+class DataError(ObjbenchError):
+    """A corpus, tokenizer or task file that is missing, empty or malformed."""
+
+
+class HubError(DataError):
+    """The Hugging Face hub is out of reach or does not know the name."""
+
+
+class CheckpointError(ObjbenchError):
+    """A checkpoint that is incomplete, corrupted or belongs to another cell."""
+
+
+class RecordError(ObjbenchError):
+    """A record or plan file that cannot be read."""
+
+
+class PluginError(ObjbenchError):
+    """A plugin that breaks the contract; names the plugin and the project it came from."""
+
+    def __init__(self, name: str, origin: str, reason: str) -> None:
+        super().__init__(f"plugin {name!r} ({origin}): {reason}")
+        self.name = name
+        self.origin = origin
+        self.reason = reason
+
+
+class UnknownNameError(ConfigError):
+    """A name that nothing is registered under; offers the closest match and the choices."""
+
+    def __init__(self, kind: str, name: str, choices: Iterable[str], hint: str = "") -> None:
+        known = sorted(choices)
+        close = get_close_matches(name, known, n=1)
+        guess = f"; did you mean {close[0]!r}?" if close else ""
+        listed = ", ".join(known) or "none"
+        super().__init__(f"unknown {kind} {name!r}{guess} (known: {listed}){hint}")
+        self.kind = kind
+        self.name = name
+
+
+def one_line(text: object) -> str:
+    """``text`` with every run of white space folded to one space, for one-line messages."""
+    return " ".join(str(text).split())
