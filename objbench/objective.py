@@ -1,0 +1,204 @@
+"""The contract of an objective: a corruption of the batch plus weighted loss terms.
+
+The engine runs the encoder once over the corrupted batch and hands what came out to every term.
+A term says what it needs from that pass, so terms compose: the contrastive term of one objective
+can stand beside the cross-entropy of another, and an objective with a second network (a
+generator, say) keeps it among its own modules and runs it inside ``corrupt``. The engine knows
+this file and no objective by name.
+
+Shape legend: B sequences of this process, T tokens, D width of the encoder.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from objbench.batch import Batch, Corrupted
+from objbench.streams import Streams
+
+
+class Need(StrEnum):
+    """What a term asks of the encoder pass."""
+
+    LAST_HIDDEN_STATE = "last_hidden_state"
+    EMBEDDING_OUTPUT = "embedding_output"
+    HIDDEN_STATES = "hidden_states"
+    WORD_EMBEDDINGS = "word_embeddings"
+    LABELS = "labels"
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What an objective may know of the tokenizer.
+
+    Attributes:
+        size: number of tokens.
+        pad, cls, sep, mask: ids of the special tokens.
+        special: ids of all special tokens, those four included.
+        tokens: the token strings by id, for objectives that look at word pieces.
+    """
+
+    size: int
+    pad: int
+    cls: int
+    sep: int
+    mask: int
+    special: tuple[int, ...]
+    tokens: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Anatomy:
+    """What an objective builds its heads from.
+
+    Attributes:
+        width: D, the width of the last hidden state.
+        embedding_width: the width of the word embeddings.
+        activation: name of the encoder's activation function, as in transformers' ``ACT2FN``.
+        norm_epsilon: epsilon of the encoder's layer normalisation.
+        initializer_range: standard deviation of the encoder's initial weights.
+        vocabulary: the tokenizer's.
+        encoder_config: the Hugging Face encoder configuration as a dictionary.
+    """
+
+    width: int
+    embedding_width: int
+    activation: str
+    norm_epsilon: float
+    initializer_range: float
+    vocabulary: Vocabulary
+    encoder_config: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderPass:
+    """One encoder pass over a corrupted batch; a field that no term needs is None.
+
+    Attributes:
+        batch: the corrupted batch that went in, with the predicted positions and targets.
+        last_hidden_state: (B, T, D) in the compute dtype.
+        embedding_output: (B, T, D), the output of the embedding layer (word + position + type,
+            after layer normalisation and dropout): ``hidden_states[0]`` in transformers.
+        hidden_states: every layer's (B, T, D), the embedding output first.
+        word_embeddings: (V, E), the encoder's input embedding matrix, for tied heads.
+    """
+
+    batch: Corrupted
+    last_hidden_state: Tensor
+    embedding_output: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    word_embeddings: Tensor | None = None
+
+    def need(self, what: Need) -> Any:
+        """The field ``what``; a clear error if the term did not declare that it needs it.
+
+        Raises:
+            LookupError: the field is absent from this pass.
+        """
+        value = self.batch.targets if what is Need.LABELS else getattr(self, what.value)
+        if value is None:
+            raise LookupError(f"the pass holds no {what.value}: add it to the term's `needs`")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class TermLoss:
+    """The value of one term on this process's rows, as a sum that can be averaged exactly.
+
+    The engine adds ``total`` and ``count`` up over processes, so that the mean is the mean over
+    the whole batch however it is split.
+
+    Attributes:
+        total: () float32, the sum of the losses of the counted items; carries the gradient.
+        count: () float32, the number of items summed; carries none.
+    """
+
+    total: Tensor
+    count: Tensor
+
+
+class Term(nn.Module, ABC):
+    """One named, weighted loss over an encoder pass; its modules and parameters are its head.
+
+    Attributes:
+        name: the term's name in logs and records, such as "mlm".
+        weight: its factor in the total loss.
+        needs: what it reads of the pass beyond the last hidden state.
+    """
+
+    name: str
+    weight: float = 1.0
+    needs: frozenset[Need] = frozenset({Need.LAST_HIDDEN_STATE})
+
+    @abstractmethod
+    def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
+        """The loss of one pass, drawing random numbers from ``streams`` only."""
+
+    def extra_flops(self, batch: int, length: int) -> float:
+        """Training FLOPs of one batch (forward and backward) that torch's counter cannot see.
+
+        The counter sees matrix products only; a term that gathers and sums, or that runs a
+        kernel of its own, declares that work here, 2 FLOPs a multiply-add.
+        """
+        return 0.0
+
+
+class Objective(nn.Module, ABC):
+    """A pretraining objective: subclass, fill in the four declarations and two methods.
+
+    An objective is built by the engine under a seeded global generator, so that ordinary
+    ``nn.Module`` initialisation is reproducible; afterwards it draws from ``Streams`` only.
+
+    Attributes:
+        name: as registered, lowercase; the same as the plugin's entry point.
+        summary: one line for lists and tables.
+        reference: the paper, with a link where there is one.
+        Config: a frozen dataclass of hyperparameters, every field with a default.
+        terms: the loss terms, set by the subclass's ``__init__`` with ``set_terms``.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    reference: ClassVar[str]
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """No hyperparameters."""
+
+    def __init__(self, config: Any, anatomy: Anatomy) -> None:
+        super().__init__()
+        self.config = config
+        self.anatomy = anatomy
+        self._terms = nn.ModuleList()
+
+    def set_terms(self, *terms: Term) -> None:
+        """Declare the loss terms; call it once, at the end of ``__init__``."""
+        self._terms = nn.ModuleList(terms)
+
+    @property
+    def terms(self) -> Sequence[Term]:
+        """The loss terms, in the order declared."""
+        return tuple(self._terms)  # type: ignore[arg-type]
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Everything that some term needs of the pass."""
+        return frozenset().union(*(term.needs for term in self.terms))
+
+    @abstractmethod
+    def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
+        """The encoder's input made from ``batch``, which must not be changed in place.
+
+        Draw from ``streams`` only; a stream named as another objective's ("mask") gives the
+        same numbers, which is how objectives share masks.
+        """
+
+    def extra_flops(self, batch: int, length: int) -> float:
+        """Training FLOPs of one batch that torch's counter cannot see, terms included."""
+        return sum(term.extra_flops(batch, length) for term in self.terms)
