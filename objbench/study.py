@@ -1,0 +1,231 @@
+"""The study: everything a user can choose, as one strict model read from flags and TOML.
+
+A study is put together from layers, later ones winning: a preset (a TOML file in
+``objbench/presets``), a study file (``--config``), and the command line. Each layer is a partial
+tree of the same shape; only the whole is checked, so an error names the field and what it may be.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from objbench.errors import ConfigError, UnknownNameError, one_line
+
+Layer = dict[str, Any]
+
+
+class Section(BaseModel):
+    """A strict, immutable part of a study."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EncoderSection(Section):
+    """The encoder: a Hugging Face model type and the fields of its configuration.
+
+    Attributes:
+        model_type: as in ``transformers.AutoConfig``, such as "bert".
+        config: its configuration; vocabulary size and special tokens are set from the tokenizer.
+    """
+
+    model_type: str = "bert"
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+class DataSection(Section):
+    """The text and how it is cut.
+
+    Attributes:
+        corpus: "toy", a file, folder or glob, or "hf:NAME[:CONFIG][:COLUMN]".
+        tokenizer: "train:SIZE", a local folder, or a hub name.
+        length: T, tokens of a sequence.
+    """
+
+    corpus: str = "toy"
+    tokenizer: str = "train:8192"
+    length: int = Field(default=128, ge=2)
+
+
+class TrainingSection(Section):
+    """The optimisation, the same for every objective.
+
+    Attributes:
+        batch: sequences of an optimizer step, over all processes.
+        micro_batches: equal parts the batch is run in, to save memory; an objective sees one
+            part at a time, so this may change what an in-batch loss computes.
+        learning_rate: peak rate of AdamW.
+        schedule: "linear" decay to zero, or "constant" with a linear decay at the end.
+        warmup: share of the budget over which the rate rises linearly from zero.
+        decay: share of the budget over which "constant" falls to zero at the end.
+        weight_decay, beta1, beta2, epsilon: AdamW's.
+        clip: largest gradient norm; 0 for no clipping.
+        precision: "fp32", "bf16" or "fp16".
+        compile: run the step through ``torch.compile``.
+        log_every, checkpoint_every: in steps and seconds.
+    """
+
+    batch: int = Field(default=32, ge=1)
+    micro_batches: int = Field(default=1, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    schedule: Literal["linear", "constant"] = "linear"
+    warmup: float = Field(default=0.01, ge=0, lt=1)
+    decay: float = Field(default=0.1, ge=0, lt=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+    clip: float = Field(default=1.0, ge=0)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: bool = False
+    log_every: int = Field(default=50, ge=1)
+    checkpoint_every: float = Field(default=60.0, ge=0)
+
+    @model_validator(mode="after")
+    def _divides(self) -> TrainingSection:
+        if self.batch % self.micro_batches:
+            raise ValueError(
+                f"micro_batches = {self.micro_batches} does not divide batch = {self.batch}"
+            )
+        return self
+
+
+class EvaluationSection(Section):
+    """What is measured, and when.
+
+    Attributes:
+        suites: names of suites and curve suites.
+        points: equal parts of the budget at whose ends encoders are exported.
+        max_train_samples: fine-tune on at most this many examples a task; None for all.
+        heldout_batches: batches of held-out text scored at every point.
+    """
+
+    suites: tuple[str, ...] = ()
+    points: int = Field(default=5, ge=1)
+    max_train_samples: int | None = Field(default=None, ge=1)
+    heldout_batches: int = Field(default=16, ge=1)
+
+
+class Study(Section):
+    """A complete study.
+
+    Attributes:
+        objectives: names, the baseline first.
+        seeds: pretraining seeds.
+        budget: what the baseline may spend, such as "100k-steps"; see ``budget.parse_budget``.
+        equalize: the axis on which every other objective gets the same spend.
+        options: plugin name -> option -> value.
+        preset: the preset it started from, for the record.
+    """
+
+    objectives: tuple[str, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    budget: str
+    equalize: Literal["flops", "steps", "tokens", "seconds"] = "flops"
+    encoder: EncoderSection = EncoderSection()
+    data: DataSection = DataSection()
+    training: TrainingSection = TrainingSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    preset: str | None = None
+
+    @field_validator("objectives", "seeds")
+    @classmethod
+    def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("lists something twice")
+        return value
+
+    @field_validator("budget")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        from objbench.budget import parse_budget
+
+        parse_budget(value)
+        return value
+
+
+def presets() -> tuple[str, ...]:
+    """Names of the presets that ship with objbench."""
+    files = resources.files("objbench").joinpath("presets").iterdir()
+    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+
+
+def preset_layer(name: str) -> Layer:
+    """The preset called ``name``.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    if name not in presets():
+        raise UnknownNameError("preset", name, presets())
+    text = resources.files("objbench").joinpath("presets", f"{name}.toml").read_text("utf-8")
+    return {**tomllib.loads(text), "preset": name}
+
+
+def file_layer(path: Path) -> Layer:
+    """The study file at ``path``; it may name a ``preset`` to start from.
+
+    Raises:
+        ConfigError: the file is missing or is not TOML.
+    """
+    try:
+        layer = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"study file {path}: {error.strerror}; name a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"study file {path} is not TOML: {one_line(error)}") from error
+    base = preset_layer(str(layer["preset"])) if "preset" in layer else {}
+    return merge(base, layer)
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Layer:
+    """``below`` with the leaves of ``above`` put over it; tables are merged, values replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        both = isinstance(under, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(under, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def build_study(layers: Sequence[Layer], source: str) -> Study:
+    """The study made of ``layers``, lowest first.
+
+    Args:
+        source: what to name in an error, such as "the command line" or a file.
+
+    Raises:
+        ConfigError: a field is unknown, missing or out of range; one line names all such fields.
+    """
+    whole: Layer = {}
+    for layer in layers:
+        whole = merge(whole, layer)
+    try:
+        return Study.model_validate(whole)
+    except ValidationError as error:
+        faults = "; ".join(_fault(item) for item in error.errors())
+        raise ConfigError(f"{source}: {faults}") from error
+
+
+def _fault(item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{where}: {_unknown_field(item['loc'])}"
+    if item["type"] == "missing":
+        return f"{where} is missing"
+    return f"{where} = {item['input']!r}: {one_line(item['msg']).removeprefix('Value error, ')}"
+
+
+def _unknown_field(location: tuple[Any, ...]) -> str:
+    model: Any = Study
+    for part in location[:-1]:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        model = field.annotation if field else None
+    known = getattr(model, "model_fields", {})
+    return str(UnknownNameError("setting", str(location[-1]), known))
