@@ -1,0 +1,12 @@
+"""The objectives that come with objbench, one a file, each a plugin like any foreign one.
+
+The folder ``objectives`` is installed as ``objbench_objectives``: a package named plainly
+``objectives`` would clash with anybody else's. Importing it by the folder's name would make a
+second copy of every class, so that is refused.
+"""
+
+if __name__ != "objbench_objectives":
+    raise ImportError(
+        f"import this package as objbench_objectives, not {__name__}: "
+        "install objbench with `pip install -e .` and import objbench_objectives"
+    )

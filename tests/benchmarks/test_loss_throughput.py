@@ -1,0 +1,152 @@
+"""How fast the losses are: every registered objective, and the contrastive loss against peers.
+
+Run with ``pytest --benchmark-only tests/benchmarks/test_loss_throughput.py``. Each row is the
+corruption and the loss terms, forward and backward, of 32 x 128 tokens at width 256 in float32,
+without the encoder, whose output is stood in for by random numbers. Throughput (tokens/s) and
+the peak of what was allocated (MiB) are in the extra information of the JSON.
+
+The peers compute the contrastive loss of the same tensors as a user would write it:
+
+- ``gathered``: g normalised once, then gathered, (N, 1 + K, D) numbers;
+- ``reference``: as the public TACO script, which gathers hidden states and embeddings and
+  subtracts and normalises what it gathered.
+"""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.profiler import ProfilerActivity, profile
+from transformers import BertConfig
+
+from objbench.batch import Batch, Rows
+from objbench.contrastive import context_vectors, contrastive_loss
+from objbench.objective import Anatomy, EncoderPass, Vocabulary
+from objbench.plugins import load_plugins
+from objbench.streams import Streams
+
+ROWS, LENGTH, WIDTH, WORDS, NEGATIVES, TEMPERATURE = 32, 128, 256, 8192, 50, 0.07
+OBJECTIVES = dict(load_plugins().objectives)
+
+pytestmark = pytest.mark.benchmark(group="loss", min_rounds=5, warmup=True, warmup_iterations=1)
+
+
+@dataclass
+class Leaves:
+    """What the encoder would have handed over."""
+
+    states: list[Tensor]
+    words: Tensor
+
+    def clear(self):
+        for leaf in (*self.states, self.words):
+            leaf.grad = None
+
+
+@pytest.fixture
+def leaves():
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn(3, ROWS, LENGTH, WIDTH, generator=generator)
+    words = 0.02 * torch.randn(WORDS, WIDTH, generator=generator)
+    return Leaves([state.clone().requires_grad_() for state in states], words.requires_grad_())
+
+
+@pytest.fixture
+def measured(benchmark):
+    """Time ``step`` (or run it once), after a look at what it allocates where that is asked."""
+
+    def measure(step):
+        if not benchmark.disabled:
+            benchmark.extra_info["peak_mib"] = round(peak_bytes(step) / 2**20, 1)
+        result = benchmark(step)
+        if not benchmark.disabled:
+            rate = ROWS * LENGTH / benchmark.stats.stats.median
+            benchmark.extra_info["tokens_per_second"] = round(rate)
+        return result
+
+    return measure
+
+
+def peak_bytes(step):
+    """The most that ``step`` had allocated at once beyond what was there, after a first run."""
+    step()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        step()
+    now = peak = 0
+    events = seen.profiler.kineto_results.events()
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        if event.name() == "[memory]":
+            now += event.nbytes()
+            peak = max(peak, now)
+    return peak
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_objective(name, leaves, measured):
+    config = BertConfig(vocab_size=WORDS, hidden_size=WIDTH, num_attention_heads=4)
+    vocabulary = Vocabulary(WORDS, 0, 1, 2, 3, (0, 1, 2, 3), ("x",) * WORDS)
+    anatomy = Anatomy(WIDTH, WIDTH, "gelu", 1e-12, 0.02, vocabulary, config.to_dict())
+    kind = OBJECTIVES[name]
+    objective = kind(kind.Config(), anatomy)
+    ids = torch.randint(4, WORDS, (ROWS, LENGTH), generator=torch.Generator().manual_seed(1))
+    batch = Batch(ids, torch.zeros_like(ids, dtype=torch.bool), None, Rows.alone(ROWS))
+
+    def step():
+        leaves.clear()
+        objective.zero_grad()
+        streams = Streams(0, 0, rows=ROWS)
+        corrupted = objective.corrupt(batch, streams)
+        encoder_pass = EncoderPass(
+            corrupted, leaves.states[-1], leaves.states[0], tuple(leaves.states), leaves.words
+        )
+        losses = [term(encoder_pass, streams) for term in objective.terms]
+        loss = sum(
+            term.weight * part.total / part.count
+            for term, part in zip(objective.terms, losses, strict=True)
+        )
+        loss.backward()
+        return loss.detach()
+
+    assert measured(step).isfinite()
+
+
+def ours(hidden, embedded, candidates):
+    g = context_vectors(hidden, embedded).flatten(0, 1)
+    weights = torch.ones(len(g), dtype=torch.bool)
+    loss = contrastive_loss(g, g.detach(), candidates, weights, TEMPERATURE)
+    return loss.total / loss.count
+
+
+def gathered(hidden, embedded, candidates):
+    g = functional.normalize(hidden - embedded, dim=-1).flatten(0, 1)
+    logits = torch.einsum("nd,ncd->nc", g, g.detach()[candidates]) / TEMPERATURE
+    return functional.cross_entropy(logits, torch.zeros(len(g), dtype=torch.int64))
+
+
+def reference(hidden, embedded, candidates):
+    h, e = hidden.flatten(0, 1), embedded.flatten(0, 1)
+    anchors = functional.normalize(h - e, dim=-1)
+    others = functional.normalize(h[candidates] - e[candidates], dim=-1).detach()
+    logits = torch.einsum("nd,ncd->nc", anchors, others) / TEMPERATURE
+    return functional.cross_entropy(logits, torch.zeros(len(h), dtype=torch.int64))
+
+
+@pytest.mark.parametrize("loss_of", [ours, gathered, reference], ids=lambda f: f.__name__)
+def test_contrastive(loss_of, leaves, measured):
+    hidden, embedded = leaves.states[-1], leaves.states[0]
+    generator = torch.Generator().manual_seed(2)
+    shape = ROWS * LENGTH, 1 + NEGATIVES
+    candidates = torch.randint(ROWS * LENGTH, shape, generator=generator)
+
+    def step():
+        leaves.clear()
+        loss = loss_of(hidden, embedded, candidates)
+        loss.backward()
+        return loss.detach()
+
+    value = measured(step)
+    with torch.no_grad():
+        expected = gathered(hidden, embedded, candidates)
+    torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-5)

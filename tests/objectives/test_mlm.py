@@ -1,0 +1,122 @@
+"""Masked language modelling: the loss of the public reference, and what its options refuse."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional
+
+from objbench.batch import IGNORE_INDEX, Corrupted
+from objbench.errors import ConfigError
+from objbench.heads import TokenHead
+from objbench.objective import EncoderPass
+from objbench.streams import Streams
+from objbench_objectives.mlm import MaskedLanguageModeling
+
+
+def test_the_loss_is_the_references(oracle):
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), oracle.anatomy)
+    (term,) = objective.terms
+    prefix = "model.cls.predictions."
+    names = {"transform.dense": "dense", "transform.LayerNorm": "norm"}
+    state = {}
+    for key, value in oracle.tensors.items():
+        if key.startswith(prefix):
+            name = key.removeprefix(prefix)
+            for theirs, ours in names.items():
+                name = name.replace(theirs, ours)
+            state[name] = value
+    term.head.load_state_dict(state)
+    loss = term(
+        EncoderPass(
+            batch=oracle.corrupted,
+            last_hidden_state=oracle.encoder(oracle.corrupted.input_ids).last_hidden_state,
+            word_embeddings=oracle.encoder.get_input_embeddings().weight,
+        ),
+        Streams(0, rows=oracle.numbers["batch"]),
+    )
+    mean = (loss.total / loss.count).item()
+    assert mean == pytest.approx(oracle.numbers["taco.mlm_loss"], rel=1e-5)
+    assert loss.count.item() == (oracle.tensors["labels"] != IGNORE_INDEX).sum().item()
+
+
+def test_logits_are_made_at_predicted_positions_only(anatomy, make_batch):
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), anatomy)
+    corrupted = objective.corrupt(make_batch(4, 40), Streams(0, rows=4))
+    seen = []
+    objective.terms[0].head.register_forward_hook(lambda m, i, out: seen.append(out.shape))
+    hidden = torch.randn(4, 40, 16, requires_grad=True)
+    words = torch.randn(97, 16)
+    loss = objective.terms[0](
+        EncoderPass(corrupted, hidden, word_embeddings=words), Streams(0, rows=4)
+    )
+    loss.total.backward()
+    assert seen == [(4, 7, 97)]
+    untouched = ~corrupted.predicted
+    assert not hidden.grad[untouched].any()
+    # The same number from logits everywhere and -100 elsewhere.
+    labels = torch.full((4, 40), IGNORE_INDEX)
+    used = corrupted.targets != IGNORE_INDEX
+    rows = torch.arange(4).unsqueeze(1).expand_as(used)
+    labels[rows[used], corrupted.positions[used]] = corrupted.targets[used]
+    logits = objective.terms[0].head(hidden, words)
+    full = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
+    torch.testing.assert_close(loss.total, full)
+
+
+def test_special_tokens_and_padding_are_never_predicted(anatomy, make_batch):
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(rate=0.5), anatomy)
+    batch = make_batch(50, 20, lengths=[1 + i % 20 for i in range(50)])
+    corrupted = objective.corrupt(batch, Streams(0, rows=50))
+    assert not corrupted.predicted[batch.special].any()
+    assert torch.equal(corrupted.input_ids[batch.special], batch.input_ids[batch.special])
+
+
+def test_a_pass_without_targets_is_refused(anatomy, make_batch):
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), anatomy)
+    plain = Corrupted.of(make_batch(2, 8))
+    with pytest.raises(LookupError, match="labels"):
+        objective.terms[0](EncoderPass(plain, torch.zeros(2, 8, 16)), Streams(0, rows=2))
+
+
+def test_the_head_maps_to_the_width_of_the_embeddings(anatomy):
+    head = TokenHead(replace(anatomy, embedding_width=6))
+    assert head(torch.zeros(2, 3, 16), torch.zeros(97, 6)).shape == (2, 3, 97)
+    assert not head.dense.bias.any()
+    assert head.dense.weight.std().item() == pytest.approx(0.02, rel=0.3)
+
+
+def test_bfloat16_autocast_gives_a_finite_float32_loss(anatomy, make_batch):
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), anatomy)
+    corrupted = objective.corrupt(make_batch(4, 40), Streams(0, rows=4))
+    hidden = torch.randn(4, 40, 16, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = objective.terms[0](
+            EncoderPass(corrupted, hidden, word_embeddings=torch.randn(97, 16)),
+            Streams(0, rows=4),
+        )
+    loss.total.backward()
+    assert loss.total.dtype == torch.float32
+    assert loss.total.isfinite() and hidden.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rate": 0.0},
+        {"rate": 1.1},
+        {"rate": float("nan")},
+        {"mask_share": -0.1},
+        {"random_share": -0.1},
+        {"mask_share": 0.95, "random_share": 0.1},
+        {"mask_share": float("nan")},
+    ],
+)
+def test_shares_out_of_range_are_refused(options):
+    with pytest.raises(ConfigError):
+        MaskedLanguageModeling.Config(**options)
+
+
+def test_rounding_does_not_refuse_shares_that_add_up_to_one():
+    MaskedLanguageModeling.Config(mask_share=0.7, random_share=0.3)
+    MaskedLanguageModeling.Config(mask_share=0.1 + 0.2, random_share=0.7)
