@@ -1,0 +1,142 @@
+"""Who is ranked on a suite, by what score, and why the others are not.
+
+An objective is ranked only if every one of its evaluations is there and its budget is the
+baseline's; otherwise it keeps a dash and its reason. Gains are differences to the baseline within
+a pretraining seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from objbench.board.notation import count, three_digits
+from objbench.board.scores import SuiteScores
+from objbench.board.speedups import AXIS_WORDS
+from objbench.board.standing import Standing
+from objbench.records import Plan, PlannedObjective
+from objbench.statistics import Estimate, estimate, paired_difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One objective's place.
+
+    Attributes:
+        rank: 1 for the best; equal printed scores share a rank; None if not ranked.
+        score: None if not ranked.
+        gain: score minus the baseline's, paired by seed; None for the baseline itself and where
+            either is not ranked.
+        why: why it is not ranked; "" if it is.
+    """
+
+    objective: str
+    rank: int | None
+    score: Estimate | None
+    gain: Estimate | None
+    why: str
+
+
+def ranking(standing: Standing, found: SuiteScores) -> tuple[Row, ...]:
+    """The ranked objectives, best first, then the others in the order of the plan."""
+    reasons = {
+        objective.name: _why_not(standing, found, index, objective)
+        for index, objective in enumerate(standing.plan.objectives)
+    }
+    values = {
+        objective.name: found.scores[index]
+        for index, objective in enumerate(standing.plan.objectives)
+        if not reasons[objective.name]
+    }
+    scores = {name: estimate(row) for name, row in values.items()}
+    sign = -1.0 if found.suite.direction == "max" else 1.0
+    # Compared as printed: a difference that cannot be seen is no difference in rank.
+    keys = {name: sign * round(score.mean, 2) for name, score in scores.items()}
+    baseline = standing.plan.baseline
+    rows = [
+        Row(
+            objective=name,
+            rank=1 + sum(other < key for other in keys.values()),
+            score=scores[name],
+            gain=(
+                paired_difference(values[name], values[baseline])
+                if name != baseline and baseline in values
+                else None
+            ),
+            why="",
+        )
+        for name, key in sorted(keys.items(), key=lambda item: item[1])
+    ]
+    rows += [
+        Row(objective=name, rank=None, score=None, gain=None, why=why)
+        for name, why in reasons.items()
+        if why
+    ]
+    return tuple(rows)
+
+
+def budget_mismatch(plan: Plan, objective: PlannedObjective) -> str:
+    """Why the objective's planned budget is not the baseline's; "" where it is.
+
+    Equal means: on the axis of ``equalize``, apart by less than one step of the dearer of the
+    two, since a budget is spent in whole steps.
+    """
+    baseline = next(item for item in plan.objectives if item.name == plan.baseline)
+    step, reference = (_step_cost(item, plan.equalize) for item in (objective, baseline))
+    if step is None or reference is None:
+        return f"its cost in {AXIS_WORDS[plan.equalize]} is not known"
+    spend, allowed = step * objective.steps, reference * baseline.steps
+    # The rounding of the costs themselves is no difference either.
+    if abs(spend - allowed) <= max(step, reference) * (1 + 1e-6) + 1e-9 * allowed:
+        return ""
+    share = three_digits(100 * spend / allowed)
+    return f"its budget is {share}% of the baseline's in {AXIS_WORDS[plan.equalize]}"
+
+
+def measured_spend(standing: Standing) -> Mapping[str, float]:
+    """Objective -> what it really spent on the axis of ``equalize``, in the mean over seeds.
+
+    Only objectives all of whose pretraining runs are finished.
+    """
+    found = {}
+    for objective in standing.plan.objectives:
+        last = [r.points[-1].meters for r in standing.pretrained(objective.name) if r.points]
+        if len(last) == len(standing.seeds):
+            spends = [float(getattr(meters, standing.plan.equalize)) for meters in last]
+            found[objective.name] = float(np.mean(spends))
+    return found
+
+
+def _step_cost(objective: PlannedObjective, axis: str) -> float | None:
+    if axis == "steps":
+        return 1.0
+    costs: dict[str, float | None] = {
+        "tokens": float(objective.tokens_per_step),
+        "flops": objective.flops_per_step,
+        "seconds": objective.seconds_per_step,
+    }
+    return costs[axis]
+
+
+def _why_not(
+    standing: Standing, found: SuiteScores, index: int, objective: PlannedObjective
+) -> str:
+    if not found.suite.average_groups:
+        return "the suite names no average"
+    for seed in standing.seeds:
+        record = standing.records.get(standing.pretraining[objective.name, seed])
+        if record is not None and record.status != "ok":
+            return f"pretraining with seed {seed} {record.status}"
+    if np.isfinite(found.scores[index]).all():
+        return budget_mismatch(standing.plan, objective)
+    cells = [
+        cell
+        for cell in standing.plan.cells
+        if (cell.objective, cell.suite) == (objective.name, found.suite.name) and cell.share >= 1.0
+    ]
+    absent = sum(standing.state(cell) != "ok" for cell in cells)
+    if absent:
+        return f"{count(absent, 'evaluation')} of {len(cells)} not there"
+    return "a score of the average is not in the records"

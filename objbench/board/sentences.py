@@ -1,0 +1,142 @@
+"""What the numbers do and do not show, said from the numbers.
+
+Each function states one kind of fact and says nothing where it has nothing to say. The words are
+chosen by counts and intervals alone, so that a page cannot claim more than its records hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from objbench.board.gaps import gaps_sentence, missing_tasks
+from objbench.board.notation import amount, count, listed, plain, signed, three_digits
+from objbench.board.ranking import measured_spend, ranking
+from objbench.board.scores import final_scores
+from objbench.board.speedups import AXIS_WORDS, axes_sentence
+from objbench.board.standing import Standing
+from objbench.records import EvaluationRecord, PlannedSuite
+from objbench.statistics import Estimate
+
+
+def verdicts(standing: Standing) -> list[str]:
+    """What may be said of each suite's scores and of the axes, a sentence or two each."""
+    found = [text for suite in standing.suites for text in _suite_verdicts(standing, suite)]
+    found += [axes_sentence(standing, suite) for suite in standing.curve_suites]
+    return [text for text in found if text]
+
+
+def limits(standing: Standing) -> list[str]:
+    """What the numbers do not show."""
+    found = [
+        gaps_sentence(standing),
+        *missing_tasks(standing),
+        _samples(standing),
+        _scale(standing),
+        _spend(standing),
+        _machines(standing),
+        _annealing(standing),
+    ]
+    return [text for text in found if text]
+
+
+def _suite_verdicts(standing: Standing, suite: PlannedSuite) -> list[str]:
+    rows = ranking(standing, final_scores(standing, suite))
+    baseline = next(row for row in rows if row.objective == standing.plan.baseline)
+    unranked = [f"{row.objective} ({row.why})" for row in rows if row.rank is None]
+    found = []
+    if unranked:
+        found.append(f"Not ranked on {suite.name}: {listed(unranked)}.")
+    if len(rows) == 1:
+        found.append(f"Only {rows[0].objective} was run: nothing is compared.")
+    elif baseline.rank is None:
+        found.append(f"No gain on {suite.name}: the baseline {baseline.objective} is not ranked.")
+    by_name = {row.objective: row for row in rows}
+    for objective in standing.plan.objectives:
+        gain = by_name[objective.name].gain
+        if gain is not None:
+            found.append(_gain(standing, suite, objective.name, gain))
+    return found
+
+
+def _gain(standing: Standing, suite: PlannedSuite, objective: str, gain: Estimate) -> str:
+    what = (
+        f"on {suite.name}, {objective} minus {standing.plan.baseline} is {signed(gain.mean)} points"
+    )
+    if suite.direction == "min":
+        what += ", lower being better"
+    if gain.interval is None:
+        seeds = count(gain.runs, "pretraining seed")
+        spread = f" ({signed(gain.low)} to {signed(gain.high)})" if gain.runs > 1 else ""
+        verb = "carries" if gain.runs == 1 else "carry"
+        return f"Inconclusive: {what}{spread}, and {seeds} {verb} no interval."
+    low, high = gain.interval
+    over = f"95% interval {signed(low)} to {signed(high)} over {gain.runs} paired seeds"
+    if low <= 0 <= high:
+        return f"Inconclusive: {what}, {over}, which contains 0."
+    better = (gain.mean > 0) == (suite.direction == "max")
+    return f"{'Better' if better else 'Worse'}: {what}, {over}."
+
+
+def _samples(standing: Standing) -> str:
+    limits_seen: dict[str, set[int]] = {}
+    for record in standing.records.values():
+        if isinstance(record, EvaluationRecord) and record.max_train_samples is not None:
+            limits_seen.setdefault(record.suite, set()).add(record.max_train_samples)
+    parts = [
+        f"{suite} fine-tuned on at most {max(sizes):,} examples a task"
+        for suite, sizes in sorted(limits_seen.items())
+    ]
+    return f"A quick look: {listed(parts)}; not comparable with published scores." if parts else ""
+
+
+def _scale(standing: Standing) -> str:
+    records = standing.pretrained(standing.plan.baseline)
+    if not records or records[0].cost is None or not records[0].points:
+        return ""
+    parameters = amount(records[0].cost.encoder_parameters)
+    tokens = amount(records[0].points[-1].meters.tokens)
+    return (
+        f"Measured with an encoder of {parameters} parameters and {tokens} tokens for "
+        f"{standing.plan.baseline}; nothing here says what happens at another scale."
+    )
+
+
+def _spend(standing: Standing) -> str:
+    spends: Mapping[str, float] = measured_spend(standing)
+    baseline = spends.get(standing.plan.baseline)
+    if not baseline:
+        return ""
+    # Whole steps and the clock's noise keep spends from being equal to the last digit.
+    off = [
+        f"{name} {three_digits(100 * spend / baseline)}%"
+        for name, spend in spends.items()
+        if abs(spend / baseline - 1) > 0.02
+    ]
+    axis = AXIS_WORDS[standing.plan.equalize]
+    return f"Measured {axis} against the baseline's: {listed(off)}." if off else ""
+
+
+def _machines(standing: Standing) -> str:
+    seen = {
+        (r.provenance.device, r.provenance.threads, r.provenance.processes)
+        for r in standing.records.values()
+        if r.kind == "pretrain"
+    }
+    if len(seen) < 2:
+        return ""
+    return (
+        f"Pretraining ran in {len(seen)} different settings of device, threads and processes "
+        "(see Settings): device seconds and tokens/s are not comparable between them."
+    )
+
+
+def _annealing(standing: Standing) -> str:
+    training = standing.plan.study.get("training", {})
+    schedule = training.get("schedule") if isinstance(training, dict) else None
+    if not standing.curve_suites or schedule is None:
+        return ""
+    return (
+        f"Points of the curves before the last are unfinished models: the learning rate "
+        f"({plain(schedule)}) has not come down there as it has at the end, which as a rule understates "
+        "a speedup."
+    )

@@ -1,0 +1,253 @@
+"""A made-up study whose scores can be worked out in the head.
+
+Scores in points at the end of the budget, fine-tuning seeds (-1 and +1) averaged: cola 20, mrpc 75,
+mnli 52 (50 and 54), so a mean of 49 for mlm at the first seed; every later seed adds 1 to mlm and
+2 to every other objective, and every later objective adds 2.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from objbench.records import (
+    Cost,
+    CurveEntry,
+    CurveRecord,
+    EvaluationRecord,
+    ExportedPoint,
+    Meters,
+    Plan,
+    PlannedCell,
+    PlannedColumn,
+    PlannedObjective,
+    PlannedSuite,
+    Plugin,
+    PretrainRecord,
+    Provenance,
+    dump,
+    write_record,
+    write_text,
+)
+
+COLUMNS = {
+    "cola": ("cola", {"matthews": 0.20}),
+    "mrpc": ("mrpc", {"accuracy": 0.70, "f1": 0.80}),
+    "mnli_m": ("mnli", {"accuracy": 0.50}),
+    "mnli_mm": ("mnli", {"accuracy": 0.54}),
+}
+AXES = ("steps", "tokens", "flops", "seconds")
+PROVENANCE = Provenance(
+    command="objbench run --objectives mlm,taco",
+    versions={"torch": "2.9.0", "objbench": "0.1.0"},
+    device="cpu: Test CPU",
+    threads=1,
+    processes=1,
+    git_commit="0123abc",
+    started="2026-01-01T00:00:00+00:00",
+    finished="2026-01-01T00:01:00+00:00",
+)
+PLUGIN = Plugin(name="any", project="objbench", version="0.1.0", source="f00d")
+
+
+@dataclass
+class MadeStudy:
+    """A plan and all of its records, to be spoilt by the test before they are written."""
+
+    plan: Plan
+    records: dict[str, PretrainRecord | EvaluationRecord | CurveRecord] = field(
+        default_factory=dict
+    )
+
+    def change(self, cell_id: str, **values: object) -> None:
+        """Replace fields of one record."""
+        self.records[cell_id] = self.records[cell_id].model_copy(update=values)
+
+    def write(self, run: Path, order: Callable[[Iterable[str]], Iterable[str]] = sorted) -> Path:
+        """Write the plan and the records, the records in the given order; returns ``run``."""
+        write_text(run / "plan.json", dump(self.plan))
+        for cell_id in order(self.records):
+            write_record(run, self.records[cell_id])
+        return run
+
+
+def meters(objective: str, seed: int, share: float) -> Meters:
+    steps = round({"mlm": 1200, "taco": 900}.get(objective, 1000) * share)
+    flops = steps * {"mlm": 3.0e9, "taco": 4.0e9}.get(objective, 3.6e9)
+    return Meters(steps=steps, tokens=steps * 2048, flops=flops, seconds=0.0625 * steps + seed)
+
+
+def planned_cells(objectives, seeds, points, finetune):
+    cells = []
+
+    def add(kind, cell_id, **values):
+        cells.append(PlannedCell(id=cell_id, kind=kind, key=f"key-of-{cell_id}", **values))
+
+    for objective in objectives:
+        for seed in seeds:
+            own = {"objective": objective, "seed": seed}
+            add("pretrain", f"{objective}.seed-{seed}", **own)
+            for part in range(1, points + 1):
+                for ft in finetune if part == points else finetune[:1]:
+                    for task in ("cola", "mrpc", "mnli"):
+                        add(
+                            "evaluation",
+                            f"glue.{task}.{objective}.seed-{seed}.{part}of{points}.ft-{ft}",
+                            suite="glue",
+                            task=task,
+                            finetune_seed=ft,
+                            share=part / points,
+                            needs=(f"{objective}.seed-{seed}",),
+                            **own,
+                        )
+            needs = tuple(
+                c.id
+                for c in cells
+                if c.suite == "glue" and (c.objective, c.seed) == (objective, seed)
+            )
+            add(
+                "curve",
+                f"convergence.{objective}.seed-{seed}",
+                suite="convergence",
+                **own,
+                needs=needs,
+            )
+    return tuple(cells)
+
+
+def planned_suites(points, finetune):
+    columns = tuple(
+        PlannedColumn(name=name, task=task, metrics=tuple(metrics), direction="max", scale=100.0)
+        for name, (task, metrics) in COLUMNS.items()
+    )
+    yield PlannedSuite(
+        name="glue",
+        summary="Tasks like GLUE's.",
+        version=1,
+        protocol="made up: 2 epochs",
+        columns=columns,
+        average_label="mean of three tasks",
+        average_groups=(("cola",), ("mrpc",), ("mnli_m", "mnli_mm")),
+        seeds=finetune,
+        missing={"wnli": "no file wnli/train.parquet"},
+    )
+    yield PlannedSuite(
+        name="convergence",
+        summary="Score along the budget.",
+        version=1,
+        protocol="",
+        columns=tuple(
+            PlannedColumn(name=f"speedup_{axis}", task="", metrics=(), direction="max", scale=1.0)
+            for axis in AXES
+        ),
+        follows="glue",
+        seeds_per_point=1,
+    )
+
+
+def record_of(plan: Plan, cell: PlannedCell):
+    place = [o.name for o in plan.objectives].index(cell.objective)
+    turn = list(dict.fromkeys(c.seed for c in plan.cells)).index(cell.seed)
+    shared = {
+        "id": cell.id,
+        "key": cell.key,
+        "status": "ok",
+        "objective": cell.objective,
+        "seed": cell.seed,
+        "provenance": PROVENANCE,
+        "plugin": PLUGIN,
+    }
+    if cell.kind == "pretrain":
+        heldout = {"mlm": 4.0 + turn, "loss": 4.0 + turn + place}
+        if place:
+            heldout["tc"] = float(place)
+        spend = meters(cell.objective, cell.seed, 1.0)
+        return PretrainRecord(
+            **shared,
+            config={},
+            steps=spend.steps,
+            cost=Cost(
+                encoder_parameters=1_234_567,
+                head_parameters=16_640,
+                flops_per_step=spend.flops / spend.steps,
+                tokens_per_second=32768.0,
+                peak_memory=512 * 2**20,
+                memory_kind="resident set",
+            ),
+            points=[ExportedPoint(meters=spend, share=1.0, encoder="e", heldout=heldout)],
+        )
+    if cell.kind == "curve":
+        values = {axis: 1.0 + place * (1.0 - 0.4 * n) for n, axis in enumerate(AXES)}
+        return CurveRecord(
+            **shared,
+            suite=cell.suite,
+            suite_version=1,
+            follows="glue",
+            baseline=plan.baseline,
+            upstream=[],
+            values={
+                f"speedup_{axis}": CurveEntry(value=value + 0.1 * turn * bool(place))
+                for axis, value in values.items()
+            },
+        )
+    plus = 0.02 * place + 0.01 * turn * (2 if place else 1)
+    plus += 0.01 * (2 * cell.finetune_seed - 1) - 0.2 * (1.0 - cell.share)
+    return EvaluationRecord(
+        **shared,
+        suite=cell.suite,
+        suite_version=1,
+        protocol="made up",
+        task=cell.task,
+        finetune_seed=cell.finetune_seed,
+        meters=meters(cell.objective, cell.seed, cell.share),
+        share=cell.share,
+        upstream="",
+        scores={
+            name: {metric: value + plus for metric, value in metrics.items()}
+            for name, (task, metrics) in COLUMNS.items()
+            if task == cell.task
+        },
+    )
+
+
+@pytest.fixture
+def make_study():
+    """A function that makes a complete study."""
+
+    def make(objectives=("mlm", "taco"), seeds=(1, 2), points=3, finetune=(0, 1)) -> MadeStudy:
+        plan = Plan(
+            name="made-up",
+            command="objbench run --objectives mlm,taco --suites glue,convergence",
+            engine_version=1,
+            study={
+                "seeds": list(seeds),
+                "preset": "tiny",
+                "training": {"learning_rate": 0.001, "schedule": "linear"},
+                "data": {"corpus": "toy", "length": 64},
+            },
+            data={"key": "abc", "corpus": {"tokens": 12_345_678}},
+            baseline=objectives[0],
+            budget="1200-steps",
+            equalize="flops",
+            objectives=tuple(
+                PlannedObjective(
+                    name=name,
+                    summary=f"The objective {name}.",
+                    reference="",
+                    steps=meters(name, 0, 1.0).steps,
+                    flops_per_step=meters(name, 0, 1.0).flops / meters(name, 0, 1.0).steps,
+                    tokens_per_step=2048,
+                    seconds_per_step=None,
+                    options={"share": 0.15},
+                )
+                for name in objectives
+            ),
+            suites=tuple(planned_suites(points, finetune)),
+            cells=planned_cells(objectives, seeds, points, finetune),
+        )
+        made = MadeStudy(plan)
+        made.records = {cell.id: record_of(plan, cell) for cell in plan.cells}
+        return made
+
+    return make

@@ -1,0 +1,143 @@
+"""The leaderboard's folder: what it holds, byte for byte, and what it refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from objbench.board.page import MARK, write_leaderboard
+from objbench.errors import ConfigError, RecordError
+from objbench.records import record_path
+
+GOLDEN = Path(__file__).parents[2] / "data" / "leaderboard.md"
+
+
+def test_the_page_is_the_golden_page(make_study, tmp_path):
+    study = make_study()
+    study.change("taco.seed-2", status="diverged", reason="loss is nan\nat step 17 | of 900")
+    for cell in study.plan.cells:
+        if (
+            cell.kind != "pretrain"
+            and cell.share == 1
+            and (cell.objective, cell.seed) == ("taco", 2)
+        ):
+            del study.records[cell.id]
+    study.records["older"] = study.records["mlm.seed-1"].model_copy(update={"key": "older"})
+    page = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out")
+    text = page.read_text()
+    assert text == GOLDEN.read_text(), f"if the change is wanted, copy {page} to {GOLDEN}"
+
+
+def test_same_records_same_bytes_in_any_order(make_study, tmp_path):
+    study = make_study()
+    folders = []
+    for name, order in (("a", sorted), ("b", lambda ids: sorted(ids, reverse=True))):
+        run = study.write(tmp_path / name, order)
+        folders.append(write_leaderboard(run, run / "leaderboard").parent)
+    first, second = folders
+    for name in ("README.md", "convergence.svg"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    before = (first / "convergence.svg").read_bytes()
+    write_leaderboard(first.parent, first)
+    assert (first / "convergence.svg").read_bytes() == before
+
+
+def test_no_path_or_date_of_this_machine_in_the_files(make_study, tmp_path):
+    page = write_leaderboard(make_study().write(tmp_path / "run"), tmp_path / "out")
+    for path in (page, page.parent / "convergence.svg"):
+        assert str(tmp_path) not in path.read_text()
+        assert "2026-01-01T" not in path.read_text()
+    assert "<dc:date>" not in (page.parent / "convergence.svg").read_text()
+
+
+def test_a_copy_with_its_records_makes_the_same_page(make_study, tmp_path):
+    study = make_study()
+    run = study.write(tmp_path / "run")
+    stale = study.records["mlm.seed-1"].model_copy(update={"key": "an-older-key"})
+    study.records["older"] = stale
+    study.write(run)
+    page = write_leaderboard(run, tmp_path / "published", with_records=True)
+    text = page.read_text()
+    assert not record_path(page.parent, "pretrain", "mlm.seed-1", "an-older-key").exists()
+    again = write_leaderboard(page.parent, page.parent)
+    assert again == page
+    assert page.read_text() == text
+
+
+def test_publishing_again_drops_copies_that_went_stale(make_study, tmp_path):
+    study = make_study()
+    page = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out", with_records=True)
+    left = page.parent / "records" / "pretrain" / "mlm.seed-1.an-older-key.json"
+    left.write_text(json.dumps({}))
+    write_leaderboard(tmp_path / "run", page.parent, with_records=True)
+    assert not left.exists()
+
+
+def test_records_are_not_copied_into_another_run(make_study, tmp_path):
+    run = make_study().write(tmp_path / "run")
+    other = make_study(seeds=(7,)).write(tmp_path / "other")
+    before = (other / "plan.json").read_bytes()
+    with pytest.raises(ConfigError, match="another run"):
+        write_leaderboard(run, other, with_records=True)
+    assert (other / "plan.json").read_bytes() == before
+    assert not (other / "README.md").exists()
+
+
+def test_one_point_draws_no_picture_and_removes_an_older_one(make_study, tmp_path):
+    out = tmp_path / "out"
+    write_leaderboard(make_study().write(tmp_path / "three"), out)
+    assert (out / "convergence.svg").exists()
+    page = write_leaderboard(make_study(points=1).write(tmp_path / "one"), out)
+    assert "no curve to draw" in page.read_text()
+    assert "convergence.svg" not in page.read_text()
+    assert not (out / "convergence.svg").exists()
+
+
+def test_a_study_that_has_not_begun_has_a_page(make_study, tmp_path):
+    study = make_study()
+    study.records.clear()
+    text = write_leaderboard(study.write(tmp_path), tmp_path / "leaderboard").read_text()
+    assert MARK in text
+    assert "not run yet" in text
+    assert "nan" not in text
+
+
+@pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe", b'{"kind": "pretrain"}', b"[]"])
+def test_a_corrupted_record_is_one_line(make_study, tmp_path, content):
+    run = make_study().write(tmp_path)
+    path = next((run / "records" / "evaluation").glob("*.json"))
+    path.write_bytes(content)
+    with pytest.raises(RecordError) as caught:
+        write_leaderboard(run, tmp_path / "out")
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_plan_is_named(tmp_path):
+    with pytest.raises(RecordError, match=r"plan\.json"):
+        write_leaderboard(tmp_path, tmp_path / "out")
+
+
+def test_an_unwritable_folder_is_named(make_study, tmp_path):
+    (tmp_path / "file").write_text("")
+    run = make_study().write(tmp_path / "run")
+    with pytest.raises(ConfigError, match="--out"):
+        write_leaderboard(run, tmp_path / "file" / "out")
+
+
+def test_the_leaderboard_loads_no_torch():
+    code = (
+        "import sys, objbench.board.page, objbench.board.terminal; "
+        "print([m for m in ('torch', 'transformers', 'datasets', 'accelerate', 'objbench.plugins')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_listing_cells_loads_no_pandas():
+    code = "import sys, objbench.board.cells; print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,165 @@
+"""Who is ranked on what, against scores worked out by hand in conftest.py."""
+
+import numpy as np
+import pytest
+
+from objbench.board.ranking import budget_mismatch, ranking
+from objbench.board.scores import final_scores, score_curves
+from objbench.board.sentences import limits, verdicts
+from objbench.board.standing import join
+
+
+def standing_of(study):
+    return join(study.plan, study.records.values())
+
+
+def rows_of(study):
+    standing = standing_of(study)
+    return ranking(standing, final_scores(standing, standing.suites[0]))
+
+
+def test_scores_and_gain_by_hand(make_study):
+    best, baseline = rows_of(make_study())
+    assert (best.objective, best.rank, baseline.objective, baseline.rank) == ("taco", 1, "mlm", 2)
+    assert baseline.score.mean == pytest.approx(49.5)
+    assert (baseline.score.low, baseline.score.high) == pytest.approx((49.0, 50.0))
+    assert best.score.mean == pytest.approx(52.0)
+    assert best.gain.mean == pytest.approx(2.5)
+    assert (best.gain.low, best.gain.high) == pytest.approx((2.0, 3.0))
+    assert baseline.gain is None
+
+
+def test_columns_average_their_metrics_and_finetuning_seeds(make_study):
+    standing = standing_of(make_study())
+    found = final_scores(standing, standing.suites[0])
+    # Rows mlm and taco, columns cola, mrpc, mnli_m, mnli_mm; at the first seed.
+    assert found.columns[:, 0] == pytest.approx(
+        np.array([[20.0, 75.0, 50.0, 54.0], [22.0, 77.0, 52.0, 56.0]])
+    )
+
+
+def test_curves_use_the_same_finetuning_seeds_at_every_point(make_study):
+    standing = standing_of(make_study())
+    curve = score_curves(standing, standing.curve_suites[0])["mlm"]
+    # Fine-tuning seed 0 alone is 1 point below the mean of both; 20/3 points a third of budget.
+    expected = np.array([48.0 - 40 / 3, 48.0 - 20 / 3, 48.0])
+    assert curve.scores[:, 0] == pytest.approx(expected)
+    assert curve.spend[:, 0, 0] == pytest.approx([400.0, 800.0, 1200.0])
+    assert curve.whole == (0, 1, 2)
+
+
+def test_one_missing_task_leaves_the_objective_unranked_and_named(make_study):
+    study = make_study()
+    del study.records["glue.cola.taco.seed-2.3of3.ft-1"]
+    rows = rows_of(study)
+    assert [(row.objective, row.rank) for row in rows] == [("mlm", 1), ("taco", None)]
+    assert rows[1].score is None
+    assert rows[1].gain is None
+    assert rows[1].why == "1 evaluation of 12 not there"
+    assert any("Not ranked on glue: taco (1 evaluation" in t for t in verdicts(standing_of(study)))
+
+
+def test_a_missing_intermediate_point_does_not_touch_the_ranking(make_study):
+    study = make_study()
+    del study.records["glue.cola.taco.seed-2.1of3.ft-0"]
+    assert rows_of(study)[0].rank == 1
+    standing = standing_of(study)
+    assert score_curves(standing, standing.curve_suites[0])["taco"].whole == (1, 2)
+
+
+def test_a_diverged_run_is_not_ranked_whatever_else_is_there(make_study):
+    study = make_study()
+    study.change("taco.seed-2", status="diverged", reason="the loss is nan")
+    row = rows_of(study)[1]
+    assert (row.objective, row.rank, row.why) == ("taco", None, "pretraining with seed 2 diverged")
+
+
+def test_an_unranked_baseline_leaves_no_gain(make_study):
+    study = make_study()
+    study.change("glue.mrpc.mlm.seed-1.3of3.ft-0", status="failed", reason="out of memory")
+    rows = rows_of(study)
+    assert [(row.objective, row.rank, row.gain) for row in rows] == [
+        ("taco", 1, None),
+        ("mlm", None, None),
+    ]
+    assert any("the baseline mlm is not ranked" in t for t in verdicts(standing_of(study)))
+
+
+def test_a_record_without_the_metric_is_not_a_zero(make_study):
+    study = make_study()
+    study.change("glue.mrpc.taco.seed-1.3of3.ft-0", scores={"mrpc": {"accuracy": 0.7}})
+    row = rows_of(study)[1]
+    assert (row.objective, row.rank) == ("taco", None)
+    assert row.why == "a score of the average is not in the records"
+
+
+def test_equal_printed_scores_share_a_rank(make_study):
+    study = make_study()
+    for cell_id, record in list(study.records.items()):
+        if record.kind == "evaluation" and record.objective == "taco":
+            twin = study.records[cell_id.replace("taco", "mlm")]
+            study.change(cell_id, scores=twin.scores)
+    assert [row.rank for row in rows_of(study)] == [1, 1]
+
+
+def test_lower_is_better_where_the_suite_says_so(make_study):
+    study = make_study()
+    glue = study.plan.suites[0].model_copy(update={"direction": "min"})
+    study.plan = study.plan.model_copy(update={"suites": (glue, study.plan.suites[1])})
+    assert [row.objective for row in rows_of(study)] == ["mlm", "taco"]
+
+
+def test_another_budget_is_not_ranked(make_study):
+    study = make_study()
+    mlm, taco = study.plan.objectives
+    assert budget_mismatch(study.plan, taco) == ""
+    longer = taco.model_copy(update={"steps": 1800})
+    study.plan = study.plan.model_copy(update={"objectives": (mlm, longer)})
+    assert [row.rank for row in rows_of(study)] == [1, None]
+    assert rows_of(study)[1].why == "its budget is 200% of the baseline's in FLOPs"
+
+
+def test_a_budget_may_differ_by_part_of_a_step(make_study):
+    study = make_study()
+    taco = study.plan.objectives[1]
+    for steps, equal in ((899, True), (898, False)):
+        mismatch = budget_mismatch(study.plan, taco.model_copy(update={"steps": steps}))
+        assert (mismatch == "") == equal
+
+
+def test_two_seeds_are_inconclusive_and_say_so(make_study):
+    text = verdicts(standing_of(make_study()))[0]
+    assert text == (
+        "Inconclusive: on glue, taco minus mlm is +2.50 points (+2.00 to +3.00), "
+        "and 2 pretraining seeds carry no interval."
+    )
+
+
+def test_three_seeds_have_an_interval(make_study):
+    text = verdicts(standing_of(make_study(seeds=(1, 2, 3))))[0]
+    # Gains 2, 3, 4: half-width 4.302653 / sqrt(3) = 2.484.
+    assert text.startswith("Better: on glue, taco minus mlm is +3.00 points, 95% interval +0.52")
+
+
+def test_an_interval_around_zero_is_inconclusive(make_study):
+    study = make_study(seeds=(1, 2, 3))
+    for cell_id, record in list(study.records.items()):
+        if record.kind == "evaluation" and record.objective == "taco" and record.seed == 3:
+            twin = study.records[cell_id.replace("taco", "mlm")]
+            study.change(cell_id, scores=twin.scores)
+    assert "which contains 0" in verdicts(standing_of(study))[0]
+
+
+def test_a_limit_on_training_examples_is_stated(make_study):
+    study = make_study()
+    study.change("glue.cola.mlm.seed-1.3of3.ft-0", max_train_samples=500)
+    assert any("at most 500 examples" in text for text in limits(standing_of(study)))
+
+
+def test_a_spend_that_came_out_unequal_is_stated(make_study):
+    study = make_study()
+    for seed in (1, 2):
+        point = study.records[f"taco.seed-{seed}"].points[0]
+        spent = point.meters.model_copy(update={"flops": point.meters.flops * 1.1})
+        study.change(f"taco.seed-{seed}", points=[point.model_copy(update={"meters": spent})])
+    assert "Measured FLOPs against the baseline's: taco 110%." in limits(standing_of(study))
