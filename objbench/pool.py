@@ -1,0 +1,192 @@
+"""Running a plan's cells: in their order, each once all it needs is there, one or more at a time.
+
+With one job the cells run in this process. With more, each of several worker processes runs one
+cell at a time with its share of the cores; that suits many small cells on a CPU, where one cell
+cannot use all cores. Under ``accelerate launch`` all processes pretrain each cell together, and
+the other cells are dealt out by rank.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from objbench.cells import CellRunner, Outcome
+from objbench.errors import ObjbenchError
+from objbench.plugins import load_plugins
+from objbench.processes import processes, rank, wait_for_all
+from objbench.progress import Display
+from objbench.records import PlannedCell
+
+_KINDS = ("pretrain", "evaluation", "curve")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a worker needs to run any cell of a study; see ``CellRunner``."""
+
+    run: Path
+    cache: Path
+    device: str
+    command: str
+
+
+class _Queue:
+    """The cells still to run, given out as soon as what they need is there."""
+
+    def __init__(self, cells: Sequence[PlannedCell], finished: set[str]) -> None:
+        self._waiting = [cell for cell in cells if cell.id not in finished]
+        self._finished = set(finished)
+
+    def next(self) -> PlannedCell | None:
+        """The first waiting cell all of whose needs are finished, if there is one."""
+        for index, cell in enumerate(self._waiting):
+            if self._finished.issuperset(cell.needs):
+                return self._waiting.pop(index)
+        return None
+
+    def end(self, outcome: Outcome) -> None:
+        """Take note of an outcome; what needs a cell that did not succeed is never given out."""
+        if outcome.status == "ok":
+            self._finished.add(outcome.id)
+
+
+def run_cells(
+    cells: Sequence[PlannedCell],
+    finished: set[str],
+    setting: Setting,
+    jobs: int,
+    display: Display,
+) -> list[Outcome]:
+    """Run every cell of ``cells`` that is not ``finished`` and whose needs succeed.
+
+    Returns:
+        the outcomes of the cells that this process ran, in the order in which they ended.
+    """
+    if processes() > 1:
+        return list(_together(cells, finished, setting, display))
+    if jobs == 1:
+        return list(_inline(cells, finished, _runner(setting, display.update), display))
+    return list(_parallel(cells, finished, setting, jobs, display))
+
+
+def _runner(setting: Setting, report: Callable[[str, int, int, str], None]) -> CellRunner:
+    return CellRunner(
+        setting.run, setting.cache, setting.device, setting.command, load_plugins(), report
+    )
+
+
+def _show(display: Display, outcome: Outcome) -> None:
+    mark = "" if outcome.status == "ok" else f"{outcome.status}: "
+    display.end(outcome.id, mark + outcome.text)
+
+
+def _inline(
+    cells: Sequence[PlannedCell], finished: set[str], runner: CellRunner, display: Display
+) -> Iterator[Outcome]:
+    waiting = _Queue(cells, finished)
+    while (cell := waiting.next()) is not None:
+        outcome = runner(cell)
+        waiting.end(outcome)
+        _show(display, outcome)
+        yield outcome
+
+
+def _together(
+    cells: Sequence[PlannedCell], finished: set[str], setting: Setting, display: Display
+) -> Iterator[Outcome]:
+    runner = _runner(setting, display.update)
+    done = set(finished)
+    for kind in _KINDS:
+        own = [cell for cell in cells if cell.kind == kind and cell.id not in finished]
+        if kind != "pretrain":
+            own = own[rank() :: processes()]
+        for cell in own:
+            if not done.issuperset(cell.needs):
+                continue
+            outcome = runner(cell)
+            _show(display, outcome)
+            yield outcome
+        wait_for_all()
+        done |= {cell.id for cell in cells if cell.kind == kind and _succeeded(setting.run, cell)}
+
+
+def _succeeded(run: Path, cell: PlannedCell) -> bool:
+    from objbench.records import read_record, record_path
+
+    path = record_path(run, cell.kind, cell.id, cell.key)
+    return path.is_file() and read_record(path).status == "ok"
+
+
+_worker: CellRunner | None = None
+
+
+def _start_worker(setting: Setting, threads: int, events: Any) -> None:
+    global _worker
+    import torch
+
+    torch.set_num_threads(threads)
+    _worker = _runner(setting, lambda *event: events.put(event))
+
+
+def _work(cell: PlannedCell) -> Outcome:
+    if _worker is None:
+        raise RuntimeError("the worker has not been started")
+    return _worker(cell)
+
+
+def _parallel(
+    cells: Sequence[PlannedCell],
+    finished: set[str],
+    setting: Setting,
+    jobs: int,
+    display: Display,
+) -> Iterator[Outcome]:
+    waiting = _Queue(cells, finished)
+    # Forked children of a process that has run torch threads may hang; spawned ones do not.
+    context = multiprocessing.get_context("spawn")
+    events = context.Queue()
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=_start_worker, initargs=(setting, threads, events)
+    )
+    running: set[Future[Outcome]] = set()
+    try:
+        while True:
+            while len(running) < jobs and (cell := waiting.next()) is not None:
+                running.add(pool.submit(_work, cell))
+            if not running:
+                break
+            ended, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            _drain(events, display)
+            for future in ended:
+                outcome = future.result()
+                waiting.end(outcome)
+                _show(display, outcome)
+                yield outcome
+    except BrokenProcessPool as error:
+        raise ObjbenchError(
+            "a worker process was killed (out of memory?); what was finished is kept: "
+            "run the same command again to go on, with fewer --jobs if memory is short"
+        ) from error
+    finally:
+        # On an interrupt the workers are ended too; their checkpoints are what is kept.
+        pool.shutdown(wait=not running, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            if running:
+                process.terminate()
+
+
+def _drain(events: Any, display: Display) -> None:
+    while True:
+        try:
+            display.update(*events.get_nowait())
+        except queue.Empty:
+            return

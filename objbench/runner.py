@@ -1,0 +1,253 @@
+"""Running a study: prepare, plan, run the cells, show the leaderboard.
+
+Everything can be killed at any instant: what has been finished lies in the run folder, and the
+same command goes on from there. A second run in the same folder is refused while the first lasts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from objbench.board.page import write_leaderboard
+from objbench.budget import StepCost, parse_budget
+from objbench.cells import Outcome
+from objbench.engine import ENGINE_VERSION
+from objbench.errors import ConfigError
+from objbench.jobs import StudyText, data_description, open_text, pretrain_job
+from objbench.keys import content_key
+from objbench.planner import Cast, cast, evaluations, make_plan
+from objbench.plugins import Registry, source_digest
+from objbench.pool import Setting, run_cells
+from objbench.processes import is_main, processes, wait_for_all
+from objbench.progress import Display, display
+from objbench.records import (
+    Plan,
+    StoredCost,
+    dump,
+    read_cost,
+    read_plan,
+    read_record,
+    record_path,
+    write_text,
+)
+from objbench.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class StudyEnd:
+    """How a run of a study ended.
+
+    Attributes:
+        page: the leaderboard that was written; None on all but the main process.
+        failures: the cells of this run that failed or diverged.
+        complete: every cell of the plan has succeeded, now or before.
+    """
+
+    page: Path | None
+    failures: tuple[Outcome, ...]
+    complete: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 if complete; 2 if all failures are the user's to mend; 1 otherwise."""
+        if self.complete:
+            return 0
+        return 2 if self.failures and all(failure.mendable for failure in self.failures) else 1
+
+
+def run_study(
+    study: Study,
+    *,
+    run: Path,
+    cache: Path,
+    jobs: int | None,
+    device: str | None,
+    command: str,
+    registry: Registry,
+) -> StudyEnd:
+    """Run ``study`` in the folder ``run`` as far as it is not done, and write its leaderboard.
+
+    Args:
+        cache: folder for what can be made again: tokenised text, task data.
+        jobs: cells run at a time, on one machine's CPU; as many as it has cores and the study
+            pretrainings, when None: a small encoder keeps no more than one core busy.
+        device: torch device string; the first GPU if there is one, else the CPU, when None.
+        command: the command line, for the records.
+
+    Raises:
+        ObjbenchError: the study cannot be started.
+    """
+    where = device or default_device()
+    alone_on_cpu = processes() == 1 and where == "cpu"
+    if jobs is None:
+        pretrainings = len(study.objectives) * len(study.seeds)
+        jobs = min(os.cpu_count() or 1, pretrainings) if alone_on_cpu else 1
+    if jobs > 1 and not alone_on_cpu:
+        raise ConfigError("--jobs above 1 is for one process on a CPU; leave it out")
+    chosen = cast(study, registry)
+    with _locked(run), display(quiet=not is_main()) as shown:
+        text = _prepare(study, cache, shown)
+        costs = _costs(study, chosen, text, run, where, shown)
+        plan = make_plan(
+            study,
+            chosen,
+            name=run.name,
+            command=command,
+            data=data_description(text),
+            costs=costs,
+            devices=processes(),
+        )
+        if is_main():
+            write_text(run / "plan.json", dump(plan))
+        wait_for_all()
+        finished = finished_cells(run, plan)
+        shown.say(_opening(plan, finished, run))
+        outcomes = run_cells(plan.cells, finished, Setting(run, cache, where, command), jobs, shown)
+    wait_for_all()
+    failures = tuple(outcome for outcome in outcomes if outcome.status != "ok")
+    page = write_leaderboard(run, run / "leaderboard") if is_main() else None
+    return StudyEnd(page, failures, complete=_all_ok(plan, run))
+
+
+def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
+    """The cells of ``study``, one a line with its state in ``run``; nothing is computed."""
+    chosen = cast(study, registry)
+    known: dict[str, str] = {}
+    if (run / "plan.json").is_file():
+        plan = read_plan(run)
+        finished = finished_cells(run, plan)
+        known = {cell.id: "done" for cell in plan.cells if cell.id in finished}
+    ids = [f"{name}.seed-{seed}" for name in study.objectives for seed in study.seeds]
+    ids += [wanted.id for wanted in evaluations(study, chosen)]
+    ids += [
+        f"{curve}.{name}.seed-{seed}"
+        for curve in chosen.curves
+        for seed in study.seeds
+        for name in study.objectives
+    ]
+    lines = [f"{known.get(cell, 'to do'):6} {cell}" for cell in ids]
+    rule = f"budget {study.budget}, equal {study.equalize}, baseline {study.objectives[0]}"
+    note = " ('done' is by the folder's last plan)" if known else ""
+    return "\n".join([*lines, f"{len(ids)} cells in {run}{note}; {rule}"])
+
+
+def default_device() -> str:
+    """ "cuda" if torch sees a GPU, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def finished_cells(run: Path, plan: Plan) -> set[str]:
+    """Ids of the planned cells that need not be run: those with a record that did not fail.
+
+    A diverged cell is finished: run again it would diverge again.
+    """
+    finished = set()
+    for cell in plan.cells:
+        path = record_path(run, cell.kind, cell.id, cell.key)
+        if path.is_file() and read_record(path).status != "failed":
+            finished.add(cell.id)
+    return finished
+
+
+@contextmanager
+def _locked(run: Path) -> Iterator[None]:
+    """Hold the run folder, which is made if need be."""
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        probe = run / ".writable"
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the run folder {run} cannot be written: {error.strerror}; name another with --out"
+        ) from error
+    if not is_main():
+        yield
+        return
+    lock = FileLock(run / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ConfigError(
+            f"another objbench is running in {run}; wait for it or name another folder with --out"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _prepare(study: Study, cache: Path, shown: Display) -> StudyText:
+    """The study's text, tokenised and packed; the main process makes the cache, the rest read."""
+    if is_main():
+        text = open_text(study, cache, say=shown.say)
+    wait_for_all()
+    if not is_main():
+        text = open_text(study, cache)
+    return text
+
+
+def _costs(
+    study: Study, chosen: Cast, text: StudyText, run: Path, device: str, shown: Display
+) -> dict[str, StepCost]:
+    """What a step of each objective costs: counted and timed once, then kept in the run folder.
+
+    A stored cost is used as long as what it was measured on is the same, so that a time budget
+    stays frozen to its number of steps when the study goes on another day.
+    """
+    timed = study.equalize == "seconds" or parse_budget(study.budget).axis == "seconds"
+    keys = {name: _cost_key(study, chosen, text, name, timed) for name in study.objectives}
+    paths = {name: run / "costs" / f"{name}.{keys[name][:12]}.json" for name in study.objectives}
+    if not all(path.is_file() for path in paths.values()):
+        from objbench.engine.calibrate import calibrate
+
+        shown.say("measuring a step of " + ", ".join(study.objectives))
+        jobs = [
+            pretrain_job(study, chosen, text, name, seed=study.seeds[0], run=run, device=device)
+            for name in study.objectives
+        ]
+        measured = dict(zip(study.objectives, calibrate(jobs, timed=timed), strict=True))
+        if is_main():
+            for name, cost in measured.items():
+                if not paths[name].is_file():
+                    write_text(paths[name], dump(StoredCost(**asdict(cost))))
+    wait_for_all()
+    stored = {name: read_cost(path) for name, path in paths.items()}
+    return {name: StepCost(**cost.model_dump()) for name, cost in stored.items()}
+
+
+def _cost_key(study: Study, chosen: Cast, text: StudyText, name: str, timed: bool) -> str:
+    cls, config = chosen.objectives[name]
+    return content_key(
+        {
+            "engine": ENGINE_VERSION,
+            "source": source_digest(cls),
+            "options": asdict(config),
+            "encoder": study.encoder.model_dump(mode="json"),
+            "training": study.training.model_dump(mode="json"),
+            "length": study.data.length,
+            "vocabulary": text.vocabulary.size,
+            # Objectives are timed side by side, so a new one means timing all of them again.
+            "beside": list(study.objectives) if timed else [],
+        }
+    )
+
+
+def _opening(plan: Plan, finished: set[str], run: Path) -> str:
+    steps = ", ".join(f"{o.name} {o.steps:,} steps" for o in plan.objectives)
+    left = len(plan.cells) - len(finished)
+    done = f" ({len(finished)} done before)" if finished else ""
+    return f"{run}: {left} cells to run{done}; budget {plan.budget}, equal {plan.equalize}: {steps}"
+
+
+def _all_ok(plan: Plan, run: Path) -> bool:
+    paths = [record_path(run, cell.kind, cell.id, cell.key) for cell in plan.cells]
+    return all(path.is_file() and read_record(path).status == "ok" for path in paths)
