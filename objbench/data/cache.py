@@ -1,0 +1,217 @@
+"""The token cache: a corpus turned into token ids once, as flat files that are mapped, not read.
+
+``CACHE/tokens/KEY/`` holds ``train.bin`` and ``heldout.bin`` (little-endian uint16, or uint32 for
+large vocabularies; each document followed by [SEP]) and ``manifest.json``. The key is made from the
+fingerprints of corpus and tokenizer, so another text or tokenizer is another cache. Memory holds
+one chunk of documents, however large the corpus is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from objbench.data.built_once import built_once
+from objbench.data.corpus import Corpus
+from objbench.data.tokenizer import TokenizerHandle
+from objbench.errors import DataError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+CACHE_VERSION = 1
+"""Part of every key: raised whenever the same text would give other files."""
+
+CHUNK_CHARACTERS = 4_000_000
+CHUNK_DOCUMENTS = 8192
+"""Documents are encoded in chunks of at most so much, which all cores share."""
+
+MANIFEST = "manifest.json"
+_log = logging.getLogger(__name__)
+
+
+class PartManifest(BaseModel):
+    """What one file of the cache holds: sizes in documents, tokens and bytes; sha256 in hex."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    documents: int
+    tokens: int
+    bytes: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What a cache folder holds and what it was made from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: int
+    corpus: str
+    corpus_fingerprint: str
+    tokenizer: str
+    tokenizer_fingerprint: str
+    dtype: Literal["uint16", "uint32"]
+    separator: int
+    train: PartManifest
+    heldout: PartManifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCache:
+    """A corpus as token ids.
+
+    Attributes:
+        folder: where it lies.
+        manifest: what it holds.
+        train: (N,) uint16 or uint32, the training stream, mapped read-only.
+        heldout: the held-out stream, likewise.
+    """
+
+    folder: Path
+    manifest: Manifest
+    train: NDArray[np.uint16] | NDArray[np.uint32]
+    heldout: NDArray[np.uint16] | NDArray[np.uint32]
+
+
+def open_token_cache(
+    corpus: Corpus,
+    tokenizer: TokenizerHandle,
+    cache_dir: Path | str,
+    progress: Callable[[int], None] | None = None,
+) -> TokenCache:
+    """The token cache of ``corpus``, made now if it is not there.
+
+    Args:
+        corpus: the text.
+        tokenizer: what turns it into ids.
+        cache_dir: where caches lie; made where it is missing.
+        progress: called now and then with the number of tokens written so far.
+
+    Raises:
+        DataError: the corpus cannot be read or is empty, the cache cannot be written, or the one
+            that is there is damaged.
+    """
+    text = f"{CACHE_VERSION}\x1f{corpus.fingerprint}\x1f{tokenizer.fingerprint}"
+    folder = Path(cache_dir) / "tokens" / hashlib.sha256(text.encode()).hexdigest()[:32]
+    built_once(folder, lambda made: _write(made, corpus, tokenizer, progress))
+    return _open(folder)
+
+
+def _open(folder: Path) -> TokenCache:
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise _damaged(folder, f"{MANIFEST} is missing or malformed") from error
+    streams = {}
+    for name, part in (("train", manifest.train), ("heldout", manifest.heldout)):
+        path = folder / f"{name}.bin"
+        size = path.stat().st_size if path.is_file() else -1
+        if size != part.bytes:
+            found = "missing" if size < 0 else f"{size:,} bytes long"
+            raise _damaged(folder, f"{path.name} is {found}, not {part.bytes:,} bytes")
+        streams[name] = np.memmap(path, dtype=np.dtype(manifest.dtype).newbyteorder("<"), mode="r")
+    return TokenCache(folder=folder, manifest=manifest, **streams)
+
+
+def _damaged(folder: Path, what: str) -> DataError:
+    return DataError(f"token cache {folder} is damaged ({what}): delete that folder and run again")
+
+
+class _PartWriter:
+    """Appends token ids to one file and keeps count of them."""
+
+    def __init__(self, path: Path, dtype: str) -> None:
+        self._stream = path.open("wb")
+        self._dtype = np.dtype(dtype).newbyteorder("<")
+        self._hash = hashlib.sha256()
+        self._documents = 0
+        self.tokens = 0
+
+    def append(self, ids: list[int], documents: int) -> None:
+        raw = np.array(ids, dtype=self._dtype).tobytes()
+        self._stream.write(raw)
+        self._hash.update(raw)
+        self._documents += documents
+        self.tokens += len(ids)
+
+    def close(self) -> PartManifest:
+        self._stream.close()
+        return PartManifest(
+            documents=self._documents,
+            tokens=self.tokens,
+            bytes=self.tokens * self._dtype.itemsize,
+            sha256=self._hash.hexdigest(),
+        )
+
+
+def _write(
+    folder: Path,
+    corpus: Corpus,
+    tokenizer: TokenizerHandle,
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Tokenises the whole corpus into ``folder``."""
+    vocabulary = tokenizer.vocabulary()
+    dtype: Literal["uint16", "uint32"] = "uint16" if vocabulary.size <= 1 << 16 else "uint32"
+    _log.info("tokenising %s with %s", corpus.name, tokenizer.name)
+    writers = [_PartWriter(folder / f"{name}.bin", dtype) for name in ("train", "heldout")]
+    encoder = tokenizer.encoder()
+    for chunk in _chunks(corpus.parts()):
+        for part, ids, documents in _encoded(chunk, encoder, vocabulary.sep):
+            writers[part].append(ids, documents)
+        if progress is not None:
+            progress(sum(writer.tokens for writer in writers))
+    train, heldout = (writer.close() for writer in writers)
+    if not train.tokens or not heldout.tokens:
+        raise DataError(
+            f"corpus {corpus.name} gives no tokens with tokenizer {tokenizer.name}: use one made "
+            "for its language"
+        )
+    manifest = Manifest(
+        version=CACHE_VERSION,
+        corpus=corpus.name,
+        corpus_fingerprint=corpus.fingerprint,
+        tokenizer=tokenizer.name,
+        tokenizer_fingerprint=tokenizer.fingerprint,
+        dtype=dtype,
+        separator=vocabulary.sep,
+        train=train,
+        heldout=heldout,
+    )
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _chunks(parts: Iterator[tuple[str, bool]]) -> Iterator[list[tuple[str, bool]]]:
+    """``parts`` in lists of bounded size."""
+    chunk: list[tuple[str, bool]] = []
+    characters = 0
+    for document, is_heldout in parts:
+        chunk.append((document, is_heldout))
+        characters += len(document)
+        if characters >= CHUNK_CHARACTERS or len(chunk) >= CHUNK_DOCUMENTS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _encoded(
+    chunk: list[tuple[str, bool]], encoder: Tokenizer, separator: int
+) -> Iterator[tuple[int, list[int], int]]:
+    """Yields (0 for training or 1 for held-out, ids with separators, documents) of a chunk."""
+    encodings = encoder.encode_batch_fast([text for text, _ in chunk], add_special_tokens=False)
+    ids: tuple[list[int], list[int]] = ([], [])
+    documents = [0, 0]
+    for (_, is_heldout), encoding in zip(chunk, encodings, strict=True):
+        if encoded := encoding.ids:
+            ids[is_heldout].extend(encoded)
+            ids[is_heldout].append(separator)
+            documents[is_heldout] += 1
+    yield from ((part, ids[part], documents[part]) for part in (0, 1) if ids[part])

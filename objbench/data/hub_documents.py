@@ -1,0 +1,113 @@
+"""Streams the documents of a data set on the Hugging Face hub, without running its code.
+
+The data set is pinned to one commit when it is opened, and that commit is its fingerprint. A name
+written with a full commit (``NAME@COMMIT``) needs no connection to be opened, so a token cache
+built where there is one can be used where there is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from objbench.errors import ConfigError, DataError, HubError, one_line
+
+PREFIX = "hf:"
+TIMEOUT_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubSource:
+    """One column of one data set at one commit.
+
+    Attributes:
+        name: the data set, such as "Salesforce/wikitext".
+        config: its configuration; None for the only or default one.
+        column: the column that holds the text.
+        commit: the full commit hash that is read.
+    """
+
+    name: str
+    config: str | None
+    column: str
+    commit: str
+
+    def documents(self) -> Iterator[str]:
+        """Yields the texts of the split "train", in the data set's order.
+
+        Raises:
+            HubError: the hub is out of reach, or has no such configuration or split.
+            DataError: there is no such column, or it does not hold text.
+        """
+        import datasets
+
+        try:
+            rows = datasets.load_dataset(
+                self.name, self.config, split="train", revision=self.commit, streaming=True
+            )
+            for batch in rows.iter(batch_size=256):
+                yield from self._texts(batch)
+        except DataError:
+            raise
+        except Exception as error:
+            # The client's exceptions span four libraries; every one means "cannot be streamed".
+            raise _unreachable(self.name, error) from error
+
+    def _texts(self, batch: dict[str, list[object]]) -> Iterator[str]:
+        if self.column not in batch:
+            known = ", ".join(batch)
+            raise DataError(
+                f'{PREFIX}{self.name}: no column "{self.column}" (columns: {known}): '
+                f"write {PREFIX}{self.name}:{self.config or ''}:COLUMN"
+            )
+        for text in batch[self.column]:
+            if text is None:
+                continue
+            if not isinstance(text, str):
+                kind = type(text).__name__
+                raise DataError(
+                    f'{PREFIX}{self.name}: column "{self.column}" holds {kind}, not text: '
+                    "name another column"
+                )
+            yield text
+
+
+def open_hub(spec: str, column: str) -> HubSource:
+    """Finds out the commit of ``hf:NAME[@COMMIT][:CONFIG][:COLUMN]``; either may be left empty.
+
+    Args:
+        spec: what the user wrote.
+        column: the column where ``spec`` names none.
+
+    Raises:
+        ConfigError: ``spec`` is malformed.
+        HubError: the hub is out of reach or does not know the name.
+    """
+    parts = spec.removeprefix(PREFIX).split(":")
+    name, _, revision = parts[0].partition("@")
+    if len(parts) > 3 or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", name):
+        raise ConfigError(f"corpus {spec!r} is malformed: write hf:NAME[:CONFIG][:COLUMN]")
+    config, chosen = [*parts[1:], "", ""][:2]
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        revision = _commit(name, revision or None)
+    return HubSource(name=name, config=config or None, column=chosen or column, commit=revision)
+
+
+def _commit(name: str, revision: str | None) -> str:
+    """The commit that ``revision`` of data set ``name`` stands for now."""
+    from huggingface_hub import HfApi
+
+    try:
+        info = HfApi().dataset_info(name, revision=revision, timeout=TIMEOUT_SECONDS)
+    except Exception as error:  # as above: the client's exceptions have no common ancestor
+        raise _unreachable(name, error) from error
+    return str(info.sha)
+
+
+def _unreachable(name: str, error: Exception) -> HubError:
+    reason = one_line(error)[:300] or type(error).__name__
+    return HubError(
+        f"{PREFIX}{name}: cannot be read from the hub ({reason}): check the name, the "
+        "configuration and the connection, or pass a local file or folder"
+    )

@@ -1,0 +1,208 @@
+"""Loads the tokenizer of a study: from the hub, from a folder, or trained on the corpus.
+
+Whatever its origin it is one object of the library `transformers`, backed by `tokenizers`, that
+`save_pretrained` writes beside an exported encoder and `AutoTokenizer` reads back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from objbench.data.built_once import built_once
+from objbench.data.corpus import Corpus
+from objbench.errors import ConfigError, DataError, HubError, one_line
+from objbench.objective import Vocabulary
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+TRAIN_PREFIX = "train:"
+TRAINED_LENGTH = 512
+"""The longest input, in tokens, that a trained tokenizer claims for its model, as BERT's."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizerHandle:
+    """A tokenizer that fits a masked encoder.
+
+    Attributes:
+        name: as the user wrote it, for messages.
+        fingerprint: sha256 in hex of all that determines the token ids.
+        hf: the tokenizer itself.
+    """
+
+    name: str
+    fingerprint: str
+    hf: PreTrainedTokenizerFast
+
+    def vocabulary(self) -> Vocabulary:
+        """What objectives may know of it; ids without a token have the token ""."""
+        ids = self.hf.get_vocab()
+        tokens = [""] * (max(ids.values()) + 1)
+        for token, index in ids.items():
+            tokens[index] = token
+        special = set(self.hf.all_special_ids)
+        special |= {i for i, token in self.hf.added_tokens_decoder.items() if token.special}
+        return Vocabulary(
+            size=len(tokens),
+            pad=self.hf.pad_token_id,
+            cls=self.hf.cls_token_id,
+            sep=self.hf.sep_token_id,
+            mask=self.hf.mask_token_id,
+            special=tuple(sorted(special)),
+            tokens=tuple(tokens),
+        )
+
+    def encoder(self) -> Tokenizer:
+        """A copy that turns running text into ids: never cut, padded or given special tokens.
+
+        A text that spells "[MASK]" gives the word pieces of those characters, not the mask.
+        """
+        return _plain_copy(self.hf.backend_tokenizer)
+
+
+def load_tokenizer(spec: str, corpus: Corpus, cache_dir: Path | str) -> TokenizerHandle:
+    """Loads or trains the tokenizer that ``--tokenizer`` names.
+
+    Args:
+        spec: "train:SIZE" (WordPiece trained on the training documents and kept in
+            ``cache_dir``), a local folder, or a hub name.
+        corpus: what is trained on.
+        cache_dir: where trained tokenizers lie; made where it is missing.
+
+    Raises:
+        ConfigError: a malformed size.
+        DataError: the tokenizer cannot be read, written or trained, or does not fit.
+        HubError: the hub is out of reach or does not know the name.
+    """
+    if spec.startswith(TRAIN_PREFIX):
+        folder = _trained(_size(spec), corpus, Path(cache_dir))
+        return _checked(spec, _from_folder(spec, folder))
+    folder = Path(spec).expanduser()
+    if folder.is_dir():
+        return _checked(spec, _from_folder(spec, folder))
+    if spec.startswith((".", "~", os.sep)) or spec.count("/") > 1:
+        raise DataError(f"tokenizer {spec}: no such folder: check the path")
+    return _checked(spec, _from_hub(spec))
+
+
+def _size(spec: str) -> int:
+    from objbench.data.wordpiece import SMALLEST_VOCABULARY
+
+    digits = spec.removeprefix(TRAIN_PREFIX)
+    if not re.fullmatch(r"\d{1,7}", digits) or int(digits) < SMALLEST_VOCABULARY:
+        raise ConfigError(
+            f"tokenizer {spec!r} is malformed: write train:SIZE with a SIZE of at least "
+            f"{SMALLEST_VOCABULARY}, such as train:8192"
+        )
+    return int(digits)
+
+
+def _trained(size: int, corpus: Corpus, cache_dir: Path) -> Path:
+    """The folder of the WordPiece tokenizer of ``corpus``, trained now if it is not there."""
+    from objbench.data.wordpiece import WORDPIECE_VERSION
+
+    key = f"wordpiece-{size}-v{WORDPIECE_VERSION}-{corpus.fingerprint[:24]}"
+    folder = cache_dir / "tokenizers" / key
+    built_once(folder, lambda made: _train_into(made, size, corpus))
+    return folder
+
+
+def _train_into(folder: Path, size: int, corpus: Corpus) -> None:
+    from transformers import BertTokenizer
+
+    from objbench.data.wordpiece import wordpiece_vocabulary
+
+    _log.info("training a WordPiece tokenizer of %d tokens on %s", size, corpus.name)
+    tokens = wordpiece_vocabulary(corpus.training, size)
+    tokenizer = BertTokenizer(
+        vocab={token: index for index, token in enumerate(tokens)},
+        do_lower_case=True,
+        model_max_length=TRAINED_LENGTH,
+    )
+    tokenizer.save_pretrained(folder)
+
+
+def _from_folder(spec: str, folder: Path) -> PreTrainedTokenizerFast:
+    from transformers import AutoTokenizer
+
+    try:
+        loaded = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:  # a broken folder shows as whatever the loader trips over
+        raise DataError(
+            f"tokenizer {spec}: {folder} holds no tokenizer that can be loaded "
+            f"({one_line(error)[:200]}): delete or replace it"
+        ) from error
+    return _fast(spec, loaded)
+
+
+def _from_hub(name: str) -> PreTrainedTokenizerFast:
+    """The tokenizer of hub model ``name``, from the local copy if the hub is out of reach."""
+    from huggingface_hub import HfApi
+    from transformers import AutoTokenizer
+
+    refusal: Exception | None = None
+    # Asked first because the loader would retry for a minute where there is no network.
+    try:
+        HfApi().model_info(name, timeout=10.0)
+    except Exception as error:  # noqa: BLE001 (the client's have no common ancestor)
+        refusal = error
+    try:
+        loaded = AutoTokenizer.from_pretrained(
+            name, trust_remote_code=False, local_files_only=refusal is not None
+        )
+    except Exception as error:  # the loader's exceptions span four libraries
+        reason = one_line(refusal or error)[:300]
+        raise HubError(
+            f"tokenizer {name}: neither a local folder nor to be had from the hub ({reason}): "
+            "check the name and the connection, or use a folder or train:8192"
+        ) from error
+    return _fast(name, loaded)
+
+
+def _fast(spec: str, tokenizer: object) -> PreTrainedTokenizerFast:
+    """Refuses a tokenizer that `tokenizers` does not run."""
+    from transformers import PreTrainedTokenizerFast as Fast
+
+    if not isinstance(tokenizer, Fast):
+        raise DataError(
+            f"tokenizer {spec} has no fast version: choose one with a tokenizer.json, or train:8192"
+        )
+    return tokenizer
+
+
+def _checked(spec: str, tokenizer: PreTrainedTokenizerFast) -> TokenizerHandle:
+    """Refuses a tokenizer that a masked encoder cannot use; fingerprints one that it can."""
+    needed = {
+        role: getattr(tokenizer, f"{role}_token_id") for role in ("pad", "cls", "sep", "mask")
+    }
+    if missing := [role for role, index in needed.items() if index is None]:
+        raise DataError(
+            f"tokenizer {spec} does not fit: it has no {', '.join(missing)} token; choose a "
+            "masked encoder's, such as bert-base-uncased, or train:8192"
+        )
+    text = _plain_copy(tokenizer.backend_tokenizer).to_str() + repr(sorted(needed.items()))
+    key = hashlib.sha256(text.encode()).hexdigest()
+    return TokenizerHandle(name=spec, fingerprint=key, hf=tokenizer)
+
+
+def _plain_copy(backend: Tokenizer) -> Tokenizer:
+    from tokenizers import Tokenizer as Backend
+
+    copy = Backend.from_str(backend.to_str())
+    # Both are leftovers of the last call or of the tokenizer's own training, not of its nature.
+    copy.no_truncation()
+    copy.no_padding()
+    copy.encode_special_tokens = True
+    return copy

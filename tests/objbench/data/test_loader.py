@@ -1,0 +1,116 @@
+"""Batches: the same rows at every split, special tokens marked, held-out rows in order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from objbench.batch import Batch
+from objbench.data import Loader, PackedSequences, batch_indices
+from objbench.errors import ConfigError, DataError
+from objbench.objective import Vocabulary
+
+SIZE = 50
+VOCABULARY = Vocabulary(
+    size=SIZE, pad=0, cls=2, sep=3, mask=4, special=(0, 1, 2, 3, 4), tokens=("",) * SIZE
+)
+
+
+def sequences(count: int, length: int = 9) -> PackedSequences:
+    tokens = np.random.default_rng(0).integers(3, SIZE, count * (length - 1)).astype(np.uint16)
+    return PackedSequences(tokens=tokens, length=length, cls=2, name="some corpus")
+
+
+def loader(process: int = 0, processes: int = 1, batch: int = 12, seed: int = 5) -> Loader:
+    return Loader(
+        sequences(100), VOCABULARY, seed=seed, batch=batch, process=process, processes=processes
+    )
+
+
+def test_a_batch_holds_the_sequences_of_its_step() -> None:
+    batch = loader().batch(3)
+    rows = sequences(100).rows(batch_indices(5, 3, 12, 100))
+    assert batch.input_ids.dtype == torch.int64
+    assert batch.input_ids.numpy().tolist() == rows.tolist()
+    assert batch.special.numpy().tolist() == np.isin(rows, VOCABULARY.special).tolist()
+    assert batch.special[:, 0].all()
+    assert batch.attention is None
+    assert (batch.rows.first, batch.rows.total) == (0, 12)
+
+
+def test_a_batch_is_a_pure_function_of_its_step() -> None:
+    one, two = loader(), loader()
+    for step in (0, 7, 8, 9, 1000):
+        one.batch(step)
+    assert torch.equal(one.batch(8).input_ids, two.batch(8).input_ids)
+    assert not torch.equal(one.batch(8).input_ids, two.batch(9).input_ids)
+    assert not torch.equal(one.batch(8).input_ids, loader(seed=6).batch(8).input_ids)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+@pytest.mark.parametrize("micros", [1, 2, 4])
+def test_the_rows_of_a_step_do_not_depend_on_how_they_are_split(
+    processes: int, micros: int
+) -> None:
+    whole = loader(batch=24).batch(8).input_ids
+    loaders = [loader(process, processes, batch=24) for process in range(processes)]
+    parts: list[Batch] = [
+        each.batch(8, micro, micros) for micro in range(micros) for each in loaders
+    ]
+    assert torch.equal(torch.cat([part.input_ids for part in parts]), whole)
+    share = 24 // (processes * micros)
+    for index, part in enumerate(parts):
+        assert (part.rows.first, part.rows.total) == (index % processes * share, 24 // micros)
+
+
+def test_the_engine_hands_in_how_rows_are_gathered() -> None:
+    gathering = Loader(
+        sequences(20), VOCABULARY, seed=0, batch=2, processes=2, gather=lambda t: torch.cat([t, t])
+    )
+    assert len(gathering.batch(0).rows.gather(torch.zeros(1, 3))) == 2
+
+
+def test_uneven_splits_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"batch of 12 .* choose a multiple of 5"):
+        loader(processes=5)
+    with pytest.raises(ConfigError, match="choose a multiple of 10"):
+        loader(processes=2).batch(0, 0, 5)
+    with pytest.raises(IndexError, match="micro-batch 2 of 2"):
+        loader().batch(0, 2, 2)
+
+
+def test_a_corpus_shorter_than_one_batch_is_refused() -> None:
+    with pytest.raises(DataError, match="one batch needs 12"):
+        Loader(sequences(11), VOCABULARY, seed=0, batch=12)
+
+
+def test_heldout_batches_are_sequential_and_complete() -> None:
+    heldout = sequences(40)
+    batches = list(loader().heldout(heldout, 10))
+    assert len(batches) == 3
+    ids = torch.cat([batch.input_ids for batch in batches])
+    assert ids.numpy().tolist() == heldout.rows(np.arange(36)).tolist()
+    assert len(list(loader().heldout(heldout, 2))) == 2
+
+
+def test_a_short_heldout_part_gives_one_smaller_batch() -> None:
+    heldout = sequences(7)
+    halves = [next(loader(process, 2).heldout(heldout, 4)) for process in range(2)]
+    assert [half.rows.first for half in halves] == [0, 3]
+    assert {half.rows.total for half in halves} == {6}
+    ids = torch.cat([half.input_ids for half in halves])
+    assert ids.numpy().tolist() == heldout.rows(np.arange(6)).tolist()
+    with pytest.raises(DataError, match="too short"):
+        next(loader().heldout(sequences(0), 1))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_batches_on_a_gpu_equal_those_on_the_cpu() -> None:
+    there = Loader(sequences(100), VOCABULARY, seed=5, batch=12, device="cuda")
+    for step in range(20):
+        batch, expected = there.batch(step), loader().batch(step)
+        assert batch.input_ids.is_cuda
+        assert torch.equal(batch.input_ids.cpu(), expected.input_ids)
+        assert torch.equal(batch.special.cpu(), expected.special)
