@@ -1,0 +1,180 @@
+"""Labelled sentences, and their tokens in flat arrays cached on disk.
+
+A data set is tokenised once for each tokenizer, in one call of the fast tokenizer, and kept as
+three flat arrays; an example is a slice of them. Every cell of a study that fine-tunes on the
+same data with the same tokenizer reads the same file, whichever objective made the encoder.
+
+Shape legend: N examples, S tokens of all examples together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+CACHE_VERSION = 1
+"""Raised whenever the same sentences would give other arrays."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled sentences or sentence pairs.
+
+    Attributes:
+        first: N sentences.
+        second: N second sentences, or None where the task has single sentences.
+        labels: (N,) int64 classes, or float32 targets of a regression.
+    """
+
+    first: Sequence[str]
+    second: Sequence[str] | None
+    labels: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the sentences, labels and their order."""
+        digest = hashlib.blake2b(digest_size=16)
+        for column in (self.first, self.second or ()):
+            # A length before the text keeps two columns from being cut elsewhere unnoticed.
+            digest.update(f"{len(column)}\x1e".encode())
+            digest.update("\x1f".join(column).encode("utf-8", "surrogatepass"))
+        digest.update(str(self.labels.dtype).encode())
+        digest.update(np.ascontiguousarray(self.labels).tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Examples that are read only when they are needed.
+
+    Attributes:
+        fingerprint: the examples' fingerprint, known without reading them.
+        load: reads them.
+    """
+
+    fingerprint: str
+    load: Callable[[], Examples]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenisedExamples:
+    """Labelled token sequences in flat arrays.
+
+    Attributes:
+        ids: (S,) int32, the tokens of all examples, one example after the other.
+        types: (S,) uint8, token types (1 in the second sentence where the tokenizer says so).
+        offsets: (N + 1,) int64; example i is ``ids[offsets[i]:offsets[i + 1]]``.
+        labels: (N,) int64 classes, or float32 targets of a regression.
+        pad: the token that fills a batch up.
+    """
+
+    ids: NDArray[np.int32]
+    types: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    labels: NDArray[Any]
+    pad: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(N,) int64, tokens of each example."""
+        return np.diff(self.offsets)
+
+
+def tokenise(
+    examples: Examples, tokenizer: PreTrainedTokenizerBase, length: int
+) -> TokenisedExamples:
+    """Tokenise all examples in one batch call, cut to ``length`` tokens each."""
+    encoded = tokenizer(
+        list(examples.first),
+        None if examples.second is None else list(examples.second),
+        truncation=True,
+        max_length=length,
+        return_attention_mask=False,
+        return_token_type_ids=True,
+    )
+    sizes = np.fromiter(map(len, encoded["input_ids"]), np.int64, len(examples))
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+
+    def flat(name: str, kind: Any) -> NDArray[Any]:
+        tokens = (token for row in encoded[name] for token in row)
+        return np.fromiter(tokens, kind, int(offsets[-1]))
+
+    return TokenisedExamples(
+        ids=flat("input_ids", np.int32),
+        types=flat("token_type_ids", np.uint8),
+        offsets=offsets,
+        labels=examples.labels,
+        pad=int(tokenizer.pad_token_id or 0),
+    )
+
+
+def tokenised(
+    source: Source, tokenizer: PreTrainedTokenizerBase, length: int, cache: Path
+) -> TokenisedExamples:
+    """The tokenised examples, from the cache where they are there, else made and put there.
+
+    Args:
+        source: the examples; loaded only where the cache does not hold them.
+        tokenizer: a fast tokenizer.
+        length: most tokens of an example.
+        cache: a folder; it is created.
+    """
+    text = f"{CACHE_VERSION} {source.fingerprint} {_fingerprint(tokenizer)} {length}"
+    key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    path = cache / f"examples-{key}.npz"
+    try:
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        return TokenisedExamples(**{**arrays, "pad": int(arrays["pad"])})
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
+        # Absent or damaged: a cache is made anew, never repaired.
+        made = tokenise(source.load(), tokenizer, length)
+    _store(path, made)
+    return made
+
+
+def _fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
+    """What decides the tokens: the tokenizer's whole pipeline, read before it is first used."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    pipeline = backend.to_str() if backend is not None else repr(sorted(tokenizer.get_vocab()))
+    text = f"{type(tokenizer).__name__} {tokenizer.pad_token_id} {pipeline}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _store(path: Path, examples: TokenisedExamples) -> None:
+    """Write under a temporary name and rename, so that a file is whole or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(
+                file,
+                ids=examples.ids,
+                types=examples.types,
+                offsets=examples.offsets,
+                labels=examples.labels,
+                pad=np.int64(examples.pad),
+            )
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,62 @@
+"""GLUE on the development sets: nine tasks, fine-tuned by a protocol that is a data file.
+
+Wang et al. 2019, GLUE: A Multi-Task Benchmark and Analysis Platform for Natural Language
+Understanding (arXiv:1804.07461). A task whose data is absent is named and left out of the
+average, which then says so; it is never counted as 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from objbench import hookimpl
+from objbench.engine.examples import Examples
+from objbench.suite import CurveSuite, Suite
+from objbench_suites.finetune_suite import FinetuneSuite
+from objbench_suites.glue_data import Folder, Hub, Place
+from objbench_suites.glue_tasks import GLUE_TASKS
+from objbench_suites.sentence_table import examples_of
+from objbench_suites.sentence_task import SentenceTask
+
+
+class GlueSuite(FinetuneSuite):
+    """CoLA, SST-2, MRPC, STS-B, QQP, MNLI, QNLI, RTE and WNLI."""
+
+    name = "glue"
+    summary = "nine sentence tasks, fine-tuned; development sets"
+    reference = "Wang et al. 2019, arXiv:1804.07461"
+    version = 1
+    table = GLUE_TASKS
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(FinetuneSuite.Config):
+        """Options of the GLUE suite.
+
+        Attributes:
+            dir: folder with ``<task>/<split>.parquet``; the hub's ``nyu-mll/glue`` when None.
+        """
+
+        dir: str | None = None
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        root = config.dir
+        self._place: Place = Hub() if root is None else Folder(Path(root).expanduser())
+
+    def find(self) -> Mapping[str, str]:
+        """Tasks whose data is absent -> why."""
+        return self._place.missing()
+
+    def read(self, task: SentenceTask, split: str) -> Examples:
+        """The examples of one split, checked."""
+        table, where = self._place.read(task, split)
+        return examples_of(table, task, where)
+
+
+@hookimpl
+def register_suites(register: Callable[[type[Suite | CurveSuite]], None]) -> None:
+    """Offer the GLUE suite."""
+    register(GlueSuite)

@@ -1,0 +1,131 @@
+"""Where GLUE is read from: a folder of files, or the Hugging Face hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from objbench.errors import DataError, HubError, one_line
+from objbench_suites.glue_tasks import GLUE_TASKS
+from objbench_suites.sentence_table import read_table
+from objbench_suites.sentence_task import SentenceTask
+
+HUB_NAME = "nyu-mll/glue"
+
+
+class Place(Protocol):
+    """A place GLUE can be read from."""
+
+    def missing(self) -> Mapping[str, str]:
+        """Tasks that are not there -> why."""
+
+    def read(self, task: SentenceTask, split: str) -> tuple[pa.Table, str]:
+        """The rows of a split, and what to call them in an error."""
+
+
+class Folder:
+    """Files ``<task>/<split>.parquet`` or ``.jsonl``, or the hub's own sharded file names.
+
+    Args:
+        root: the folder that holds the tasks' folders.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def missing(self) -> Mapping[str, str]:
+        """Tasks without a folder; a folder that lacks a split is a fault, not a missing task.
+
+        Raises:
+            DataError: there is no such folder, or a task's folder lacks a split.
+        """
+        if not self.root.is_dir():
+            raise DataError(f"the GLUE folder {self.root} does not exist: give --glue-dir another")
+        absent = {
+            name: f"{self.root} has no folder {name}"
+            for name in GLUE_TASKS
+            if not (self.root / name).is_dir()
+        }
+        for name, task in GLUE_TASKS.items():
+            if name not in absent:
+                for split in task.splits:
+                    self._files(task, split)
+        return absent
+
+    def read(self, task: SentenceTask, split: str) -> tuple[pa.Table, str]:
+        """The rows of a split.
+
+        Raises:
+            DataError: a file is missing or damaged.
+        """
+        files = self._files(task, split)
+        tables = [read_table(file) for file in files]
+        try:
+            return pa.concat_tables(tables), str(files[0])
+        except pa.ArrowException as error:
+            raise DataError(
+                f"{files[0]} and its further parts differ in columns: copy them again"
+            ) from error
+
+    def _files(self, task: SentenceTask, split: str) -> list[Path]:
+        folder = self.root / task.name
+        for kind in ("parquet", "jsonl"):
+            whole = folder / f"{split}.{kind}"
+            parts = [whole] if whole.is_file() else sorted(folder.glob(f"{split}-*-of-*.{kind}"))
+            if parts:
+                return parts
+        raise DataError(
+            f"{folder / split}.parquet is missing (nor is there a .jsonl): add it, or remove "
+            f"{folder} to leave {task.name} out"
+        )
+
+
+class Hub:
+    """The data set ``nyu-mll/glue``, downloaded on first use and kept by ``datasets``."""
+
+    def missing(self) -> Mapping[str, str]:
+        """Nothing: the hub has every task."""
+        return {}
+
+    def read(self, task: SentenceTask, split: str) -> tuple[pa.Table, str]:
+        """The rows of a split.
+
+        Raises:
+            HubError: the hub is out of reach, or gives something else.
+        """
+        import datasets
+
+        where = f"{HUB_NAME} {task.name} {split}"
+        try:
+            with _quietly():
+                loaded = datasets.load_dataset(HUB_NAME, task.name, split=split)
+        except Exception as error:
+            # datasets, huggingface_hub, httpx and fsspec each raise their own.
+            raise HubError(
+                f"{where} cannot be loaded from the Hugging Face hub ({one_line(error)[:120]}): "
+                "go online once, or name a folder with its files by --glue-dir"
+            ) from error
+        # Drops the hub's metadata and any row selection, which the checks need not know.
+        return loaded.with_format("arrow")[:], where
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without progress bars, and without a warning for every retry of a hub out of reach."""
+    import datasets
+    from huggingface_hub.utils import logging
+
+    had_bars = not datasets.are_progress_bars_disabled()
+    verbosity = logging.get_verbosity()
+    datasets.disable_progress_bars()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if had_bars:
+            datasets.enable_progress_bars()

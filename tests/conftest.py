@@ -1,0 +1,81 @@
+"""An exported encoder small enough to fine-tune in a test."""
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import BertConfig, BertModel, BertTokenizerFast
+
+WORDS = [
+    "good",
+    "bad",
+    "fine",
+    "poor",
+    "the",
+    "a",
+    "dog",
+    "cat",
+    "bird",
+    "house",
+    "runs",
+    "sees",
+    "likes",
+    "one",
+    "two",
+    "red",
+    "blue",
+    "is",
+    "not",
+    "and",
+]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    # Such small matrices gain nothing from a second thread, and on busy cores wait for it.
+    torch.set_num_threads(1)
+
+
+def _tokenizer():
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = {word: index for index, word in enumerate([*special, *WORDS])}
+    made = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    return BertTokenizerFast(tokenizer_object=made, model_max_length=512)
+
+
+@pytest.fixture(scope="session")
+def make_encoder(tmp_path_factory):
+    """(**configuration) -> folder of a BERT, two layers of 32, random with seed 0."""
+
+    def make(seed=0, **changes):
+        folder = tmp_path_factory.mktemp("encoder")
+        tokenizer = _tokenizer()
+        sizes = {
+            "vocab_size": len(tokenizer),
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 64,
+            "max_position_embeddings": 32,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+        }
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            encoder = BertModel(BertConfig(**{**sizes, **changes}), add_pooling_layer=False)
+        encoder.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(make_encoder):
+    """The folder of a random BERT over a vocabulary of a few words."""
+    return make_encoder()

@@ -1,0 +1,255 @@
+"""The GLUE suite: data in every state, averages over what is there, and real evaluations."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from objbench.errors import ConfigError, DataError, HubError, UnknownNameError
+from objbench.options import configure
+from objbench.suite import EvaluationContext
+from objbench_suites.glue import GlueSuite
+from objbench_suites.glue_tasks import GLUE_TASKS
+from objbench_suites.sentence_table import examples_of
+
+EIGHT = ["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte"]
+
+
+def _suite(folder=None, **options):
+    if folder is not None:
+        options["dir"] = str(folder)
+    return GlueSuite(configure(GlueSuite, options))
+
+
+# -- what is there
+
+
+def test_everything_is_there(write_glue):
+    suite = _suite(write_glue())
+    assert suite.tasks() == (*EIGHT, "wnli") and suite.missing() == {}
+    names = [column.name for column in suite.columns()]
+    assert names == [*EIGHT[:5], "mnli_m", "mnli_mm", "qnli", "rte", "wnli"]
+    average = suite.average()
+    assert average.label == "mean of eight tasks"
+    # WNLI is printed and not averaged; MNLI's two columns count once.
+    scores = dict.fromkeys(names, 50.0) | {"wnli": 0.0, "mnli_m": 40.0, "mnli_mm": 76.0}
+    assert average.score(scores) == pytest.approx((7 * 50 + 58) / 8)
+
+
+def test_missing_tasks_are_named_and_left_out(write_glue):
+    folder = write_glue("cola", "stsb", "wnli")
+    suite = _suite(folder)
+    assert suite.tasks() == ("cola", "stsb", "wnli")
+    assert suite.missing()["mnli"] == f"{folder} has no folder mnli"
+    average = suite.average()
+    assert average.label == "mean of 2 of 8 tasks (without sst2, mrpc, qqp, mnli, qnli, rte)"
+    assert average.score({"cola": 10.0, "stsb": 30.0, "wnli": 99.0}) == 20.0
+    nine = _suite(folder, protocol="taco-2022").average()
+    assert nine.label.startswith("mean of 2 of 9 columns (without mnli_m, mnli_mm, qqp,")
+
+
+def test_an_average_of_nothing_is_no_number(write_glue):
+    assert _suite(write_glue("wnli")).average().score({"wnli": 50.0}) is None
+
+
+def test_chosen_tasks(write_glue):
+    folder = write_glue()
+    suite = _suite(folder, tasks="rte,cola")
+    assert suite.tasks() == ("cola", "rte")
+    assert suite.missing()["mrpc"] == "not among the chosen tasks"
+    with pytest.raises(UnknownNameError, match="did you mean 'mrpc'"):
+        _suite(folder, tasks="mrcp")
+
+
+def test_a_chosen_task_must_be_there(write_glue):
+    with pytest.raises(DataError, match=r"task rte was asked for but .* has no folder rte"):
+        _suite(write_glue("cola"), tasks="cola,rte").tasks()
+
+
+def test_nothing_is_there(tmp_path):
+    with pytest.raises(DataError, match="glue has no task to run"):
+        _suite(tmp_path).tasks()
+    with pytest.raises(DataError, match="does not exist"):
+        _suite(tmp_path / "absent").tasks()
+
+
+def test_the_hubs_own_file_names_and_jsonl(write_glue):
+    folder = write_glue("cola", "rte")
+    train = folder / "cola" / "train.parquet"
+    whole = _suite(folder).fingerprint("cola")
+    rows = pyarrow.parquet.read_table(train)
+    for part, (start, count) in enumerate([(0, 20), (20, 28)]):
+        name = folder / "cola" / f"train-0000{part}-of-00002.parquet"
+        pyarrow.parquet.write_table(rows.slice(start, count), name)
+    train.unlink()
+    assert _suite(folder).fingerprint("cola") == whole
+    file = folder / "rte" / "validation.parquet"
+    expected = _suite(folder).fingerprint("rte")
+    lines = map(json.dumps, pyarrow.parquet.read_table(file).to_pylist())
+    file.with_suffix(".jsonl").write_text("\n".join(lines))
+    file.unlink()
+    assert _suite(folder).fingerprint("rte") == expected
+
+
+# -- malformed files
+
+
+def test_a_missing_split(write_glue):
+    folder = write_glue("cola", "mnli")
+    (folder / "mnli" / "validation_mismatched.parquet").unlink()
+    with pytest.raises(DataError, match=r"mnli/validation_mismatched\.parquet is missing"):
+        _suite(folder).tasks()
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"sentence": None}, r"has no column 'sentence' \(its columns: label, idx\)"),
+        ({"label": None}, "has no column 'label'"),
+        ({"label": [2] * 48}, "label 2 in row 1; cola needs the whole numbers 0 to 1"),
+        ({"label": [0, -1] + [0] * 46}, r"label -1 in row 2 \(-1 marks a test set"),
+        ({"label": ["no"] * 48}, "'label' holds string"),
+        ({"label": [0.5] * 48}, "'label' holds double"),
+        ({"label": [0] * 47 + [None]}, "1 rows unset"),
+        ({"sentence": [1] * 48}, "'sentence' holds int64, not text"),
+        ({"sentence": ["a"] * 47 + [None]}, "1 rows without a text"),
+    ],
+)
+def test_malformed_columns(columns, message, write_glue, rewrite):
+    folder = write_glue("cola")
+    rewrite(folder / "cola" / "train.parquet", **columns)
+    with pytest.raises(DataError, match=message) as found:
+        _suite(folder).fingerprint("cola")
+    assert str(folder / "cola" / "train.parquet") in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("value", [5.5, -0.1, float("nan")])
+def test_a_similarity_out_of_range(value, write_glue, rewrite):
+    folder = write_glue("stsb")
+    rewrite(folder / "stsb" / "validation.parquet", label=[0.0] * 23 + [value])
+    with pytest.raises(DataError, match="in row 24; stsb needs numbers from 0 to 5"):
+        _suite(folder).fingerprint("stsb")
+
+
+def test_files_that_cannot_be_read(write_glue):
+    folder = write_glue("cola", "rte")
+    file = folder / "cola" / "train.parquet"
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(DataError, match=r"train\.parquet cannot be read as parquet"):
+        _suite(folder).fingerprint("cola")
+    file.unlink()
+    file.with_suffix(".jsonl").write_text('{"sentence": "a", ')
+    with pytest.raises(DataError, match=r"train\.jsonl cannot be read as JSON lines"):
+        _suite(folder).fingerprint("cola")
+    empty = pyarrow.parquet.read_table(folder / "rte" / "train.parquet").slice(0, 0)
+    pyarrow.parquet.write_table(empty, folder / "rte" / "train.parquet")
+    with pytest.raises(DataError, match="is empty"):
+        _suite(folder).fingerprint("rte")
+
+
+def test_the_hub_out_of_reach(monkeypatch):
+    def fail(*arguments, **options):
+        raise ConnectionError("Couldn't reach\nthe hub")
+
+    monkeypatch.setattr("datasets.load_dataset", fail)
+    suite = _suite()
+    assert len(suite.tasks()) == 9
+    with pytest.raises(HubError, match="nyu-mll/glue rte train cannot be loaded") as found:
+        suite.fingerprint("rte")
+    assert "--glue-dir" in str(found.value) and "\n" not in str(found.value)
+
+
+def test_the_hub_gives_what_a_folder_gives(write_glue, monkeypatch):
+    import datasets
+
+    folder = write_glue("mnli")
+
+    def load(name, task, split):
+        assert name == "nyu-mll/glue"
+        rows = pyarrow.parquet.read_table(folder / task / f"{split}.parquet")
+        return datasets.Dataset(rows)
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    assert _suite().fingerprint("mnli") == _suite(folder).fingerprint("mnli")
+
+
+def test_labels_are_those_of_the_file(write_glue):
+    path = write_glue("stsb") / "stsb" / "train.parquet"
+    made = examples_of(pyarrow.parquet.read_table(path), GLUE_TASKS["stsb"], "x")
+    assert made.labels.dtype == np.float32 and set(made.labels) == {0.0, 4.5}
+
+
+# -- options and identity
+
+
+def test_options(write_glue):
+    folder = write_glue("cola", "mrpc")
+    suite = _suite(folder, learning_rate="5e-4", epochs="2", seeds="3")
+    assert suite.seeds() == (0, 1, 2)
+    assert suite.protocol == (
+        "default (changed: learning_rate 0.0005, epochs 2): AdamW, lr 0.0005 linear, "
+        "warm-up 10%, batch 32, 2 epochs, length 128, weight decay 0.01; 3 fine-tuning seeds; "
+        "mrpc accuracy+f1; mean of 2 of 8 tasks (without sst2, stsb, qqp, mnli, qnli, rte)"
+    )
+    with pytest.raises(ConfigError, match="epochs = 0"):
+        _suite(folder, epochs=0)
+    with pytest.raises(ConfigError, match=r"glue\.seeds = -1"):
+        _suite(folder, seeds=-1)
+
+
+def test_a_protocol_must_fit_the_table(tmp_path, write_glue):
+    from importlib import resources
+
+    text = resources.files("objbench_suites").joinpath("protocols/default.toml").read_text()
+    file = tmp_path / "mine.toml"
+    file.write_text(text.replace('wnli = ["accuracy"]', ""))
+    with pytest.raises(ConfigError, match="protocol mine has no column wnli"):
+        _suite(write_glue(), protocol=str(file))
+    file.write_text(text.replace('rte = ["accuracy"]', 'rte = ["f1"]'))
+    with pytest.raises(UnknownNameError, match="unknown metric of rte 'f1'"):
+        _suite(protocol=str(file))
+
+
+def test_the_fingerprint_is_of_data_and_recipe(write_glue, rewrite):
+    folder = write_glue("cola", "rte")
+    before = _suite(folder).fingerprint("cola")
+    assert _suite(folder, seeds=4).fingerprint("cola") == before
+    assert _suite(folder, epochs=9).fingerprint("cola") != before
+    assert _suite(folder).fingerprint("rte") != before
+    rewrite(folder / "cola" / "validation.parquet", label=[1] * 24)
+    assert _suite(folder).fingerprint("cola") != before
+
+
+# -- evaluations
+
+
+def test_evaluations(write_glue, tiny_encoder, tmp_path):
+    suite = _suite(write_glue(), epochs=1, batch=16)
+    context = EvaluationContext(cache=tmp_path / "cache")
+    columns = {column.name: column for column in suite.columns()}
+    for task in suite.tasks():
+        result = suite.evaluate(tiny_encoder, task, 0, context)
+        assert set(result.scores) == {c for c in columns if columns[c].task == task}
+        for column, scores in result.scores.items():
+            assert set(columns[column].metrics) <= set(scores)
+            assert all(np.isfinite(value) for value in scores.values())
+            assert result.eval_examples[column] == 24
+        assert result.train_examples == 48
+        assert json.dumps(result.details) and result.details["steps"] == 3
+
+
+def test_the_same_seed_gives_the_same_scores(write_glue, tiny_encoder, tmp_path):
+    folder = write_glue("stsb")
+    context = EvaluationContext(cache=tmp_path / "cache", max_train_samples=20)
+    runs = [_suite(folder).evaluate(tiny_encoder, "stsb", 7, context) for _ in range(2)]
+    assert runs[0] == runs[1] and runs[0].train_examples == 20
+    other = _suite(folder).evaluate(tiny_encoder, "stsb", 8, context)
+    assert other.scores != runs[0].scores
+
+
+def test_a_learnable_task_is_learnt(write_glue, tiny_encoder, tmp_path):
+    suite = _suite(write_glue("sst2"), epochs=20, batch=8, learning_rate=3e-3)
+    context = EvaluationContext(cache=tmp_path / "cache")
+    assert suite.evaluate(tiny_encoder, "sst2", 0, context).scores["sst2"]["accuracy"] == 1.0
