@@ -32,7 +32,9 @@ _UNITS: dict[str, tuple[Axis, float]] = {
     "gpu-hour": ("seconds", 3600.0),
 }
 _PATTERN = re.compile(r"(\d+(?:\.\d*)?(?:e[+-]?\d+)?)([kmbt]?)[- _]([a-z][a-z-]*?)s?", re.I)
-_HELP = "write an amount and a unit, such as 100k-steps, 2B-tokens, 1e18-flops, 30-min, 24-gpu-hours"
+_HELP = (
+    "write an amount and a unit, such as 100k-steps, 2B-tokens, 1e18-flops, 30-min, 24-gpu-hours"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,7 @@ def baseline_steps(budget: Budget, cost: StepCost, devices: int = 1) -> int:
     return _whole_steps(budget.amount / unit, f"{budget.amount:g} {budget.axis}")
 
 
-def equal_steps(
-    steps: int, baseline: StepCost, candidate: StepCost, equalize: Axis
-) -> int:
+def equal_steps(steps: int, baseline: StepCost, candidate: StepCost, equalize: Axis) -> int:
     """Steps that let ``candidate`` spend what ``baseline`` spends in ``steps``, never more.
 
     Raises:

@@ -185,9 +185,7 @@ class CurveRecord(CellRecord):
     values: dict[str, CurveEntry] = Field(default_factory=dict)
 
 
-Record = Annotated[
-    PretrainRecord | EvaluationRecord | CurveRecord, Field(discriminator="kind")
-]
+Record = Annotated[PretrainRecord | EvaluationRecord | CurveRecord, Field(discriminator="kind")]
 _RECORD: TypeAdapter[PretrainRecord | EvaluationRecord | CurveRecord] = TypeAdapter(Record)
 
 
@@ -318,7 +316,9 @@ def write_text(path: Path, text: str) -> None:
 
 def dump(model: BaseModel) -> str:
     """``model`` as stable, readable JSON text; a number that is not finite is a bug."""
-    return json.dumps(model.model_dump(mode="json"), indent=1, sort_keys=True, allow_nan=False) + "\n"
+    return (
+        json.dumps(model.model_dump(mode="json"), indent=1, sort_keys=True, allow_nan=False) + "\n"
+    )
 
 
 def record_path(run: Path, kind: str, cell_id: str, key: str) -> Path:

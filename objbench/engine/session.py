@@ -1,0 +1,181 @@
+"""One objective set up for training on this process: model, data, optimizer, and one step of it.
+
+What a step computes is a pure function of (job, weights, optimizer state, step number): batches,
+masks and dropout come from counter-based streams, so a resumed session needs no generator state.
+
+Shape legend: K terms of the objective.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from contextlib import nullcontext
+
+import torch
+import torch.distributed
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from objbench.batch import Batch
+from objbench.budget import learning_rate_factor
+from objbench.data.loader import Loader
+from objbench.engine.compiled import compile_encoder
+from objbench.engine.devices import make_accelerator, set_gradient_exchange
+from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
+from objbench.engine.flops import count_training_flops
+from objbench.engine.job import PretrainJob
+from objbench.engine.optimizer import GuardedUpdate, build_optimizer
+from objbench.engine.step import TrainingStep, mean_loss, term_weights
+from objbench.streams import Streams, stream_key
+
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """A job, built and warmed up.
+
+    Building it runs one pass whose gradients are thrown away: it counts the FLOPs, loads the
+    kernels, and finds out whether the encoder has parameters that the objective never uses.
+
+    Args:
+        job: what to train.
+
+    Attributes:
+        accelerator: as ``accelerate`` set it up.
+        module: encoder and objective, not wrapped.
+        optimizer: its AdamW.
+        update: the guarded use of it.
+        weights: (K,) float32, the terms' weights.
+        names: the terms' names.
+        flops_per_step: training FLOPs of an optimizer step over all processes.
+        tokens_per_step: non-padding tokens of an optimizer step over all processes.
+
+    Raises:
+        ConfigError: the encoder, the batch, the device or the precision does not fit.
+        DataError: the corpus is shorter than one batch.
+    """
+
+    def __init__(self, job: PretrainJob) -> None:
+        self.job = job
+        training = job.training
+        self.accelerator: Accelerator = make_accelerator(job.device, training.precision)
+        self._micros = training.micro_batches
+        self._loader = self.loader(training.batch)
+        # Fails now rather than at the first step if the batch does not split.
+        first = self._loader.batch(0, 0, self._micros)
+        encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
+        anatomy = anatomy_of(encoder, job.vocabulary)
+        objective = build_objective(job.objective, job.config, anatomy, job.seed)
+        self.module = TrainingStep(encoder, objective).to(self.device).train()
+        self.weights = term_weights(objective, self.device)
+        self.names = [term.name for term in objective.terms]
+        with self.accelerator.autocast():
+            counted = count_training_flops(self.module, first, self.streams(0, 0, first))
+            if training.compile:
+                compile_encoder(encoder, first, _log)
+        self.flops_per_step = counted.flops * self._micros * self.processes
+        self.tokens_per_step = training.batch * job.length
+        self.optimizer: AdamW = build_optimizer(self.module, training)
+        set_gradient_exchange(self.accelerator, bool(counted.unused))
+        self.model: nn.Module = self.accelerator.prepare_model(self.module)
+        self.update = GuardedUpdate(self.accelerator, self.module, self.optimizer, training.clip)
+
+    @property
+    def device(self) -> torch.device:
+        """This process's device."""
+        return torch.device(self.accelerator.device)
+
+    @property
+    def processes(self) -> int:
+        """Processes that train together."""
+        return int(self.accelerator.num_processes)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes what all share."""
+        return bool(self.accelerator.is_main_process)
+
+    def loader(self, batch: int) -> Loader:
+        """A loader of this process's share of batches of ``batch`` rows."""
+        return Loader(
+            self.job.train,
+            self.job.vocabulary,
+            seed=self.job.seed,
+            batch=batch,
+            device=self.device,
+            process=int(self.accelerator.process_index),
+            processes=self.processes,
+            gather=self._gather,
+        )
+
+    def streams(self, step: int, micro: int, batch: Batch) -> Streams:
+        """The random numbers of one micro-batch."""
+        return Streams(
+            self.job.seed,
+            step,
+            micro,
+            rows=batch.rows.total,
+            first=batch.rows.first,
+            count=len(batch.input_ids),
+            device=self.device,
+        )
+
+    def learning_rate(self, step: int) -> float:
+        """The rate of step number ``step``, from 0: taken at the middle of its share."""
+        training = self.job.training
+        return training.learning_rate * learning_rate_factor(
+            (step + 0.5) / self.job.steps, training.schedule, training.warmup, training.decay
+        )
+
+    def gradients(self, step: int) -> Tensor:
+        """Compute the gradients of step number ``step``.
+
+        Returns:
+            (K,) float32 on the device: each term's mean over the whole batch, averaged over
+            micro-batches.
+        """
+        means: Tensor | None = None
+        for micro in range(self._micros):
+            batch = self._loader.batch(step, micro, self._micros)
+            self._seed_dropout(step, micro)
+            last = micro == self._micros - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                totals, counts = self.model(batch, self.streams(step, micro, batch))
+                sums, counts = self.summed(totals, counts)
+                part = sums / counts.clamp(min=1)
+                loss = mean_loss(totals, counts, self.weights, self.processes, self._micros)
+                self.accelerator.backward(self.update.guarded(loss, part))
+            means = part if means is None else means + part
+        assert means is not None
+        return means if self._micros == 1 else means / self._micros
+
+    def summed(self, totals: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """(K,) sums and (K,) counts over all processes, without gradient and host sync."""
+        if self.processes == 1:
+            return totals.detach(), counts
+        both = torch.stack([totals.detach(), counts])
+        torch.distributed.all_reduce(both)
+        return both[0], both[1]
+
+    def close(self) -> None:
+        """Let go of the model at once, not when Python next collects cycles."""
+        self.accelerator.free_memory()
+        del self.model, self.module, self.optimizer, self.update
+        gc.collect()
+
+    def _gather(self, rows: Tensor) -> Tensor:
+        if self.processes == 1:
+            return rows
+        gathered: Tensor = self.accelerator.gather(rows.detach())
+        return gathered
+
+    def _seed_dropout(self, step: int, micro: int) -> None:
+        """Start the global generator anew: whatever drew from it before leaves no trace."""
+        rank = int(self.accelerator.process_index)
+        key = stream_key(self.job.seed, "dropout", step, micro, rank)
+        if self.device.type == "cpu":
+            torch.default_generator.manual_seed(key)
+        else:
+            torch.manual_seed(key)

@@ -1,0 +1,76 @@
+"""What of a session goes into a checkpoint, and how it goes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from objbench.engine.checkpoint import Checkpoint
+from objbench.engine.logbook import Logbook
+from objbench.engine.session import Session
+from objbench.errors import CheckpointError, one_line
+
+
+def snapshot(session: Session, book: Logbook, step: int, state: dict[str, Any]) -> Checkpoint:
+    """The session after ``step`` steps, with ``state`` beside it.
+
+    Random generators are not in it: every step seeds its own from its number.
+    """
+    moments = session.optimizer.state_dict()["state"]
+    scaler = session.accelerator.scaler
+    return Checkpoint(
+        step=step,
+        tensors={
+            "weights": session.module.state_dict(),
+            "optimizer": {
+                f"{index}.{name}": value
+                for index, values in moments.items()
+                for name, value in values.items()
+            },
+            "logbook": {"rows": book.state()},
+        },
+        state={**state, "scaler": None if scaler is None else scaler.state_dict()},
+    )
+
+
+def restore(session: Session, book: Logbook, stored: Checkpoint) -> None:
+    """Put the session back to where ``snapshot`` was taken.
+
+    Raises:
+        CheckpointError: the checkpoint's tensors are not this model's.
+    """
+    try:
+        session.module.load_state_dict(dict(stored.tensors["weights"]))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in stored.tensors["optimizer"].items():
+            index, name = key.split(".", 1)
+            # A copy: what safetensors maps from a file need not be aligned as torch aligns.
+            moments.setdefault(int(index), {})[name] = value.clone()
+        groups = session.optimizer.state_dict()["param_groups"]
+        session.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        book.restore(stored.tensors["logbook"]["rows"])
+        if session.accelerator.scaler is not None:
+            session.accelerator.scaler.load_state_dict(stored.state["scaler"])
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"the checkpoint of step {stored.step} in {session.job.checkpoints} does not fit the "
+            f"model ({one_line(error)[:200]}); delete that folder to start anew"
+        ) from error
+
+
+def same_step_everywhere(session: Session, step: int) -> None:
+    """Make sure that all processes go on from the same checkpoint.
+
+    Raises:
+        CheckpointError: they do not see the same files.
+    """
+    if session.processes == 1:
+        return
+    steps = session.accelerator.gather(torch.tensor([step], device=session.device)).tolist()
+    if len(set(steps)) > 1:
+        raise CheckpointError(
+            f"the processes find checkpoints of different steps in {session.job.checkpoints} "
+            f"({steps}); put the run folder on a disk that all of them share"
+        )
