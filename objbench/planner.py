@@ -12,7 +12,7 @@ from typing import Any
 
 from objbench.budget import StepCost, baseline_steps, equal_steps, export_steps, parse_budget
 from objbench.engine import ENGINE_VERSION
-from objbench.errors import BudgetError, ConfigError
+from objbench.errors import BudgetError
 from objbench.keys import content_key
 from objbench.plugins import Registry, configure, source_digest
 from objbench.records import Plan, PlannedCell, PlannedColumn, PlannedObjective, PlannedSuite
@@ -57,12 +57,6 @@ def cast(study: Study, registry: Registry) -> Cast:
             curves[name] = made
         else:
             suites[name] = made
-    for name in study.options:
-        if name not in objectives and name not in suites and name not in curves:
-            raise ConfigError(
-                f"options are set for {name!r}, which this study does not use; "
-                f"it uses {', '.join([*objectives, *suites, *curves])}"
-            )
     return Cast(objectives, suites, curves)
 
 
@@ -178,7 +172,8 @@ def _steps(study: Study, costs: Mapping[str, StepCost], devices: int) -> dict[st
     baseline = study.objectives[0]
     own = baseline_steps(parse_budget(study.budget), costs[baseline], devices)
     steps = {
-        name: own if name == baseline
+        name: own
+        if name == baseline
         else equal_steps(own, costs[baseline], costs[name], study.equalize)
         for name in study.objectives
     }

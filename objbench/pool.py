@@ -11,31 +11,36 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from objbench.cells import CellRunner, Outcome
+from objbench.cells import CellRunner, Outcome, Report
 from objbench.errors import ObjbenchError
-from objbench.plugins import load_plugins
+from objbench.plugins import Registry, load_plugins
 from objbench.processes import processes, rank, wait_for_all
 from objbench.progress import Display
-from objbench.records import PlannedCell
+from objbench.records import PlannedCell, read_record, record_path
 
 _KINDS = ("pretrain", "evaluation", "curve")
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a worker needs to run any cell of a study; see ``CellRunner``."""
+    """What a worker needs to run any cell of a study; see ``CellRunner``.
+
+    Attributes:
+        plugins: names of the plugins the study uses.
+    """
 
     run: Path
     cache: Path
     device: str
     command: str
+    plugins: tuple[str, ...]
 
 
 class _Queue:
@@ -62,25 +67,29 @@ def run_cells(
     cells: Sequence[PlannedCell],
     finished: set[str],
     setting: Setting,
+    registry: Registry,
     jobs: int,
     display: Display,
 ) -> list[Outcome]:
     """Run every cell of ``cells`` that is not ``finished`` and whose needs succeed.
 
+    Args:
+        registry: the loaded plugins; worker processes load theirs anew.
+
     Returns:
         the outcomes of the cells that this process ran, in the order in which they ended.
     """
     if processes() > 1:
-        return list(_together(cells, finished, setting, display))
+        runner = _runner(setting, registry, display.update)
+        return list(_together(cells, finished, runner, display))
     if jobs == 1:
-        return list(_inline(cells, finished, _runner(setting, display.update), display))
+        runner = _runner(setting, registry, display.update)
+        return list(_inline(cells, finished, runner, display))
     return list(_parallel(cells, finished, setting, jobs, display))
 
 
-def _runner(setting: Setting, report: Callable[[str, int, int, str], None]) -> CellRunner:
-    return CellRunner(
-        setting.run, setting.cache, setting.device, setting.command, load_plugins(), report
-    )
+def _runner(setting: Setting, registry: Registry, report: Report) -> CellRunner:
+    return CellRunner(setting.run, setting.cache, setting.device, setting.command, registry, report)
 
 
 def _show(display: Display, outcome: Outcome) -> None:
@@ -100,9 +109,8 @@ def _inline(
 
 
 def _together(
-    cells: Sequence[PlannedCell], finished: set[str], setting: Setting, display: Display
+    cells: Sequence[PlannedCell], finished: set[str], runner: CellRunner, display: Display
 ) -> Iterator[Outcome]:
-    runner = _runner(setting, display.update)
     done = set(finished)
     for kind in _KINDS:
         own = [cell for cell in cells if cell.kind == kind and cell.id not in finished]
@@ -115,12 +123,10 @@ def _together(
             _show(display, outcome)
             yield outcome
         wait_for_all()
-        done |= {cell.id for cell in cells if cell.kind == kind and _succeeded(setting.run, cell)}
+        done |= {cell.id for cell in cells if cell.kind == kind and _succeeded(runner.run, cell)}
 
 
 def _succeeded(run: Path, cell: PlannedCell) -> bool:
-    from objbench.records import read_record, record_path
-
     path = record_path(run, cell.kind, cell.id, cell.key)
     return path.is_file() and read_record(path).status == "ok"
 
@@ -133,7 +139,8 @@ def _start_worker(setting: Setting, threads: int, events: Any) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    _worker = _runner(setting, lambda *event: events.put(event))
+    registry = load_plugins(only=setting.plugins)
+    _worker = _runner(setting, registry, lambda *event: events.put(event))
 
 
 def _work(cell: PlannedCell) -> Outcome:

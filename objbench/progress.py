@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -33,7 +33,7 @@ class Display(Protocol):
     def end(self, cell: str, text: str) -> None:
         """Show that ``cell`` has ended."""
 
-    def __enter__(self) -> Display: ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self,
@@ -55,7 +55,7 @@ class Silent:
     def end(self, cell: str, text: str) -> None:
         """Show nothing."""
 
-    def __enter__(self) -> Silent:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,7 +70,8 @@ class Lines(Silent):
 
     def say(self, text: str) -> None:
         """Print ``text``."""
-        print(text, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
     def update(self, cell: str, done: int, total: int, text: str) -> None:
         """Print a line if the cell has been quiet for a while."""
@@ -117,7 +118,7 @@ class Bars:
             self._progress.remove_task(self._tasks.pop(cell))
         self.say(f"{cell}: {text}")
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

@@ -18,6 +18,7 @@ from objbench.board.page import write_leaderboard
 from objbench.budget import StepCost, parse_budget
 from objbench.cells import Outcome
 from objbench.engine import ENGINE_VERSION
+from objbench.engine.allocator import keep_freed_memory
 from objbench.errors import ConfigError
 from objbench.jobs import StudyText, data_description, open_text, pretrain_job
 from objbench.keys import content_key
@@ -90,6 +91,8 @@ def run_study(
         jobs = min(os.cpu_count() or 1, pretrainings) if alone_on_cpu else 1
     if jobs > 1 and not alone_on_cpu:
         raise ConfigError("--jobs above 1 is for one process on a CPU; leave it out")
+    if where == "cpu":
+        keep_freed_memory()
     chosen = cast(study, registry)
     with _locked(run), display(quiet=not is_main()) as shown:
         text = _prepare(study, cache, shown)
@@ -108,7 +111,9 @@ def run_study(
         wait_for_all()
         finished = finished_cells(run, plan)
         shown.say(_opening(plan, finished, run))
-        outcomes = run_cells(plan.cells, finished, Setting(run, cache, where, command), jobs, shown)
+        plugins = (*study.objectives, *study.evaluation.suites)
+        setting = Setting(run, cache, where, command, plugins)
+        outcomes = run_cells(plan.cells, finished, setting, registry, jobs, shown)
     wait_for_all()
     failures = tuple(outcome for outcome in outcomes if outcome.status != "ok")
     page = write_leaderboard(run, run / "leaderboard") if is_main() else None
@@ -138,7 +143,7 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
 
 
 def default_device() -> str:
-    """ "cuda" if torch sees a GPU, else "cpu"."""
+    """The device that is used where none is named: "cuda" if torch sees a GPU, else "cpu"."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
