@@ -11,10 +11,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +140,22 @@ def _start_worker(setting: Setting, threads: int, events: Any) -> None:
     global _worker
     import torch
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     registry = load_plugins(only=setting.plugins)
     _worker = _runner(setting, registry, lambda *event: events.put(event))
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent is gone, however that was killed.
+
+    The run folder's lock goes with the parent: a worker that outlived it would write into a
+    folder that the next run believes to be its own.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for_any([parent.sentinel])
+        os._exit(1)
 
 
 def _work(cell: PlannedCell) -> Outcome:
