@@ -31,7 +31,9 @@ _UNITS: dict[str, tuple[Axis, float]] = {
     "gpu-minute": ("seconds", 60.0),
     "gpu-hour": ("seconds", 3600.0),
 }
-_PATTERN = re.compile(r"(\d+(?:\.\d*)?(?:e[+-]?\d+)?)([kmbt]?)[- _]([a-z][a-z-]*?)s?", re.I)
+_PATTERN = re.compile(
+    r"(\d+(?:\.\d*)?(?:e[+-]?\d+)?)([kmbt]?)[- _]([a-z][a-z-]*?)s?", re.IGNORECASE
+)
 _HELP = (
     "write an amount and a unit, such as 100k-steps, 2B-tokens, 1e18-flops, 30-min, 24-gpu-hours"
 )

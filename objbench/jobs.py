@@ -10,11 +10,11 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from objbench.budget import export_steps
+from objbench.cast import Cast
 from objbench.data import PackedSequences, load_tokenizer, open_corpus, open_token_cache
 from objbench.engine.job import PretrainJob
 from objbench.keys import content_key
 from objbench.objective import Vocabulary
-from objbench.planner import Cast
 from objbench.study import Study
 
 

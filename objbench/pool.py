@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -20,19 +20,21 @@ from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
 from typing import Any
 
-from objbench.cells import CellRunner, Outcome, Report
+from objbench.cells import CellRunner, Outcome
 from objbench.errors import ObjbenchError
+from objbench.plan import PlannedCell
 from objbench.plugins import Registry, load_plugins
 from objbench.processes import processes, rank, wait_for_all
 from objbench.progress import Display
-from objbench.records import PlannedCell, read_record, record_path
+from objbench.records import Status, read_record, record_path
+from objbench.workplace import Report, Workplace
 
 _KINDS = ("pretrain", "evaluation", "curve")
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a worker needs to run any cell of a study; see ``CellRunner``.
+    """What a worker needs to run any cell of a study; see ``Workplace``.
 
     Attributes:
         plugins: names of the plugins the study uses.
@@ -48,26 +50,26 @@ class Setting:
 class _Queue:
     """The cells still to run, given out as soon as what they need is there."""
 
-    def __init__(self, cells: Sequence[PlannedCell], finished: set[str]) -> None:
+    def __init__(self, cells: Sequence[PlannedCell], finished: Mapping[str, Status]) -> None:
         self._waiting = [cell for cell in cells if cell.id not in finished]
-        self._finished = set(finished)
+        self._succeeded = _succeeded(finished)
 
     def next(self) -> PlannedCell | None:
-        """The first waiting cell all of whose needs are finished, if there is one."""
+        """The first waiting cell all of whose needs have succeeded, if there is one."""
         for index, cell in enumerate(self._waiting):
-            if self._finished.issuperset(cell.needs):
+            if self._succeeded.issuperset(cell.needs):
                 return self._waiting.pop(index)
         return None
 
     def end(self, outcome: Outcome) -> None:
         """Take note of an outcome; what needs a cell that did not succeed is never given out."""
         if outcome.status == "ok":
-            self._finished.add(outcome.id)
+            self._succeeded.add(outcome.id)
 
 
 def run_cells(
     cells: Sequence[PlannedCell],
-    finished: set[str],
+    finished: Mapping[str, Status],
     setting: Setting,
     registry: Registry,
     jobs: int,
@@ -76,6 +78,7 @@ def run_cells(
     """Run every cell of ``cells`` that is not ``finished`` and whose needs succeed.
 
     Args:
+        finished: the cells not to run, as ``finished_cells`` finds them.
         registry: the loaded plugins; worker processes load theirs anew.
 
     Returns:
@@ -91,7 +94,8 @@ def run_cells(
 
 
 def _runner(setting: Setting, registry: Registry, report: Report) -> CellRunner:
-    return CellRunner(setting.run, setting.cache, setting.device, setting.command, registry, report)
+    place = Workplace(setting.run, setting.cache, setting.device, setting.command, registry, report)
+    return CellRunner(place)
 
 
 def _show(display: Display, outcome: Outcome) -> None:
@@ -100,7 +104,10 @@ def _show(display: Display, outcome: Outcome) -> None:
 
 
 def _inline(
-    cells: Sequence[PlannedCell], finished: set[str], runner: CellRunner, display: Display
+    cells: Sequence[PlannedCell],
+    finished: Mapping[str, Status],
+    runner: CellRunner,
+    display: Display,
 ) -> Iterator[Outcome]:
     waiting = _Queue(cells, finished)
     while (cell := waiting.next()) is not None:
@@ -111,9 +118,12 @@ def _inline(
 
 
 def _together(
-    cells: Sequence[PlannedCell], finished: set[str], runner: CellRunner, display: Display
+    cells: Sequence[PlannedCell],
+    finished: Mapping[str, Status],
+    runner: CellRunner,
+    display: Display,
 ) -> Iterator[Outcome]:
-    done = set(finished)
+    done = _succeeded(finished)
     for kind in _KINDS:
         own = [cell for cell in cells if cell.kind == kind and cell.id not in finished]
         if kind != "pretrain":
@@ -125,12 +135,25 @@ def _together(
             _show(display, outcome)
             yield outcome
         wait_for_all()
-        done |= {cell.id for cell in cells if cell.kind == kind and _succeeded(runner.run, cell)}
+        of_kind = (cell for cell in cells if cell.kind == kind)
+        done |= _succeeded(finished_cells(runner.place.run, of_kind))
 
 
-def _succeeded(run: Path, cell: PlannedCell) -> bool:
-    path = record_path(run, cell.kind, cell.id, cell.key)
-    return path.is_file() and read_record(path).status == "ok"
+def _succeeded(finished: Mapping[str, Status]) -> set[str]:
+    return {cell for cell, status in finished.items() if status == "ok"}
+
+
+def finished_cells(run: Path, cells: Iterable[PlannedCell]) -> dict[str, Status]:
+    """Which cells need not be run: id -> status of those with a record that did not fail.
+
+    A diverged cell is finished too, since it would diverge again, but nothing can build on it.
+    """
+    finished: dict[str, Status] = {}
+    for cell in cells:
+        path = record_path(run, cell.kind, cell.id, cell.key)
+        if path.is_file() and (status := read_record(path).status) != "failed":
+            finished[cell.id] = status
+    return finished
 
 
 _worker: CellRunner | None = None
@@ -166,7 +189,7 @@ def _work(cell: PlannedCell) -> Outcome:
 
 def _parallel(
     cells: Sequence[PlannedCell],
-    finished: set[str],
+    finished: Mapping[str, Status],
     setting: Setting,
     jobs: int,
     display: Display,

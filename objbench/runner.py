@@ -7,7 +7,7 @@ same command goes on from there. A second run in the same folder is refused whil
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,27 +16,22 @@ from filelock import FileLock, Timeout
 
 from objbench.board.page import write_leaderboard
 from objbench.budget import StepCost, parse_budget
+from objbench.cast import Cast, cast
 from objbench.cells import Outcome
 from objbench.engine import ENGINE_VERSION
 from objbench.engine.allocator import keep_freed_memory
 from objbench.errors import ConfigError
 from objbench.jobs import StudyText, data_description, open_text, pretrain_job
 from objbench.keys import content_key
-from objbench.planner import Cast, cast, evaluations, make_plan
+from objbench.plan import Plan, read_plan
+from objbench.planned_cells import evaluations
+from objbench.planner import make_plan
 from objbench.plugins import Registry, source_digest
-from objbench.pool import Setting, run_cells
+from objbench.pool import Setting, finished_cells, run_cells
 from objbench.processes import is_main, processes, wait_for_all
 from objbench.progress import Display, display
-from objbench.records import (
-    Plan,
-    StoredCost,
-    dump,
-    read_cost,
-    read_plan,
-    read_record,
-    record_path,
-    write_text,
-)
+from objbench.records import StoredCost, read_cost
+from objbench.stored import dump, write_text
 from objbench.study import Study
 
 
@@ -109,7 +104,7 @@ def run_study(
         if is_main():
             write_text(run / "plan.json", dump(plan))
         wait_for_all()
-        finished = finished_cells(run, plan)
+        finished = finished_cells(run, plan.cells)
         shown.say(_opening(plan, finished, run))
         plugins = (*study.objectives, *study.evaluation.suites)
         setting = Setting(run, cache, where, command, plugins)
@@ -117,7 +112,7 @@ def run_study(
     wait_for_all()
     failures = tuple(outcome for outcome in outcomes if outcome.status != "ok")
     page = write_leaderboard(run, run / "leaderboard") if is_main() else None
-    return StudyEnd(page, failures, complete=_all_ok(plan, run))
+    return StudyEnd(page, failures, complete=_is_complete(plan, run))
 
 
 def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
@@ -126,7 +121,7 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
     known: dict[str, str] = {}
     if (run / "plan.json").is_file():
         plan = read_plan(run)
-        finished = finished_cells(run, plan)
+        finished = finished_cells(run, plan.cells)
         known = {cell.id: "done" for cell in plan.cells if cell.id in finished}
     ids = [f"{name}.seed-{seed}" for name in study.objectives for seed in study.seeds]
     ids += [wanted.id for wanted in evaluations(study, chosen)]
@@ -147,19 +142,6 @@ def default_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def finished_cells(run: Path, plan: Plan) -> set[str]:
-    """Ids of the planned cells that need not be run: those with a record that did not fail.
-
-    A diverged cell is finished: run again it would diverge again.
-    """
-    finished = set()
-    for cell in plan.cells:
-        path = record_path(run, cell.kind, cell.id, cell.key)
-        if path.is_file() and read_record(path).status != "failed":
-            finished.add(cell.id)
-    return finished
 
 
 @contextmanager
@@ -246,13 +228,13 @@ def _cost_key(study: Study, chosen: Cast, text: StudyText, name: str, timed: boo
     )
 
 
-def _opening(plan: Plan, finished: set[str], run: Path) -> str:
+def _opening(plan: Plan, finished: Collection[str], run: Path) -> str:
     steps = ", ".join(f"{o.name} {o.steps:,} steps" for o in plan.objectives)
     left = len(plan.cells) - len(finished)
     done = f" ({len(finished)} done before)" if finished else ""
     return f"{run}: {left} cells to run{done}; budget {plan.budget}, equal {plan.equalize}: {steps}"
 
 
-def _all_ok(plan: Plan, run: Path) -> bool:
-    paths = [record_path(run, cell.kind, cell.id, cell.key) for cell in plan.cells]
-    return all(path.is_file() and read_record(path).status == "ok" for path in paths)
+def _is_complete(plan: Plan, run: Path) -> bool:
+    finished = finished_cells(run, plan.cells)
+    return all(finished.get(cell.id) == "ok" for cell in plan.cells)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from objbench.records import EvaluationRecord, PlannedSuite
+from objbench.plan import PlannedSuite
+from objbench.records import EvaluationRecord
 from objbench.suite import Average
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from objbench.board.notation import count, listed
-from objbench.board.standing import AnyRecord, Standing, join
-from objbench.records import Plan, PlannedCell
+from objbench.board.standing import Standing, join
+from objbench.plan import Plan, PlannedCell
+from objbench.records import AnyRecord
 
 _STATES = {"ok": "done", "failed": "failed", "diverged": "diverged", "missing": "to do"}
 

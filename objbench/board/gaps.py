@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from objbench.board.notation import count, listed, markdown, plain
-from objbench.board.standing import AnyRecord, Standing
-from objbench.records import PlannedCell
+from objbench.board.standing import Standing
+from objbench.plan import PlannedCell
+from objbench.records import AnyRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

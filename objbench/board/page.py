@@ -23,8 +23,10 @@ from objbench.board.settings import (
 from objbench.board.standing import Standing, read_standing
 from objbench.board.tables import column_table, cost_table, heldout_table, ranking_table
 from objbench.errors import ConfigError
-from objbench.records import PlannedSuite, dump, record_path, write_text
+from objbench.plan import PlannedSuite
+from objbench.records import record_path
 from objbench.statistics import MIN_RUNS
+from objbench.stored import dump, write_text
 
 MARK = "<!-- Made by `objbench leaderboard` from the records; edits are overwritten. -->"
 

@@ -16,7 +16,7 @@ from objbench.board.notation import count, three_digits
 from objbench.board.scores import SuiteScores
 from objbench.board.speedups import AXIS_WORDS
 from objbench.board.standing import Standing
-from objbench.records import Plan, PlannedObjective
+from objbench.plan import Plan, PlannedObjective
 from objbench.statistics import Estimate, estimate, paired_difference
 
 

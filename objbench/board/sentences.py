@@ -14,7 +14,8 @@ from objbench.board.ranking import measured_spend, ranking
 from objbench.board.scores import final_scores
 from objbench.board.speedups import AXIS_WORDS, axes_sentence
 from objbench.board.standing import Standing
-from objbench.records import EvaluationRecord, PlannedSuite
+from objbench.plan import PlannedSuite
+from objbench.records import EvaluationRecord
 from objbench.statistics import Estimate
 
 

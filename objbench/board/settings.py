@@ -16,7 +16,8 @@ import pandas as pd
 from objbench.board.notation import DASH, amount, count, listed, markdown, plain
 from objbench.board.speedups import AXIS_WORDS
 from objbench.board.standing import Standing
-from objbench.records import Plan, Provenance
+from objbench.plan import Plan
+from objbench.records import Provenance
 
 
 def budget_sentence(plan: Plan) -> str:

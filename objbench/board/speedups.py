@@ -15,7 +15,8 @@ import numpy as np
 
 from objbench.board.notation import DASH, listed, ratio
 from objbench.board.standing import Standing
-from objbench.records import CurveRecord, PlannedSuite
+from objbench.plan import PlannedSuite
+from objbench.records import CurveRecord
 from objbench.statistics import estimate
 from objbench.suite import AXES
 

@@ -11,18 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from objbench.records import (
-    CurveRecord,
-    EvaluationRecord,
-    Plan,
-    PlannedCell,
-    PlannedSuite,
-    PretrainRecord,
-    read_plan,
-    read_records,
-)
+from objbench.plan import Plan, PlannedCell, PlannedSuite, read_plan
+from objbench.records import AnyRecord, PretrainRecord, read_records
 
-AnyRecord = PretrainRecord | EvaluationRecord | CurveRecord
 State = Literal["ok", "failed", "diverged", "missing"]
 
 

@@ -12,7 +12,7 @@ from objbench.board.scores import final_scores
 from objbench.board.sentences import limits, verdicts
 from objbench.board.speedups import axis_words, speedups
 from objbench.board.standing import Standing, read_standing
-from objbench.records import PlannedSuite
+from objbench.plan import PlannedSuite
 
 
 def terminal_summary(run: Path, page: Path | None = None) -> str:

@@ -181,7 +181,7 @@ def _find(spec: str) -> list[Path]:
         found, what = _files_under(path), f"folder {path}"
     elif glob.has_magic(spec):
         # Path.glob takes no absolute pattern.
-        matches = glob.iglob(str(path), recursive=True)  # noqa: PTH207
+        matches = glob.iglob(str(path), recursive=True)
         found, what = [Path(match) for match in matches if Path(match).is_file()], f"glob {spec}"
         if not found:
             raise DataError(f"corpus {spec}: the glob matches no file: check it, and quote it")

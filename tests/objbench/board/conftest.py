@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from objbench.plan import Plan, PlannedCell, PlannedColumn, PlannedObjective, PlannedSuite
 from objbench.records import (
     Cost,
     CurveEntry,
@@ -18,18 +19,12 @@ from objbench.records import (
     EvaluationRecord,
     ExportedPoint,
     Meters,
-    Plan,
-    PlannedCell,
-    PlannedColumn,
-    PlannedObjective,
-    PlannedSuite,
     Plugin,
     PretrainRecord,
     Provenance,
-    dump,
     write_record,
-    write_text,
 )
+from objbench.stored import dump, write_text
 
 COLUMNS = {
     "cola": ("cola", {"matthews": 0.20}),

@@ -11,7 +11,8 @@ from transformers import AutoModel, AutoTokenizer
 from objbench.errors import BudgetError, ConfigError, RecordError
 from objbench.heads import TokenPrediction
 from objbench.objective import TermLoss
-from objbench.records import read_plan, read_records, record_path
+from objbench.plan import read_plan
+from objbench.records import read_records, record_path
 from objbench.runner import dry_run
 from objbench_objectives.mlm import MaskedLanguageModeling
 

@@ -1,0 +1,7 @@
+"""``python -m objbench`` is ``objbench``."""
+
+import sys
+
+from objbench.cli import main
+
+sys.exit(main())

@@ -1,0 +1,48 @@
+"""The plugins of a study, found in the registry and configured with the study's options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from objbench.plugins import Registry, configure
+from objbench.study import Study
+from objbench.suite import CurveSuite, Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The plugins of a study, configured.
+
+    Attributes:
+        objectives: name -> (class, its Config).
+        suites: name -> evaluating suite.
+        curves: name -> curve suite.
+    """
+
+    objectives: Mapping[str, tuple[type[Any], Any]]
+    suites: Mapping[str, Suite]
+    curves: Mapping[str, CurveSuite]
+
+
+def cast(study: Study, registry: Registry) -> Cast:
+    """The study's plugins, each configured with the study's options.
+
+    Raises:
+        UnknownNameError, PluginError, ConfigError: a name or an option does not fit.
+    """
+    objectives = {}
+    for name in study.objectives:
+        objective = registry.objective(name)
+        objectives[name] = (objective, configure(objective, study.options.get(name, {})))
+    suites: dict[str, Suite] = {}
+    curves: dict[str, CurveSuite] = {}
+    for name in study.evaluation.suites:
+        suite = registry.suite(name)
+        made = suite(configure(suite, study.options.get(name, {})))
+        if isinstance(made, CurveSuite):
+            curves[name] = made
+        else:
+            suites[name] = made
+    return Cast(objectives, suites, curves)

@@ -1,0 +1,87 @@
+"""An evaluation cell: one exported encoder, one task, one fine-tuning seed, through a suite."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from objbench.errors import RecordError
+from objbench.plan import PlannedCell
+from objbench.records import AnyRecord, EvaluationRecord
+from objbench.suite import EvaluationContext
+from objbench.workplace import Workplace
+
+
+class EvaluationWork:
+    """Hands the encoder to the suite and stores what it measured."""
+
+    def __init__(self, place: Workplace) -> None:
+        self.place = place
+
+    def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
+        """Evaluate.
+
+        Raises:
+            RecordError: the encoder has been deleted.
+        """
+        place = self.place
+        fields = self._fields(cell, started)
+        encoder = self._encoder(cell)
+        context = EvaluationContext(
+            cache=place.cache / "tasks",
+            device=place.device,
+            precision=place.study.training.precision,
+            max_train_samples=place.study.evaluation.max_train_samples,
+            progress=lambda done, total, text: place.report(cell.id, done, total, text),
+        )
+        suite = place.cast.suites[cell.suite]
+        clock = time.perf_counter()
+        result = suite.evaluate(encoder, cell.task, cell.finetune_seed, context)
+        record = EvaluationRecord(
+            **fields,
+            status="ok",
+            scores={name: dict(metrics) for name, metrics in result.scores.items()},
+            train_examples=result.train_examples,
+            eval_examples=dict(result.eval_examples),
+            seconds=round(time.perf_counter() - clock, 3),
+            details=dict(result.details),
+        )
+        shown = (
+            f"{name} {metric} {value:.3f}"
+            for name, metrics in record.scores.items()
+            for metric, value in metrics.items()
+        )
+        return record, ", ".join(shown)
+
+    def failed(self, cell: PlannedCell, started: str, reason: str) -> AnyRecord:
+        """The record of a failure."""
+        return EvaluationRecord(**self._fields(cell, started), status="failed", reason=reason)
+
+    def stored(self, cell: PlannedCell, record: AnyRecord) -> None:
+        """Nothing is left behind."""
+
+    def _encoder(self, cell: PlannedCell) -> Path:
+        encoder = self.place.run / self.place.exported(cell).encoder
+        if not encoder.is_dir():
+            record = self.place.record_path(self.place.cell(cell.needs[0]))
+            raise RecordError(
+                f"the encoder {encoder} is gone; delete {record} to pretrain it again"
+            )
+        return encoder
+
+    def _fields(self, cell: PlannedCell, started: str) -> dict[str, Any]:
+        place = self.place
+        suite = place.cast.suites[cell.suite]
+        return {
+            **place.fields(cell, type(suite), started),
+            "suite": cell.suite,
+            "suite_version": suite.version,
+            "protocol": suite.protocol,
+            "task": cell.task,
+            "finetune_seed": cell.finetune_seed,
+            "meters": place.exported(cell).meters,
+            "share": cell.share,
+            "upstream": place.pretraining(cell).key,
+            "max_train_samples": place.study.evaluation.max_train_samples,
+        }

@@ -1,0 +1,76 @@
+"""A pretraining cell: one objective, one seed, through the engine."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cached_property
+from typing import Any
+
+from objbench.jobs import StudyText, open_text, pretrain_job
+from objbench.plan import PlannedCell
+from objbench.records import AnyRecord, PretrainRecord
+from objbench.workplace import Workplace
+
+
+class PretrainWork:
+    """Pretrains; the checkpoint of a cell is kept until its record is stored."""
+
+    def __init__(self, place: Workplace) -> None:
+        self.place = place
+
+    @cached_property
+    def _text(self) -> StudyText:
+        return open_text(self.place.study, self.place.cache)
+
+    def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
+        """Pretrain, or go on from the cell's checkpoint."""
+        from objbench.engine.trainer import pretrain
+
+        place = self.place
+        job = pretrain_job(
+            place.study,
+            place.cast,
+            self._text,
+            cell.objective,
+            seed=cell.seed,
+            steps=cell.step,
+            key=cell.key,
+            run=place.run,
+            folder=_folder(cell),
+            device=place.device,
+        )
+        outcome = pretrain(job, lambda done, total, text: place.report(cell.id, done, total, text))
+        record = PretrainRecord(
+            **self._fields(cell, started),
+            status=outcome.status,
+            reason=outcome.reason,
+            cost=outcome.cost,
+            log=list(outcome.log),
+            points=list(outcome.points),
+        )
+        if outcome.status != "ok":
+            return record, outcome.reason
+        return record, f"held-out loss {record.points[-1].heldout['loss']:.3f}"
+
+    def failed(self, cell: PlannedCell, started: str, reason: str) -> AnyRecord:
+        """The record of a failure; the checkpoint stays, to go on from."""
+        return PretrainRecord(**self._fields(cell, started), status="failed", reason=reason)
+
+    def stored(self, cell: PlannedCell, record: AnyRecord) -> None:
+        """Remove the checkpoint of a cell that is done."""
+        if record.status != "failed":
+            shutil.rmtree(self.place.run / "checkpoints" / _folder(cell), ignore_errors=True)
+
+    def _fields(self, cell: PlannedCell, started: str) -> dict[str, Any]:
+        place = self.place
+        planned = next(o for o in place.plan.objectives if o.name == cell.objective)
+        settings = place.study.model_dump(mode="json", include={"encoder", "data", "training"})
+        return {
+            **place.fields(cell, place.cast.objectives[cell.objective][0], started),
+            "config": {**settings, "options": planned.options, "data_key": place.plan.data["key"]},
+            "steps": cell.step,
+        }
+
+
+def _folder(cell: PlannedCell) -> str:
+    return f"{cell.id}.{cell.key[:12]}"

@@ -1,0 +1,67 @@
+"""What a registered class must declare, checked before it enters the registry.
+
+Checked here and not where a declaration is first used, so that a fault in a plugin is charged to
+its project by name, at loading, and costs no training time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def faults(cls: object, kinds: tuple[type, ...], declared: tuple[str, ...]) -> list[str]:
+    """What keeps ``cls`` from being registered; empty where nothing does.
+
+    Args:
+        cls: what the plugin handed to ``register``.
+        kinds: the classes of which it must derive from one.
+        declared: class attributes that must be non-empty, one-line strings.
+    """
+    if not isinstance(cls, type) or not issubclass(cls, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        return [f"registers {cls!r}, which is not a subclass of {wanted}"]
+    return [f"{cls.__name__} {fault}" for fault in _class_faults(cls, declared)]
+
+
+def _class_faults(cls: type, declared: tuple[str, ...]) -> list[str]:
+    found = [f"declares no {what}" for what in declared if not _is_line(getattr(cls, what, None))]
+    name = getattr(cls, "name", None)
+    if _is_line(name) and NAME.fullmatch(str(name)) is None:
+        found.append(f"is named {name!r}: use lowercase letters, digits and _")
+    abstract = sorted(getattr(cls, "__abstractmethods__", ()))
+    if abstract:
+        found.append(f"does not define {', '.join(abstract)}")
+    if hasattr(cls, "version") or "version" in _annotations(cls):
+        version = getattr(cls, "version", None)
+        if not isinstance(version, int) or isinstance(version, bool):
+            found.append("declares no whole number as its version")
+    return found + _config_faults(getattr(cls, "Config", None))
+
+
+def _config_faults(config: Any) -> list[str]:
+    if not isinstance(config, type) or not dataclasses.is_dataclass(config):
+        return ["has a Config that is not a dataclass"]
+    found = []
+    # dataclasses publishes no other way to ask.
+    if not config.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        found.append("has a Config that is not frozen")
+    bare = [
+        field.name
+        for field in dataclasses.fields(config)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+    if bare:
+        found.append(f"has options without a default: {', '.join(bare)}")
+    return found
+
+
+def _annotations(cls: type) -> set[str]:
+    return {name for parent in cls.__mro__ for name in vars(parent).get("__annotations__", {})}
+
+
+def _is_line(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and "\n" not in value

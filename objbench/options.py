@@ -1,0 +1,64 @@
+"""Plugin options: from the strings and TOML values of a study to a plugin's own ``Config``."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from objbench.errors import ConfigError, UnknownNameError, one_line
+
+
+def configure(cls: Any, options: Mapping[str, Any]) -> Any:
+    """The ``Config`` of a plugin class with ``options`` put over its defaults.
+
+    A string is read as the option's type ("0.1" as a number, "yes" as a truth value, "a,b" as a
+    list, "none" as None where None is allowed), so that ``--set`` and TOML mean the same.
+
+    Args:
+        cls: an objective or suite class.
+        options: option -> value.
+
+    Raises:
+        ConfigError: an option is unknown, or its value does not fit; named as plugin.option.
+    """
+    fields = {field.name for field in dataclasses.fields(cls.Config) if field.init}
+    hints = typing.get_type_hints(cls.Config, include_extras=True)
+    values = {}
+    for option, value in options.items():
+        if option not in fields:
+            raise UnknownNameError(f"option of {cls.name}", option, fields)
+        values[option] = _coerced(f"{cls.name}.{option}", value, hints[option])
+    try:
+        return cls.Config(**values)
+    except (ConfigError, ValueError) as error:
+        raise ConfigError(f"options of {cls.name}: {one_line(error)}") from error
+
+
+def _coerced(where: str, value: Any, hint: Any) -> Any:
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    adapter: TypeAdapter[Any] = TypeAdapter(
+        hint, config=ConfigDict(allow_inf_nan=False, arbitrary_types_allowed=True)
+    )
+    try:
+        return adapter.validate_python(_unfolded(value, hint))
+    except ValidationError as error:
+        reason = one_line(error.errors()[0]["msg"])
+        raise ConfigError(f"{where} = {value!r} does not fit: {reason}") from error
+
+
+def _unfolded(value: Any, hint: Any) -> Any:
+    """A string as the list or None that ``hint`` allows; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    kinds = typing.get_args(hint) if union else (hint,)
+    if type(None) in kinds and value.lower() == "none":
+        return None
+    plain = {typing.get_origin(kind) or kind for kind in kinds} - {type(None)}
+    if plain and plain <= {tuple, list, set, frozenset}:
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value

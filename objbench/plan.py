@@ -1,0 +1,130 @@
+"""The plan of a study: which cells there should be, and what the leaderboard knows of them.
+
+Written to ``plan.json`` before the first cell runs. A record whose key is not in the plan is
+stale: its code, data or settings have changed since.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from objbench.errors import RecordError
+from objbench.stored import SCHEMA_VERSION, Stored, read_stored
+
+
+class PlannedCell(Stored):
+    """One cell of the plan.
+
+    Attributes:
+        id: readable and unique within the plan, such as "glue.cola.taco.seed-1.step-2400.ft-0".
+        key: hash of all that determines the cell's result.
+        share: share of the budget at which the evaluated encoder was exported; 1 for the final.
+        needs: ids of the cells it reads.
+    """
+
+    id: str
+    kind: Literal["pretrain", "evaluation", "curve"]
+    key: str
+    objective: str
+    seed: int
+    suite: str = ""
+    task: str = ""
+    finetune_seed: int = 0
+    step: int = 0
+    share: float = 1.0
+    needs: tuple[str, ...] = ()
+
+
+class PlannedColumn(Stored):
+    """A column of a suite as the leaderboard prints it; see ``suite.Column``."""
+
+    name: str
+    task: str
+    metrics: tuple[str, ...]
+    direction: Literal["max", "min"]
+    scale: float
+
+
+class PlannedSuite(Stored):
+    """A suite as the leaderboard needs to know it.
+
+    Attributes:
+        follows: the suite a curve suite follows; "" for an evaluating suite.
+        seeds_per_point: fine-tuning seeds of a curve's points; 0 for an evaluating suite.
+        average_groups: see ``suite.Average``.
+    """
+
+    name: str
+    summary: str
+    version: int
+    protocol: str
+    columns: tuple[PlannedColumn, ...]
+    average_label: str = ""
+    average_groups: tuple[tuple[str, ...], ...] = ()
+    direction: Literal["max", "min"] = "max"
+    seeds: tuple[int, ...] = ()
+    missing: dict[str, str] = Field(default_factory=dict)
+    follows: str = ""
+    seeds_per_point: int = 0
+
+
+class PlannedObjective(Stored):
+    """An objective's share of the budget, frozen to a number of steps.
+
+    Attributes:
+        steps: optimizer steps it may take.
+        flops_per_step: counted on the real step.
+        tokens_per_step: non-padding tokens of a batch.
+        seconds_per_step: calibrated once; None where no time enters the budget.
+        options: its hyperparameters in full.
+    """
+
+    name: str
+    summary: str
+    reference: str
+    steps: int
+    flops_per_step: float
+    tokens_per_step: int
+    seconds_per_step: float | None
+    options: dict[str, Any]
+
+
+class Plan(Stored):
+    """A study as planned: written before the first cell runs.
+
+    Attributes:
+        study: every setting of the study (see ``study.Study``).
+        data: fingerprints and sizes of the corpus and tokenizer.
+        baseline: the objective that sets the budget, the first named.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    command: str
+    engine_version: int
+    study: dict[str, Any]
+    data: dict[str, Any]
+    baseline: str
+    budget: str
+    equalize: str
+    objectives: tuple[PlannedObjective, ...]
+    suites: tuple[PlannedSuite, ...]
+    cells: tuple[PlannedCell, ...]
+
+
+_PLAN = TypeAdapter(Plan)
+
+
+def read_plan(run: Path) -> Plan:
+    """The plan of the run folder.
+
+    Raises:
+        RecordError: there is none, or it cannot be read.
+    """
+    path = run / "plan.json"
+    if not path.is_file():
+        raise RecordError(f"{run} holds no plan.json: name a folder made by `objbench run`")
+    return read_stored(path, _PLAN)

@@ -1,0 +1,176 @@
+"""The cells of a study: what there is to do, each with the key of all that determines it.
+
+A key holds the upstream cell's key, so a change anywhere above a cell makes it another cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from objbench.budget import export_steps
+from objbench.cast import Cast
+from objbench.engine import ENGINE_VERSION
+from objbench.keys import content_key
+from objbench.plan import PlannedCell
+from objbench.plugins import source_digest
+from objbench.study import Study
+from objbench.suite import CurveSuite
+
+# Settings that change what is written down or when, but no number that is computed.
+_NOT_IN_KEY = {"log_every", "checkpoint_every"}
+
+
+def share_label(part: int, points: int) -> str:
+    """How a point of the budget is named in a cell's id, such as "20pct"."""
+    return f"{100 * part / points:.4g}pct"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One evaluation that a study asks for, before any key is known."""
+
+    suite: str
+    task: str
+    objective: str
+    seed: int
+    part: int
+    points: int
+    finetune_seed: int
+
+    @property
+    def id(self) -> str:
+        """The cell's id."""
+        where = f"{self.objective}.seed-{self.seed}.{share_label(self.part, self.points)}"
+        return f"{self.suite}.{self.task}.{where}.ft-{self.finetune_seed}"
+
+
+def evaluations(study: Study, cast: Cast) -> Iterator[Evaluation]:
+    """Every evaluation of the study once, in the order in which they are best run.
+
+    The final encoders come before the points on the way, and seed by seed, so that a study
+    stopped early has whole comparisons to show.
+    """
+    points = study.evaluation.points
+    followed = {curve.follows(tuple(cast.suites)): curve for curve in cast.curves.values()}
+    for seed in study.seeds:
+        for part in range(points, 0, -1):
+            for objective in study.objectives:
+                for name, suite in cast.suites.items():
+                    count = len(suite.seeds()) if part == points else 0
+                    if part < points and name in followed:
+                        count = min(followed[name].seeds_per_point, len(suite.seeds()))
+                    for finetune_seed in suite.seeds()[:count]:
+                        for task in suite.tasks():
+                            yield Evaluation(
+                                name, task, objective, seed, part, points, finetune_seed
+                            )
+
+
+def pretrain_cell(
+    study: Study, cast: Cast, objective: str, seed: int, steps: int, data: Mapping[str, Any]
+) -> PlannedCell:
+    """The cell that pretrains one objective with one seed."""
+    cls, config = cast.objectives[objective]
+    key = content_key(
+        {
+            "engine": ENGINE_VERSION,
+            "objective": objective,
+            "source": source_digest(cls),
+            "options": asdict(config),
+            "encoder": study.encoder.model_dump(mode="json"),
+            "data": data["key"],
+            "training": study.training.model_dump(mode="json", exclude=_NOT_IN_KEY),
+            "steps": steps,
+            "exports": export_steps(steps, study.evaluation.points),
+            "heldout_batches": study.evaluation.heldout_batches,
+            "seed": seed,
+        }
+    )
+    cell_id = f"{objective}.seed-{seed}"
+    return PlannedCell(
+        id=cell_id, kind="pretrain", key=key, objective=objective, seed=seed, step=steps
+    )
+
+
+def evaluation_cell(
+    study: Study,
+    cast: Cast,
+    wanted: Evaluation,
+    steps: Mapping[str, int],
+    cells: Mapping[str, PlannedCell],
+) -> PlannedCell:
+    """The cell of one evaluation; ``cells`` holds the pretraining it reads."""
+    suite = cast.suites[wanted.suite]
+    upstream = cells[f"{wanted.objective}.seed-{wanted.seed}"]
+    step = export_steps(steps[wanted.objective], wanted.points)[wanted.part - 1]
+    key = content_key(
+        {
+            "engine": ENGINE_VERSION,
+            "upstream": upstream.key,
+            "step": step,
+            "suite": wanted.suite,
+            "version": suite.version,
+            "source": source_digest(type(suite)),
+            "task": suite.fingerprint(wanted.task),
+            "seed": wanted.finetune_seed,
+            "max_train_samples": study.evaluation.max_train_samples,
+            "precision": study.training.precision,
+        }
+    )
+    return PlannedCell(
+        id=wanted.id,
+        kind="evaluation",
+        key=key,
+        objective=wanted.objective,
+        seed=wanted.seed,
+        suite=wanted.suite,
+        task=wanted.task,
+        finetune_seed=wanted.finetune_seed,
+        step=step,
+        share=wanted.part / wanted.points,
+        needs=(upstream.id,),
+    )
+
+
+def curve_cell(
+    study: Study,
+    cast: Cast,
+    name: str,
+    curve: CurveSuite,
+    objective: str,
+    seed: int,
+    cells: Mapping[str, PlannedCell],
+) -> PlannedCell:
+    """The cell of one curve; ``cells`` holds the evaluations it reads."""
+    follows = curve.follows(tuple(cast.suites))
+    chosen = cast.suites[follows].seeds()[: curve.seeds_per_point]
+    needs = tuple(
+        cell.id
+        for cell in cells.values()
+        if cell.kind == "evaluation"
+        and cell.suite == follows
+        and cell.seed == seed
+        and cell.objective in (objective, study.objectives[0])
+        and cell.finetune_seed in chosen
+    )
+    key = content_key(
+        {
+            "suite": name,
+            "version": curve.version,
+            "source": source_digest(type(curve)),
+            "options": asdict(curve.config),
+            "average": asdict(cast.suites[follows].average()),
+            "upstream": [cells[needed].key for needed in needs],
+        }
+    )
+    return PlannedCell(
+        id=f"{name}.{objective}.seed-{seed}",
+        kind="curve",
+        key=key,
+        objective=objective,
+        seed=seed,
+        suite=name,
+        needs=needs,
+    )

@@ -1,0 +1,66 @@
+"""Stored models: strict, immutable, written as JSON under a temporary name and renamed.
+
+A file is whole or absent, and one that cannot be read is named with what to do about it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from objbench.errors import RecordError
+
+SCHEMA_VERSION = 1
+
+Read = TypeVar("Read")
+
+
+class Stored(BaseModel):
+    """A strict, immutable model that is stored as JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` under a temporary name in its folder, sync it, and rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The process's number keeps two writers of one file apart; the last to rename wins.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def dump(model: BaseModel) -> str:
+    """``model`` as stable, readable JSON text; a number that is not finite is a bug."""
+    return (
+        json.dumps(model.model_dump(mode="json"), indent=1, sort_keys=True, allow_nan=False) + "\n"
+    )
+
+
+def read_stored(path: Path, kind: TypeAdapter[Read]) -> Read:
+    """What is stored in ``path``.
+
+    Raises:
+        RecordError: the file is not a whole one of a schema this version reads.
+    """
+    try:
+        return kind.validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise RecordError(
+            f"{path} is corrupted or of another version: {where}: {first['msg']}; "
+            "delete it and run the study again to make it anew"
+        ) from error
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,124 @@
+"""What every cell of a planned study shares while it runs in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from objbench.cast import Cast, cast
+from objbench.errors import RecordError
+from objbench.plan import Plan, PlannedCell, PlannedSuite, read_plan
+from objbench.plugins import Registry, source_digest
+from objbench.processes import processes
+from objbench.provenance import provenance
+from objbench.records import (
+    EvaluationRecord,
+    ExportedPoint,
+    Plugin,
+    PretrainRecord,
+    read_record,
+    record_path,
+)
+from objbench.study import Study
+
+Report = Callable[[str, int, int, str], None]
+"""Called with (cell id, done, total, text) now and then while a cell runs."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A planned study in this process.
+
+    Attributes:
+        run: the run folder, with its plan written.
+        cache: folder for tokenised text and task data.
+        device: torch device string.
+        command: the command line, for the records.
+        registry: the loaded plugins.
+        report: told of progress.
+    """
+
+    run: Path
+    cache: Path
+    device: str
+    command: str
+    registry: Registry
+    report: Report = field(default=lambda cell, done, total, text: None)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan of the run folder."""
+        return read_plan(self.run)
+
+    @cached_property
+    def study(self) -> Study:
+        """The study that was planned."""
+        return Study.model_validate(self.plan.study)
+
+    @cached_property
+    def cast(self) -> Cast:
+        """Its plugins, configured."""
+        return cast(self.study, self.registry)
+
+    @cached_property
+    def _cells(self) -> dict[str, PlannedCell]:
+        return {cell.id: cell for cell in self.plan.cells}
+
+    def cell(self, cell_id: str) -> PlannedCell:
+        """The planned cell of that id."""
+        return self._cells[cell_id]
+
+    def suite(self, name: str) -> PlannedSuite:
+        """The planned suite of that name."""
+        return next(suite for suite in self.plan.suites if suite.name == name)
+
+    def record_path(self, cell: PlannedCell) -> Path:
+        """Where the record of ``cell`` lies."""
+        return record_path(self.run, cell.kind, cell.id, cell.key)
+
+    def pretraining(self, cell: PlannedCell) -> PretrainRecord:
+        """The record of the pretraining that ``cell`` evaluates."""
+        path = self.record_path(self.cell(cell.needs[0]))
+        record = read_record(path)
+        if not isinstance(record, PretrainRecord):
+            raise RecordError(f"{path} is not the record of a pretraining; delete it")
+        return record
+
+    def exported(self, cell: PlannedCell) -> ExportedPoint:
+        """The exported encoder that ``cell`` evaluates."""
+        points = self.pretraining(cell).points
+        return next(point for point in points if point.meters.steps == cell.step)
+
+    def evaluation(self, cell: PlannedCell) -> EvaluationRecord:
+        """The record of an evaluation."""
+        path = self.record_path(cell)
+        record = read_record(path)
+        if not isinstance(record, EvaluationRecord):
+            raise RecordError(f"{path} is not the record of an evaluation; delete it")
+        return record
+
+    def fields(self, cell: PlannedCell, owner: type[Any], started: str) -> dict[str, Any]:
+        """What the record of ``cell`` holds whatever comes out, but for status and reason.
+
+        Args:
+            owner: the plugin's class.
+            started: when the cell was started.
+        """
+        name = cell.suite or cell.objective
+        origin = self.registry.origin(name)
+        return {
+            "id": cell.id,
+            "key": cell.key,
+            "objective": cell.objective,
+            "seed": cell.seed,
+            "plugin": Plugin(
+                name=name,
+                project=origin.project,
+                version=origin.version,
+                source=source_digest(owner),
+            ),
+            "provenance": provenance(self.command, self.device, processes(), started),
+        }
