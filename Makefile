@@ -1,0 +1,38 @@
+# Needs Python >= 3.11, make and a package registry; everything else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+# One thread a test worker: two workers with a thread pool each would fight over the cores.
+TEST_WORKERS ?= 2
+
+.PHONY: demo test bench lint format clean
+
+demo: $(INSTALLED)
+	$(BIN)/objbench run --objectives mlm,taco --preset demo
+
+test: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --benchmark-disable
+
+bench: $(INSTALLED)
+	$(BIN)/python -m pytest --benchmark-only
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Runs when what is to be installed has changed, and after an installation that was cut short.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) \
+	    else f"objbench needs Python 3.11 or newer; {sys.executable} is {v}. Try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,123 @@
+"""The study that preset, study file and flags make together, checked as far as names go.
+
+Names of objectives, suites and plugins are held against the entry points, which are known without
+importing any plugin, and before pydantic is imported; so a misspelt name is answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from objbench.errors import ConfigError, UnknownNameError
+from objbench.layers import Layer, file_layer, merge, preset_layer
+from objbench.plugins import HINT, entry_point_names
+
+if TYPE_CHECKING:
+    from objbench.study import Study
+
+DEFAULT_PRESET = "small"
+
+# Flag -> where its value goes in the study.
+_PLACES = {
+    "objectives": ("objectives",),
+    "seeds": ("seeds",),
+    "budget": ("budget",),
+    "equalize": ("equalize",),
+    "corpus": ("data", "corpus"),
+    "tokenizer": ("data", "tokenizer"),
+    "length": ("data", "length"),
+    "batch": ("training", "batch"),
+    "micro_batches": ("training", "micro_batches"),
+    "lr": ("training", "learning_rate"),
+    "schedule": ("training", "schedule"),
+    "precision": ("training", "precision"),
+    "compile": ("training", "compile"),
+    "suites": ("evaluation", "suites"),
+    "eval_points": ("evaluation", "points"),
+    "max_train_samples": ("evaluation", "max_train_samples"),
+}
+
+
+def chosen_study(arguments: argparse.Namespace) -> Study:
+    """The study chosen on the command line.
+
+    Args:
+        arguments: the parsed flags of ``objbench run``.
+
+    Raises:
+        ConfigError: a name is unknown, or something is missing or out of range.
+    """
+    known = entry_point_names()
+    flags = _flag_layer(arguments)
+    for plugin, _, _ in arguments.set:
+        _check(known, "plugin", plugin)
+    layers, sources = _layers(arguments, flags)
+    whole: Layer = {}
+    for layer in layers:
+        whole = merge(whole, layer)
+    _check_names(whole, known)
+    if not whole.get("objectives"):
+        raise ConfigError("no objectives: name them with --objectives A,B, the baseline first")
+    if not _table(whole, "data").get("corpus"):
+        raise ConfigError("no corpus: name a file or folder of text with --corpus, or --corpus toy")
+    from objbench.study import build_study
+
+    study = build_study(layers, " + ".join(sources))
+    for plugin, option, _ in arguments.set:
+        if plugin not in {*study.objectives, *study.evaluation.suites}:
+            raise ConfigError(
+                f"--set {plugin}.{option}: {plugin} has no part in this study;"
+                " add it to --objectives or --suites, or leave the option out"
+            )
+    return study
+
+
+def _layers(arguments: argparse.Namespace, flags: Layer) -> tuple[Sequence[Layer], Sequence[str]]:
+    """The layers, lowest first, and what to call them in an error."""
+    layers, sources = [flags], ["command line"]
+    if arguments.config:
+        layers.insert(0, file_layer(arguments.config))
+        sources.insert(0, f"study file {arguments.config}")
+    if arguments.preset or not arguments.config:
+        preset = arguments.preset or DEFAULT_PRESET
+        layers.insert(0, preset_layer(preset))
+        sources.insert(0, f"preset {preset}")
+    return layers, sources
+
+
+def _check_names(whole: Layer, known: Collection[str]) -> None:
+    for kind, names in (
+        ("objective", whole.get("objectives")),
+        ("suite", _table(whole, "evaluation").get("suites")),
+        ("plugin", list(_table(whole, "options"))),
+    ):
+        # Anything but a list of names is left to the study's own check.
+        if isinstance(names, list | tuple):
+            for name in filter(lambda name: isinstance(name, str), names):
+                _check(known, kind, name)
+
+
+def _check(known: Collection[str], kind: str, name: str) -> None:
+    if name not in known:
+        raise UnknownNameError(kind, name, known, HINT)
+
+
+def _table(layer: Layer, name: str) -> dict[str, Any]:
+    table = layer.get(name)
+    return table if isinstance(table, dict) else {}
+
+
+def _flag_layer(arguments: argparse.Namespace) -> Layer:
+    layer: Layer = {}
+    for flag, (*sections, name) in _PLACES.items():
+        value = getattr(arguments, flag)
+        if value is not None:
+            table = layer
+            for section in sections:
+                table = table.setdefault(section, {})
+            table[name] = value
+    for plugin, option, value in arguments.set:
+        layer.setdefault("options", {}).setdefault(plugin, {})[option] = value
+    return layer

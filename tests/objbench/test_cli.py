@@ -1,0 +1,238 @@
+"""The command line: every usage error is one line with a guess, exit code 2, and no torch."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from objbench.cli import main
+
+DEMO = ["run", "--objectives", "mlm,taco", "--preset", "demo"]
+
+# Words of the command line -> what the line on stderr must say. None of these loads a plugin.
+USAGE_ERRORS = [
+    ([], "required: COMMAND"),
+    (["runn"], "unknown command 'runn'; did you mean 'run'?"),
+    (["--versoin"], "required: COMMAND"),
+    (["plugins", "--chek"], "unknown option '--chek'; did you mean '--check'?"),
+    (["plugins", "more"], "unexpected argument 'more'"),
+    (["leaderboard"], "required: RUN"),
+    (["leaderboard", "nowhere"], "holds no plan.json"),
+    (["run"], "no objectives: name them with --objectives"),
+    (["run", "--objectives"], "expected one argument"),
+    (["run", "--objectives", ","], "no objectives"),
+    (["run", "--objectivs", "mlm"], "unknown option '--objectivs'; did you mean '--objectives'?"),
+    (["run", "--objective", "mlm"], "unknown option '--objective'"),
+    (["run", "--objectives", "mlm,tacoo"], "unknown objective 'tacoo'; did you mean 'taco'?"),
+    (["run", "--objectives", "mlm", "--preset", "tinny"], "unknown preset 'tinny'; did you mean"),
+    (["run", "--objectives", "mlm"], "no corpus: name a file or folder of text with --corpus"),
+    ([*DEMO, "--suites", "glu"], "unknown suite 'glu'; did you mean 'glue'?"),
+    ([*DEMO, "--glu-dir", "x"], "unknown option '--glu-dir'; did you mean '--glue-dir'?"),
+    ([*DEMO, "--glue-dir"], "--glue-dir needs a value"),
+    ([*DEMO, "--glue-dir", "--dry-run"], "--glue-dir needs a value"),
+    ([*DEMO, "--glue-dir", "x"], "glue has no part in this study"),
+    ([*DEMO, "--set", "tacoo.weight=1"], "unknown plugin 'tacoo'; did you mean 'taco'?"),
+    ([*DEMO, "--set", "weight=1"], "'weight=1' is not of the form PLUGIN.OPTION=VALUE"),
+    ([*DEMO, "--budget", "100"], "budget '100' cannot be read"),
+    ([*DEMO, "--budget", "5-parsecs"], "unknown unit"),
+    ([*DEMO, "--budget", "0-steps"], "not a positive amount"),
+    ([*DEMO, "--equalize", "flop"], "unknown value 'flop'; did you mean 'flops'?"),
+    ([*DEMO, "--schedule", "cosine"], "unknown value 'cosine'"),
+    ([*DEMO, "--precision", "bf-16"], "unknown value 'bf-16'; did you mean 'bf16'?"),
+    ([*DEMO, "--seeds", "two"], "'two' is neither a number of seeds nor a list"),
+    ([*DEMO, "--seeds", "0"], "at least one seed"),
+    ([*DEMO, "--seeds", "1,1"], "lists something twice"),
+    ([*DEMO, "--batch", "0"], "--batch: '0' is not a whole number from 1 on"),
+    ([*DEMO, "--batch", "many"], "--batch: 'many' is not a whole number"),
+    ([*DEMO, "--micro-batches", "5"], "does not divide batch"),
+    ([*DEMO, "--length", "1"], "data.length = 1"),
+    ([*DEMO, "--lr", "-1"], "--lr: '-1' is not a positive number"),
+    ([*DEMO, "--lr", "inf"], "--lr: 'inf' is not a positive number"),
+    ([*DEMO, "--jobs", "0"], "--jobs: '0' is not a whole number"),
+    ([*DEMO, "--device", "gpu"], "'gpu' is not a device"),
+    ([*DEMO, "--name", "a/b"], "--name 'a/b' is not a plain name"),
+    ([*DEMO, "--name", "a", "--out", "b"], "not allowed with"),
+    ([*DEMO, "--config", "nowhere.toml"], "study file nowhere.toml: No such file"),
+    ([*DEMO, "extra"], "unexpected argument 'extra'"),
+]
+
+CHECKED = """
+import json, sys
+from objbench.cli import main
+codes = []
+for words in json.loads(sys.argv[1]):
+    try:
+        codes.append(main(words))
+    except SystemExit as end:
+        codes.append(end.code)
+heavy = {"torch", "transformers", "datasets", "pandas", "tokenizers", "accelerate", "evaluate"}
+print(json.dumps([codes, sorted(heavy & set(sys.modules))]), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(("words", "message"), USAGE_ERRORS)
+def test_a_usage_error_is_one_line_and_exit_code_2(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("objbench: error: ")
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_and_usage_errors_import_nothing_heavy(tmp_path):
+    cases = [["--help"], ["run", "--help"], ["leaderboard", "--help"], ["plugins", "--help"]]
+    cases += [words for words, _ in USAGE_ERRORS]
+    ended = subprocess.run(
+        [sys.executable, "-c", CHECKED, json.dumps(cases)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    codes, heavy = json.loads(ended.stderr.splitlines()[-1])
+    assert codes == [0] * 4 + [2] * len(USAGE_ERRORS)
+    assert heavy == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([*DEMO, "--set", "taco.temprature=1"], "unknown option of taco 'temprature'; did you"),
+        ([*DEMO, "--taco-temperature", "warm"], "taco.temperature = 'warm' does not fit"),
+        ([*DEMO, "--mlm-rate=2"], "options of mlm: rate must be in"),
+        (["run", "--objectives", "toy", "--preset", "demo"], "unknown objective 'toy'"),
+        ([*DEMO, "--suites", "mlm"], "unknown suite 'mlm'"),
+    ],
+)
+def test_what_only_a_plugin_knows_is_one_line_too(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.fixture
+def handed_over(monkeypatch):
+    """What ``objbench run`` hands to the runner, which does not run."""
+    from objbench import runner
+
+    given = {}
+
+    def run_study(study, **settings):
+        given.update(settings, study=study)
+        return runner.StudyEnd(None, (), complete=True)
+
+    monkeypatch.setattr(runner, "run_study", run_study)
+    return given
+
+
+def test_flags_go_over_the_preset(handed_over, tmp_path):
+    words = (
+        "run --objectives mlm,taco --preset tiny --corpus a/b --tokenizer train:512 --length 32"
+        " --batch 16 --micro-batches 2 --lr 3e-4 --schedule constant --precision bf16 --compile"
+        " --suites toy --eval-points 3 --max-train-samples 100 --seeds 2 --budget 2k-steps"
+        " --equalize seconds --set taco.weight=0.5 --taco-window-rule paper --mlm-rate=0.3"
+        f" --out {tmp_path}/here --cache {tmp_path}/cache --jobs 2 --device cpu"
+    ).split()
+    assert main(words) == 0
+    study = handed_over["study"]
+    assert study.seeds == (0, 1)
+    assert (study.budget, study.equalize) == ("2k-steps", "seconds")
+    assert (study.data.corpus, study.data.tokenizer, study.data.length) == ("a/b", "train:512", 32)
+    training = study.training
+    assert (training.batch, training.micro_batches, training.learning_rate) == (16, 2, 3e-4)
+    assert (training.schedule, training.precision, training.compile) == ("constant", "bf16", True)
+    evaluation = study.evaluation
+    assert (evaluation.suites, evaluation.points) == (("toy",), 3)
+    assert evaluation.max_train_samples == 100
+    assert study.options["taco"] == {"weight": "0.5", "window_rule": "paper"}
+    assert study.options["mlm"] == {"rate": "0.3"}
+    assert study.encoder.config["hidden_size"] == 128
+    assert study.preset == "tiny"
+    assert handed_over["run"] == tmp_path / "here"
+    assert handed_over["cache"] == tmp_path / "cache"
+    assert (handed_over["jobs"], handed_over["device"]) == (2, "cpu")
+    assert handed_over["command"] == "objbench " + " ".join(words)
+    assert list(handed_over["registry"].objectives) == ["mlm", "taco"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("1", (0,)), ("3", (0, 1, 2)), ("5,", (5,)), ("7,5", (7, 5))]
+)
+def test_seeds_are_a_number_or_a_list(handed_over, text, seeds):
+    assert main([*DEMO, "--seeds", text]) == 0
+    assert handed_over["study"].seeds == seeds
+
+
+def test_the_run_folder_is_named_after_name_file_or_preset(handed_over, tmp_path):
+    study_file = tmp_path / "mine.toml"
+    study_file.write_text('preset = "demo"\nobjectives = ["mlm"]\n')
+    for words, folder in [
+        (DEMO, "runs/demo"),
+        ([*DEMO, "--name", "first"], "runs/first"),
+        (["run", "--config", str(study_file)], "runs/mine"),
+    ]:
+        assert main(words) == 0
+        assert str(handed_over["run"]) == folder
+
+
+def test_a_study_file_may_be_changed_by_flags(handed_over, tmp_path):
+    study_file = tmp_path / "mine.toml"
+    study_file.write_text('preset = "demo"\nobjectives = ["mlm"]\n[options.mlm]\nrate = 0.3\n')
+    assert main(["run", "--config", str(study_file), "--seeds", "2"]) == 0
+    assert handed_over["study"].options == {"mlm": {"rate": 0.3}}
+    assert handed_over["study"].seeds == (0, 1)
+
+
+def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
+    from objbench import runner
+
+    def interrupted(study, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run_study", interrupted)
+    assert main(DEMO) == 130
+    assert capsys.readouterr().err == (
+        "objbench: interrupted; run the same command again to go on\n"
+    )
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    from objbench import runner
+
+    def broken(study, **settings):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(runner, "run_study", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(DEMO)
+
+
+def test_a_dry_run_prints_the_cells_and_makes_nothing(capsys, tmp_path):
+    assert main([*DEMO, "--dry-run", "--out", str(tmp_path / "run")]) == 0
+    printed = capsys.readouterr().out
+    assert "mlm.seed-0" in printed
+    assert "taco.seed-0" in printed
+    assert not (tmp_path / "run").exists()
+
+
+def test_plugins_are_listed(capsys):
+    assert main(["plugins", "--check"]) == 0
+    printed = capsys.readouterr().out
+    for name, kind in [("mlm", "objective"), ("taco", "objective"), ("glue", "suite")]:
+        assert any(line.split()[:3] == [name, kind, "objbench"] for line in printed.splitlines())
+
+
+def test_a_broken_plugin_is_listed_and_checked(projects, capsys):
+    projects.add("objbench-broken", bad="import nowhere_to_be_found")
+    assert main(["plugins"]) == 0
+    assert main(["plugins", "--check"]) == 1
+    printed = capsys.readouterr().out
+    assert "bad  objbench-broken 1.0  ModuleNotFoundError" in printed
+    assert main([*DEMO, "--objectives", "mlm,bad"]) == 2
+    assert "plugin 'bad' (objbench-broken 1.0)" in capsys.readouterr().err

@@ -1,0 +1,91 @@
+"""The plugin folders answer to their installed names only, and ship with the package."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SETUPTOOLS = PROJECT["tool"]["setuptools"]
+
+
+@pytest.mark.parametrize("folder", ["objectives", "suites"])
+def test_the_folder_name_is_refused(folder):
+    # Imported under both names, every class would exist twice.
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import {folder}.mlm"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert f"objbench_{folder}, not {folder}" in ended.stderr
+
+
+@pytest.mark.parametrize("folder", ["objectives", "suites"])
+def test_the_mapped_name_is_the_folder(folder):
+    module = importlib.import_module(f"objbench_{folder}")
+    assert Path(module.__file__).parent == ROOT / folder
+
+
+def test_every_package_is_listed():
+    # A package that is not works in an editable install and is missing from the wheel.
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in (ROOT / "objbench").rglob("*.py")
+        if "__pycache__" not in path.parts
+    }
+    listed = set(SETUPTOOLS["packages"]) - set(SETUPTOOLS["package-dir"])
+    assert found == listed
+
+
+def test_every_import_is_a_declared_dependency():
+    ours = set(SETUPTOOLS["packages"]) | {"__future__"} | sys.stdlib_module_names
+    renamed = {"sklearn": "scikit-learn"}
+    found = {
+        (name or "").partition(".")[0]
+        for folder in ("objbench", *SETUPTOOLS["package-dir"].values())
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    declared = {re.split(r"[><=]", line)[0] for line in PROJECT["project"]["dependencies"]}
+    assert {renamed.get(name, name) for name in found - ours} <= declared
+
+
+def test_plugin_folders_are_flat():
+    for folder in SETUPTOOLS["package-dir"].values():
+        assert not [path for path in (ROOT / folder).glob("*/*.py")]
+
+
+def test_every_typed_package_says_so():
+    for folder in ("objbench", *SETUPTOOLS["package-dir"].values()):
+        assert (ROOT / folder / "py.typed").is_file()
+    for name, folder in SETUPTOOLS["package-dir"].items():
+        assert (ROOT / ".typings" / name).resolve() == ROOT / folder
+
+
+def test_the_public_names_are_there_and_come_without_torch():
+    code = (
+        "import sys, objbench; objbench.hookimpl, objbench.Suite; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    objbench = importlib.import_module("objbench")
+    for name in objbench.__all__:
+        assert getattr(objbench, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = objbench.Nothing
+
+
+def test_the_version_is_stated_once_and_the_same():
+    assert importlib.import_module("objbench").__version__ == PROJECT["project"]["version"]
