@@ -1,4 +1,4 @@
-"""An exported encoder with a fresh classification head on its first token.
+"""An exported encoder with a fresh classification head on its first token, or on their mean.
 
 The head is the one of transformers' ``BertForSequenceClassification``, for every encoder alike:
 dense + tanh (BERT's pooler), dropout, linear. The pooler is fresh because no objective here
@@ -23,6 +23,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokeniz
 from transformers.utils import logging as transformers_logging
 
 from objbench.engine.batching import ExampleBatch
+from objbench.engine.recipe import Pooling
 from objbench.errors import CheckpointError, DataError, one_line
 from objbench.streams import torch_generator
 
@@ -35,15 +36,24 @@ class Classifier(nn.Module):
         labels: C, or 1 for a regression.
         dropout: before the linear layer.
         seed: the fine-tuning seed, which decides the head's initial weights.
+        pooling: see ``Recipe``.
     """
 
-    def __init__(self, encoder: nn.Module, labels: int, dropout: float, seed: int) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        labels: int,
+        dropout: float,
+        seed: int,
+        pooling: Pooling = "cls",
+    ) -> None:
         super().__init__()
         if getattr(encoder, "pooler", None) is not None:
-            # transformers adds a pooler of its own to some encoders; ours would stand on the
-            # same token, so theirs would only cost time.
+            # transformers adds a pooler of its own to some encoders; ours stands in its place.
             encoder.pooler = None  # type: ignore[assignment]
-        _stop_at_first_token(encoder)
+        self._pooling = pooling
+        if pooling == "cls":
+            _stop_at_first_token(encoder)
         self.encoder = encoder
         config = encoder.config
         width = int(config.hidden_size)  # type: ignore[union-attr, arg-type]
@@ -62,9 +72,18 @@ class Classifier(nn.Module):
         """Logits, (B, C) float32."""
         types = {"token_type_ids": batch.types} if self._has_types else {}
         output = self.encoder(input_ids=batch.ids, attention_mask=batch.attention, **types)
-        pooled = torch.tanh(self.dense(output.last_hidden_state[:, 0]))
+        pooled = torch.tanh(self.dense(self._pooled(output.last_hidden_state, batch)))
         logits: Tensor = self.linear(self.dropout(pooled))
         return logits.float()
+
+    def _pooled(self, states: Tensor, batch: ExampleBatch) -> Tensor:
+        """(B, D), the first state or the mean of the real ones, from (B, T, D)."""
+        if self._pooling == "cls":
+            return states[:, 0]
+        if batch.attention is None:
+            return states.mean(dim=1)
+        real = batch.attention.unsqueeze(-1).to(states.dtype)
+        return (states * real).sum(dim=1) / real.sum(dim=1)
 
     def loss(self, batch: ExampleBatch) -> Tensor:
         """Mean loss, (): cross-entropy, or the squared error where there is one label."""
@@ -109,7 +128,9 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_classifier(folder: Path, labels: int, dropout: float | None, seed: int) -> Classifier:
+def load_classifier(
+    folder: Path, labels: int, dropout: float | None, seed: int, pooling: Pooling = "cls"
+) -> Classifier:
     """The encoder in ``folder`` under a fresh head; draws from torch's global generator.
 
     Args:
@@ -117,6 +138,7 @@ def load_classifier(folder: Path, labels: int, dropout: float | None, seed: int)
         labels: C, or 1 for a regression.
         dropout: replaces every dropout rate of the encoder's configuration; None keeps them.
         seed: the fine-tuning seed.
+        pooling: see ``Recipe``.
 
     Raises:
         CheckpointError: the folder holds no encoder.
@@ -135,7 +157,7 @@ def load_classifier(folder: Path, labels: int, dropout: float | None, seed: int)
         dropout = getattr(config, "classifier_dropout", None)
     if dropout is None:
         dropout = getattr(config, "hidden_dropout_prob", 0.1)
-    return Classifier(encoder, labels, float(dropout), seed)
+    return Classifier(encoder, labels, float(dropout), seed, pooling)
 
 
 def length_limit(

@@ -93,7 +93,7 @@ def finetune(
     with torch.random.fork_rng(devices=forked):
         torch.manual_seed(stream_key(seed, "finetune/dropout"))
         tokenizer = load_tokenizer(encoder)
-        model = load_classifier(encoder, labels, recipe.dropout, seed)
+        model = load_classifier(encoder, labels, recipe.dropout, seed, recipe.pooling)
         length = length_limit(model, tokenizer, recipe.length, encoder)
         examples = tokenised(train, tokenizer, length, context.cache)
         examples = subset(examples, context.max_train_samples)

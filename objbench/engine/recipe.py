@@ -7,7 +7,11 @@ so that a plan can be made from recipes without loading it.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Pooling = Literal["cls", "mean"]
 
 
 class Recipe(BaseModel):
@@ -23,6 +27,8 @@ class Recipe(BaseModel):
         length: most tokens of an example, special tokens included; longer ones are cut, the
             longer sentence first.
         weight_decay: AdamW's, on matrices only (not on biases and normalisation).
+        pooling: what the head reads: "cls", the first token, as BERT; or "mean", the mean over the
+            example's tokens, for encoders too small or young to gather a sentence in one token.
         dropout: of the encoder and the head while training; None leaves the encoder's own.
         clip: largest gradient norm; 0 for no clipping.
         beta1, beta2, epsilon: AdamW's.
@@ -37,6 +43,7 @@ class Recipe(BaseModel):
     warmup_share: float = Field(default=0.0, ge=0, lt=1)
     length: int = Field(ge=4)
     weight_decay: float = Field(default=0.0, ge=0)
+    pooling: Pooling = "cls"
     dropout: float | None = Field(default=None, ge=0, lt=1)
     clip: float = Field(default=1.0, ge=0)
     beta1: float = Field(default=0.9, ge=0, lt=1)
@@ -75,6 +82,8 @@ class Recipe(BaseModel):
             f"length {self.length}",
             f"weight decay {self.weight_decay:g}",
         ]
+        if self.pooling != "cls":
+            parts.append(f"{self.pooling} pooling")
         if self.dropout is not None:
             parts.append(f"dropout {self.dropout:g}")
         return ", ".join(parts)

@@ -7,7 +7,13 @@ import pytest
 import torch
 from transformers import BertForSequenceClassification
 
-from objbench.engine.batching import assemble, evaluation_batches, subset, training_batches
+from objbench.engine.batching import (
+    ExampleBatch,
+    assemble,
+    evaluation_batches,
+    subset,
+    training_batches,
+)
 from objbench.engine.classifier import load_classifier, load_tokenizer
 from objbench.engine.examples import Examples, Source, TokenisedExamples, tokenise, tokenised
 from objbench.engine.finetune import finetune
@@ -269,3 +275,17 @@ def test_damaged_weights(tiny_encoder, tmp_path):
     (broken / "model.safetensors").write_bytes(b"short")
     with pytest.raises(CheckpointError, match="holds no encoder"):
         _run(broken, tmp_path / "cache")
+
+
+def test_mean_pooling_reads_every_real_token_and_no_padding(tiny_encoder):
+    model = load_classifier(tiny_encoder, 2, None, seed=0, pooling="mean").eval()
+    ids = torch.tensor([[2, 5, 6, 3]])
+    padded = torch.tensor([[2, 5, 6, 3, 0, 0]])
+    real = torch.tensor([[1, 1, 1, 1, 0, 0]])
+    labels = torch.tensor([0])
+    plain = model(ExampleBatch(ids, torch.zeros_like(ids), None, labels))
+    with_padding = model(ExampleBatch(padded, torch.zeros_like(padded), real, labels))
+    torch.testing.assert_close(plain, with_padding, rtol=1e-5, atol=1e-6)
+    states = model.encoder(input_ids=ids).last_hidden_state
+    pooled = torch.tanh(model.dense(states.mean(dim=1)))
+    torch.testing.assert_close(plain, model.linear(pooled), rtol=1e-5, atol=1e-6)
