@@ -6,7 +6,7 @@ from objbench.layers import preset_layer, presets
 from objbench.study import build_study
 
 STATED = {
-    "demo": (2, 64, 64, 32),
+    "demo": (2, 64, 32, 32),
     "tiny": (2, 128, 64, 32),
     "mini": (4, 256, 128, 256),
     "small": (4, 512, 256, 1024),
