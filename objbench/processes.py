@@ -24,6 +24,18 @@ def is_main() -> bool:
     return rank() == 0
 
 
+def join_processes(device: str) -> None:
+    """Connect this process with the others, before any of them waits or trains.
+
+    accelerate decides once in a process's life how it talks to others, and would decide for a GPU
+    where none was asked for: first come, first served, so this comes first.
+    """
+    if processes() > 1:
+        from accelerate import PartialState
+
+        PartialState(cpu=device == "cpu")
+
+
 def wait_for_all() -> None:
     """Return once every process has come here; at once where there is only one."""
     if processes() > 1:

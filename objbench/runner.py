@@ -28,7 +28,7 @@ from objbench.planned_cells import evaluations
 from objbench.planner import make_plan
 from objbench.plugins import Registry, source_digest
 from objbench.pool import Setting, finished_cells, run_cells
-from objbench.processes import is_main, processes, wait_for_all
+from objbench.processes import is_main, join_processes, processes, wait_for_all
 from objbench.progress import Display, display
 from objbench.records import StoredCost, read_cost
 from objbench.stored import dump, write_text
@@ -80,6 +80,7 @@ def run_study(
         ObjbenchError: the study cannot be started.
     """
     where = device or default_device()
+    join_processes(where)
     alone_on_cpu = processes() == 1 and where == "cpu"
     if jobs is None:
         pretrainings = len(study.objectives) * len(study.seeds)
