@@ -124,7 +124,7 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
         plan = read_plan(run)
         finished = finished_cells(run, plan.cells)
         known = {cell.id: "done" for cell in plan.cells if cell.id in finished}
-    ids = [f"{name}.seed-{seed}" for name in study.objectives for seed in study.seeds]
+    ids = [f"{name}.seed-{seed}" for seed in study.seeds for name in study.objectives]
     ids += [wanted.id for wanted in evaluations(study, chosen)]
     ids += [
         f"{curve}.{name}.seed-{seed}"

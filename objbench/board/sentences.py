@@ -15,7 +15,7 @@ from objbench.board.scores import final_scores
 from objbench.board.speedups import AXIS_WORDS, axes_sentence
 from objbench.board.standing import Standing
 from objbench.plan import PlannedSuite
-from objbench.records import EvaluationRecord
+from objbench.records import EvaluationRecord, Provenance
 from objbench.statistics import Estimate
 
 
@@ -35,6 +35,7 @@ def limits(standing: Standing) -> list[str]:
         _scale(standing),
         _spend(standing),
         _machines(standing),
+        _side_by_side(standing),
         _annealing(standing),
     ]
     return [text for text in found if text]
@@ -129,6 +130,29 @@ def _machines(standing: Standing) -> str:
         f"Pretraining ran in {len(seen)} different settings of device, threads and processes "
         "(see Settings): device seconds and tokens/s are not comparable between them."
     )
+
+
+def _side_by_side(standing: Standing) -> str:
+    baseline = {record.seed: record for record in standing.pretrained(standing.plan.baseline)}
+    apart = [
+        objective.name
+        for objective in standing.plan.objectives
+        if any(
+            record.seed in baseline and _apart(record.provenance, baseline[record.seed].provenance)
+            for record in standing.pretrained(objective.name)
+        )
+    ]
+    if not apart:
+        return ""
+    return (
+        f"Not trained side by side with {standing.plan.baseline}: {listed(apart)}. Where a machine "
+        "is shared, their device seconds and tokens/s are not comparable."
+    )
+
+
+def _apart(one: Provenance, other: Provenance) -> bool:
+    # Times of one form, in one time zone: they sort as text.
+    return one.finished <= other.started or other.finished <= one.started
 
 
 def _annealing(standing: Standing) -> str:

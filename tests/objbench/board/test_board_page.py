@@ -141,3 +141,14 @@ def test_listing_cells_loads_no_pandas():
     code = "import sys, objbench.board.cells; print('pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_pretraining_at_different_times_is_said(make_study, tmp_path):
+    study = make_study()
+    page = write_leaderboard(study.write(tmp_path / "together"), tmp_path / "one")
+    assert "side by side" not in page.read_text()
+    times = {"started": "2026-01-01T00:01:00+00:00", "finished": "2026-01-01T00:02:00+00:00"}
+    later = study.records["taco.seed-1"].provenance.model_copy(update=times)
+    study.change("taco.seed-1", provenance=later)
+    page = write_leaderboard(study.write(tmp_path / "apart"), tmp_path / "two")
+    assert "Not trained side by side with mlm: taco." in page.read_text()
