@@ -5,15 +5,13 @@ registry. What is printed is a pure function of those files: the same records gi
 
 The way of the data, one file a step::
 
-    standing   plan + records -> which cell is current, missing, failed, diverged; what is stale
-    scores     standing -> arrays of scores over objectives, seeds, columns and points
-    ranking    scores -> who is ranked, on what, and why not
+    ranking    arrays of scores -> who is ranked, on what, and why not
     tables     -> markdown tables        sentences  -> what the numbers do and do not show
     settings   -> how it was made        gaps       -> what is incomplete
     picture    -> the convergence plot
     page       -> the leaderboard's folder           terminal  -> a few lines of plain text
-    cells      -> the list of cells, for a dry run
 
-Callers import ``page.write_leaderboard``, ``terminal.terminal_summary`` and
-``cells.cells_listing`` from their modules, so that each pays only for what it needs.
+Before it, ``objbench.standing`` joins plan and records, and ``objbench.score_arrays`` lays the scores
+out. Callers import ``page.write_leaderboard`` and ``terminal.terminal_summary`` from their modules,
+so that each pays only for what it needs.
 """

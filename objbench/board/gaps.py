@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from objbench.board.notation import count, listed, markdown, plain
-from objbench.board.standing import Standing
 from objbench.plan import PlannedCell
 from objbench.records import AnyRecord
+from objbench.standing import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from objbench.board.gaps import gaps_table, stale_table
 from objbench.board.notation import count, plain
 from objbench.board.picture import convergence_picture, is_drawable
-from objbench.board.scores import final_scores, score_curves
 from objbench.board.sentences import limits, verdicts
 from objbench.board.settings import (
     budget_sentence,
@@ -20,11 +19,12 @@ from objbench.board.settings import (
     objectives_table,
     settings_table,
 )
-from objbench.board.standing import Standing, read_standing
 from objbench.board.tables import column_table, cost_table, heldout_table, ranking_table
 from objbench.errors import ConfigError
 from objbench.plan import PlannedSuite
 from objbench.records import record_path
+from objbench.score_arrays import final_scores, score_curves
+from objbench.standing import Standing, read_standing
 from objbench.statistics import MIN_RUNS
 from objbench.stored import dump, write_text
 

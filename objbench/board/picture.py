@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from objbench.board.scores import Curve
+from objbench.score_arrays import Curve
 from objbench.suite import AXES
 
 # Okabe and Ito's colours, told apart with every common colour blindness; grey for the baseline,

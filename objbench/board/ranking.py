@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from objbench.board.notation import count, three_digits
-from objbench.board.scores import SuiteScores
 from objbench.board.speedups import AXIS_WORDS
-from objbench.board.standing import Standing
 from objbench.plan import Plan, PlannedObjective
+from objbench.score_arrays import SuiteScores
+from objbench.standing import Standing
 from objbench.statistics import Estimate, estimate, paired_difference
 
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from objbench.board.gaps import gaps_sentence, missing_tasks
 from objbench.board.notation import amount, count, listed, plain, signed, three_digits
 from objbench.board.ranking import measured_spend, ranking
-from objbench.board.scores import final_scores
 from objbench.board.speedups import AXIS_WORDS, axes_sentence
-from objbench.board.standing import Standing
 from objbench.plan import PlannedSuite
 from objbench.records import EvaluationRecord, Provenance
+from objbench.score_arrays import final_scores
+from objbench.standing import Standing
 from objbench.statistics import Estimate
 
 

@@ -15,9 +15,9 @@ import pandas as pd
 
 from objbench.board.notation import DASH, amount, count, listed, markdown, plain
 from objbench.board.speedups import AXIS_WORDS
-from objbench.board.standing import Standing
 from objbench.plan import Plan
 from objbench.records import Provenance
+from objbench.standing import Standing
 
 
 def budget_sentence(plan: Plan) -> str:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from objbench.board.notation import DASH, listed, ratio
-from objbench.board.standing import Standing
 from objbench.plan import PlannedSuite
 from objbench.records import CurveRecord
+from objbench.standing import Standing
 from objbench.statistics import estimate
 from objbench.suite import AXES
 

@@ -21,10 +21,10 @@ from objbench.board.notation import (
     score_text,
 )
 from objbench.board.ranking import ranking
-from objbench.board.scores import SuiteScores
 from objbench.board.speedups import axis_words, speedups
-from objbench.board.standing import Standing
 from objbench.records import Cost, PretrainRecord
+from objbench.score_arrays import SuiteScores
+from objbench.standing import Standing
 from objbench.statistics import MIN_RUNS, FloatArray, estimate
 
 

@@ -8,11 +8,11 @@ from tabulate import tabulate
 
 from objbench.board.notation import DASH, difference_text, score_text
 from objbench.board.ranking import ranking
-from objbench.board.scores import final_scores
 from objbench.board.sentences import limits, verdicts
 from objbench.board.speedups import axis_words, speedups
-from objbench.board.standing import Standing, read_standing
 from objbench.plan import PlannedSuite
+from objbench.score_arrays import final_scores
+from objbench.standing import Standing, read_standing
 
 
 def terminal_summary(run: Path, page: Path | None = None) -> str:

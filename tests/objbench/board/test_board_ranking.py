@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from objbench.board.ranking import budget_mismatch, ranking
-from objbench.board.scores import final_scores, score_curves
 from objbench.board.sentences import limits, verdicts
-from objbench.board.standing import join
+from objbench.score_arrays import final_scores, score_curves
+from objbench.standing import join
 
 
 def standing_of(study):

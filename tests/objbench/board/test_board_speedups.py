@@ -3,8 +3,8 @@
 import pytest
 
 from objbench.board.speedups import axes_sentence, axis_words, speedups
-from objbench.board.standing import join
 from objbench.records import CurveEntry
+from objbench.standing import join
 
 
 def table_of(study):

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objbench.board.standing import Standing
 from objbench.plan import PlannedCell, PlannedColumn, PlannedSuite
 from objbench.records import EvaluationRecord
+from objbench.standing import Standing
 from objbench.statistics import FloatArray, within_run_mean
 from objbench.suite import AXES, Average
 
