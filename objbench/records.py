@@ -111,6 +111,8 @@ class Cost(Stored):
         flops_per_step: training FLOPs of one optimizer step.
         tokens_per_second: non-padding tokens per device second, all processes.
         peak_memory: bytes; ``memory_kind`` says of what.
+        branch_steps, branch_seconds: what was spent on cooldowns of models on the way, beyond
+            the last model's own spend; 0 but for the schedule "trunk".
     """
 
     encoder_parameters: int
@@ -119,6 +121,8 @@ class Cost(Stored):
     tokens_per_second: float
     peak_memory: int
     memory_kind: str
+    branch_steps: int = 0
+    branch_seconds: float = 0.0
 
 
 class PretrainRecord(CellRecord):

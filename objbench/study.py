@@ -56,9 +56,12 @@ class TrainingSection(Section):
         micro_batches: equal parts the batch is run in, to save memory; an objective sees one
             part at a time, so this may change what an in-batch loss computes.
         learning_rate: peak rate of AdamW.
-        schedule: "linear" decay to zero, or "constant" with a linear decay at the end.
+        schedule: "linear" decay to zero; "constant" with a linear decay at the end; or "trunk",
+            constant with a cooldown branch for every evaluation point, so that every point is a
+            finished model; see ``engine.route``.
         warmup: share of the budget over which the rate rises linearly from zero.
         decay: share of the budget over which "constant" falls to zero at the end.
+        cooldown: steps of a branch of "trunk", as a share of the trunk's steps so far.
         weight_decay, beta1, beta2, epsilon: AdamW's.
         clip: largest gradient norm; 0 for no clipping.
         precision: "fp32", "bf16" or "fp16".
@@ -69,9 +72,10 @@ class TrainingSection(Section):
     batch: int = Field(default=32, ge=1)
     micro_batches: int = Field(default=1, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
-    schedule: Literal["linear", "constant"] = "linear"
+    schedule: Literal["linear", "constant", "trunk"] = "linear"
     warmup: float = Field(default=0.01, ge=0, lt=1)
     decay: float = Field(default=0.1, ge=0, lt=1)
+    cooldown: float = Field(default=0.1, gt=0, le=1)
     weight_decay: float = Field(default=0.01, ge=0)
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)

@@ -98,7 +98,7 @@ def _add_training(group: Any) -> None:
     group.add_argument("--batch", type=count, metavar="B", help="sequences of an optimizer step")
     group.add_argument("--micro-batches", type=count, metavar="N", help="parts to run a batch in")
     group.add_argument("--lr", type=read.reading(read.positive), help="peak learning rate")
-    group.add_argument("--schedule", choices=("linear", "constant"), help="of the learning rate")
+    group.add_argument("--schedule", choices=("linear", "constant", "trunk"), help="of the learning rate")
     group.add_argument("--precision", choices=("fp32", "bf16", "fp16"))
     group.add_argument("--compile", action="store_true", default=None, help="use torch.compile")
 

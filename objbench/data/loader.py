@@ -10,6 +10,7 @@ Shape legend: R rows of a micro-batch over all processes, B rows of this process
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ from objbench.data.order import batch_indices
 from objbench.data.sequences import PackedSequences
 from objbench.errors import ConfigError
 from objbench.objective import Vocabulary
+
+HeldoutPart = Literal["reported", "tuning"]
 
 
 def _alone(tensor: Tensor) -> Tensor:
@@ -91,24 +94,34 @@ class Loader:
         whole = batch_indices(self._seed, step, self._whole, len(self._sequences))
         return self._of(self._sequences, whole[micro * total : (micro + 1) * total])
 
-    def heldout(self, sequences: PackedSequences, batches: int) -> Iterator[Batch]:
-        """The first ``batches`` held-out batches, in the order of the corpus.
+    def heldout(
+        self, sequences: PackedSequences, batches: int, part: HeldoutPart = "reported"
+    ) -> Iterator[Batch]:
+        """``batches`` batches of held-out text, each spread evenly over all of it.
 
-        An incomplete batch at the end is dropped, unless it is the only one: then as many of its
-        rows are used as can be split evenly over the processes.
+        Every second sequence is reported on, the others are for tuning: what settings are chosen
+        by is never what is reported. An incomplete batch at the end is dropped, unless it is the
+        only one: then as many of its rows are used as can be split evenly over the processes.
 
         Args:
-            sequences: the held-out sequences.
+            sequences: the held-out sequences, in the order of the corpus.
             batches: how many batches to yield at most.
+            part: which half; with too few sequences for two halves, both are all of them.
 
         Raises:
             DataError: there is less than one sequence for each process.
         """
         sequences.require(self._processes)
-        usable = len(sequences) - len(sequences) % self._processes
+        indices = np.arange(len(sequences))
+        if len(indices) >= 2 * self._processes:
+            indices = indices[("reported", "tuning").index(part) :: 2]
+        usable = len(indices) - len(indices) % self._processes
         rows = min(self._whole, usable)
-        for number in range(min(batches, usable // rows)):
-            yield self._of(sequences, np.arange(number * rows, (number + 1) * rows))
+        count = min(batches, usable // rows)
+        # Corpora lie file by file: the first batches alone would be of one genre.
+        chosen = indices[np.arange(count * rows) * len(indices) // (count * rows)]
+        for batch in chosen.reshape(rows, count).T:
+            yield self._of(sequences, batch)
 
     def _rows_of_micro(self, micros: int) -> int:
         """R, the rows of one of ``micros`` micro-batches."""

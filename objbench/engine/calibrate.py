@@ -68,7 +68,7 @@ def _seconds_of_step(session: Session, step: int) -> float:
     _wait(session.device)
     started = time.perf_counter()
     session.gradients(step)
-    session.update.apply(session.learning_rate(min(step, session.job.steps - 1)))
+    session.update.apply(session.job.training.learning_rate)
     _wait(session.device)
     return time.perf_counter() - started
 

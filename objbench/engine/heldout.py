@@ -27,7 +27,9 @@ def heldout_losses(session: Session) -> dict[str, float]:
     counts = torch.zeros_like(sums)
     session.module.eval()
     try:
-        for number, batch in enumerate(loader.heldout(job.heldout, job.heldout_batches)):
+        for number, batch in enumerate(
+            loader.heldout(job.heldout, job.heldout_batches, job.heldout_part)
+        ):
             streams = Streams(
                 HELDOUT_SEED,
                 number,

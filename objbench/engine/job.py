@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from objbench.data.loader import HeldoutPart
 from objbench.data.sequences import PackedSequences
 from objbench.objective import Objective, Vocabulary
 from objbench.records import Cost, ExportedPoint, LoggedPoint, Status
@@ -32,6 +33,7 @@ class PretrainJob:
         steps: optimizer steps to take; the learning rate reaches its end with them.
         export_steps: numbers of steps after which the encoder is scored and exported.
         heldout_batches: held-out (micro-)batches scored at every export.
+        heldout_part: which half of the held-out text is scored; "tuning" for a trial.
         train, heldout: the sequences.
         vocabulary: what the objective may know of the tokenizer.
         tokenizer: exported beside the encoder.
@@ -60,6 +62,7 @@ class PretrainJob:
     key: str
     export_steps: tuple[int, ...] = ()
     heldout_batches: int = 16
+    heldout_part: HeldoutPart = "reported"
     device: str = "cpu"
 
 

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from objbench.batch import Batch
-from objbench.budget import learning_rate_factor
 from objbench.data.loader import Loader
 from objbench.engine.compiled import compile_encoder
 from objbench.engine.devices import make_accelerator, set_gradient_exchange
@@ -120,13 +119,6 @@ class Session:
             first=batch.rows.first,
             count=len(batch.input_ids),
             device=self.device,
-        )
-
-    def learning_rate(self, step: int) -> float:
-        """The rate of step number ``step``, from 0: taken at the middle of its share."""
-        training = self.job.training
-        return training.learning_rate * learning_rate_factor(
-            (step + 0.5) / self.job.steps, training.schedule, training.warmup, training.decay
         )
 
     def gradients(self, step: int) -> Tensor:

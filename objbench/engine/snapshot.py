@@ -12,6 +12,8 @@ from objbench.engine.logbook import Logbook
 from objbench.engine.session import Session
 from objbench.errors import CheckpointError, one_line
 
+_FORK = "fork."
+
 
 def snapshot(session: Session, book: Logbook, step: int, state: dict[str, Any]) -> Checkpoint:
     """The session after ``step`` steps, with ``state`` beside it.
@@ -35,8 +37,29 @@ def snapshot(session: Session, book: Logbook, step: int, state: dict[str, Any]) 
     )
 
 
-def restore(session: Session, book: Logbook, stored: Checkpoint) -> None:
+def held_back(taken: Checkpoint) -> Checkpoint:
+    """``taken`` with copies of its tensors on the host, which training does not change."""
+    tensors = {
+        group: {name: tensor.detach().to("cpu", copy=True) for name, tensor in named.items()}
+        for group, named in taken.tensors.items()
+    }
+    return Checkpoint(taken.step, tensors, taken.state)
+
+
+def combined(taken: Checkpoint, fork: Checkpoint | None) -> Checkpoint:
+    """One checkpoint of a branch and of the trunk that it has left, if there is one."""
+    if fork is None:
+        return taken
+    trunk = {f"{_FORK}{group}": named for group, named in fork.tensors.items()}
+    state = {**taken.state, "fork": {"step": fork.step, "state": fork.state}}
+    return Checkpoint(taken.step, {**taken.tensors, **trunk}, state)
+
+
+def restore(session: Session, book: Logbook, stored: Checkpoint) -> Checkpoint | None:
     """Put the session back to where ``snapshot`` was taken.
+
+    Returns:
+        The trunk that had been held back, if ``stored`` is of a branch.
 
     Raises:
         CheckpointError: the checkpoint's tensors are not this model's.
@@ -58,6 +81,15 @@ def restore(session: Session, book: Logbook, stored: Checkpoint) -> None:
             f"the checkpoint of step {stored.step} in {session.job.checkpoints} does not fit the "
             f"model ({one_line(error)[:200]}); delete that folder to start anew"
         ) from error
+    fork = stored.state.get("fork")
+    if fork is None:
+        return None
+    trunk = {
+        group.removeprefix(_FORK): named
+        for group, named in stored.tensors.items()
+        if group.startswith(_FORK)
+    }
+    return Checkpoint(int(fork["step"]), trunk, fork["state"])
 
 
 def same_step_everywhere(session: Session, step: int) -> None:

@@ -1,4 +1,4 @@
-"""Pretraining: the loop over steps, and what happens between them.
+"""Pretraining: the loop over the legs of a route and their steps, and what happens between them.
 
 The loop itself only computes, steps and notes the loss on the device. The host looks at the device
 at log points, exports and checkpoints; on a CPU, where looking is free, also after every step.
@@ -19,8 +19,15 @@ from objbench.engine.heldout import heldout_losses
 from objbench.engine.job import PretrainJob, PretrainOutcome, Report
 from objbench.engine.logbook import Logbook
 from objbench.engine.memory import PeakMemory
+from objbench.engine.route import plan_route
 from objbench.engine.session import Session
-from objbench.engine.snapshot import restore, same_step_everywhere, snapshot
+from objbench.engine.snapshot import (
+    combined,
+    held_back,
+    restore,
+    same_step_everywhere,
+    snapshot,
+)
 from objbench.records import Cost, ExportedPoint, LoggedPoint, Meters
 
 
@@ -51,10 +58,16 @@ class _Run:
         # Before the model is built: a damaged checkpoint should not cost the wait.
         stored = read_checkpoint(job.checkpoints, job.key)
         self.session = Session(job)
+        self.route = plan_route(job.steps, job.export_steps, job.training)
         self.memory = PeakMemory(self.session.device)
         self.clock = Stopwatch(self.session.device)
         self.book = Logbook(job.training.log_every, len(self.session.names), self.session.device)
+        # Where on the route: the leg, and the steps that the model as it is now has taken.
+        self.leg = 0
         self.step = 0
+        # The trunk as it was where the branch under way left it.
+        self.fork: Checkpoint | None = None
+        self.branch_seconds = 0.0
         self.log: list[LoggedPoint] = []
         self.points: list[ExportedPoint] = []
         self.peak = 0
@@ -62,24 +75,30 @@ class _Run:
         self._looks_are_free = self.session.device.type == "cpu"
         if stored is not None:
             self._resume(stored)
-        same_step_everywhere(self.session, self.step)
+        same_step_everywhere(self.session, self.done)
         if self.session.is_main:
             remove_unfinished(job.checkpoints)
             remove_unfinished(job.run / job.encoders)
         self._saved_at = time.monotonic()
 
+    @property
+    def done(self) -> int:
+        """Steps taken on the route so far."""
+        return self.route.done(self.leg, self.step)
+
+    @property
+    def is_side_branch(self) -> bool:
+        """Whether what happens now will be taken back."""
+        return self.route.legs[self.leg].branch and self.leg + 1 < len(self.route.legs)
+
     def outcome(self) -> PretrainOutcome:
         """Train to the end, or to a loss that is not finite."""
-        exports = set(self.job.export_steps)
         self.clock.start()
-        while self.step < self.job.steps and not self.reason:
-            self._advance()
-            self._look(at_export=self.step in exports)
-            if self.reason:
+        while not self.reason:
+            self._finish_leg()
+            if self.reason or self.leg + 1 == len(self.route.legs):
                 break
-            if self.step in exports:
-                self._export()
-            self._save_if_due()
+            self._next_leg()
         self.clock.pause()
         self.session.accelerator.wait_for_everyone()
         cost = self._cost()
@@ -92,10 +111,45 @@ class _Run:
             points=self.points,
         )
 
+    def _finish_leg(self) -> None:
+        leg = self.route.legs[self.leg]
+        if self.is_side_branch and self.fork is None:
+            self._fork()
+        while self.step < leg.stop:
+            self._advance()
+            exports = self.step in leg.exports
+            self._look(at_export=exports)
+            if self.reason:
+                return
+            if exports:
+                self._export()
+                if self.reason:
+                    return
+            self._save_if_due()
+
+    def _next_leg(self) -> None:
+        """Go on with the leg that follows, after a branch from where that had left the trunk."""
+        if self.fork is not None:
+            self.clock.pause()
+            restore(self.session, self.book, self.fork)
+            self.step = self.fork.step
+            self.branch_seconds += self.clock.read() - float(self.fork.state["seconds"])
+            self.fork = None
+            self.clock.start()
+        self.leg += 1
+
+    def _fork(self) -> None:
+        """Hold back the trunk, to go on from when the branch is done."""
+        self.clock.pause()
+        state = {"seconds": self.clock.read()}
+        self.fork = held_back(snapshot(self.session, self.book, self.step, state))
+        self.book.keep(0)
+        self.clock.start()
+
     def _advance(self) -> None:
         session = self.session
         means = session.gradients(self.step)
-        norm = session.update.apply(session.learning_rate(self.step))
+        norm = session.update.apply(self.route.learning_rate(self.leg, self.step))
         self.book.add(means, norm)
         self.step += 1
 
@@ -124,11 +178,13 @@ class _Run:
             meters=self._meters(),
             loss=float((means * weights).sum()),
             terms=dict(zip(self.session.names, means.tolist(), strict=True)),
-            learning_rate=self.session.learning_rate(self.step - 1),
+            learning_rate=self.route.learning_rate(self.leg, self.step - 1),
         )
-        self.log.append(point)
+        # The log is of one model, from its first step to its last.
+        if not self.is_side_branch:
+            self.log.append(point)
         if self.session.is_main:
-            self.report(self.step, self.job.steps, self._progress(point))
+            self.report(self.done, self.route.total, self._progress(point))
 
     def _diverged(self) -> None:
         """Take back the steps that were refused, log what was finite before, and say why."""
@@ -143,9 +199,9 @@ class _Run:
         self._log_point()
 
     def _progress(self, point: LoggedPoint) -> str:
-        spent = max(point.meters.seconds, 1e-9)
-        left = (self.job.steps - self.step) * spent / max(self.step, 1)
-        speed = point.meters.tokens / spent
+        spent = max(self.clock.read(), 1e-9)
+        left = (self.route.total - self.done) * spent / max(self.done, 1)
+        speed = point.meters.tokens / max(point.meters.seconds, 1e-9)
         return f"loss {point.loss:.3f}, {speed:,.0f} tokens/s, {_duration(left)} left"
 
     def _meters(self) -> Meters:
@@ -153,7 +209,7 @@ class _Run:
             steps=self.step,
             tokens=self.step * self.session.tokens_per_step,
             flops=self.step * self.session.flops_per_step,
-            seconds=self.clock.read(),
+            seconds=self.clock.read() - self.branch_seconds,
         )
 
     def _cost(self) -> Cost:
@@ -165,6 +221,8 @@ class _Run:
             tokens_per_second=meters.tokens / max(meters.seconds, 1e-9),
             peak_memory=max(self.peak, self.memory.read()),
             memory_kind=self.memory.kind,
+            branch_steps=self.route.extra(self.leg),
+            branch_seconds=self.branch_seconds,
         )
 
     # -- exports and checkpoints, off the clock
@@ -199,16 +257,21 @@ class _Run:
 
     def _checkpoint(self) -> Checkpoint:
         state: dict[str, Any] = {
+            "leg": self.leg,
+            "model_step": self.step,
+            "branch_seconds": self.branch_seconds,
             "seconds": self.clock.read(),
             "peak": max(self.peak, self.memory.read()),
             "log": [point.model_dump(mode="json") for point in self.log],
             "points": [point.model_dump(mode="json") for point in self.points],
         }
-        return snapshot(self.session, self.book, self.step, state)
+        return combined(snapshot(self.session, self.book, self.done, state), self.fork)
 
     def _resume(self, stored: Checkpoint) -> None:
-        restore(self.session, self.book, stored)
-        self.step = stored.step
+        self.fork = restore(self.session, self.book, stored)
+        self.leg = int(stored.state["leg"])
+        self.step = int(stored.state["model_step"])
+        self.branch_seconds = float(stored.state["branch_seconds"])
         self.clock = Stopwatch(self.session.device, float(stored.state["seconds"]))
         self.peak = int(stored.state["peak"])
         self.log = [LoggedPoint.model_validate(point) for point in stored.state["log"]]

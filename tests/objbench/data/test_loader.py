@@ -85,22 +85,39 @@ def test_a_corpus_shorter_than_one_batch_is_refused() -> None:
         Loader(sequences(11), VOCABULARY, seed=0, batch=12)
 
 
-def test_heldout_batches_are_sequential_and_complete() -> None:
-    heldout = sequences(40)
-    batches = list(loader().heldout(heldout, 10))
-    assert len(batches) == 3
-    ids = torch.cat([batch.input_ids for batch in batches])
-    assert ids.numpy().tolist() == heldout.rows(np.arange(36)).tolist()
-    assert len(list(loader().heldout(heldout, 2))) == 2
+def rows_of(batches) -> list[list[int]]:
+    return torch.cat([batch.input_ids for batch in batches]).numpy().tolist()
+
+
+def test_heldout_batches_are_spread_over_the_whole_part() -> None:
+    heldout = sequences(100)
+    batches = list(loader().heldout(heldout, 2))
+    # Fifty sequences are for reporting; 24 of them at equal distances, dealt to two batches.
+    chosen = [2 * (number * 50 // 24) for number in range(24)]
+    assert rows_of(batches) == heldout.rows(np.array(chosen[::2] + chosen[1::2])).tolist()
+    assert chosen[0] == 0 and chosen[-1] == 94
+    assert len(list(loader().heldout(heldout, 10))) == 4
+
+
+@pytest.mark.parametrize("batches", [1, 3, 10])
+def test_tuning_never_sees_what_is_reported(batches: int) -> None:
+    heldout = sequences(61)
+    seen = {
+        part: {tuple(row) for row in rows_of(loader().heldout(heldout, batches, part))}
+        for part in ("reported", "tuning")
+    }
+    assert seen["reported"] and seen["tuning"]
+    assert not seen["reported"] & seen["tuning"]
 
 
 def test_a_short_heldout_part_gives_one_smaller_batch() -> None:
     heldout = sequences(7)
     halves = [next(loader(process, 2).heldout(heldout, 4)) for process in range(2)]
-    assert [half.rows.first for half in halves] == [0, 3]
-    assert {half.rows.total for half in halves} == {6}
-    ids = torch.cat([half.input_ids for half in halves])
-    assert ids.numpy().tolist() == heldout.rows(np.arange(6)).tolist()
+    assert [half.rows.first for half in halves] == [0, 2]
+    assert {half.rows.total for half in halves} == {4}
+    assert rows_of(halves) == heldout.rows(np.array([0, 2, 4, 6])).tolist()
+    # Too few for two halves: both are all there is.
+    assert len(next(loader(0, 2).heldout(sequences(3), 4, "tuning")).input_ids) == 1
     with pytest.raises(DataError, match="too short"):
         next(loader().heldout(sequences(0), 1))
 

@@ -78,3 +78,23 @@ def test_killed_while_writing(trainers, whole, tmp_path, weights, place, after):
     assert not result.exists()
     assert trainers.wait(trainers.start(tmp_path, result, **OPTIONS)) == 0
     assert_same(weights, whole, tmp_path)
+
+
+# After 3 steps of trunk come 3 of branch, and so on: 24 steps on the route, 20 of the last model.
+TRUNK = {**OPTIONS, "schedule": "trunk", "cooldown": 1.0, "export_steps": [6, 20]}
+
+
+@pytest.mark.parametrize("calls", [4, 13, 24], ids=["trunk", "branch", "trunk again"])
+def test_a_trunk_killed_anywhere_goes_on_where_it_was(trainers, tmp_path, weights, calls):
+    runs = [tmp_path / name for name in ("whole", "killed")]
+    for run, place in zip(runs, (None, ["objbench.engine.checkpoint.save_file", calls]), strict=True):
+        run.mkdir()
+        process = trainers.start(run, run / "result.json", die_at=place, **TRUNK)
+        assert trainers.wait(process) == (0 if place is None else KILLED)
+    assert trainers.wait(trainers.start(runs[1], runs[1] / "result.json", **TRUNK)) == 0
+    left, right = (json.loads((run / "result.json").read_text()) for run in runs)
+    for key in ("losses", "heldout", "encoders"):
+        assert left[key] == right[key]
+    for encoder in left["encoders"]:
+        one, two = (weights(run, encoder) for run in runs)
+        assert all(torch.equal(one[name], two[name]) for name in one)

@@ -244,3 +244,36 @@ def test_a_batch_that_does_not_split_is_refused(tiny, tmp_path, silent, monkeypa
     monkeypatch.setattr(Accelerator, "num_processes", property(lambda self: 3))
     with pytest.raises(ConfigError, match="cannot be split evenly"):
         pretrain(tiny.tiny_job(tmp_path), silent)
+
+
+def test_a_point_of_a_trunk_is_what_a_run_of_its_length_gives(tiny, tmp_path, silent, weights):
+    trunk = {"schedule": "trunk", "warmup": 0.0, "cooldown": 0.5, "log_every": 4}
+    whole = pretrain(
+        tiny.tiny_job(tmp_path / "1", "tiny-both", steps=30, export_steps=(9, 30), **trunk), silent
+    )
+    short = pretrain(
+        tiny.tiny_job(tmp_path / "2", "tiny-both", steps=9, export_steps=(9,), **trunk), silent
+    )
+    alone = pretrain(
+        tiny.tiny_job(tmp_path / "3", "tiny-both", steps=30, export_steps=(30,), **trunk), silent
+    )
+    for point, other in ((whole.points[0], short), (whole.points[1], alone)):
+        assert point.heldout == other.points[0].heldout
+        assert point.meters.steps == other.points[0].meters.steps
+        assert point.meters.flops == other.points[0].meters.flops
+    for run, step in (("2", 9), ("3", 30)):
+        one, two = (weights(tmp_path / r, f"encoders/tiny-both/step-{step}") for r in ("1", run))
+        assert all(torch.equal(one[name], two[name]) for name in one)
+    # The log is of the last model, and the branch that was taken back is accounted apart.
+    assert losses(whole) == losses(alone)
+    assert (whole.cost.branch_steps, alone.cost.branch_steps) == (3, 0)
+    assert whole.cost.branch_seconds > 0 == alone.cost.branch_seconds
+
+
+def test_a_branch_that_diverges_ends_the_run(tiny, tmp_path, silent):
+    job = tiny.tiny_job(
+        tmp_path, "poisoned", poison_step=8, export_steps=(9, 20), schedule="trunk", cooldown=0.5
+    )
+    outcome = pretrain(job, silent)
+    assert outcome.status == "diverged"
+    assert "at step 9 of 20" in outcome.reason
