@@ -25,6 +25,11 @@ class Cast:
     suites: Mapping[str, Suite]
     curves: Mapping[str, CurveSuite]
 
+    def config(self, own: Study, objective: str) -> Any:
+        """The ``Config`` of ``objective`` in the study as it runs it, ``own`` (see ``Study.of``)."""
+        cls, _ = self.objectives[objective]
+        return configure(cls, own.options.get(objective, {}))
+
 
 def cast(study: Study, registry: Registry) -> Cast:
     """The study's plugins, each configured with the study's options.
@@ -35,7 +40,8 @@ def cast(study: Study, registry: Registry) -> Cast:
     objectives = {}
     for name in study.objectives:
         objective = registry.objective(name)
-        objectives[name] = (objective, configure(objective, study.options.get(name, {})))
+        own = study.of(name).options.get(name, {})
+        objectives[name] = (objective, configure(objective, own))
     suites: dict[str, Suite] = {}
     curves: dict[str, CurveSuite] = {}
     for name in study.evaluation.suites:

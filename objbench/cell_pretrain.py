@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
 from objbench.jobs import StudyText, open_text, pretrain_job
 from objbench.plan import PlannedCell
-from objbench.records import AnyRecord, PretrainRecord
+from objbench.records import AnyRecord, PretrainRecord, TrialRecord
 from objbench.workplace import Workplace
 
 
@@ -31,17 +32,15 @@ class PretrainWork:
             place.study,
             place.cast,
             self._text,
-            cell.objective,
-            seed=cell.seed,
-            steps=cell.step,
-            key=cell.key,
+            cell,
             run=place.run,
             folder=_folder(cell),
             device=place.device,
         )
         outcome = pretrain(job, lambda done, total, text: place.report(cell.id, done, total, text))
-        record = PretrainRecord(
-            **self._fields(cell, started),
+        record = self._record(
+            cell,
+            started,
             status=outcome.status,
             reason=outcome.reason,
             cost=outcome.cost,
@@ -54,22 +53,28 @@ class PretrainWork:
 
     def failed(self, cell: PlannedCell, started: str, reason: str) -> AnyRecord:
         """The record of a failure; the checkpoint stays, to go on from."""
-        return PretrainRecord(**self._fields(cell, started), status="failed", reason=reason)
+        return self._record(cell, started, status="failed", reason=reason)
 
     def stored(self, cell: PlannedCell, record: AnyRecord) -> None:
         """Remove the checkpoint of a cell that is done."""
         if record.status != "failed":
             shutil.rmtree(self.place.run / "checkpoints" / _folder(cell), ignore_errors=True)
 
-    def _fields(self, cell: PlannedCell, started: str) -> dict[str, Any]:
+    def _record(self, cell: PlannedCell, started: str, **outcome: Any) -> PretrainRecord:
         place = self.place
-        planned = next(o for o in place.plan.objectives if o.name == cell.objective)
-        settings = place.study.model_dump(mode="json", include={"encoder", "data", "training"})
-        return {
-            **place.fields(cell, place.cast.objectives[cell.objective][0], started),
-            "config": {**settings, "options": planned.options, "data_key": place.plan.data["key"]},
+        own = place.study.of(cell.objective, cell.settings)
+        cls = place.cast.objectives[cell.objective][0]
+        settings = own.model_dump(mode="json", include={"encoder", "data", "training"})
+        options = asdict(place.cast.config(own, cell.objective))
+        fields = {
+            **place.fields(cell, cls, started),
+            "config": {**settings, "options": options, "data_key": place.plan.data["key"]},
             "steps": cell.step,
+            **outcome,
         }
+        if cell.kind == "trial":
+            return TrialRecord(**fields, settings=cell.settings)
+        return PretrainRecord(**fields)
 
 
 def _folder(cell: PlannedCell) -> str:

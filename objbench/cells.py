@@ -59,6 +59,7 @@ class CellRunner:
     def __init__(self, place: Workplace) -> None:
         self.place = place
         self._works: dict[str, Work] = {
+            "trial": PretrainWork(place),
             "pretrain": PretrainWork(place),
             "evaluation": EvaluationWork(place),
             "curve": CurveWork(place),
@@ -81,7 +82,7 @@ class CellRunner:
             text = one_line(error) if mendable else f"{type(error).__name__}: {one_line(error)}"
             record = work.failed(cell, started, text)
         # All processes pretrain one cell together; any other cell is one process's own.
-        if cell.kind != "pretrain" or is_main():
+        if cell.kind not in ("trial", "pretrain") or is_main():
             write_record(self.place.run, record)
             work.stored(cell, record)
         return Outcome(cell.id, record.status, text, mendable)

@@ -15,6 +15,7 @@ from objbench.data import PackedSequences, load_tokenizer, open_corpus, open_tok
 from objbench.engine.job import PretrainJob
 from objbench.keys import content_key
 from objbench.objective import Vocabulary
+from objbench.plan import PlannedCell
 from objbench.study import Study
 
 
@@ -86,30 +87,28 @@ def pretrain_job(
     study: Study,
     cast: Cast,
     text: StudyText,
-    objective: str,
+    cell: PlannedCell,
     *,
-    seed: int,
     run: Path,
     device: str,
-    steps: int = 1,
-    key: str = "",
     folder: str = "",
 ) -> PretrainJob:
-    """The engine's job for one pretraining cell.
+    """The engine's job for one pretraining cell or trial.
 
     Args:
-        steps: its steps; the default is for measuring a step, when none is known yet.
-        key: the cell's key.
         folder: name under ``run/encoders`` and ``run/checkpoints``.
     """
-    cls, config = cast.objectives[objective]
+    own = study.of(cell.objective, cell.settings)
+    cls, _ = cast.objectives[cell.objective]
+    steps = max(1, cell.step)
+    points = 1 if cell.kind == "trial" else min(steps, study.evaluation.points)
     return PretrainJob(
         objective=cls,
-        config=config,
-        encoder=study.encoder,
-        training=study.training,
+        config=cast.config(own, cell.objective),
+        encoder=own.encoder,
+        training=own.training,
         length=study.data.length,
-        seed=seed,
+        seed=cell.seed,
         steps=steps,
         train=text.train,
         heldout=text.heldout,
@@ -118,8 +117,9 @@ def pretrain_job(
         run=run,
         encoders=f"encoders/{folder}",
         checkpoints=run / "checkpoints" / folder,
-        key=key,
-        export_steps=tuple(export_steps(steps, min(steps, study.evaluation.points))),
+        key=cell.key,
+        export_steps=tuple(export_steps(steps, points)),
         heldout_batches=study.evaluation.heldout_batches,
+        heldout_part="tuning" if cell.kind == "trial" else "reported",
         device=device,
     )

@@ -23,10 +23,11 @@ class PlannedCell(Stored):
         key: hash of all that determines the cell's result.
         share: share of the budget at which the evaluated encoder was exported; 1 for the final.
         needs: ids of the cells it reads.
+        settings: of a trial: what it tries.
     """
 
     id: str
-    kind: Literal["pretrain", "evaluation", "curve"]
+    kind: Literal["trial", "pretrain", "evaluation", "curve"]
     key: str
     objective: str
     seed: int
@@ -36,6 +37,7 @@ class PlannedCell(Stored):
     step: int = 0
     share: float = 1.0
     needs: tuple[str, ...] = ()
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
 class PlannedColumn(Stored):
@@ -80,6 +82,7 @@ class PlannedObjective(Stored):
         tokens_per_step: non-padding tokens of a batch.
         seconds_per_step: calibrated once; None where no time enters the budget.
         options: its hyperparameters in full.
+        overrides: settings of its own by their dotted place, tuned or given.
     """
 
     name: str
@@ -90,6 +93,7 @@ class PlannedObjective(Stored):
     tokens_per_step: int
     seconds_per_step: float | None
     options: dict[str, Any]
+    overrides: dict[str, Any] = Field(default_factory=dict)
 
 
 class Plan(Stored):
@@ -99,6 +103,8 @@ class Plan(Stored):
         study: every setting of the study (see ``study.Study``).
         data: fingerprints and sizes of the corpus and tokenizer.
         baseline: the objective that sets the budget, the first named.
+        declared: the pretraining seeds as they were declared, one row for each time that some
+            were added; seeds are never taken away.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -112,7 +118,12 @@ class Plan(Stored):
     equalize: str
     objectives: tuple[PlannedObjective, ...]
     suites: tuple[PlannedSuite, ...]
+    declared: tuple[tuple[int, ...], ...] = ()
     cells: tuple[PlannedCell, ...]
+
+    def only_trials(self) -> Plan:
+        """The plan while its settings are still being chosen: nothing else can be run yet."""
+        return self.model_copy(update={"cells": tuple(c for c in self.cells if c.kind == "trial")})
 
 
 _PLAN = TypeAdapter(Plan)

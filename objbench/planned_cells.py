@@ -12,6 +12,7 @@ from typing import Any
 from objbench.budget import export_steps
 from objbench.cast import Cast
 from objbench.engine import ENGINE_VERSION
+from objbench.grid import Settings
 from objbench.keys import content_key
 from objbench.plan import PlannedCell
 from objbench.plugins import source_digest
@@ -72,26 +73,69 @@ def pretrain_cell(
     study: Study, cast: Cast, objective: str, seed: int, steps: int, data: Mapping[str, Any]
 ) -> PlannedCell:
     """The cell that pretrains one objective with one seed."""
+    own = study.of(objective)
     cls, config = cast.objectives[objective]
-    key = content_key(
-        {
-            "engine": ENGINE_VERSION,
-            "objective": objective,
-            "source": source_digest(cls),
-            "options": asdict(config),
-            "encoder": study.encoder.model_dump(mode="json"),
-            "data": data["key"],
-            "training": study.training.model_dump(mode="json", exclude=_NOT_IN_KEY),
-            "steps": steps,
-            "exports": export_steps(steps, study.evaluation.points),
-            "heldout_batches": study.evaluation.heldout_batches,
-            "seed": seed,
-        }
-    )
-    cell_id = f"{objective}.seed-{seed}"
+    exports = export_steps(steps, study.evaluation.points)
     return PlannedCell(
-        id=cell_id, kind="pretrain", key=key, objective=objective, seed=seed, step=steps
+        id=f"{objective}.seed-{seed}",
+        kind="pretrain",
+        key=content_key(_training_parts(own, cls, config, seed, steps, exports, data)),
+        objective=objective,
+        seed=seed,
+        step=steps,
     )
+
+
+def trial_cell(
+    study: Study,
+    cast: Cast,
+    objective: str,
+    number: int,
+    settings: Settings,
+    steps: int,
+    data: Mapping[str, Any],
+) -> PlannedCell:
+    """The cell that pretrains one objective with one combination of its grid."""
+    assert study.tuning is not None
+    seed = study.tuning.seed
+    own = study.of(objective, settings)
+    cls, _ = cast.objectives[objective]
+    config = cast.config(own, objective)
+    parts = _training_parts(own, cls, config, seed, steps, [steps], data)
+    return PlannedCell(
+        id=f"{objective}.trial-{number}",
+        kind="trial",
+        key=content_key({**parts, "heldout_part": "tuning"}),
+        objective=objective,
+        seed=seed,
+        step=steps,
+        settings=settings,
+    )
+
+
+def _training_parts(
+    own: Study,
+    cls: type[Any],
+    config: Any,
+    seed: int,
+    steps: int,
+    exports: list[int],
+    data: Mapping[str, Any],
+) -> dict[str, Any]:
+    """All that determines what a pretraining computes."""
+    return {
+        "engine": ENGINE_VERSION,
+        "objective": cls.name,
+        "source": source_digest(cls),
+        "options": asdict(config),
+        "encoder": own.encoder.model_dump(mode="json"),
+        "data": data["key"],
+        "training": own.training.model_dump(mode="json", exclude=_NOT_IN_KEY),
+        "steps": steps,
+        "exports": exports,
+        "heldout_batches": own.evaluation.heldout_batches,
+        "seed": seed,
+    }
 
 
 def evaluation_cell(

@@ -6,7 +6,7 @@ outside (``engine.calibrate``), and with them the number of steps of each object
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -29,6 +29,8 @@ def make_plan(
     data: Mapping[str, Any],
     costs: Mapping[str, StepCost],
     devices: int,
+    trials: Sequence[PlannedCell] = (),
+    declared: Sequence[tuple[int, ...]] = (),
 ) -> Plan:
     """The plan of a study.
 
@@ -36,13 +38,21 @@ def make_plan(
         data: what is recorded of the corpus and tokenizer; its "key" enters every cell's key.
         costs: objective -> cost of one of its steps.
         devices: devices that share the work, for budgets in device time.
+        trials: the trials that its settings were chosen by.
+        declared: its seeds as they were declared, for the record.
 
     Raises:
         BudgetError: the budget pays for fewer steps than there are points.
     """
     baseline = study.objectives[0]
-    steps = _steps(study, costs, devices)
-    cells: dict[str, PlannedCell] = {}
+    steps = planned_steps(study, study.budget, costs, devices)
+    for objective, count in steps.items():
+        if count < study.evaluation.points:
+            raise BudgetError(
+                f"budget {study.budget!r} gives {objective} {count} steps, fewer than the "
+                f"{study.evaluation.points} evaluation points; raise it or lower --eval-points"
+            )
+    cells = {cell.id: cell for cell in trials}
     # Objectives of one seed side by side: what slows the machine for a while slows them alike.
     for seed in study.seeds:
         for objective in study.objectives:
@@ -75,30 +85,32 @@ def make_plan(
                 tokens_per_step=int(costs[objective].tokens),
                 seconds_per_step=costs[objective].seconds,
                 options=asdict(cast.objectives[objective][1]),
+                overrides=study.overrides.get(objective, {}),
             )
             for objective in study.objectives
         ),
         suites=tuple(_planned_suites(study, cast)),
+        declared=tuple(declared),
         cells=tuple(cells.values()),
     )
 
 
-def _steps(study: Study, costs: Mapping[str, StepCost], devices: int) -> dict[str, int]:
+def planned_steps(
+    study: Study, budget: str, costs: Mapping[str, StepCost], devices: int
+) -> dict[str, int]:
+    """The steps that ``budget`` gives to each objective of the study.
+
+    Raises:
+        BudgetError: it does not pay for one step.
+    """
     baseline = study.objectives[0]
-    own = baseline_steps(parse_budget(study.budget), costs[baseline], devices)
-    steps = {
+    own = baseline_steps(parse_budget(budget), costs[baseline], devices)
+    return {
         name: own
         if name == baseline
         else equal_steps(own, costs[baseline], costs[name], study.equalize)
         for name in study.objectives
     }
-    for name, count in steps.items():
-        if count < study.evaluation.points:
-            raise BudgetError(
-                f"budget {study.budget!r} gives {name} {count} steps, fewer than the "
-                f"{study.evaluation.points} evaluation points; raise it or lower --eval-points"
-            )
-    return steps
 
 
 def _planned_suites(study: Study, cast: Cast) -> Iterator[PlannedSuite]:

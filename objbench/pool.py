@@ -29,7 +29,7 @@ from objbench.progress import Display
 from objbench.records import Status, read_record, record_path
 from objbench.workplace import Report, Workplace
 
-_KINDS = ("pretrain", "evaluation", "curve")
+_KINDS = ("trial", "pretrain", "evaluation", "curve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,10 @@ def run_cells(
     Returns:
         the outcomes of the cells that this process ran, in the order in which they ended.
     """
-    if processes() > 1:
-        runner = _runner(setting, registry, display.update)
-        return list(_together(cells, finished, runner, display))
-    if jobs == 1:
-        runner = _runner(setting, registry, display.update)
-        return list(_inline(cells, finished, runner, display))
-    return list(_parallel(cells, finished, setting, jobs, display))
+    if jobs > 1:
+        return list(_parallel(cells, finished, setting, jobs, display))
+    runner = _runner(setting, registry, display.update)
+    return list(_kind_by_kind(cells, finished, runner, display))
 
 
 def _runner(setting: Setting, registry: Registry, report: Report) -> CellRunner:
@@ -103,30 +100,20 @@ def _show(display: Display, outcome: Outcome) -> None:
     display.end(outcome.id, mark + outcome.text)
 
 
-def _inline(
+def _kind_by_kind(
     cells: Sequence[PlannedCell],
     finished: Mapping[str, Status],
     runner: CellRunner,
     display: Display,
 ) -> Iterator[Outcome]:
-    waiting = _Queue(cells, finished)
-    while (cell := waiting.next()) is not None:
-        outcome = runner(cell)
-        waiting.end(outcome)
-        _show(display, outcome)
-        yield outcome
+    """Run this process's share in the order of the plan, which has one kind after the other.
 
-
-def _together(
-    cells: Sequence[PlannedCell],
-    finished: Mapping[str, Status],
-    runner: CellRunner,
-    display: Display,
-) -> Iterator[Outcome]:
+    What the other processes have finished is read from its records, between the kinds.
+    """
     done = _succeeded(finished)
     for kind in _KINDS:
         own = [cell for cell in cells if cell.kind == kind and cell.id not in finished]
-        if kind != "pretrain":
+        if kind not in ("trial", "pretrain"):
             own = own[rank() :: processes()]
         for cell in own:
             if not done.issuperset(cell.needs):

@@ -137,6 +137,17 @@ class PretrainRecord(CellRecord):
     points: list[ExportedPoint] = Field(default_factory=list)
 
 
+class TrialRecord(PretrainRecord):
+    """One objective pretrained with one combination of its grid, to choose its settings by.
+
+    Attributes:
+        settings: what it tried.
+    """
+
+    kind: Literal["trial"] = "trial"  # type: ignore[assignment]
+    settings: dict[str, Any]
+
+
 class EvaluationRecord(CellRecord):
     """One exported encoder evaluated on one task with one fine-tuning seed."""
 
@@ -178,7 +189,7 @@ class CurveRecord(CellRecord):
     values: dict[str, CurveEntry] = Field(default_factory=dict)
 
 
-AnyRecord = PretrainRecord | EvaluationRecord | CurveRecord
+AnyRecord = TrialRecord | PretrainRecord | EvaluationRecord | CurveRecord
 _RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
 
 

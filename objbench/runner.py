@@ -7,32 +7,31 @@ same command goes on from there. A second run in the same folder is refused whil
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from objbench.board.page import write_leaderboard
-from objbench.budget import StepCost, parse_budget
-from objbench.cast import Cast, cast
+from objbench.cast import cast
 from objbench.cells import Outcome
-from objbench.engine import ENGINE_VERSION
 from objbench.engine.allocator import keep_freed_memory
 from objbench.errors import ConfigError
-from objbench.jobs import StudyText, data_description, open_text, pretrain_job
-from objbench.keys import content_key
-from objbench.plan import Plan, read_plan
+from objbench.jobs import StudyText, data_description, open_text
+from objbench.plan import Plan, PlannedCell, read_plan
 from objbench.planned_cells import evaluations
 from objbench.planner import make_plan
-from objbench.plugins import Registry, source_digest
+from objbench.plugins import Registry
 from objbench.pool import Setting, finished_cells, run_cells
 from objbench.processes import is_main, join_processes, processes, wait_for_all
 from objbench.progress import Display, display
-from objbench.records import StoredCost, read_cost
+from objbench.seeds import declared_seeds
+from objbench.step_costs import step_costs
 from objbench.stored import dump, write_text
 from objbench.study import Study
+from objbench.trials import trial_cells, tuned
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +88,49 @@ def run_study(
         raise ConfigError("--jobs above 1 is for one process on a CPU; leave it out")
     if where == "cpu":
         keep_freed_memory()
-    chosen = cast(study, registry)
+    cast(study, registry)  # What does not fit is told before any work.
+    outcomes: list[Outcome] = []
     with _locked(run), display(quiet=not is_main()) as shown:
+        declared = declared_seeds(study, run)
         text = _prepare(study, cache, shown)
-        costs = _costs(study, chosen, text, run, where, shown)
-        plan = make_plan(
-            study,
-            chosen,
-            name=run.name,
-            command=command,
-            data=data_description(text),
-            costs=costs,
-            devices=processes(),
-        )
-        if is_main():
-            write_text(run / "plan.json", dump(plan))
-        wait_for_all()
-        finished = finished_cells(run, plan.cells)
-        shown.say(_opening(plan, finished, run))
         plugins = (*study.objectives, *study.evaluation.suites)
         setting = Setting(run, cache, where, command, plugins)
-        outcomes = run_cells(plan.cells, finished, setting, registry, jobs, shown)
-    wait_for_all()
+
+        def planned(study: Study, trials: Sequence[PlannedCell]) -> Plan:
+            chosen = cast(study, registry)
+            return make_plan(
+                study,
+                chosen,
+                name=run.name,
+                command=command,
+                data=data_description(text),
+                costs=step_costs(study, chosen, text, run, where, shown),
+                devices=processes(),
+                trials=trials,
+                declared=declared,
+            )
+
+        def carry_out(plan: Plan) -> None:
+            if is_main():
+                write_text(run / "plan.json", dump(plan))
+            wait_for_all()
+            finished = finished_cells(run, plan.cells)
+            shown.say(_opening(plan, finished, run))
+            outcomes.extend(run_cells(plan.cells, finished, setting, registry, jobs, shown))
+            wait_for_all()
+
+        trials: list[PlannedCell] = []
+        if study.tuning is not None:
+            chosen = cast(study, registry)
+            costs = step_costs(study, chosen, text, run, where, shown)
+            data = data_description(text)
+            trials = list(trial_cells(study, chosen, data, costs, processes()))
+            if any(cell.id not in finished_cells(run, trials) for cell in trials):
+                carry_out(planned(study, trials).only_trials())
+            study = tuned(study, trials, run)
+            shown.say(_choice(study))
+        plan = planned(study, trials)
+        carry_out(plan)
     failures = tuple(outcome for outcome in outcomes if outcome.status != "ok")
     page = write_leaderboard(run, run / "leaderboard") if is_main() else None
     return StudyEnd(page, failures, complete=_is_complete(plan, run))
@@ -183,50 +203,12 @@ def _prepare(study: Study, cache: Path, shown: Display) -> StudyText:
     return text
 
 
-def _costs(
-    study: Study, chosen: Cast, text: StudyText, run: Path, device: str, shown: Display
-) -> dict[str, StepCost]:
-    """What a step of each objective costs: counted and timed once, then kept in the run folder.
-
-    A stored cost is used as long as what it was measured on is the same, so that a time budget
-    stays frozen to its number of steps when the study goes on another day.
-    """
-    timed = study.equalize == "seconds" or parse_budget(study.budget).axis == "seconds"
-    keys = {name: _cost_key(study, chosen, text, name, timed) for name in study.objectives}
-    paths = {name: run / "costs" / f"{name}.{keys[name][:12]}.json" for name in study.objectives}
-    if not all(path.is_file() for path in paths.values()):
-        from objbench.engine.calibrate import calibrate
-
-        shown.say("measuring a step of " + ", ".join(study.objectives))
-        jobs = [
-            pretrain_job(study, chosen, text, name, seed=study.seeds[0], run=run, device=device)
-            for name in study.objectives
-        ]
-        measured = dict(zip(study.objectives, calibrate(jobs, timed=timed), strict=True))
-        if is_main():
-            for name, cost in measured.items():
-                if not paths[name].is_file():
-                    write_text(paths[name], dump(StoredCost(**asdict(cost))))
-    wait_for_all()
-    stored = {name: read_cost(path) for name, path in paths.items()}
-    return {name: StepCost(**cost.model_dump()) for name, cost in stored.items()}
-
-
-def _cost_key(study: Study, chosen: Cast, text: StudyText, name: str, timed: bool) -> str:
-    cls, config = chosen.objectives[name]
-    return content_key(
-        {
-            "engine": ENGINE_VERSION,
-            "source": source_digest(cls),
-            "options": asdict(config),
-            "encoder": study.encoder.model_dump(mode="json"),
-            "training": study.training.model_dump(mode="json"),
-            "length": study.data.length,
-            "vocabulary": text.vocabulary.size,
-            # Objectives are timed side by side, so a new one means timing all of them again.
-            "beside": list(study.objectives) if timed else [],
-        }
-    )
+def _choice(study: Study) -> str:
+    parts = [
+        f"{name} " + ", ".join(f"{place} = {value}" for place, value in own.items())
+        for name, own in study.overrides.items()
+    ]
+    return "tuned: " + "; ".join(parts)
 
 
 def _opening(plan: Plan, finished: Collection[str], run: Path) -> str:

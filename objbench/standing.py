@@ -81,5 +81,5 @@ def join(plan: Plan, records: Iterable[AnyRecord]) -> Standing:
             stale.append(record)
     stale.sort(key=lambda record: (record.kind, record.id, record.key))
     pretraining = {(c.objective, c.seed): c.id for c in plan.cells if c.kind == "pretrain"}
-    seeds = tuple(dict.fromkeys(cell.seed for cell in plan.cells))
+    seeds = tuple(dict.fromkeys(cell.seed for cell in plan.cells if cell.kind != "trial"))
     return Standing(plan, current, tuple(stale), seeds, pretraining)

@@ -7,108 +7,23 @@ tree of the same shape; only the whole is checked, so an error names the field a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from objbench.budget import parse_budget
 from objbench.errors import ConfigError, UnknownNameError, one_line
+from objbench.grid import TUNABLE, Settings, TuningSection
 from objbench.layers import Layer, merge
-
-
-class Section(BaseModel):
-    """A strict, immutable part of a study."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EncoderSection(Section):
-    """The encoder: a Hugging Face model type and the fields of its configuration.
-
-    Attributes:
-        model_type: as in ``transformers.AutoConfig``, such as "bert".
-        config: its configuration; vocabulary size and special tokens are set from the tokenizer.
-    """
-
-    model_type: str = "bert"
-    config: dict[str, Any] = Field(default_factory=dict)
-
-
-class DataSection(Section):
-    """The text and how it is cut.
-
-    Attributes:
-        corpus: "toy", a file, folder or glob, or "hf:NAME[:CONFIG][:COLUMN]".
-        tokenizer: "train:SIZE", a local folder, or a hub name.
-        length: T, tokens of a sequence.
-    """
-
-    corpus: str = "toy"
-    tokenizer: str = "train:8192"
-    length: int = Field(default=128, ge=2)
-
-
-class TrainingSection(Section):
-    """The optimisation, the same for every objective.
-
-    Attributes:
-        batch: sequences of an optimizer step, over all processes.
-        micro_batches: equal parts the batch is run in, to save memory; an objective sees one
-            part at a time, so this may change what an in-batch loss computes.
-        learning_rate: peak rate of AdamW.
-        schedule: "linear" decay to zero; "constant" with a linear decay at the end; or "trunk",
-            constant with a cooldown branch for every evaluation point, so that every point is a
-            finished model; see ``engine.route``.
-        warmup: share of the budget over which the rate rises linearly from zero.
-        decay: share of the budget over which "constant" falls to zero at the end.
-        cooldown: steps of a branch of "trunk", as a share of the trunk's steps so far.
-        weight_decay, beta1, beta2, epsilon: AdamW's.
-        clip: largest gradient norm; 0 for no clipping.
-        precision: "fp32", "bf16" or "fp16".
-        compile: run the step through ``torch.compile``.
-        log_every, checkpoint_every: in steps and seconds.
-    """
-
-    batch: int = Field(default=32, ge=1)
-    micro_batches: int = Field(default=1, ge=1)
-    learning_rate: float = Field(default=1e-4, gt=0)
-    schedule: Literal["linear", "constant", "trunk"] = "linear"
-    warmup: float = Field(default=0.01, ge=0, lt=1)
-    decay: float = Field(default=0.1, ge=0, lt=1)
-    cooldown: float = Field(default=0.1, gt=0, le=1)
-    weight_decay: float = Field(default=0.01, ge=0)
-    beta1: float = Field(default=0.9, ge=0, lt=1)
-    beta2: float = Field(default=0.999, ge=0, lt=1)
-    epsilon: float = Field(default=1e-8, gt=0)
-    clip: float = Field(default=1.0, ge=0)
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    compile: bool = False
-    log_every: int = Field(default=50, ge=1)
-    checkpoint_every: float = Field(default=60.0, ge=0)
-
-    @model_validator(mode="after")
-    def _divides(self) -> TrainingSection:
-        if self.batch % self.micro_batches:
-            raise ValueError(
-                f"micro_batches = {self.micro_batches} does not divide batch = {self.batch}"
-            )
-        return self
-
-
-class EvaluationSection(Section):
-    """What is measured, and when.
-
-    Attributes:
-        suites: names of suites and curve suites.
-        points: equal parts of the budget at whose ends encoders are exported.
-        max_train_samples: fine-tune on at most this many examples a task; None for all.
-        heldout_batches: batches of held-out text scored at every point.
-    """
-
-    suites: tuple[str, ...] = ()
-    points: int = Field(default=5, ge=1)
-    max_train_samples: int | None = Field(default=None, ge=1)
-    heldout_batches: int = Field(default=16, ge=1)
+from objbench.sections import (
+    DataSection,
+    EncoderSection,
+    EvaluationSection,
+    Section,
+    TrainingSection,
+)
 
 
 class Study(Section):
@@ -120,6 +35,8 @@ class Study(Section):
         budget: what the baseline may spend, such as "100k-steps"; see ``budget.parse_budget``.
         equalize: the axis on which every other objective gets the same spend.
         options: plugin name -> option -> value.
+        tuning: trials before the seeds are run; none when None.
+        overrides: objective -> settings of its own, as tuning chose them or its paper gives them.
         preset: the preset it started from, for the record.
     """
 
@@ -132,7 +49,48 @@ class Study(Section):
     training: TrainingSection = TrainingSection()
     evaluation: EvaluationSection = EvaluationSection()
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    tuning: TuningSection | None = None
+    overrides: dict[str, Settings] = Field(default_factory=dict)
     preset: str | None = None
+
+    def of(self, objective: str, settings: Mapping[str, Any] | None = None) -> Study:
+        """The study as ``objective`` runs it: its own settings in their places.
+
+        Args:
+            settings: further settings over its own, those of a trial.
+
+        Raises:
+            ConfigError: a setting is unknown or out of range.
+        """
+        own = {**self.overrides.get(objective, {}), **(settings or {})}
+        if not own:
+            return self
+        layers = [self.model_dump(exclude={"overrides", "tuning"}), *map(_layer, own.items())]
+        return build_study(layers, f"settings of {objective}")
+
+    @model_validator(mode="after")
+    def _tuned_alike(self) -> Study:
+        for name in self.overrides:
+            if name not in self.objectives:
+                raise ValueError(f"overrides name {name!r}, which is no objective of the study")
+            for place in self.overrides[name]:
+                if not place.startswith(TUNABLE):
+                    raise ValueError(f"{place!r} cannot be overridden for {name}")
+        if self.tuning is None:
+            return self
+        if self.tuning.seed in self.seeds:
+            raise ValueError(f"tuning.seed = {self.tuning.seed} is one of the study's seeds")
+        for name in self.tuning.objectives:
+            if name not in self.objectives:
+                raise ValueError(f"tuning names {name!r}, which is no objective of the study")
+        counts = {
+            name: prod(len(v) for v in self.tuning.objectives.get(name, self.tuning.grid).values())
+            for name in self.objectives
+        }
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise ValueError(f"every objective must get as many trials, not {told}")
+        return self
 
     @field_validator("objectives", "seeds")
     @classmethod
@@ -144,10 +102,17 @@ class Study(Section):
     @field_validator("budget")
     @classmethod
     def _readable(cls, value: str) -> str:
-        from objbench.budget import parse_budget
-
         parse_budget(value)
         return value
+
+
+def _layer(setting: tuple[str, Any]) -> Layer:
+    """A dotted setting as a layer of a study."""
+    place, value = setting
+    for part in reversed(place.split(".")):
+        value = {part: value}
+    layer: Layer = value
+    return layer
 
 
 def build_study(layers: Sequence[Layer], source: str) -> Study:

@@ -13,8 +13,11 @@ import pandas as pd
 
 from objbench.board.notation import count, listed, markdown, plain
 from objbench.plan import PlannedCell
-from objbench.records import AnyRecord
+from objbench.records import AnyRecord, PretrainRecord
 from objbench.standing import Standing
+
+
+_KIND_WORDS = {"trial": "tuning", "pretrain": "pretraining"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ def gaps(standing: Standing) -> tuple[Gap, ...]:
     for cell in standing.plan.cells:
         state = standing.state(cell)
         if state != "ok":
-            what = "pretraining" if cell.kind == "pretrain" else cell.suite
+            what = _KIND_WORDS.get(cell.kind, cell.suite)
             reason = _reason(standing, cells, cell)
             grouped.setdefault((cell.objective, cell.seed, what, state, reason), []).append(cell)
     return tuple(
@@ -91,8 +94,10 @@ def stale_table(standing: Standing) -> str:
 
 
 def record_kind(record: AnyRecord) -> str:
-    """What a record is of: its suite, or "pretraining"."""
-    return "pretraining" if record.kind == "pretrain" else record.suite
+    """What a record is of: its suite, "pretraining" or "tuning"."""
+    if isinstance(record, PretrainRecord):
+        return _KIND_WORDS[record.kind]
+    return record.suite
 
 
 def missing_tasks(standing: Standing) -> list[str]:

@@ -21,8 +21,8 @@ from transformers.models.auto.modeling_auto import (
 
 from objbench.errors import ConfigError, one_line
 from objbench.objective import Anatomy, Objective, Vocabulary
+from objbench.sections import EncoderSection
 from objbench.streams import stream_key
-from objbench.study import EncoderSection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

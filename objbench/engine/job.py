@@ -13,7 +13,7 @@ from objbench.data.loader import HeldoutPart
 from objbench.data.sequences import PackedSequences
 from objbench.objective import Objective, Vocabulary
 from objbench.records import Cost, ExportedPoint, LoggedPoint, Status
-from objbench.study import EncoderSection, TrainingSection
+from objbench.sections import EncoderSection, TrainingSection
 
 Report = Callable[[int, int, str], None]
 """Called at log points with (steps done, steps in all, a few words on loss and speed)."""

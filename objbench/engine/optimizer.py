@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim import AdamW
 
-from objbench.study import TrainingSection
+from objbench.sections import TrainingSection
 
 
 def build_optimizer(module: nn.Module, training: TrainingSection) -> AdamW:

@@ -1,4 +1,4 @@
-"""The route of a pretraining: which steps are taken, at which rate, and which models they finish.
+r"""The route of a pretraining: which steps are taken, at which rate, and which models they finish.
 
 A model is finished when its learning rate has come down to the end of its schedule. With the
 schedules "linear" and "constant" a pretraining is one leg of N steps that finishes one model;
@@ -7,7 +7,7 @@ branch for every export: after t steps of trunk the rate falls linearly to zero 
 steps, the model is exported, and the trunk goes on from where the branch left it::
 
     trunk  0 ------ t1 ------------ t2 ------------ t3
-                      \\ c1 -> F1       \\ c2 -> F2      \\ c3 -> F3 = N
+                      \ c1 -> F1       \ c2 -> F2      \ c3 -> F3 = N
 
 with c = round(cooldown * t) and t + c = F, the export's own number of steps: each exported model
 is what a run of F steps would have given, and has spent what such a run spends (Hoffmann et al.
@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from objbench.budget import learning_rate_factor
-from objbench.study import TrainingSection
+from objbench.sections import TrainingSection
 
 
 @dataclass(frozen=True, slots=True)

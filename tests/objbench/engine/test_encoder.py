@@ -10,7 +10,7 @@ from objbench.engine.encoder import anatomy_of, build_encoder, build_objective, 
 from objbench.engine.export import export_encoder
 from objbench.engine.session import Session
 from objbench.errors import ConfigError
-from objbench.study import EncoderSection
+from objbench.sections import EncoderSection
 
 SMALL = {
     "hidden_size": 16,

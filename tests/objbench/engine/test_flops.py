@@ -10,7 +10,7 @@ from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
 from objbench.engine.flops import count_training_flops
 from objbench.engine.step import TrainingStep
 from objbench.streams import Streams
-from objbench.study import EncoderSection
+from objbench.sections import EncoderSection
 
 B, T, D, F, H, LAYERS, M = 4, 12, 16, 32, 2, 2, 3
 

@@ -11,7 +11,7 @@ from torch import nn
 from objbench.engine.devices import make_accelerator
 from objbench.engine.optimizer import GuardedUpdate, build_optimizer
 from objbench.errors import ConfigError
-from objbench.study import TrainingSection
+from objbench.sections import TrainingSection
 
 
 def network() -> nn.Module:

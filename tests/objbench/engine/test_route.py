@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from objbench.budget import export_steps
 from objbench.engine.route import Leg, plan_route
-from objbench.study import TrainingSection
+from objbench.sections import TrainingSection
 
 
 def training(schedule="trunk", **settings):

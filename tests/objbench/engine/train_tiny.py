@@ -33,7 +33,7 @@ from objbench.objective import (
     Vocabulary,
 )
 from objbench.streams import Streams
-from objbench.study import EncoderSection, TrainingSection
+from objbench.sections import EncoderSection, TrainingSection
 
 WORDS = 60
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

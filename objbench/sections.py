@@ -1,0 +1,102 @@
+"""The parts of a study that are settings of one thing each: encoder, data, optimisation, measuring."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Section(BaseModel):
+    """A strict, immutable part of a study."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EncoderSection(Section):
+    """The encoder: a Hugging Face model type and the fields of its configuration.
+
+    Attributes:
+        model_type: as in ``transformers.AutoConfig``, such as "bert".
+        config: its configuration; vocabulary size and special tokens are set from the tokenizer.
+    """
+
+    model_type: str = "bert"
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+class DataSection(Section):
+    """The text and how it is cut.
+
+    Attributes:
+        corpus: "toy", a file, folder or glob, or "hf:NAME[:CONFIG][:COLUMN]".
+        tokenizer: "train:SIZE", a local folder, or a hub name.
+        length: T, tokens of a sequence.
+    """
+
+    corpus: str = "toy"
+    tokenizer: str = "train:8192"
+    length: int = Field(default=128, ge=2)
+
+
+class TrainingSection(Section):
+    """The optimisation, the same for every objective.
+
+    Attributes:
+        batch: sequences of an optimizer step, over all processes.
+        micro_batches: equal parts the batch is run in, to save memory; an objective sees one
+            part at a time, so this may change what an in-batch loss computes.
+        learning_rate: peak rate of AdamW.
+        schedule: "linear" decay to zero; "constant" with a linear decay at the end; or "trunk",
+            constant with a cooldown branch for every evaluation point, so that every point is a
+            finished model; see ``engine.route``.
+        warmup: share of the budget over which the rate rises linearly from zero.
+        decay: share of the budget over which "constant" falls to zero at the end.
+        cooldown: steps of a branch of "trunk", as a share of the trunk's steps so far.
+        weight_decay, beta1, beta2, epsilon: AdamW's.
+        clip: largest gradient norm; 0 for no clipping.
+        precision: "fp32", "bf16" or "fp16".
+        compile: run the step through ``torch.compile``.
+        log_every, checkpoint_every: in steps and seconds.
+    """
+
+    batch: int = Field(default=32, ge=1)
+    micro_batches: int = Field(default=1, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    schedule: Literal["linear", "constant", "trunk"] = "linear"
+    warmup: float = Field(default=0.01, ge=0, lt=1)
+    decay: float = Field(default=0.1, ge=0, lt=1)
+    cooldown: float = Field(default=0.1, gt=0, le=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+    clip: float = Field(default=1.0, ge=0)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: bool = False
+    log_every: int = Field(default=50, ge=1)
+    checkpoint_every: float = Field(default=60.0, ge=0)
+
+    @model_validator(mode="after")
+    def _divides(self) -> TrainingSection:
+        if self.batch % self.micro_batches:
+            raise ValueError(
+                f"micro_batches = {self.micro_batches} does not divide batch = {self.batch}"
+            )
+        return self
+
+
+class EvaluationSection(Section):
+    """What is measured, and when.
+
+    Attributes:
+        suites: names of suites and curve suites.
+        points: equal parts of the budget at whose ends encoders are exported.
+        max_train_samples: fine-tune on at most this many examples a task; None for all.
+        heldout_batches: batches of held-out text scored at every point.
+    """
+
+    suites: tuple[str, ...] = ()
+    points: int = Field(default=5, ge=1)
+    max_train_samples: int | None = Field(default=None, ge=1)
+    heldout_batches: int = Field(default=16, ge=1)
