@@ -55,6 +55,11 @@ def device_name(device: str) -> str:
 
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
+    return processor_name()
+
+
+def processor_name() -> str:
+    """The processor and its cores, such as "AMD EPYC (2 cores)"; needs no torch."""
     return f"{_processor()} ({os.cpu_count()} cores)"
 
 

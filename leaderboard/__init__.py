@@ -1,0 +1,1 @@
+"""Published data: claims, papers' figures and the self-test, read by ``objbench.published``."""
