@@ -131,12 +131,30 @@ def _whole_steps(exact: float, what: str) -> int:
     return steps
 
 
-def export_steps(steps: int, points: int) -> list[int]:
-    """The steps after which an encoder is exported: the ends of ``points`` equal parts.
+Spacing = Literal["equal", "geometric"]
 
-    With fewer steps than points, every step is one.
+
+def point_shares(points: int, spacing: Spacing = "equal") -> tuple[float, ...]:
+    """The shares of the budget at which encoders are scored; rising, the last is 1.
+
+    "equal": the ends of ``points`` equal parts, k / points. "geometric": each is the next one over
+    the square root of two, 2 ** (-(points - k) / 2); ten points then reach down to a 23rd of the
+    budget, so that large speedups can be read off, and cost few cooldown steps.
     """
-    return sorted({math.ceil(steps * part / points) for part in range(1, points + 1)})
+    if spacing == "geometric":
+        return tuple(2.0 ** (-(points - part) / 2) for part in range(1, points + 1))
+    return tuple(part / points for part in range(1, points + 1))
+
+
+def export_steps(steps: int, points: int, spacing: Spacing = "equal") -> list[int]:
+    """The steps after which an encoder is exported: rising, the last is ``steps``.
+
+    Points that fall on the same step are one, so with few steps there are fewer than ``points``.
+    """
+    if spacing == "equal":
+        # In whole numbers: exact for any number of steps.
+        return sorted({-(-steps * part // points) for part in range(1, points + 1)})
+    return sorted({math.ceil(steps * share) for share in point_shares(points, spacing)})
 
 
 Schedule = Literal["linear", "constant"]

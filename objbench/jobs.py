@@ -118,7 +118,7 @@ def pretrain_job(
         encoders=f"encoders/{folder}",
         checkpoints=run / "checkpoints" / folder,
         key=cell.key,
-        export_steps=tuple(export_steps(steps, points)),
+        export_steps=tuple(export_steps(steps, points, study.evaluation.spacing)),
         heldout_batches=study.evaluation.heldout_batches,
         heldout_part="tuning" if cell.kind == "trial" else "reported",
         device=device,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from objbench.budget import export_steps
+from objbench.budget import export_steps, point_shares
 from objbench.cast import Cast
 from objbench.engine import ENGINE_VERSION
 from objbench.grid import Settings
@@ -23,11 +23,6 @@ from objbench.suite import CurveSuite
 _NOT_IN_KEY = {"log_every", "checkpoint_every"}
 
 
-def share_label(part: int, points: int) -> str:
-    """How a point of the budget is named in a cell's id, such as "20pct"."""
-    return f"{100 * part / points:.4g}pct"
-
-
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """One evaluation that a study asks for, before any key is known."""
@@ -36,14 +31,13 @@ class Evaluation:
     task: str
     objective: str
     seed: int
-    part: int
-    points: int
+    share: float
     finetune_seed: int
 
     @property
     def id(self) -> str:
-        """The cell's id."""
-        where = f"{self.objective}.seed-{self.seed}.{share_label(self.part, self.points)}"
+        """The cell's id, which names the point of the budget such as "20pct"."""
+        where = f"{self.objective}.seed-{self.seed}.{100 * self.share:.4g}pct"
         return f"{self.suite}.{self.task}.{where}.ft-{self.finetune_seed}"
 
 
@@ -53,20 +47,18 @@ def evaluations(study: Study, cast: Cast) -> Iterator[Evaluation]:
     The final encoders come before the points on the way, and seed by seed, so that a study
     stopped early has whole comparisons to show.
     """
-    points = study.evaluation.points
+    shares = point_shares(study.evaluation.points, study.evaluation.spacing)
     followed = {curve.follows(tuple(cast.suites)): curve for curve in cast.curves.values()}
     for seed in study.seeds:
-        for part in range(points, 0, -1):
+        for share in reversed(shares):
             for objective in study.objectives:
                 for name, suite in cast.suites.items():
-                    count = len(suite.seeds()) if part == points else 0
-                    if part < points and name in followed:
+                    count = len(suite.seeds()) if share == 1 else 0
+                    if share < 1 and name in followed:
                         count = min(followed[name].seeds_per_point, len(suite.seeds()))
                     for finetune_seed in suite.seeds()[:count]:
                         for task in suite.tasks():
-                            yield Evaluation(
-                                name, task, objective, seed, part, points, finetune_seed
-                            )
+                            yield Evaluation(name, task, objective, seed, share, finetune_seed)
 
 
 def pretrain_cell(
@@ -75,7 +67,7 @@ def pretrain_cell(
     """The cell that pretrains one objective with one seed."""
     own = study.of(objective)
     cls, config = cast.objectives[objective]
-    exports = export_steps(steps, study.evaluation.points)
+    exports = export_steps(steps, study.evaluation.points, study.evaluation.spacing)
     return PlannedCell(
         id=f"{objective}.seed-{seed}",
         kind="pretrain",
@@ -148,7 +140,9 @@ def evaluation_cell(
     """The cell of one evaluation; ``cells`` holds the pretraining it reads."""
     suite = cast.suites[wanted.suite]
     upstream = cells[f"{wanted.objective}.seed-{wanted.seed}"]
-    step = export_steps(steps[wanted.objective], wanted.points)[wanted.part - 1]
+    points, spacing = study.evaluation.points, study.evaluation.spacing
+    place = point_shares(points, spacing).index(wanted.share)
+    step = export_steps(steps[wanted.objective], points, spacing)[place]
     key = content_key(
         {
             "engine": ENGINE_VERSION,
@@ -173,7 +167,7 @@ def evaluation_cell(
         task=wanted.task,
         finetune_seed=wanted.finetune_seed,
         step=step,
-        share=wanted.part / wanted.points,
+        share=wanted.share,
         needs=(upstream.id,),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from objbench.budget import StepCost, baseline_steps, equal_steps, parse_budget
+from objbench.budget import StepCost, baseline_steps, equal_steps, export_steps, parse_budget
 from objbench.cast import Cast
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import BudgetError
@@ -47,10 +47,11 @@ def make_plan(
     baseline = study.objectives[0]
     steps = planned_steps(study, study.budget, costs, devices)
     for objective, count in steps.items():
-        if count < study.evaluation.points:
+        points, spacing = study.evaluation.points, study.evaluation.spacing
+        if len(export_steps(count, points, spacing)) < points:
             raise BudgetError(
-                f"budget {study.budget!r} gives {objective} {count} steps, fewer than the "
-                f"{study.evaluation.points} evaluation points; raise it or lower --eval-points"
+                f"budget {study.budget!r} gives {objective} {count} steps, too few for "
+                f"{points} evaluation points ({spacing}); raise it or lower --eval-points"
             )
     cells = {cell.id: cell for cell in trials}
     # Objectives of one seed side by side: what slows the machine for a while slows them alike.

@@ -91,12 +91,15 @@ class EvaluationSection(Section):
 
     Attributes:
         suites: names of suites and curve suites.
-        points: equal parts of the budget at whose ends encoders are exported.
+        points: points of the budget at which encoders are exported, the last at its end.
+        spacing: "equal" parts of the budget, or "geometric", each the next over the square root
+            of two: large speedups need points early on.
         max_train_samples: fine-tune on at most this many examples a task; None for all.
         heldout_batches: batches of held-out text scored at every point.
     """
 
     suites: tuple[str, ...] = ()
     points: int = Field(default=5, ge=1)
+    spacing: Literal["equal", "geometric"] = "equal"
     max_train_samples: int | None = Field(default=None, ge=1)
     heldout_batches: int = Field(default=16, ge=1)

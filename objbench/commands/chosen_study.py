@@ -1,7 +1,8 @@
-"""The study that preset, study file and flags make together, checked as far as names go.
+"""The study that preset, study file and flags make together, checked as far as no plugin is needed.
 
 Names of objectives, suites and plugins are held against the entry points, which are known without
 importing any plugin, and before pydantic is imported; so a misspelt name is answered at once.
+Options are held against the plugins' sources, where these tell.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from objbench.errors import ConfigError, UnknownNameError
 from objbench.layers import Layer, file_layer, merge, preset_layer
 from objbench.plugins import HINT, entry_point_names
+from objbench.static_options import check_plugins
 
 if TYPE_CHECKING:
     from objbench.study import Study
@@ -36,6 +38,7 @@ _PLACES = {
     "compile": ("training", "compile"),
     "suites": ("evaluation", "suites"),
     "eval_points": ("evaluation", "points"),
+    "eval_spacing": ("evaluation", "spacing"),
     "max_train_samples": ("evaluation", "max_train_samples"),
 }
 
@@ -47,7 +50,7 @@ def chosen_study(arguments: argparse.Namespace) -> Study:
         arguments: the parsed flags of ``objbench run``.
 
     Raises:
-        ConfigError: a name is unknown, or something is missing or out of range.
+        ConfigError: a name or an option is unknown, or something is missing or out of range.
     """
     known = entry_point_names()
     flags = _flag_layer(arguments)
@@ -71,6 +74,7 @@ def chosen_study(arguments: argparse.Namespace) -> Study:
                 f"--set {plugin}.{option}: {plugin} has no part in this study;"
                 " add it to --objectives or --suites, or leave the option out"
             )
+    check_plugins(study.objectives, study.evaluation.suites, study.options)
     return study
 
 

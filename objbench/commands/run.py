@@ -98,7 +98,9 @@ def _add_training(group: Any) -> None:
     group.add_argument("--batch", type=count, metavar="B", help="sequences of an optimizer step")
     group.add_argument("--micro-batches", type=count, metavar="N", help="parts to run a batch in")
     group.add_argument("--lr", type=read.reading(read.positive), help="peak learning rate")
-    group.add_argument("--schedule", choices=("linear", "constant", "trunk"), help="of the learning rate")
+    group.add_argument(
+        "--schedule", choices=("linear", "constant", "trunk"), help="of the learning rate"
+    )
     group.add_argument("--precision", choices=("fp32", "bf16", "fp16"))
     group.add_argument("--compile", action="store_true", default=None, help="use torch.compile")
 
@@ -108,6 +110,9 @@ def _add_evaluation(group: Any) -> None:
     group.add_argument("--suites", type=read.names, metavar="A,B", help="what to evaluate on")
     group.add_argument(
         "--eval-points", type=count, metavar="N", help="points of the budget to evaluate at"
+    )
+    group.add_argument(
+        "--eval-spacing", choices=("equal", "geometric"), help="of those points; see the README"
     )
     group.add_argument(
         "--max-train-samples",

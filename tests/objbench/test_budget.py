@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -15,6 +16,7 @@ from objbench.budget import (
     export_steps,
     learning_rate_factor,
     parse_budget,
+    point_shares,
 )
 from objbench.errors import BudgetError
 from objbench.suite import AXES
@@ -162,6 +164,16 @@ def test_exports_are_spread_evenly_and_end_with_the_budget(steps, points):
     assert exports == sorted(set(exports))
     gaps = [b - a for a, b in zip([0, *exports], exports, strict=False)]
     assert max(gaps) - min(gaps) <= 1
+
+
+@given(st.integers(1, 10**7), st.integers(1, 30))
+def test_geometric_points_shrink_by_the_square_root_of_two(steps, points):
+    shares = point_shares(points, "geometric")
+    assert shares[-1] == 1 and len(shares) == points
+    assert all(b / a == pytest.approx(2**0.5) for a, b in pairwise(shares))
+    exports = export_steps(steps, points, "geometric")
+    assert exports[-1] == steps and exports[0] >= 1 and exports == sorted(set(exports))
+    assert len(export_steps(8000, 10, "geometric")) == 10
 
 
 shares = st.floats(0, 1)
