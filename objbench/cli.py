@@ -1,4 +1,4 @@
-"""The command line: ``objbench run``, ``objbench leaderboard`` and ``objbench plugins``.
+"""The command line: ``objbench run``, ``leaderboard``, ``verify``, ``selftest`` and ``plugins``.
 
 ``--help`` and every usage error answer at once, so nothing heavy is imported here or in a
 subcommand's file: a subcommand imports what it needs once its arguments are known to be good.
@@ -17,7 +17,7 @@ from typing import Protocol
 
 from objbench import __version__
 from objbench.arguments import Parser, expand_plugin_flags, refuse
-from objbench.commands import leaderboard, plugins, run
+from objbench.commands import leaderboard, plugins, run, selftest, verify
 from objbench.errors import ObjbenchError, one_line
 from objbench.plugins import entry_point_names
 
@@ -35,7 +35,13 @@ class Command(Protocol):
         """Run the subcommand; returns the exit code."""
 
 
-COMMANDS: dict[str, Command] = {"run": run, "leaderboard": leaderboard, "plugins": plugins}
+COMMANDS: dict[str, Command] = {
+    "run": run,
+    "leaderboard": leaderboard,
+    "verify": verify,
+    "selftest": selftest,
+    "plugins": plugins,
+}
 INTERRUPTED = 130
 
 

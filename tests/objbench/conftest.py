@@ -1,8 +1,13 @@
-"""Fake projects with plugins: real metadata and modules in a temporary folder, nothing installed."""
+"""What tests of several packages share: fake projects with plugins, and the made-up study.
+
+The projects are real metadata and modules in a temporary folder; nothing is installed.
+"""
 
 import importlib.metadata
+import importlib.util
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +53,19 @@ class Projects:
             for project in importlib.metadata.distributions(path=[str(self.folder)])
             for entry in project.entry_points
         ]
+
+
+def _load(name):
+    """A module beside this one, by its path: the tests are no package."""
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+make_study = _load("made_study").make_study
 
 
 @pytest.fixture

@@ -137,12 +137,6 @@ def test_the_leaderboard_loads_no_torch():
     assert done.stdout.strip() == "[]"
 
 
-def test_listing_cells_loads_no_pandas():
-    code = "import sys, objbench.board.cells; print('pandas' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
-
-
 def test_pretraining_at_different_times_is_said(make_study, tmp_path):
     study = make_study()
     page = write_leaderboard(study.write(tmp_path / "together"), tmp_path / "one")

@@ -1,4 +1,4 @@
-"""Who is ranked on what, against scores worked out by hand in conftest.py."""
+"""Who is ranked on what, against scores worked out by hand in made_study.py."""
 
 import numpy as np
 import pytest
@@ -159,7 +159,7 @@ def test_a_limit_on_training_examples_is_stated(make_study):
 def test_a_spend_that_came_out_unequal_is_stated(make_study):
     study = make_study()
     for seed in (1, 2):
-        point = study.records[f"taco.seed-{seed}"].points[0]
+        point = study.records[f"taco.seed-{seed}"].points[-1]
         spent = point.meters.model_copy(update={"flops": point.meters.flops * 1.1})
         study.change(f"taco.seed-{seed}", points=[point.model_copy(update={"meters": spent})])
     assert "Measured FLOPs against the baseline's: taco 110%." in limits(standing_of(study))

@@ -1,0 +1,179 @@
+"""From records to what is judged: paired differences and pairs of curves, seed by seed.
+
+A pretraining seed counts only if everything is there on both sides; the others are named with
+what they lack, and nothing is averaged over a part.
+
+Shape legend: S seeds that count, P points of a curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from objbench.board.notation import count, listed
+from objbench.judge.curves import SeedCurves
+from objbench.judge.score_source import (
+    Pair,
+    SideScores,
+    curve_side,
+    final_side,
+    following_suite,
+    planned_suite,
+)
+from objbench.plan import PlannedCell
+from objbench.standing import Standing
+from objbench.statistics import FloatArray
+from objbench.suite import AXES, Axis
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A pretraining seed that does not count.
+
+    Attributes:
+        why: what is not there, and on which side.
+        diverged: a run of it ended because its loss was no longer a number.
+    """
+
+    seed: int
+    why: str
+    diverged: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GainEvidence:
+    """Final scores, paired by seed.
+
+    Attributes:
+        seeds: the S seeds that count, in the order of the plan.
+        differences: (S,) float64, objective minus baseline; greater is better.
+    """
+
+    seeds: tuple[int, ...]
+    differences: FloatArray
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveEvidence:
+    """Curves of both sides, paired by seed.
+
+    Attributes:
+        seeds: the S seeds that count, in the order of the plan.
+        curves: axis -> the baseline's and the objective's curves; without the axes on which no
+            spend was measured, and empty where no seed counts.
+    """
+
+    seeds: tuple[int, ...]
+    curves: Mapping[Axis, tuple[SeedCurves, SeedCurves]]
+    left_out: tuple[LeftOut, ...]
+
+
+def gain_evidence(standing: Standing, pair: Pair, source: str) -> GainEvidence:
+    """The final scores of the pair.
+
+    Args:
+        source: one of ``score_sources``.
+    """
+    baseline = final_side(standing, pair.baseline, source)
+    objective = final_side(standing, pair.objective, source)
+    counted, left_out = _counted(standing, pair, (baseline, objective), source, final=True)
+    return GainEvidence(
+        tuple(standing.seeds[index] for index in counted),
+        (objective.scores - baseline.scores)[counted, 0],
+        left_out,
+    )
+
+
+def curve_evidence(standing: Standing, pair: Pair, source: str) -> CurveEvidence:
+    """The curves of the pair on every axis.
+
+    Args:
+        source: one of ``score_sources``; a suite that no curve suite follows has final scores
+            only, which is said of every seed.
+    """
+    baseline = curve_side(standing, pair.baseline, source)
+    objective = curve_side(standing, pair.objective, source)
+    if baseline is None or objective is None:
+        why = f"{source} was scored at the end of the budget only"
+        left_out = tuple(LeftOut(seed, why, diverged=False) for seed in standing.seeds)
+        return CurveEvidence((), {}, left_out)
+    counted, left_out = _counted(standing, pair, (baseline, objective), source, final=False)
+    curves = {}
+    for index, axis in enumerate(AXES if counted else ()):
+        if _rises(baseline.spend[counted, :, index]) and _rises(objective.spend[counted, :, index]):
+            curves[axis] = (
+                SeedCurves(baseline.spend[counted, :, index], baseline.scores[counted]),
+                SeedCurves(objective.spend[counted, :, index], objective.scores[counted]),
+            )
+    return CurveEvidence(tuple(standing.seeds[index] for index in counted), curves, left_out)
+
+
+def _rises(spend: FloatArray) -> bool:
+    """Whether every point was measured to cost more than the one before."""
+    return bool((spend > 0).all() and (np.diff(spend, axis=1) > 0).all())
+
+
+def _counted(
+    standing: Standing,
+    pair: Pair,
+    sides: tuple[SideScores, SideScores],
+    source: str,
+    *,
+    final: bool,
+) -> tuple[list[int], tuple[LeftOut, ...]]:
+    """Indices of the seeds that are whole on both sides, and why the others are not."""
+    counted, left_out = [], []
+    for index, seed in enumerate(standing.seeds):
+        gaps = [
+            _gap(standing, name, seed, source, final=final)
+            for name, side in zip((pair.baseline, pair.objective), sides, strict=True)
+            if not side.whole[index]
+        ]
+        if gaps:
+            why = listed([why for why, _ in gaps])
+            left_out.append(LeftOut(seed, why, any(diverged for _, diverged in gaps)))
+        else:
+            counted.append(index)
+    return counted, tuple(left_out)
+
+
+def _gap(
+    standing: Standing, objective: str, seed: int, source: str, *, final: bool
+) -> tuple[str, bool]:
+    """What one side of a seed lacks, and whether something of it diverged."""
+    own = [c for c in standing.plan.cells if (c.objective, c.seed) == (objective, seed)]
+    pretraining = next(cell for cell in own if cell.kind == "pretrain")
+    state = standing.state(pretraining)
+    if state != "ok":
+        return f"{objective}'s pretraining {_is(state)}", state == "diverged"
+    states = [standing.state(cell) for cell in _needed(standing, own, source, final=final)]
+    lacking = [
+        f"{count(states.count(state), 'evaluation')} {_is(state)}"
+        for state in ("failed", "diverged", "missing")
+        if state in states
+    ]
+    if lacking:
+        return f"{objective}'s {listed(lacking)}", "diverged" in states
+    return f"{objective}'s records lack {source} or its spend", False
+
+
+def _needed(
+    standing: Standing, own: list[PlannedCell], source: str, *, final: bool
+) -> list[PlannedCell]:
+    """The evaluations a score rests on: a curve's points use the first fine-tuning seeds only."""
+    suite, follower = planned_suite(standing, source), following_suite(standing, source)
+    if suite is None:
+        return []
+    cells = [cell for cell in own if cell.suite == source]
+    if final or follower is None:
+        return [cell for cell in cells if cell.share >= 1.0]
+    chosen = suite.seeds[: follower.seeds_per_point]
+    return [cell for cell in cells if cell.finetune_seed in chosen]
+
+
+def _is(state: str) -> str:
+    return {"failed": "failed", "diverged": "diverged"}.get(state, "not run yet")

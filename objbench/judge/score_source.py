@@ -1,0 +1,133 @@
+"""What a pair of objectives can be judged by, and those scores laid out by seed.
+
+A source is an evaluating suite by name, or "heldout:TERM", the loss of one term on held-out text.
+Scores are turned so that greater is better: a loss, or a suite whose average is better when low,
+is negated.
+
+Shape legend: S pretraining seeds of the study, P points of the budget; gaps are NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from objbench.errors import UnknownNameError
+from objbench.plan import PlannedSuite
+from objbench.records import PretrainRecord
+from objbench.score_arrays import final_scores, score_curves
+from objbench.standing import Standing
+from objbench.statistics import FloatArray
+from objbench.suite import AXES
+
+HELDOUT = "heldout:"
+# The weighted sum of each objective's own terms: two objectives' sums measure different things.
+_SUM = "loss"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Who is compared: an objective and what it is claimed to beat."""
+
+    objective: str
+    baseline: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SideScores:
+    """One objective's scores along the budget.
+
+    Attributes:
+        scores: (S, P) float64; greater is better.
+        spend: (S, P, 4) float64, on each of ``AXES``.
+    """
+
+    scores: FloatArray
+    spend: FloatArray
+
+    @property
+    def whole(self) -> FloatArray:
+        """Which seeds lack nothing: (S,) bool."""
+        there = np.isfinite(self.scores).all(axis=1) & np.isfinite(self.spend).all(axis=(1, 2))
+        return np.asarray(there)
+
+
+def score_sources(standing: Standing, pair: Pair) -> tuple[str, ...]:
+    """The study's suites, then the held-out terms that both sides have at every point."""
+    suites = tuple(suite.name for suite in standing.suites)
+    runs = [standing.pretrained(name) for name in (pair.baseline, pair.objective)]
+    if not all(runs):
+        return suites
+    points = [point.heldout for side in runs for record in side for point in record.points]
+    common = [
+        term
+        for term in (points[0] if points else ())
+        if term != _SUM and all(term in point for point in points)
+    ]
+    return (*suites, *(HELDOUT + term for term in common))
+
+
+def check_source(standing: Standing, pair: Pair, source: str) -> None:
+    """Refuse a score that the pair cannot be judged by.
+
+    Raises:
+        UnknownNameError: it is neither a suite nor a held-out term of both.
+    """
+    known = score_sources(standing, pair)
+    if source not in known:
+        raise UnknownNameError("score", source, known)
+
+
+def planned_suite(standing: Standing, source: str) -> PlannedSuite | None:
+    """The suite that a source names; None for a held-out term."""
+    return next((suite for suite in standing.suites if suite.name == source), None)
+
+
+def following_suite(standing: Standing, source: str) -> PlannedSuite | None:
+    """The curve suite that follows a source; None where there is none."""
+    return next((suite for suite in standing.curve_suites if suite.follows == source), None)
+
+
+def final_side(standing: Standing, objective: str, source: str) -> SideScores:
+    """An objective's scores at the end of its budget: P = 1, over all fine-tuning seeds."""
+    suite = planned_suite(standing, source)
+    if suite is None:
+        whole = _heldout(standing, objective, source.removeprefix(HELDOUT))
+        return SideScores(whole.scores[:, -1:], whole.spend[:, -1:])
+    row = [item.name for item in standing.plan.objectives].index(objective)
+    scores = _sign(suite) * final_scores(standing, suite).scores[row][:, np.newaxis]
+    # A gain is one of scores alone.
+    return SideScores(scores, np.zeros((*scores.shape, len(AXES))))
+
+
+def curve_side(standing: Standing, objective: str, source: str) -> SideScores | None:
+    """An objective's scores along its budget; None where they were taken at its end only."""
+    suite = planned_suite(standing, source)
+    if suite is None:
+        return _heldout(standing, objective, source.removeprefix(HELDOUT))
+    follower = following_suite(standing, source)
+    if follower is None:
+        return None
+    curve = score_curves(standing, follower)[objective]
+    return SideScores(_sign(suite) * curve.scores.T, np.moveaxis(curve.spend, 0, 1))
+
+
+def _heldout(standing: Standing, objective: str, term: str) -> SideScores:
+    records = [standing.records.get(standing.pretraining[objective, s]) for s in standing.seeds]
+    runs = [r if isinstance(r, PretrainRecord) and r.status == "ok" else None for r in records]
+    points = max((len(run.points) for run in runs if run is not None), default=0) or 1
+    scores = np.full((len(runs), points), np.nan)
+    spend = np.full((len(runs), points, len(AXES)), np.nan)
+    for seed, run in enumerate(runs):
+        # A run with fewer points than the others is not whole: its n-th is at another share.
+        if run is None or len(run.points) != points:
+            continue
+        for place, point in enumerate(sorted(run.points, key=lambda point: point.meters.steps)):
+            scores[seed, place] = -point.heldout.get(term, np.nan)
+            spend[seed, place] = [getattr(point.meters, axis) for axis in AXES]
+    return SideScores(scores, spend)
+
+
+def _sign(suite: PlannedSuite) -> float:
+    return 1.0 if suite.direction == "max" else -1.0
