@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from objbench import arguments as read
+from objbench.errors import ConfigError
 
 SUMMARY = "Test the judge itself: its error rates on simulated studies with a known truth."
 EPILOG = """\
@@ -42,12 +43,23 @@ def add_arguments(parser: read.Parser) -> None:
         help="of the simulation (%(default)s)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for README.md and rates.json"
+        "--real",
+        type=Path,
+        metavar="RUN",
+        help="draw the studies from the seeds of this run's one objective instead",
     )
+    parser.add_argument(
+        "--score", default="", metavar="NAME", help="with --real: a suite, or heldout:TERM"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the page and the rates")
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Run the test, print it, and store it if asked to."""
+    if arguments.real is not None:
+        return _on_real_runs(arguments, words)
+    if arguments.score:
+        raise ConfigError("--score goes with --real RUN: simulated studies have one score only")
     from objbench.judge.selftest import REPETITIONS, SEED_COUNTS, selftest
     from objbench.judge.selftest_page import selftest_page
     from objbench.stored import dump, write_text
@@ -66,6 +78,37 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     for fault in rates.faults:
         print(f"objbench: broken bound: {fault}", file=sys.stderr)
     return 1 if rates.faults else 0
+
+
+def _on_real_runs(arguments: argparse.Namespace, words: list[str]) -> int:
+    from objbench.judge.real_studies import REPETITIONS, real_selftest
+    from objbench.judge.selftest import SEED_COUNTS
+    from objbench.judge.selftest_page import real_page
+    from objbench.standing import read_standing
+    from objbench.stored import dump, write_text
+
+    standing = read_standing(arguments.real)
+    suites = [suite.name for suite in standing.suites]
+    score = arguments.score or next(iter(suites), "")
+    if not score:
+        raise ConfigError(f"{arguments.real} has no suite: name a score, such as heldout:mlm")
+    rates = real_selftest(
+        standing,
+        score,
+        arguments.repetitions or REPETITIONS,
+        arguments.seeds or SEED_COUNTS,
+        arguments.random_seed,
+    )
+    seeds = len(standing.pretrained(standing.plan.baseline))
+    what = f"{seeds} pretraining seeds of {standing.plan.baseline} in {standing.plan.name}"
+    page = real_page(rates, what, shlex.join(["objbench", *words]), _made_with())
+    print(page)
+    if arguments.out is not None:
+        stem = f"{standing.plan.name}-{score.replace(':', '-')}"
+        write_text(arguments.out / f"{stem}.json", dump(rates))
+        write_text(arguments.out / f"{stem}.md", page)
+        print(f"self-test: {os.path.relpath(arguments.out / f'{stem}.md')}")
+    return 0
 
 
 def _made_with() -> dict[str, str]:

@@ -16,14 +16,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from objbench.judge import JUDGE_VERSION
-from objbench.judge.crossing import BEFORE, BoolArray, crossing
-from objbench.judge.paired import t_interval
 from objbench.judge.percentile import (
     percentile_of_crossings,
     percentile_of_means,
     resampling_weights,
 )
-from objbench.judge.rates import ClaimRates, Place, RateRow, Rates
+from objbench.judge.rate_rows import Claims, gain_row, share, speedup_row
+from objbench.judge.rates import RateRow, Rates
 from objbench.judge.scenarios import HELD, STRAINED, Scenario
 from objbench.judge.simulate import Draws, draw, true_gain, true_speedup
 
@@ -79,30 +78,18 @@ def _measure(scenario: Scenario, repetitions: int, seeds: int, seed: int) -> Rat
 def _gain_row(scenario: Scenario, drawn: Draws, generator: np.random.Generator) -> RateRow:
     truth = round(true_gain(scenario.study), _TRUTH_DIGITS)
     differences = (drawn.candidate - drawn.baseline)[..., -1]
-    mean, half = t_interval(differences)
     percentile = None
     if scenario.is_bootstrapped:
         weights = resampling_weights(differences.shape[1], generator)
         low, high = percentile_of_means(differences, weights)
-        percentile = _share((low <= truth) & (truth <= high))
-    return RateRow(
-        scenario=scenario.name,
-        kind="gain",
-        seeds=differences.shape[1],
-        truth=truth,
+        percentile = share((low <= truth) & (truth <= high))
+    return gain_row(
+        scenario.name,
+        differences,
+        truth,
+        _claims(scenario, truth, truth + JUST_ABOVE_GAIN),
         is_held=not scenario.strains,
-        coverage=_share(np.abs(mean - truth) <= half),
-        open_ended=0.0,
-        percentile_coverage=percentile,
-        claims=tuple(
-            ClaimRates(
-                place=place,
-                claimed=claimed,
-                confirmed=_share(mean - half >= claimed),
-                refuted=_share(mean + half < claimed),
-            )
-            for place, claimed in _claims(scenario, truth, truth + JUST_ABOVE_GAIN)
-        ),
+        percentile=percentile,
     )
 
 
@@ -110,42 +97,28 @@ def _speedup_row(scenario: Scenario, drawn: Draws, generator: np.random.Generato
     study = scenario.study
     truth = round(true_speedup(study), _TRUTH_DIGITS)
     gaps = drawn.candidate - drawn.baseline[..., study.target_point, None]
-    found = crossing(gaps, study.spend)
-    true_spend = study.target_spend / truth
     percentile = None
     if scenario.is_bootstrapped:
         weights = resampling_weights(gaps.shape[1], generator)
         early, late = percentile_of_crossings(gaps, study.spend, weights)
-        percentile = _share((early <= true_spend) & (true_spend <= late))
-    return RateRow(
-        scenario=scenario.name,
-        kind="speedup",
-        seeds=gaps.shape[1],
-        truth=truth,
+        true_spend = study.target_spend / truth
+        percentile = share((early <= true_spend) & (true_spend <= late))
+    return speedup_row(
+        scenario.name,
+        gaps,
+        study.spend,
+        study.target_spend,
+        truth,
+        _claims(scenario, truth, truth * JUST_ABOVE_SPEEDUP),
         is_held=not scenario.strains,
-        coverage=_share(found.holds(true_spend)),
-        open_ended=_share((found.early == BEFORE) | np.isposinf(found.late)),
-        percentile_coverage=percentile,
-        claims=tuple(
-            ClaimRates(
-                place=place,
-                claimed=claimed,
-                confirmed=_share(found.reached_by(study.target_spend / claimed)),
-                refuted=_share(found.missed_at(study.target_spend / claimed)),
-            )
-            for place, claimed in _claims(scenario, truth, truth * JUST_ABOVE_SPEEDUP)
-        ),
+        percentile=percentile,
     )
 
 
-def _claims(scenario: Scenario, truth: float, just_above: float) -> tuple[tuple[Place, float], ...]:
-    near: tuple[tuple[Place, float], ...] = (
+def _claims(scenario: Scenario, truth: float, just_above: float) -> Claims:
+    near: Claims = (
         ("the truth", truth),
         ("just above", round(just_above, _TRUTH_DIGITS)),
         ("well above", scenario.above),
     )
     return near if scenario.below is None else (("well below", scenario.below), *near)
-
-
-def _share(found: BoolArray) -> float:
-    return float(np.mean(found))

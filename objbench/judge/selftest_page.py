@@ -36,6 +36,10 @@ _PERCENTILE_SAYS = (
     "with few seeds, which is why no verdict rests on it."
 )
 
+_HANDICAP_SAYS = (
+    "The baseline is charged twice for every step, so the other side is two times as fast. "
+)
+
 
 def selftest_page(rates: Rates, command: str, made_with: Mapping[str, str]) -> str:
     """The whole page, as markdown.
@@ -68,6 +72,39 @@ def selftest_page(rates: Rates, command: str, made_with: Mapping[str, str]) -> s
         f"```sh\n{command}\n```",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def real_page(rates: Rates, what: str, command: str, made_with: Mapping[str, str]) -> str:
+    """The page of a self-test on real training runs, as markdown.
+
+    Args:
+        rates: what was found, by ``real_studies``.
+        what: the runs it was found on, in a few words.
+        command, made_with: as for ``selftest_page``.
+    """
+    parts = [
+        "# The judge on real training runs",
+        "<!-- Made by `objbench selftest`; edits are overwritten. -->",
+        _drawn(rates, what),
+        "## The same objective on both sides (A/A)",
+        _null_table([row for row in rates.rows if row.is_null]),
+        "## A planted effect",
+        _HANDICAP_SAYS + _COLUMNS_SAY,
+        _planted_table([row for row in rates.rows if not row.is_null]),
+        "## Made with",
+        "\n".join(f"- {what}: {value}" for what, value in made_with.items()),
+        f"```sh\n{command}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _drawn(rates: Rates, what: str) -> str:
+    return (
+        f"{rates.repetitions:,} studies a row (judge version {rates.judge_version}, seed "
+        f"{rates.seed}), drawn from {what}: two disjoint groups of seeds of one objective, one of "
+        "them in the part of the baseline. Studies drawn from the same runs overlap, so the rates "
+        "are theirs and rough; the bounds are for the simulation."
+    )
 
 
 def _setting(rates: Rates) -> str:
