@@ -62,6 +62,15 @@ class UnknownNameError(ConfigError):
         self.name = name
 
 
+class WrongKindError(ConfigError):
+    """A plugin of one kind, "objective" or "suite", named where the other kind belongs."""
+
+    def __init__(self, name: str, wanted: str, found: str) -> None:
+        super().__init__(
+            f"{name!r} is one of the {found}s, not of the {wanted}s: name it with --{found}s"
+        )
+
+
 def one_line(text: object) -> str:
     """``text`` with every run of white space folded to one space, for one-line messages."""
     return " ".join(str(text).split())

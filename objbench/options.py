@@ -26,15 +26,29 @@ def configure(cls: Any, options: Mapping[str, Any]) -> Any:
     """
     fields = {field.name for field in dataclasses.fields(cls.Config) if field.init}
     hints = typing.get_type_hints(cls.Config, include_extras=True)
-    values = {}
-    for option, value in options.items():
-        if option not in fields:
-            raise UnknownNameError(f"option of {cls.name}", option, fields)
-        values[option] = _coerced(f"{cls.name}.{option}", value, hints[option])
+    values = checked(cls.name, options, {name: hints[name] for name in fields})
     try:
         return cls.Config(**values)
     except (ConfigError, ValueError) as error:
         raise ConfigError(f"options of {cls.name}: {one_line(error)}") from error
+
+
+def checked(plugin: str, options: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
+    """``options`` as the types that the plugin called ``plugin`` declares for them.
+
+    Args:
+        options: option -> value, as in ``configure``.
+        types: every option there is -> its type; ``Any`` takes every value as it is.
+
+    Raises:
+        ConfigError: an option is unknown, or its value does not fit; named as plugin.option.
+    """
+    values = {}
+    for option, value in options.items():
+        if option not in types:
+            raise UnknownNameError(f"option of {plugin}", option, types)
+        values[option] = _coerced(f"{plugin}.{option}", value, types[option])
+    return values
 
 
 def _coerced(where: str, value: Any, hint: Any) -> Any:

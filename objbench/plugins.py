@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pluggy
 
 from objbench import contract, hookspecs
-from objbench.errors import PluginError, UnknownNameError, one_line
+from objbench.errors import PluginError, UnknownNameError, WrongKindError, one_line
 from objbench.options import configure
 from objbench.source import source_digest
 
@@ -35,6 +35,7 @@ __all__ = [
     "configure",
     "entry_point_names",
     "load_plugins",
+    "plugin_entry_points",
     "source_digest",
 ]
 
@@ -91,13 +92,14 @@ class Registry:
 
         Raises:
             PluginError: its plugin is broken.
+            WrongKindError: it is a suite.
             UnknownNameError: there is none of that name.
         """
         found: type[Objective] = self._find("objective", name, self.objectives, self.suites)
         return found
 
     def suite(self, name: str) -> type[Suite | CurveSuite]:
-        """The suite called ``name``; raises as ``objective`` does."""
+        """The suite called ``name``; raises as ``objective`` does, for an objective too."""
         found: type[Suite | CurveSuite] = self._find("suite", name, self.suites, self.objectives)
         return found
 
@@ -109,13 +111,14 @@ class Registry:
         for plugin in self.broken:
             if plugin.name == name:
                 raise plugin.error()
-        hint = f"; {name!r} is not of that kind" if name in elsewhere else HINT
-        raise UnknownNameError(kind, name, here, hint)
+        if name in elsewhere:
+            raise WrongKindError(name, kind, "suite" if kind == "objective" else "objective")
+        raise UnknownNameError(kind, name, here, HINT)
 
 
 def entry_point_names(entry_points: Iterable[EntryPoint] | None = None) -> tuple[str, ...]:
     """The names of all plugins, read from package metadata: nothing is imported."""
-    return tuple(sorted({entry.name for entry in _entries(entry_points)}))
+    return tuple(sorted({entry.name for entry in plugin_entry_points(entry_points)}))
 
 
 def load_plugins(
@@ -130,7 +133,7 @@ def load_plugins(
     Raises:
         UnknownNameError: ``only`` or ``OBJBENCH_PLUGINS`` names a plugin that is not installed.
     """
-    entries = _entries(entry_points)
+    entries = plugin_entry_points(entry_points)
     known = {entry.name for entry in entries}
     for name in only or ():
         if name not in known:
@@ -142,8 +145,12 @@ def load_plugins(
     return loader.registry()
 
 
-def _entries(given: Iterable[EntryPoint] | None) -> list[EntryPoint]:
-    """The entry points in the order in which they claim names, limited by the environment."""
+def plugin_entry_points(given: Iterable[EntryPoint] | None = None) -> list[EntryPoint]:
+    """The entry points in the order in which they claim names, limited by ``OBJBENCH_PLUGINS``.
+
+    Raises:
+        UnknownNameError: that names a plugin that is not installed.
+    """
     found = importlib.metadata.entry_points(group=GROUP) if given is None else given
     # A name taken twice stays with this project, so that no foreign one can change its results.
     ordered = sorted(

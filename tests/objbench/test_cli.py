@@ -55,6 +55,30 @@ USAGE_ERRORS = [
     ([*DEMO, "--name", "a", "--out", "b"], "not allowed with"),
     ([*DEMO, "--config", "nowhere.toml"], "study file nowhere.toml: No such file"),
     ([*DEMO, "extra"], "unexpected argument 'extra'"),
+    # What stands in the sources of the plugins.
+    (
+        [*DEMO, "--set", "taco.temprature=1"],
+        "unknown option of taco 'temprature'; did you mean 'temp",
+    ),
+    ([*DEMO, "--taco-temprature", "1"], "unknown option of taco 'temprature'; did you mean 'temp"),
+    (
+        [*DEMO, "--taco-temperature", "hot"],
+        "taco.temperature = 'hot' does not fit: Input should be",
+    ),
+    ([*DEMO, "--mlm-rate=nan"], "mlm.rate = 'nan' does not fit"),
+    ([*DEMO, "--toy-epochs", "2.5"], "toy.epochs = '2.5' does not fit"),
+    (
+        [*DEMO, "--suites", "glue", "--glue-dri", "x"],
+        "unknown option of glue 'dri'; did you mean 'dir'",
+    ),
+    (
+        ["run", "--objectives", "mlm,glue", "--preset", "demo"],
+        "'glue' is one of the suites, not of",
+    ),
+    (
+        [*DEMO, "--suites", "taco"],
+        "'taco' is one of the objectives, not of the suites: name it with",
+    ),
 ]
 
 CHECKED = """
@@ -83,9 +107,33 @@ def test_a_usage_error_is_one_line_and_exit_code_2(words, message, capsys, tmp_p
     assert not list(tmp_path.iterdir())
 
 
+STUDY_ERRORS = [
+    ("[options.taco]\ntemprature = 1", "unknown option of taco 'temprature'; did you mean 'temp"),
+    ("[options.taco]\ntemperature = true\nwindow = [5]", "taco.window = [5] does not fit"),
+    ('[evaluation]\nsuites = ["toy", "mlm"]', "'mlm' is one of the objectives, not of the suites"),
+]
+
+
+def written_study(folder, lines):
+    path = folder / "mine.toml"
+    path.write_text(f'preset = "demo"\nobjectives = ["mlm", "taco"]\n{lines}\n')
+    return path
+
+
+@pytest.mark.parametrize(("lines", "message"), STUDY_ERRORS)
+def test_a_slip_in_a_study_file_is_one_line_too(lines, message, capsys, tmp_path):
+    assert main(["run", "--config", str(written_study(tmp_path, lines))]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
+
+
 def test_help_and_usage_errors_import_nothing_heavy(tmp_path):
     cases = [["--help"], ["run", "--help"], ["leaderboard", "--help"], ["plugins", "--help"]]
     cases += [words for words, _ in USAGE_ERRORS]
+    for number, (lines, _) in enumerate(STUDY_ERRORS):
+        (tmp_path / str(number)).mkdir()
+        cases.append(["run", "--config", str(written_study(tmp_path / str(number), lines))])
     ended = subprocess.run(
         [sys.executable, "-c", CHECKED, json.dumps(cases)],
         check=True,
@@ -94,18 +142,15 @@ def test_help_and_usage_errors_import_nothing_heavy(tmp_path):
         cwd=tmp_path,
     )
     codes, heavy = json.loads(ended.stderr.splitlines()[-1])
-    assert codes == [0] * 4 + [2] * len(USAGE_ERRORS)
+    assert codes == [0] * 4 + [2] * (len(USAGE_ERRORS) + len(STUDY_ERRORS))
     assert heavy == []
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([*DEMO, "--set", "taco.temprature=1"], "unknown option of taco 'temprature'; did you"),
-        ([*DEMO, "--taco-temperature", "warm"], "taco.temperature = 'warm' does not fit"),
         ([*DEMO, "--mlm-rate=2"], "options of mlm: rate must be in"),
-        (["run", "--objectives", "toy", "--preset", "demo"], "unknown objective 'toy'"),
-        ([*DEMO, "--suites", "mlm"], "unknown suite 'mlm'"),
+        ([*DEMO, "--taco-anchors", "none"], "taco.anchors = 'none' does not fit: Input should be"),
     ],
 )
 def test_what_only_a_plugin_knows_is_one_line_too(words, message, capsys, tmp_path, monkeypatch):

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from objbench.errors import PluginError, UnknownNameError
+from objbench.errors import PluginError, UnknownNameError, WrongKindError
 from objbench.plugins import entry_point_names, load_plugins
 
-IN_TREE = {"mlm", "taco", "glue", "toy", "convergence"}
+IN_TREE = {"mlm", "taco", "glue", "toy", "probe", "convergence"}
 
 
 def with_line(source, old, new):
@@ -130,7 +130,7 @@ def test_unknown_names_come_with_a_guess_and_the_wrong_kind_is_told(projects, ob
     registry = load_plugins(projects.entry_points())
     with pytest.raises(UnknownNameError, match=r"did you mean 'shuffled'.*pip install -e"):
         registry.objective("shufled")
-    with pytest.raises(UnknownNameError, match=r"unknown suite 'shuffled'.*not of that kind"):
+    with pytest.raises(WrongKindError, match=r"'shuffled' is one of the objectives, not of the su"):
         registry.suite("shuffled")
 
 
