@@ -75,7 +75,7 @@ def _point(suite: PlannedSuite, records: list[EvaluationRecord]) -> CurvePoint:
     scores = []
     for seed in sorted({record.finetune_seed for record in records}):
         own = [record for record in records if record.finetune_seed == seed]
-        score = average_score(suite, column_scores(suite, own))
+        score = average_score(suite, column_scores(suite.columns, own))
         if score is None:
             raise RecordError(f"the {suite.name} score lacks a column; run the study again")
         scores.append(score)

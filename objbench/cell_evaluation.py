@@ -8,9 +8,14 @@ from typing import Any
 
 from objbench.errors import RecordError
 from objbench.plan import PlannedCell
-from objbench.records import AnyRecord, EvaluationRecord
+from objbench.records import AnyRecord, EvaluationRecord, TrialEvaluationRecord
 from objbench.suite import EvaluationContext
 from objbench.workplace import Workplace
+
+_RECORDS: dict[str, type[EvaluationRecord]] = {
+    "evaluation": EvaluationRecord,
+    "trial_evaluation": TrialEvaluationRecord,
+}
 
 
 class EvaluationWork:
@@ -33,12 +38,13 @@ class EvaluationWork:
             device=place.device,
             precision=place.study.training.precision,
             max_train_samples=place.study.evaluation.max_train_samples,
+            tuning=cell.kind == "trial_evaluation",
             progress=lambda done, total, text: place.report(cell.id, done, total, text),
         )
         suite = place.cast.suites[cell.suite]
         clock = time.perf_counter()
         result = suite.evaluate(encoder, cell.task, cell.finetune_seed, context)
-        record = EvaluationRecord(
+        record = _RECORDS[cell.kind](
             **fields,
             status="ok",
             scores={name: dict(metrics) for name, metrics in result.scores.items()},
@@ -56,7 +62,8 @@ class EvaluationWork:
 
     def failed(self, cell: PlannedCell, started: str, reason: str) -> AnyRecord:
         """The record of a failure."""
-        return EvaluationRecord(**self._fields(cell, started), status="failed", reason=reason)
+        fields = self._fields(cell, started)
+        return _RECORDS[cell.kind](**fields, status="failed", reason=reason)
 
     def stored(self, cell: PlannedCell, record: AnyRecord) -> None:
         """Nothing is left behind."""

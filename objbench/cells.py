@@ -61,6 +61,7 @@ class CellRunner:
         self._works: dict[str, Work] = {
             "trial": PretrainWork(place),
             "pretrain": PretrainWork(place),
+            "trial_evaluation": EvaluationWork(place),
             "evaluation": EvaluationWork(place),
             "curve": CurveWork(place),
         }

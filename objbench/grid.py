@@ -23,8 +23,8 @@ _NOT_TUNABLE = ("batch", "micro_batches", "precision", "compile", "log_every", "
 class TuningSection(Section):
     """Trials that choose settings before the seeds are run: as many for every objective.
 
-    A trial pretrains with one combination of the grid and is scored on a half of the held-out
-    text that is never reported on; see ``tuning``. What the trials spend stands in their
+    A trial pretrains with one combination of the grid and is scored on what is never reported: a
+    half of the held-out text, or a split of the tasks' training data; see ``trials``. What the trials spend stands in their
     objective's row.
 
     Attributes:
@@ -32,8 +32,10 @@ class TuningSection(Section):
         objectives: objective -> a grid of its own in place of ``grid``, with as many trials.
         seed: the pretraining seed of every trial; none of the study's.
         budget: of a trial, for the baseline; the study's own when None.
-        score: the held-out loss to choose by, each objective among its own trials: "loss", the
-            weighted sum of its terms, or one term, such as "mlm", where the grid varies the rest.
+        score: what to choose by, each objective among its own trials. A held-out loss: "loss",
+            the weighted sum of its terms, or one term, such as "mlm", where the grid varies the
+            rest. Or a suite of the study, whose tasks are then scored on a fifth of their
+            training examples.
     """
 
     grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)

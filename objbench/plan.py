@@ -15,6 +15,10 @@ from objbench.errors import RecordError
 from objbench.stored import SCHEMA_VERSION, Stored, read_stored
 
 
+# Cells that only choose settings: nothing of theirs is reported as a result.
+TUNING_KINDS = ("trial", "trial_evaluation")
+
+
 class PlannedCell(Stored):
     """One cell of the plan.
 
@@ -27,7 +31,7 @@ class PlannedCell(Stored):
     """
 
     id: str
-    kind: Literal["trial", "pretrain", "evaluation", "curve"]
+    kind: Literal["trial", "trial_evaluation", "pretrain", "evaluation", "curve"]
     key: str
     objective: str
     seed: int
@@ -123,7 +127,8 @@ class Plan(Stored):
 
     def only_trials(self) -> Plan:
         """The plan while its settings are still being chosen: nothing else can be run yet."""
-        return self.model_copy(update={"cells": tuple(c for c in self.cells if c.kind == "trial")})
+        trials = tuple(cell for cell in self.cells if cell.kind in TUNING_KINDS)
+        return self.model_copy(update={"cells": trials})
 
 
 _PLAN = TypeAdapter(Plan)

@@ -17,7 +17,7 @@ from objbench.keys import content_key
 from objbench.plan import PlannedCell
 from objbench.plugins import source_digest
 from objbench.study import Study
-from objbench.suite import CurveSuite
+from objbench.suite import CurveSuite, Suite
 
 # Settings that change what is written down or when, but no number that is computed.
 _NOT_IN_KEY = {"log_every", "checkpoint_every"}
@@ -138,29 +138,16 @@ def evaluation_cell(
     cells: Mapping[str, PlannedCell],
 ) -> PlannedCell:
     """The cell of one evaluation; ``cells`` holds the pretraining it reads."""
-    suite = cast.suites[wanted.suite]
     upstream = cells[f"{wanted.objective}.seed-{wanted.seed}"]
     points, spacing = study.evaluation.points, study.evaluation.spacing
     place = point_shares(points, spacing).index(wanted.share)
     step = export_steps(steps[wanted.objective], points, spacing)[place]
-    key = content_key(
-        {
-            "engine": ENGINE_VERSION,
-            "upstream": upstream.key,
-            "step": step,
-            "suite": wanted.suite,
-            "version": suite.version,
-            "source": source_digest(type(suite)),
-            "task": suite.fingerprint(wanted.task),
-            "seed": wanted.finetune_seed,
-            "max_train_samples": study.evaluation.max_train_samples,
-            "precision": study.training.precision,
-        }
-    )
+    suite = cast.suites[wanted.suite]
+    parts = _scoring_parts(study, suite, wanted.task, wanted.finetune_seed, upstream, step)
     return PlannedCell(
         id=wanted.id,
         kind="evaluation",
-        key=key,
+        key=content_key(parts),
         objective=wanted.objective,
         seed=wanted.seed,
         suite=wanted.suite,
@@ -170,6 +157,47 @@ def evaluation_cell(
         share=wanted.share,
         needs=(upstream.id,),
     )
+
+
+def trial_evaluation_cells(study: Study, cast: Cast, trial: PlannedCell) -> Iterator[PlannedCell]:
+    """The cells that score a trial by a suite, where the study tunes by one."""
+    assert study.tuning is not None
+    suite = cast.suites.get(study.tuning.score)
+    if suite is None:
+        return
+    seed = suite.seeds()[0]
+    for task in suite.tasks():
+        parts = _scoring_parts(study, suite, task, seed, trial, trial.step)
+        yield PlannedCell(
+            id=f"{suite.name}.{task}.{trial.id}",
+            kind="trial_evaluation",
+            key=content_key({**parts, "tuning": True}),
+            objective=trial.objective,
+            seed=trial.seed,
+            suite=suite.name,
+            task=task,
+            finetune_seed=seed,
+            step=trial.step,
+            needs=(trial.id,),
+        )
+
+
+def _scoring_parts(
+    study: Study, suite: Suite, task: str, seed: int, upstream: PlannedCell, step: int
+) -> dict[str, Any]:
+    """All that determines what an evaluation scores."""
+    return {
+        "engine": ENGINE_VERSION,
+        "upstream": upstream.key,
+        "step": step,
+        "suite": suite.name,
+        "version": suite.version,
+        "source": source_digest(type(suite)),
+        "task": suite.fingerprint(task),
+        "seed": seed,
+        "max_train_samples": study.evaluation.max_train_samples,
+        "precision": study.training.precision,
+    }
 
 
 def curve_cell(

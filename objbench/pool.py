@@ -29,7 +29,7 @@ from objbench.progress import Display
 from objbench.records import Status, read_record, record_path
 from objbench.workplace import Report, Workplace
 
-_KINDS = ("trial", "pretrain", "evaluation", "curve")
+_KINDS = ("trial", "trial_evaluation", "pretrain", "evaluation", "curve")
 
 
 @dataclass(frozen=True, slots=True)

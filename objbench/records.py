@@ -10,6 +10,7 @@ Layout of a run folder::
     records/<kind>/<cell id>.<key>.json    one per finished cell
     encoders/<cell id>.<key>/step-<n>/     exported encoders
     costs/<objective>.<key>.json           what a step of an objective costs, measured once
+    overhead.json                          a step's parts side by side; see ``overhead_record``
     checkpoints/<cell id>.<key>/           while a pretraining cell is under way
 
 A record whose key is not in the plan is stale: its code, data or settings have changed since.
@@ -169,6 +170,12 @@ class EvaluationRecord(CellRecord):
     details: dict[str, Any] = Field(default_factory=dict)
 
 
+class TrialEvaluationRecord(EvaluationRecord):
+    """A trial's encoder evaluated on a split of the training data."""
+
+    kind: Literal["trial_evaluation"] = "trial_evaluation"  # type: ignore[assignment]
+
+
 class CurveEntry(Stored):
     """One value of a curve suite; ``value`` is None where ``note`` says why."""
 
@@ -189,7 +196,7 @@ class CurveRecord(CellRecord):
     values: dict[str, CurveEntry] = Field(default_factory=dict)
 
 
-AnyRecord = TrialRecord | PretrainRecord | EvaluationRecord | CurveRecord
+AnyRecord = TrialRecord | TrialEvaluationRecord | PretrainRecord | EvaluationRecord | CurveRecord
 _RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
 
 

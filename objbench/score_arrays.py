@@ -29,11 +29,13 @@ class SuiteScores:
 
     Attributes:
         suite: the suite as planned.
-        columns: (O, S, C) float64, scaled.
+        values: (O, S, C, F) float64, scaled.
+        columns: (O, S, C) float64, their means over fine-tuning seeds.
         scores: (O, S) float64, the suite's one score; NaN unless every column is there.
     """
 
     suite: PlannedSuite
+    values: FloatArray
     columns: FloatArray
     scores: FloatArray
 
@@ -91,9 +93,7 @@ def suite_average(suite: PlannedSuite, columns: FloatArray) -> FloatArray:
 
 def final_scores(standing: Standing, suite: PlannedSuite) -> SuiteScores:
     """What the encoders at the end of the budget score on ``suite``."""
-    cells = [c for c in standing.plan.cells if c.suite == suite.name and c.share >= 1.0]
-    columns = within_run_mean(_values(standing, suite, cells, suite.seeds))
-    return SuiteScores(suite, columns, suite_average(suite, columns))
+    return standing.once(("final scores", suite.name), lambda: _final_scores(standing, suite))
 
 
 def score_curves(standing: Standing, curve_suite: PlannedSuite) -> Mapping[str, Curve]:
@@ -102,14 +102,26 @@ def score_curves(standing: Standing, curve_suite: PlannedSuite) -> Mapping[str, 
     Every point, the last one too, is the mean of the same fine-tuning seeds, so that the last
     does not differ from the others by how it was measured.
     """
+    key = ("score curves", curve_suite.name)
+    return standing.once(key, lambda: _score_curves(standing, curve_suite))
+
+
+def _final_scores(standing: Standing, suite: PlannedSuite) -> SuiteScores:
+    cells = [c for c in standing.evaluations(suite.name) if c.share >= 1.0]
+    values = _values(standing, suite, cells, suite.seeds)
+    columns = within_run_mean(values)
+    return SuiteScores(suite, values, columns, suite_average(suite, columns))
+
+
+def _score_curves(standing: Standing, curve_suite: PlannedSuite) -> Mapping[str, Curve]:
     plan = standing.plan
     suite = next(suite for suite in standing.suites if suite.name == curve_suite.follows)
     chosen = suite.seeds[: curve_suite.seeds_per_point]
     seeds = standing.seeds
     place = {objective.name: index for index, objective in enumerate(plan.objectives)}
     by_point: dict[tuple[str, float], list[PlannedCell]] = {}
-    for cell in plan.cells:
-        if cell.suite == suite.name and cell.finetune_seed in chosen:
+    for cell in standing.evaluations(suite.name):
+        if cell.finetune_seed in chosen:
             by_point.setdefault((cell.objective, cell.share), []).append(cell)
     curves = {}
     for name, row in place.items():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from objbench.plan import PlannedSuite
+from objbench.plan import PlannedColumn, PlannedSuite
 from objbench.records import EvaluationRecord
-from objbench.suite import Average
+from objbench.suite import Average, Column
 
 
-def column_scores(suite: PlannedSuite, records: Iterable[EvaluationRecord]) -> dict[str, float]:
+def column_scores(
+    columns: Iterable[PlannedColumn | Column], records: Iterable[EvaluationRecord]
+) -> dict[str, float]:
     """Column name -> printed score, of one encoder and one fine-tuning seed.
 
     A column's score is the mean of its metrics times its scale; a column with no record, or
@@ -22,7 +24,7 @@ def column_scores(suite: PlannedSuite, records: Iterable[EvaluationRecord]) -> d
         column.name: column.scale
         * sum(found[column.name][metric] for metric in column.metrics)
         / len(column.metrics)
-        for column in suite.columns
+        for column in columns
         if all(metric in found.get(column.name, {}) for metric in column.metrics)
     }
 

@@ -6,15 +6,16 @@ code, data or settings have changed since, so it is shown by name and never coun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from objbench.plan import Plan, PlannedCell, PlannedSuite, read_plan
 from objbench.records import AnyRecord, PretrainRecord, read_records
 
 State = Literal["ok", "failed", "diverged", "missing"]
+Computed = TypeVar("Computed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,26 @@ class Standing:
     stale: tuple[AnyRecord, ...]
     seeds: tuple[int, ...]
     pretraining: Mapping[tuple[str, int], str]
+    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, key: Hashable, compute: Callable[[], Computed]) -> Computed:
+        """What ``compute`` gives; computed at the first call with ``key`` and kept.
+
+        Arrays over all records are asked for once a claim, score and table.
+        """
+        if key not in self._known:
+            self._known[key] = compute()
+        found: Computed = self._known[key]
+        return found
 
     def state(self, cell: PlannedCell) -> State:
         """The status of the cell's record; "missing" where there is none."""
         record = self.records.get(cell.id)
         return "missing" if record is None else record.status
+
+    def evaluations(self, suite: str) -> tuple[PlannedCell, ...]:
+        """The cells that evaluate reported encoders on ``suite``; not those that tuned by it."""
+        return tuple(c for c in self.plan.cells if c.kind == "evaluation" and c.suite == suite)
 
     def pretrained(self, objective: str) -> tuple[PretrainRecord, ...]:
         """The finished pretraining runs of an objective, in the order of the seeds."""
@@ -81,5 +97,5 @@ def join(plan: Plan, records: Iterable[AnyRecord]) -> Standing:
             stale.append(record)
     stale.sort(key=lambda record: (record.kind, record.id, record.key))
     pretraining = {(c.objective, c.seed): c.id for c in plan.cells if c.kind == "pretrain"}
-    seeds = tuple(dict.fromkeys(cell.seed for cell in plan.cells if cell.kind != "trial"))
+    seeds = tuple(dict.fromkeys(cell.seed for cell in plan.cells if cell.kind == "pretrain"))
     return Standing(plan, current, tuple(stale), seeds, pretraining)

@@ -71,6 +71,8 @@ class EvaluationContext:
         device: torch device string.
         precision: "fp32", "bf16" or "fp16".
         max_train_samples: use at most this many training examples; None for all.
+        tuning: score on a split of the training data instead of the evaluation split: tuning
+            must not see what is reported.
         progress: called with (done, total, postfix) now and then.
     """
 
@@ -78,6 +80,7 @@ class EvaluationContext:
     device: str = "cpu"
     precision: str = "fp32"
     max_train_samples: int | None = None
+    tuning: bool = False
     progress: Callable[[int, int, str], None] = field(default=lambda done, total, postfix: None)
 
 
@@ -98,8 +101,8 @@ class TaskResult:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Suite(ABC):
-    """A set of tasks on which an exported encoder is evaluated.
+class ConfiguredSuite(ABC):
+    """What a suite of either kind declares.
 
     Attributes:
         name, summary, reference: as for objectives.
@@ -118,6 +121,10 @@ class Suite(ABC):
 
     def __init__(self, config: Any) -> None:
         self.config = config
+
+
+class Suite(ConfiguredSuite):
+    """A set of tasks on which an exported encoder is evaluated."""
 
     @property
     @abstractmethod
@@ -158,6 +165,9 @@ class Suite(ABC):
     ) -> TaskResult:
         """Evaluate the exported encoder in the folder ``encoder`` on one task with one seed.
 
+        Where ``context.tuning`` is set, the evaluation split is not read: a part of the training
+        examples is held out and scored in its place, under every column of the task.
+
         Args:
             encoder: folder that ``AutoModel`` and ``AutoTokenizer`` load.
             task: one of ``tasks()``.
@@ -186,20 +196,8 @@ class CurveValue:
     note: str = ""
 
 
-class CurveSuite(ABC):
+class CurveSuite(ConfiguredSuite):
     """A suite that compares curves of another suite's score over the budget."""
-
-    name: ClassVar[str]
-    summary: ClassVar[str]
-    version: ClassVar[int]
-    reference: ClassVar[str] = ""
-
-    @dataclass(frozen=True, kw_only=True)
-    class Config:
-        """No options."""
-
-    def __init__(self, config: Any) -> None:
-        self.config = config
 
     @abstractmethod
     def follows(self, suites: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The plugin folders answer to their installed names only, and ship with the package."""
+"""Names: what folders and packages are called, where they ship, and that the map of them is true."""
 
 import ast
 import importlib
@@ -69,10 +69,10 @@ def test_plugin_folders_are_flat():
 
 
 def test_every_typed_package_says_so():
-    for folder in ("objbench", *SETUPTOOLS["package-dir"].values()):
-        assert (ROOT / folder / "py.typed").is_file()
-    for name, folder in SETUPTOOLS["package-dir"].items():
-        assert (ROOT / ".typings" / name).resolve() == ROOT / folder
+    for name in PROJECT["tool"]["mypy"]["packages"]:
+        folder = SETUPTOOLS["package-dir"].get(name)
+        assert (ROOT / (folder or name) / "py.typed").is_file()
+        assert folder is None or (ROOT / ".typings" / name).resolve() == ROOT / folder
 
 
 def test_the_public_names_are_there_and_come_without_torch():
@@ -85,6 +85,28 @@ def test_the_public_names_are_there_and_come_without_torch():
         assert getattr(objbench, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = objbench.Nothing
+
+
+UNMAPPED = {"__init__.py", "__pycache__", "py.typed"}
+
+
+def mapped():
+    """The files and folders in the first column of CONTRIBUTING's map."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    return [name for row in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", row)]
+
+
+def test_every_module_is_in_the_map_of_contributing():
+    paths = [path for path in (ROOT / "objbench").iterdir() if path.name not in UNMAPPED]
+    missing = {f"{path.name}/" if path.is_dir() else path.name for path in paths} - set(mapped())
+    assert not missing, f"say in CONTRIBUTING.md's map what these are for: {sorted(missing)}"
+
+
+def test_the_map_of_contributing_names_nothing_twice_and_nothing_that_is_gone():
+    assert len(set(mapped())) == len(mapped())
+    gone = [n for n in mapped() if not (ROOT / "objbench" / n).exists() and not (ROOT / n).exists()]
+    assert not gone, f"take these out of CONTRIBUTING.md's map: {gone}"
 
 
 def test_the_version_is_stated_once_and_the_same():

@@ -17,7 +17,7 @@ from objbench.records import AnyRecord, PretrainRecord
 from objbench.standing import Standing
 
 
-_KIND_WORDS = {"trial": "tuning", "pretrain": "pretraining"}
+_KIND_WORDS = {"trial": "tuning", "trial_evaluation": "tuning", "pretrain": "pretraining"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def record_kind(record: AnyRecord) -> str:
     """What a record is of: its suite, "pretraining" or "tuning"."""
     if isinstance(record, PretrainRecord):
         return _KIND_WORDS[record.kind]
-    return record.suite
+    return _KIND_WORDS.get(record.kind, record.suite)
 
 
 def missing_tasks(standing: Standing) -> list[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from objbench.board.notation import count, three_digits
-from objbench.board.speedups import AXIS_WORDS
+from objbench.board.axes import AXIS_WORDS
 from objbench.plan import Plan, PlannedObjective
 from objbench.score_arrays import SuiteScores
 from objbench.standing import Standing
@@ -133,8 +133,8 @@ def _why_not(
         return budget_mismatch(standing.plan, objective)
     cells = [
         cell
-        for cell in standing.plan.cells
-        if (cell.objective, cell.suite) == (objective.name, found.suite.name) and cell.share >= 1.0
+        for cell in standing.evaluations(found.suite.name)
+        if cell.objective == objective.name and cell.share >= 1.0
     ]
     absent = sum(standing.state(cell) != "ok" for cell in cells)
     if absent:

@@ -1,9 +1,8 @@
 """Missing, failed, diverged and stale cells are named, and one failure is read as one."""
 
-from objbench.board.cells import cells_listing
 from objbench.board.gaps import gaps, gaps_sentence, gaps_table, stale_table
-from objbench.board.standing import join
 from objbench.board.terminal import terminal_summary
+from objbench.standing import join
 
 
 def standing_of(study):
@@ -51,20 +50,6 @@ def test_a_record_with_another_key_is_stale_and_not_counted(make_study):
     assert "mlm.seed-1" not in standing.records
     assert "pretraining" in stale_table(standing)
     assert "Not counted: 1 stale record." in gaps_sentence(standing)
-
-
-def test_the_cells_are_listed_with_their_states(make_study):
-    study = make_study()
-    study.change("mlm.seed-1", key="older")
-    study.change("mlm.seed-2", status="failed", reason="out of memory")
-    del study.records["taco.seed-1"]
-    lines = cells_listing(study.plan, study.records.values()).splitlines()
-    assert "stale     mlm.seed-1" in lines
-    assert "failed    mlm.seed-2" in lines
-    assert "to do     taco.seed-1" in lines
-    assert "done      taco.seed-2" in lines
-    assert lines[-1] == "56 cells: 53 done, 1 failed, 1 to do and 1 stale"
-    assert cells_listing(study.plan).splitlines()[-1] == "56 cells: 56 to do"
 
 
 def test_the_terminal_shows_ranking_verdict_and_place(make_study, tmp_path):

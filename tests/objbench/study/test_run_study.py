@@ -136,6 +136,21 @@ def test_dry_run_lists_the_planned_cells_without_computing(
     assert all(line.startswith("done") for line in done)
 
 
+def test_dry_run_tells_what_is_done_from_what_is_to_do(copy, make_study, registry):
+    lost, failed = sorted((copy / "records" / "evaluation").glob("*.taco.*"))
+    to_do = {json.loads(path.read_text())["id"] for path in (lost, failed)}
+    lost.unlink()
+    failed.write_text(failed.read_text().replace('"status": "ok"', '"status": "failed"'))
+    before = _times(copy)
+    *cells, last = dry_run(make_study(), run=copy, registry=registry).splitlines()
+    states = {cell: state for state, cell in (line.rsplit(maxsplit=1) for line in cells)}
+    assert {cell for cell, state in states.items() if state == "to do"} == to_do
+    assert set(states.values()) == {"done", "to do"}
+    rule = "budget 6-steps, equal flops, baseline mlm"
+    assert last == f"8 cells in {copy} ('done' is by the folder's last plan); {rule}"
+    assert _times(copy) == before
+
+
 def test_two_workers_give_what_one_process_gives(finished, make_study, run, tmp_path):
     folder = tmp_path / "parallel"
     assert run(make_study(), folder, jobs=2).exit_code == 0

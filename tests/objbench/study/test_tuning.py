@@ -4,7 +4,8 @@ import pytest
 
 from objbench.errors import ConfigError, UnknownNameError
 from objbench.plan import read_plan
-from objbench.records import TrialRecord, read_records
+from objbench.records import TrialEvaluationRecord, TrialRecord, read_records
+from objbench.standing import read_standing
 from objbench.study import build_study
 
 BASE = {"objectives": ["mlm", "taco"], "budget": "9-steps", "seeds": [0]}
@@ -60,8 +61,8 @@ def test_the_best_trial_gives_its_settings_and_a_second_run_adds_nothing(make_st
     trials = {r.id: r for r in read_records(tmp_path) if isinstance(r, TrialRecord)}
     assert set(trials) == {f"{n}.trial-{t}" for n in ("mlm", "taco") for t in (0, 1)}
     assert {(r.seed, r.points[-1].meters.steps) for r in trials.values()} == {
-        (1000, 12),
-        (1000, 10),
+        (1000, 30),
+        (1000, 26),
     }
     plan = read_plan(tmp_path)
     for objective in plan.objectives:
@@ -91,3 +92,25 @@ def test_seeds_are_added_and_never_taken_away(make_study, run, tmp_path):
         run(make_study(seeds=[3], **few), tmp_path)
     run(make_study(seeds=[3, 1, 2], **few), tmp_path)
     assert read_plan(tmp_path).declared == ((3, 1), (2,))
+
+
+def test_a_suite_tunes_on_its_training_data_and_is_reported_apart(make_study, run, tmp_path):
+    grid = {"training.learning_rate": [1e-6, 1e-2]}
+    tuned = make_study(tuning={"grid": grid, "score": "toy"})
+    assert run(tuned, tmp_path).complete
+    records = {r.id: r for r in read_records(tmp_path)}
+    scored = {i: r for i, r in records.items() if isinstance(r, TrialEvaluationRecord)}
+    assert set(scored) == {f"toy.polarity.{n}.trial-{t}" for n in ("mlm", "taco") for t in (0, 1)}
+    # A fifth of the 32 examples it may train on; the reported score has an evaluation split.
+    assert {r.eval_examples["polarity"] for r in scored.values()} == {6}
+    assert {r.train_examples for r in scored.values()} == {26}
+    for objective in read_plan(tmp_path).objectives:
+        found = [
+            scored[f"toy.polarity.{objective.name}.trial-{n}"].scores["polarity"]["accuracy"]
+            for n in (0, 1)
+        ]
+        best = grid["training.learning_rate"][int(found[1] > found[0])]
+        assert objective.overrides == {"training.learning_rate": best}
+    standing = read_standing(tmp_path)
+    assert {cell.kind for cell in standing.evaluations("toy")} == {"evaluation"}
+    assert standing.seeds == (0,)
