@@ -29,6 +29,7 @@ from objbench.processes import is_main, join_processes, processes, wait_for_all
 from objbench.progress import Display, display
 from objbench.seeds import declared_seeds
 from objbench.step_costs import step_costs
+from objbench.step_overhead import keep_overhead
 from objbench.stored import dump, write_text
 from objbench.study import Study
 from objbench.trials import trial_cells, tuned
@@ -127,9 +128,10 @@ def run_study(
             trials = list(trial_cells(study, chosen, data, costs, processes()))
             if any(cell.id not in finished_cells(run, trials) for cell in trials):
                 carry_out(planned(study, trials).only_trials())
-            study = tuned(study, trials, run)
+            study = tuned(study, chosen, trials, run)
             shown.say(_choice(study))
         plan = planned(study, trials)
+        keep_overhead(study, cast(study, registry), text, run, where, command, shown)
         carry_out(plan)
     failures = tuple(outcome for outcome in outcomes if outcome.status != "ok")
     page = write_leaderboard(run, run / "leaderboard") if is_main() else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from objbench.budget import StepCost, parse_budget
 from objbench.cast import Cast
 from objbench.engine import ENGINE_VERSION
+from objbench.engine.job import PretrainJob
 from objbench.jobs import StudyText, pretrain_job
 from objbench.keys import content_key
 from objbench.plan import PlannedCell
@@ -28,18 +29,13 @@ def step_costs(
     stays frozen to its number of steps when the study goes on another day.
     """
     timed = study.equalize == "seconds" or parse_budget(study.budget).axis == "seconds"
-    keys = {name: _cost_key(study, chosen, text, name, timed) for name in study.objectives}
+    keys = {name: cost_key(study, chosen, text, name, timed) for name in study.objectives}
     paths = {name: run / "costs" / f"{name}.{keys[name][:12]}.json" for name in study.objectives}
     if not all(path.is_file() for path in paths.values()):
         from objbench.engine.calibrate import calibrate
 
         shown.say("measuring a step of " + ", ".join(study.objectives))
-        jobs = [
-            pretrain_job(
-                study, chosen, text, _step_of(name, study.seeds[0]), run=run, device=device
-            )
-            for name in study.objectives
-        ]
+        jobs = step_jobs(study, chosen, text, run, device)
         measured = dict(zip(study.objectives, calibrate(jobs, timed=timed), strict=True))
         if is_main():
             for name, cost in measured.items():
@@ -50,7 +46,22 @@ def step_costs(
     return {name: StepCost(**cost.model_dump()) for name, cost in stored.items()}
 
 
-def _cost_key(study: Study, chosen: Cast, text: StudyText, name: str, timed: bool) -> str:
+def step_jobs(
+    study: Study, chosen: Cast, text: StudyText, run: Path, device: str
+) -> list[PretrainJob]:
+    """Jobs to measure a step of each objective of the study with, in its order."""
+    return [
+        pretrain_job(study, chosen, text, _step_of(name, study.seeds[0]), run=run, device=device)
+        for name in study.objectives
+    ]
+
+
+def cost_key(study: Study, chosen: Cast, text: StudyText, name: str, timed: bool) -> str:
+    """A key of all that what a step of the objective ``name`` costs depends on.
+
+    Args:
+        timed: its time was measured too, beside the study's other objectives.
+    """
     cls, config = chosen.objectives[name]
     own = study.of(name)
     return content_key(

@@ -1,4 +1,4 @@
-"""The C library's memory on a CPU: keep what is freed instead of handing it back.
+"""The C library's memory on a CPU: keep what is freed instead of handing it back each time.
 
 A training step asks for the same large blocks every time (logits over the vocabulary above all).
 glibc gives blocks of that size back to the system when they are freed, and the system zeroes new
@@ -22,3 +22,16 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return bool(mallopt(_M_MMAP_THRESHOLD, 2**30) and mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT))
+
+
+def give_back_freed_memory() -> bool:
+    """Hand what is freed by now back to the system once; False where there is no glibc.
+
+    For after models that were built only to be measured: what a process has resident is later
+    recorded as the peak memory of its cells.
+    """
+    try:
+        malloc_trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(malloc_trim(0))

@@ -66,7 +66,7 @@ def count_training_flops(step: TrainingStep, batch: Batch, streams: Streams) -> 
     device = batch.input_ids.device
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        FlopCounterMode(display=False, custom_mapping=_attention_formulas()) as counter,
+        flop_counter() as counter,
     ):
         totals, _ = step(batch, streams)
         totals.sum().backward()
@@ -78,6 +78,11 @@ def count_training_flops(step: TrainingStep, batch: Batch, streams: Streams) -> 
     rows, length = batch.input_ids.shape
     declared = float(step.objective.extra_flops(rows, length))
     return CountedPass(flops=counter.get_total_flops() + declared, unused=unused)
+
+
+def flop_counter() -> FlopCounterMode:
+    """A counter of matrix products by this module's convention, as a context."""
+    return FlopCounterMode(display=False, custom_mapping=_attention_formulas())
 
 
 @torch.no_grad()

@@ -130,18 +130,35 @@ class Session:
         """
         means: Tensor | None = None
         for micro in range(self._micros):
-            batch = self._loader.batch(step, micro, self._micros)
-            self._seed_dropout(step, micro)
+            batch, streams = self.begin(step, micro)
             last = micro == self._micros - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
-                totals, counts = self.model(batch, self.streams(step, micro, batch))
-                sums, counts = self.summed(totals, counts)
-                part = sums / counts.clamp(min=1)
-                loss = mean_loss(totals, counts, self.weights, self.processes, self._micros)
-                self.accelerator.backward(self.update.guarded(loss, part))
+                part = self.backward(*self.model(batch, streams))
             means = part if means is None else means + part
         assert means is not None
         return means if self._micros == 1 else means / self._micros
+
+    def begin(self, step: int, micro: int) -> tuple[Batch, Streams]:
+        """A micro-batch and its random numbers; dropout's are started anew for it."""
+        batch = self._loader.batch(step, micro, self._micros)
+        self._seed_dropout(step, micro)
+        return batch, self.streams(step, micro, batch)
+
+    def backward(self, totals: Tensor, counts: Tensor) -> Tensor:
+        """Add the gradients of a micro-batch's losses to those that are there.
+
+        Args:
+            totals: (K,) float32 sums of this process, with their graph.
+            counts: (K,) float32 counts of this process.
+
+        Returns:
+            (K,) float32: each term's mean over the micro-batch of all processes.
+        """
+        sums, counts = self.summed(totals, counts)
+        means = sums / counts.clamp(min=1)
+        loss = mean_loss(totals, counts, self.weights, self.processes, self._micros)
+        self.accelerator.backward(self.update.guarded(loss, means))
+        return means
 
     def summed(self, totals: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """(K,) sums and (K,) counts over all processes, without gradient and host sync."""

@@ -47,7 +47,10 @@ class TrainingStep(nn.Module):
             (K,) float32 sums, which carry the gradient, and (K,) float32 counts, which do not.
         """
         corrupted = self.objective.corrupt(batch, streams)
-        encoder_pass = self.encode(corrupted)
+        return self.losses(self.encode(corrupted), streams)
+
+    def losses(self, encoder_pass: EncoderPass, streams: Streams) -> tuple[Tensor, Tensor]:
+        """The loss of every term on one pass of the encoder, as ``forward`` returns them."""
         losses = [term(encoder_pass, streams) for term in self.objective.terms]
         totals = torch.stack([loss.total.float() for loss in losses])
         counts = torch.stack([loss.count.float() for loss in losses])

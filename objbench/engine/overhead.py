@@ -1,0 +1,138 @@
+"""The overhead of objectives: time, FLOPs and memory of a step, split into its parts.
+
+The parts of the gradients are those of ``step_parts``; the optimizer is clipping, the guard and
+AdamW. Every part is timed on real steps of throw-away models, with the device waited for at its
+borders, in training's precision. The whole step is timed by itself, uncut and waited for at its
+ends only, and fetches its batch as well. So the parts' seconds add up to about the whole: it has
+the fetching, they have the waiting. Objectives take turns, a cut and a whole step each, so that a
+machine that is shared for a while slows all of them alike.
+
+FLOPs are counted once, part by part, by the convention of ``flops``. What terms declare belongs to
+heads and loss, and what the objective declares beyond its terms to the corruption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+
+import torch
+
+from objbench.engine.allocator import give_back_freed_memory
+from objbench.engine.clock import Stopwatch
+from objbench.engine.flops import flop_counter
+from objbench.engine.job import PretrainJob
+from objbench.engine.session import Session
+from objbench.engine.step_memory import step_memory, uncompiled
+from objbench.engine.step_parts import parted_gradients, parted_pass
+from objbench.overhead_record import PARTS, PartCost, StepOverhead
+
+WARM_UP_ROUNDS = 2
+TIMED_ROUNDS = 7
+
+_WHOLE = "whole_step"
+
+
+def measure_overhead(jobs: Sequence[PretrainJob]) -> list[StepOverhead]:
+    """What a step of each job takes, on throw-away models that are in memory at once.
+
+    20 passes of each: two a round, and one each for FLOPs and memory.
+
+    Args:
+        jobs: their checkpoints and exports are not touched; for one process.
+
+    Returns:
+        One a job, in order; seconds are medians and ranges over TIMED_ROUNDS steps.
+
+    Raises:
+        ConfigError, DataError: a job does not fit.
+    """
+    sessions: list[Session] = []
+    with torch.random.fork_rng():
+        try:
+            for job in jobs:
+                sessions.append(Session(job))
+            return _measured(sessions)
+        finally:
+            while sessions:
+                sessions.pop().close()
+            give_back_freed_memory()
+
+
+def part_flops(session: Session) -> dict[str, float]:
+    """FLOPs of each of PARTS in an optimizer step; their sum is ``session.flops_per_step``.
+
+    Counted on the first micro-batch, as that number is; leaves no gradients.
+    """
+    flops = dict.fromkeys(PARTS, 0.0)
+
+    @contextmanager
+    def counted(part: str) -> Iterator[None]:
+        with flop_counter() as counter:
+            yield
+        flops[part] += counter.get_total_flops()
+
+    batch, streams = session.begin(0, 0)
+    with uncompiled(session.module.encoder):
+        parted_pass(session, batch, streams, counted)
+    session.module.zero_grad(set_to_none=True)
+    objective, (rows, length) = session.module.objective, batch.input_ids.shape
+    of_terms = float(sum(term.extra_flops(rows, length) for term in objective.terms))
+    flops["heads_and_loss"] += of_terms
+    flops["corruption"] += float(objective.extra_flops(rows, length)) - of_terms
+    return {part: count * session.job.training.micro_batches for part, count in flops.items()}
+
+
+def _measured(sessions: Sequence[Session]) -> list[StepOverhead]:
+    flops = [part_flops(session) for session in sessions]
+    rounds: list[list[dict[str, float]]] = [[] for _ in sessions]
+    for number in range(WARM_UP_ROUNDS + TIMED_ROUNDS):
+        for session, own in zip(sessions, rounds, strict=True):
+            seconds = _seconds_of_round(session, number)
+            if number >= WARM_UP_ROUNDS:
+                own.append(seconds)
+    return [_overhead(*each) for each in zip(sessions, flops, rounds, strict=True)]
+
+
+def _seconds_of_round(session: Session, number: int) -> dict[str, float]:
+    """Seconds of each part of a cut step, and of a whole one after it."""
+    watches = {part: Stopwatch(session.device) for part in (*PARTS, _WHOLE)}
+
+    @contextmanager
+    def timed(part: str) -> Iterator[None]:
+        watches[part].start()
+        yield
+        watches[part].pause()
+
+    parted_gradients(session, 2 * number, timed)
+    with timed("optimizer"):
+        session.update.apply(session.job.training.learning_rate)
+    with timed(_WHOLE):
+        _take_step(session, 2 * number + 1)
+    return {part: watch.read() for part, watch in watches.items()}
+
+
+def _take_step(session: Session, step: int) -> None:
+    session.gradients(step)
+    session.update.apply(session.job.training.learning_rate)
+
+
+def _overhead(
+    session: Session, flops: dict[str, float], rounds: Sequence[dict[str, float]]
+) -> StepOverhead:
+    flops = {**flops, _WHOLE: sum(flops.values())}
+    costs = {}
+    for part in (*PARTS, _WHOLE):
+        seconds = [taken[part] for taken in rounds]
+        costs[part] = PartCost(
+            seconds=median(seconds),
+            shortest=min(seconds),
+            longest=max(seconds),
+            flops=flops[part],
+        )
+    last = 2 * (WARM_UP_ROUNDS + TIMED_ROUNDS)
+    memory, kind = step_memory(session, lambda: _take_step(session, last))
+    return StepOverhead(
+        objective=session.job.objective.name, peak_memory=memory, memory_kind=kind, **costs
+    )

@@ -1,0 +1,66 @@
+"""The overhead of a study's objectives: measured once on one process, then kept with its records.
+
+It decides nothing, so it stops nothing either: where it cannot be measured the study goes on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from objbench.cast import Cast
+from objbench.errors import one_line
+from objbench.jobs import StudyText
+from objbench.overhead_record import Overhead, overhead_path, read_overhead, write_overhead
+from objbench.processes import is_main, processes
+from objbench.progress import Display
+from objbench.provenance import now, provenance
+from objbench.step_costs import cost_key, step_jobs
+from objbench.study import Study
+
+
+def keep_overhead(
+    study: Study,
+    chosen: Cast,
+    text: StudyText,
+    run: Path,
+    device: str,
+    command: str,
+    shown: Display,
+) -> None:
+    """Measure the parts of a step of each objective, unless what is stored is of the same.
+
+    What is stored of other code or settings is removed. Several processes measure nothing: the
+    split of a step is of one process's.
+
+    Raises:
+        RecordError: what is stored cannot be read.
+    """
+    if not is_main():
+        return
+    keys = {name: cost_key(study, chosen, text, name, timed=True) for name in study.objectives}
+    stored = read_overhead(run)
+    if stored is not None:
+        if stored.cost_keys == keys:
+            return
+        overhead_path(run).unlink()
+    if processes() > 1:
+        return
+    from objbench.engine.overhead import TIMED_ROUNDS, measure_overhead
+
+    shown.say("measuring the parts of a step of " + ", ".join(study.objectives))
+    started = now()
+    try:
+        measured = measure_overhead(step_jobs(study, chosen, text, run, device))
+    except Exception as error:  # noqa: BLE001 - an objective's own fault shows in its cells
+        shown.say(
+            f"the parts of a step are not measured: {type(error).__name__}: {one_line(error)}"
+        )
+        return
+    overhead = Overhead(
+        baseline=study.objectives[0],
+        objectives=tuple(measured),
+        repetitions=TIMED_ROUNDS,
+        cost_keys=keys,
+        provenance=provenance(command, device, processes(), started),
+    )
+    write_overhead(run, overhead)
