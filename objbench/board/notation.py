@@ -45,6 +45,11 @@ def signed(value: float) -> str:
     return "0.00" if text in ("+0.00", "-0.00") else text
 
 
+def loss(value: float) -> str:
+    """A loss to 0.001, such as "3.317"."""
+    return f"{value:.3f}"
+
+
 def amount(value: float) -> str:
     """A count to three digits: "950", "12.0k", "24.6M", "3.10B", and "1.23e15" beyond."""
     if abs(value) >= 1e12:
@@ -117,7 +122,12 @@ def plain(text: object) -> str:
     line = one_line(text)
     if len(line) > _LONGEST_TEXT:
         line = line[: _LONGEST_TEXT - 1].rstrip() + "…"
-    return line.translate(_ESCAPES)
+    return escaped(line)
+
+
+def escaped(text: str) -> str:
+    """``text``, however long, with nothing that markdown would act on."""
+    return text.translate(_ESCAPES)
 
 
 def markdown(frame: pd.DataFrame, left: int = 1) -> str:

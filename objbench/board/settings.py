@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from objbench.board.notation import DASH, amount, count, listed, markdown, plain
-from objbench.board.speedups import AXIS_WORDS
+from objbench.board.axes import AXIS_WORDS
 from objbench.plan import Plan
 from objbench.records import Provenance
 from objbench.standing import Standing

@@ -66,13 +66,18 @@ class SeedCurves:
         Raises:
             ValueError: a seed was not measured on both sides of ``spend``.
         """
+        return self.at_all(np.array([spend]))[:, 0]
+
+    def at_all(self, spends: FloatArray) -> FloatArray:
+        """Each seed's score at each of K ``spends``: (S, K) float64, as ``at``."""
         low, high = self.first * (1 - SAME_SPEND), self.last * (1 + SAME_SPEND)
-        if not low <= spend <= high:
+        outside = spends[~((low <= spends) & (spends <= high))]
+        if outside.size:
             raise ValueError(
-                f"spend {spend:g} is outside the measured {self.first:g}-{self.last:g}"
+                f"spend {outside[0]:g} is outside the measured {self.first:g}-{self.last:g}"
             )
         rows = zip(self.spend, self.scores, strict=True)
-        return np.array([np.interp(spend, row, scores) for row, scores in rows])
+        return np.array([np.interp(spends, row, scores) for row, scores in rows])
 
     def shared_points(self) -> FloatArray:
         """Every seed's points within the stretch that all seeds share: (K,) float64, rising.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from objbench.board.notation import listed
 from objbench.board.ranking import budget_mismatch
-from objbench.board.speedups import AXIS_WORDS
+from objbench.board.axes import AXIS_WORDS
 from objbench.errors import ConfigError
 from objbench.judge.claims import Claim, ClaimFile
 from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from objbench.board.notation import amount, plain
-from objbench.board.speedups import AXIS_WORDS
+from objbench.board.axes import AXIS_WORDS
 from objbench.judge.claims import Claim, ClaimFile, Scale
 from objbench.judge.score_source import HELDOUT, Pair, planned_suite
 from objbench.plan import PlannedSuite

@@ -99,7 +99,7 @@ def target_gaps(
     at = baseline.last if spend is None else spend
     scores = baseline.at(at)
     points = candidate.shared_points()
-    gaps = np.stack([candidate.at(float(point)) for point in points], axis=1) - scores[:, None]
+    gaps = candidate.at_all(points) - scores[:, None]
     return TargetGaps(float(scores.mean()), at, points, gaps)
 
 
@@ -147,7 +147,11 @@ def read_speedup(found: TargetGaps, spends: Crossing) -> SpeedupAt:
 
 
 def speedup_function(
-    baseline: SeedCurves, candidate: SeedCurves, points: int = 25, level: float = LEVEL
+    baseline: SeedCurves,
+    candidate: SeedCurves,
+    points: int = 25,
+    level: float = LEVEL,
+    targets: FloatArray | None = None,
 ) -> tuple[SpeedupAt, ...]:
     """The speedup as a function of the target.
 
@@ -159,6 +163,8 @@ def speedup_function(
         baseline, candidate: the same index is the same pretraining seed.
         points: how many targets.
         level: coverage of each interval, in (0, 1).
+        targets: (n,) float64, scores in place of those; any beyond the baseline's curve are left
+            out.
 
     Returns:
         By rising target; one where the baseline's curve does not rise at all.
@@ -171,8 +177,10 @@ def speedup_function(
     baseline, candidate = _on_one_clock(baseline, candidate)
     rising = pooled(baseline)
     spends = rising.shared_points()
-    means = np.maximum.accumulate([float(rising.at(float(s)).mean()) for s in spends])
-    targets = np.unique(np.linspace(means[0], means[-1], points))
+    means = np.maximum.accumulate(rising.at_all(spends).mean(axis=0))
+    if targets is None:
+        targets = np.linspace(means[0], means[-1], points)
+    targets = np.unique(targets[(targets >= means[0]) & (targets <= means[-1])])
     return tuple(
         speedup_at(rising, candidate, _earliest(spends, means, float(target)), level)
         for target in targets
