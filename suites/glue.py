@@ -7,19 +7,15 @@ average, which then says so; it is never counted as 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from objbench import hookimpl
-from objbench.engine.examples import Examples
 from objbench.suite import CurveSuite, Suite
 from objbench_suites.finetune_suite import FinetuneSuite
-from objbench_suites.glue_data import Folder, Hub, Place
+from objbench_suites.glue_data import glue_place
 from objbench_suites.glue_tasks import GLUE_TASKS
-from objbench_suites.sentence_table import examples_of
-from objbench_suites.sentence_task import SentenceTask
 
 
 class GlueSuite(FinetuneSuite):
@@ -29,7 +25,6 @@ class GlueSuite(FinetuneSuite):
     summary = "nine sentence tasks, fine-tuned; development sets"
     reference = "Wang et al. 2019, arXiv:1804.07461"
     version = 1
-    table = GLUE_TASKS
 
     @dataclass(frozen=True, kw_only=True)
     class Config(FinetuneSuite.Config):
@@ -42,18 +37,7 @@ class GlueSuite(FinetuneSuite):
         dir: str | None = None
 
     def __init__(self, config: Any) -> None:
-        super().__init__(config)
-        root = config.dir
-        self._place: Place = Hub() if root is None else Folder(Path(root).expanduser())
-
-    def find(self) -> Mapping[str, str]:
-        """Tasks whose data is absent -> why."""
-        return self._place.missing()
-
-    def read(self, task: SentenceTask, split: str) -> Examples:
-        """The examples of one split, checked."""
-        table, where = self._place.read(task, split)
-        return examples_of(table, task, where)
+        super().__init__(config, GLUE_TASKS, glue_place(config.dir, self.name))
 
 
 @hookimpl

@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import pyarrow as pa
 
+from objbench.engine.examples import Examples
 from objbench.errors import DataError, HubError, one_line
 from objbench_suites.glue_tasks import GLUE_TASKS
-from objbench_suites.sentence_table import read_table
-from objbench_suites.sentence_task import SentenceTask
+from objbench_suites.sentence_table import examples_of, read_table
+from objbench_suites.sentence_task import Place, SentenceTask
 
 HUB_NAME = "nyu-mll/glue"
 
 
-class Place(Protocol):
-    """A place GLUE can be read from."""
-
-    def missing(self) -> Mapping[str, str]:
-        """Tasks that are not there -> why."""
-
-    def read(self, task: SentenceTask, split: str) -> tuple[pa.Table, str]:
-        """The rows of a split, and what to call them in an error."""
+def glue_place(folder: str | None, suite: str) -> Place:
+    """The folder ``folder``, or the hub where it is None; errors name the option of ``suite``."""
+    flag = f"--{suite}-dir"
+    return Hub(flag) if folder is None else Folder(Path(folder).expanduser(), flag)
 
 
 class Folder:
@@ -32,10 +28,12 @@ class Folder:
 
     Args:
         root: the folder that holds the tasks' folders.
+        flag: the option that names it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, flag: str = "--glue-dir") -> None:
         self.root = root
+        self._flag = flag
 
     def missing(self) -> Mapping[str, str]:
         """Tasks without a folder; a folder that lacks a split is a fault, not a missing task.
@@ -44,7 +42,9 @@ class Folder:
             DataError: there is no such folder, or a task's folder lacks a split.
         """
         if not self.root.is_dir():
-            raise DataError(f"the GLUE folder {self.root} does not exist: give --glue-dir another")
+            raise DataError(
+                f"the GLUE folder {self.root} does not exist: give {self._flag} another"
+            )
         absent = {
             name: f"{self.root} has no folder {name}"
             for name in GLUE_TASKS
@@ -56,20 +56,21 @@ class Folder:
                     self._files(task, split)
         return absent
 
-    def read(self, task: SentenceTask, split: str) -> tuple[pa.Table, str]:
-        """The rows of a split.
+    def read(self, task: SentenceTask, split: str) -> Examples:
+        """The examples of a split.
 
         Raises:
-            DataError: a file is missing or damaged.
+            DataError: a file is missing, damaged or malformed.
         """
         files = self._files(task, split)
         tables = [read_table(file) for file in files]
         try:
-            return pa.concat_tables(tables), str(files[0])
+            table = pa.concat_tables(tables)
         except pa.ArrowException as error:
             raise DataError(
                 f"{files[0]} and its further parts differ in columns: copy them again"
             ) from error
+        return examples_of(table, task, str(files[0]))
 
     def _files(self, task: SentenceTask, split: str) -> list[Path]:
         folder = self.root / task.name
@@ -85,14 +86,21 @@ class Folder:
 
 
 class Hub:
-    """The data set ``nyu-mll/glue``, downloaded on first use and kept by ``datasets``."""
+    """The data set ``nyu-mll/glue``, downloaded on first use and kept by ``datasets``.
+
+    Args:
+        flag: the option that names a folder to read instead.
+    """
+
+    def __init__(self, flag: str = "--glue-dir") -> None:
+        self._flag = flag
 
     def missing(self) -> Mapping[str, str]:
         """Nothing: the hub has every task."""
         return {}
 
-    def read(self, task: SentenceTask, split: str) -> tuple[pa.Table, str]:
-        """The rows of a split.
+    def read(self, task: SentenceTask, split: str) -> Examples:
+        """The examples of a split.
 
         Raises:
             HubError: the hub is out of reach, or gives something else.
@@ -107,10 +115,10 @@ class Hub:
             # datasets, huggingface_hub, httpx and fsspec each raise their own.
             raise HubError(
                 f"{where} cannot be loaded from the Hugging Face hub ({one_line(error)[:120]}): "
-                "go online once, or name a folder with its files by --glue-dir"
+                f"go online once, or name a folder with its files by {self._flag}"
             ) from error
         # Drops the hub's metadata and any row selection, which the checks need not know.
-        return loaded.with_format("arrow")[:], where
+        return examples_of(loaded.with_format("arrow")[:], task, where)
 
 
 @contextmanager

@@ -1,9 +1,12 @@
-"""A task as data: labelled sentences or pairs, what is predicted, and how it is scored."""
+"""A task as data: labelled sentences or pairs, what is predicted, how it is scored, and where."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
+
+from objbench.engine.examples import Examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +35,21 @@ class SentenceTask:
     def splits(self) -> tuple[str, ...]:
         """Every split the task needs."""
         return (self.train, *self.evaluation.values())
+
+
+class Place(Protocol):
+    """A place that the examples of a table's tasks can be read from."""
+
+    def missing(self) -> Mapping[str, str]:
+        """Tasks whose data is absent -> why.
+
+        Raises:
+            DataError: the data is there in part, or the place it should be in is not.
+        """
+
+    def read(self, task: SentenceTask, split: str) -> Examples:
+        """The examples of one split, checked.
+
+        Raises:
+            DataError: they are malformed or cannot be read.
+        """

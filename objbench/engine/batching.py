@@ -106,12 +106,17 @@ def assemble(examples: TokenisedExamples, rows: NDArray[np.int64]) -> ExampleBat
     )
 
 
+def subset_rows(total: int, count: int) -> NDArray[np.int64]:
+    """The rows, (count,), that ``subset`` keeps of ``total``."""
+    # Random, not the first: a file may be sorted by label or source.
+    return np.sort(numpy_generator(0, "finetune/subset").permutation(total)[:count])
+
+
 def subset(examples: TokenisedExamples, count: int | None) -> TokenisedExamples:
     """At most ``count`` of the examples, the same random ones for every encoder and seed."""
     if count is None or count >= len(examples):
         return examples
-    # Random, not the first: a file may be sorted by label or source.
-    chosen = np.sort(numpy_generator(0, "finetune/subset").permutation(len(examples))[:count])
+    chosen = subset_rows(len(examples), count)
     lengths = examples.lengths[chosen]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     index = np.repeat(examples.offsets[chosen] - offsets[:-1], lengths) + np.arange(offsets[-1])

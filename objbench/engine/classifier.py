@@ -1,4 +1,4 @@
-"""An exported encoder with a fresh classification head on its first token, or on their mean.
+"""An exported encoder, alone or under a fresh head on its first token or on their mean.
 
 The head is the one of transformers' ``BertForSequenceClassification``, for every encoder alike:
 dense + tanh (BERT's pooler), dropout, linear. The pooler is fresh because no objective here
@@ -11,8 +11,9 @@ Shape legend: B examples, T tokens, D width of the encoder, C classes (1 for a r
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -48,9 +49,6 @@ class Classifier(nn.Module):
         pooling: Pooling = "cls",
     ) -> None:
         super().__init__()
-        if getattr(encoder, "pooler", None) is not None:
-            # transformers adds a pooler of its own to some encoders; ours stands in its place.
-            encoder.pooler = None  # type: ignore[assignment]
         self._pooling = pooling
         if pooling == "cls":
             _stop_at_first_token(encoder)
@@ -65,25 +63,14 @@ class Classifier(nn.Module):
         for layer in (self.dense, self.linear):
             nn.init.normal_(layer.weight, std=deviation, generator=generator)
             nn.init.zeros_(layer.bias)
-        known = inspect.signature(encoder.forward).parameters
-        self._has_types = "token_type_ids" in known and getattr(config, "type_vocab_size", 0) > 1
 
     def forward(self, batch: ExampleBatch) -> Tensor:
         """Logits, (B, C) float32."""
-        types = {"token_type_ids": batch.types} if self._has_types else {}
-        output = self.encoder(input_ids=batch.ids, attention_mask=batch.attention, **types)
-        pooled = torch.tanh(self.dense(self._pooled(output.last_hidden_state, batch)))
+        states = token_states(self.encoder, batch)
+        read = states[:, 0] if self._pooling == "cls" else mean_state(states, batch.attention)
+        pooled = torch.tanh(self.dense(read))
         logits: Tensor = self.linear(self.dropout(pooled))
         return logits.float()
-
-    def _pooled(self, states: Tensor, batch: ExampleBatch) -> Tensor:
-        """(B, D), the first state or the mean of the real ones, from (B, T, D)."""
-        if self._pooling == "cls":
-            return states[:, 0]
-        if batch.attention is None:
-            return states.mean(dim=1)
-        real = batch.attention.unsqueeze(-1).to(states.dtype)
-        return (states * real).sum(dim=1) / real.sum(dim=1)
 
     def loss(self, batch: ExampleBatch) -> Tensor:
         """Mean loss, (): cross-entropy, or the squared error where there is one label."""
@@ -91,6 +78,34 @@ class Classifier(nn.Module):
         if logits.shape[1] == 1:
             return F.mse_loss(logits[:, 0], batch.labels)
         return F.cross_entropy(logits, batch.labels)
+
+
+def token_states(encoder: nn.Module, batch: ExampleBatch) -> Tensor:
+    """The last layer's states, (B, T, D), those at padding included."""
+    known = _arguments(type(encoder).forward)
+    has_types = "token_type_ids" in known and getattr(encoder.config, "type_vocab_size", 0) > 1
+    types = {"token_type_ids": batch.types} if has_types else {}
+    output = encoder(input_ids=batch.ids, attention_mask=batch.attention, **types)
+    states: Tensor = output.last_hidden_state
+    return states
+
+
+@cache
+def _arguments(forward: Callable[..., object]) -> frozenset[str]:
+    return frozenset(inspect.signature(forward).parameters)
+
+
+def mean_state(states: Tensor, attention: Tensor | None) -> Tensor:
+    """The mean over an example's own tokens, (B, D).
+
+    Args:
+        states: (B, T, D).
+        attention: (B, T), 0 at padding; None where nothing is padded.
+    """
+    if attention is None:
+        return states.mean(dim=1)
+    real = attention.unsqueeze(-1).to(states.dtype)
+    return (states * real).sum(dim=1) / real.sum(dim=1)
 
 
 def _stop_at_first_token(encoder: nn.Module) -> None:
@@ -128,6 +143,31 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def load_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
+    """The encoder in ``folder``, float32; draws from torch's global generator.
+
+    Args:
+        folder: what ``AutoModel`` loads.
+        dropout: replaces every dropout rate of the encoder's configuration; None keeps them.
+
+    Raises:
+        CheckpointError: the folder holds no encoder.
+    """
+    with _exported(folder):
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+        if dropout is not None:
+            for name, value in config.to_dict().items():
+                if "dropout" in name and isinstance(value, (int, float)):
+                    setattr(config, name, dropout)
+        encoder: nn.Module = AutoModel.from_pretrained(
+            str(folder), config=config, dtype=torch.float32, local_files_only=True
+        )
+    if getattr(encoder, "pooler", None) is not None:
+        # transformers adds a pooler of its own to some encoders, which nothing has trained.
+        encoder.pooler = None  # type: ignore[assignment]
+    return encoder
+
+
 def load_classifier(
     folder: Path, labels: int, dropout: float | None, seed: int, pooling: Pooling = "cls"
 ) -> Classifier:
@@ -143,32 +183,24 @@ def load_classifier(
     Raises:
         CheckpointError: the folder holds no encoder.
     """
-    with _exported(folder):
-        config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-        if dropout is not None:
-            for name, value in config.to_dict().items():
-                if "dropout" in name and isinstance(value, (int, float)):
-                    setattr(config, name, dropout)
-        encoder = AutoModel.from_pretrained(
-            str(folder), config=config, dtype=torch.float32, local_files_only=True
-        )
+    encoder = load_encoder(folder, dropout)
     if dropout is None:
         # BertForSequenceClassification's choice where the configuration names no other.
-        dropout = getattr(config, "classifier_dropout", None)
+        dropout = getattr(encoder.config, "classifier_dropout", None)
     if dropout is None:
-        dropout = getattr(config, "hidden_dropout_prob", 0.1)
+        dropout = getattr(encoder.config, "hidden_dropout_prob", 0.1)
     return Classifier(encoder, labels, float(dropout), seed, pooling)
 
 
 def length_limit(
-    classifier: Classifier, tokenizer: PreTrainedTokenizerBase, length: int, folder: Path
+    encoder: nn.Module, tokenizer: PreTrainedTokenizerBase, length: int, folder: Path
 ) -> int:
     """``length``, or less where the encoder has fewer positions or the tokenizer says so.
 
     Raises:
         DataError: the tokenizer has more tokens than the encoder.
     """
-    config = classifier.encoder.config
+    config = encoder.config
     size = getattr(config, "vocab_size", None)
     if size is not None and len(tokenizer) > int(size):
         raise DataError(

@@ -46,6 +46,15 @@ class Examples:
     def __len__(self) -> int:
         return len(self.first)
 
+    def take(self, rows: NDArray[np.int64]) -> Examples:
+        """The examples numbered ``rows``, in that order."""
+        second = self.second
+        return Examples(
+            first=[self.first[row] for row in rows],
+            second=None if second is None else [second[row] for row in rows],
+            labels=self.labels[rows],
+        )
+
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the sentences, labels and their order."""

@@ -94,7 +94,7 @@ def finetune(
         torch.manual_seed(stream_key(seed, "finetune/dropout"))
         tokenizer = load_tokenizer(encoder)
         model = load_classifier(encoder, labels, recipe.dropout, seed, recipe.pooling)
-        length = length_limit(model, tokenizer, recipe.length, encoder)
+        length = length_limit(model.encoder, tokenizer, recipe.length, encoder)
         examples = tokenised(train, tokenizer, length, context.cache)
         examples = subset(examples, context.max_train_samples)
         held = {
@@ -142,7 +142,7 @@ def _train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             batch = assemble(examples, rows).to(device)
-            with _autocast(device, context.precision):
+            with autocast(device, context.precision):
                 loss = model.loss(batch)
             scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             if recipe.clip:
@@ -176,7 +176,7 @@ def _predict(
     device = torch.device(context.device)
     batches = evaluation_batches(examples.lengths, EVALUATION_TOKENS)
     model.eval()
-    with torch.inference_mode(), _autocast(device, context.precision):
+    with torch.inference_mode(), autocast(device, context.precision):
         parts = [model(assemble(examples, rows).to(device)) for rows in batches]
     sorted_logits = torch.cat(parts).cpu().numpy()
     logits = np.empty_like(sorted_logits)
@@ -205,5 +205,6 @@ def _optimizer(model: Classifier, recipe: Recipe, device: torch.device) -> torch
     )
 
 
-def _autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Torch's autocast for a precision of ``EvaluationContext``; nothing for fp32."""
     return torch.autocast(device.type, _DTYPES[precision], enabled=precision != "fp32")

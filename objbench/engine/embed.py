@@ -1,0 +1,109 @@
+"""What a frozen encoder says about sentences, offered to suites: the states of its last layer.
+
+Without dropout and without gradients, so the numbers are a function of the encoder and the
+sentences alone. Sentences of similar length share a batch, as where ``finetune`` predicts.
+
+Shape legend: N examples, T tokens, D width of the encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from objbench.engine.batching import assemble, evaluation_batches
+from objbench.engine.classifier import (
+    length_limit,
+    load_encoder,
+    load_tokenizer,
+    mean_state,
+    token_states,
+)
+from objbench.engine.examples import Source, TokenisedExamples, tokenised
+from objbench.engine.finetune import EVALUATION_TOKENS, autocast
+from objbench.suite import EvaluationContext
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The states of N examples, in their order.
+
+    Attributes:
+        mean: (N, D) float32, the mean over an example's tokens, special tokens included.
+        first: (N, D) float32, the first token's, [CLS] in BERT.
+        labels: (N,) int64 or float32.
+        length: most tokens of an example, after the encoder's own limit.
+    """
+
+    mean: NDArray[np.float32]
+    first: NDArray[np.float32]
+    labels: NDArray[Any]
+    length: int
+
+
+def embed(
+    encoder: Path, sources: Mapping[str, Source], length: int, context: EvaluationContext
+) -> Mapping[str, Embedded]:
+    """Embed every example of every source once with the encoder in the folder ``encoder``.
+
+    Args:
+        encoder: folder that ``AutoModel`` and ``AutoTokenizer`` load.
+        sources: name -> examples; a pair is one sequence, as the tokenizer joins it.
+        length: most tokens of an example, special tokens included; longer ones are cut.
+        context: device, precision and cache.
+
+    Raises:
+        CheckpointError: the folder holds no encoder.
+        DataError: encoder and tokenizer do not fit.
+        FloatingPointError: a state is not finite.
+    """
+    device = torch.device(context.device)
+    # Loading draws initial weights, which the stored ones then replace.
+    with torch.random.fork_rng(devices=[]):
+        model = load_encoder(encoder).to(device).eval()
+    tokenizer = load_tokenizer(encoder)
+    length = length_limit(model, tokenizer, length, encoder)
+    parts = {
+        name: tokenised(source, tokenizer, length, context.cache)
+        for name, source in sources.items()
+    }
+    total = sum(map(len, parts.values()))
+    embedded: dict[str, Embedded] = {}
+    done = 0
+    for name, examples in parts.items():
+        states = _states(model, examples, device, context.precision)
+        if not np.isfinite(states).all():
+            raise FloatingPointError(
+                f"the encoder's states of {name} are not finite; use --precision fp32"
+            )
+        width = states.shape[1] // 2
+        embedded[name] = Embedded(states[:, :width], states[:, width:], examples.labels, length)
+        done += len(examples)
+        context.progress(done, total, "embedded")
+    return embedded
+
+
+def _states(
+    model: nn.Module, examples: TokenisedExamples, device: torch.device, precision: str
+) -> NDArray[np.float32]:
+    """(N, 2 D) float32, the mean and the first state, in the order of the examples."""
+    batches = evaluation_batches(examples.lengths, EVALUATION_TOKENS)
+    parts: list[Tensor] = []
+    with torch.inference_mode(), autocast(device, precision):
+        for rows in batches:
+            batch = assemble(examples, rows).to(device)
+            # In full precision: a sum over the tokens of a long example loses digits in half.
+            states = token_states(model, batch).float()
+            parts.append(torch.cat([mean_state(states, batch.attention), states[:, 0]], dim=1))
+    # One copy at the end: nothing waits for the device before.
+    by_length = torch.cat(parts).cpu().numpy()
+    ordered = np.empty_like(by_length)
+    ordered[np.concatenate(batches)] = by_length
+    return ordered

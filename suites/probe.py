@@ -1,0 +1,203 @@
+"""Linear probes of the frozen encoder: the cheap score beside fine-tuning, without its noise.
+
+Every example is embedded once, without dropout, and a linear model is fitted to what the encoder
+says (``objbench_suites.linear_probe``); nothing is drawn, so one seed is all there is. Features:
+
+    single sentences   [mean, cls]                 of the last layer's states
+    pairs              [u, v, |u - v|, u * v]      of each sentence's own mean
+
+The latter are those of Conneau et al. 2017 (arXiv:1705.02364, section 3.1), which SentEval uses
+for natural language inference (Conneau & Kiela 2018): a frozen encoder was not trained to compare
+two sentences in one sequence. The strength of the L2 penalty is one of 10, 3, 1, 0.3, 0.1, 0.03
+and 0.01, chosen on a fixed fifth of the training examples and never on those scored.
+
+Tasks, columns and average are those of GLUE's protocol "default", or of the toy tasks'. The
+examples are taken in the order of a hash of what they say, so the order of a file moves nothing.
+
+Shape legend: N examples, D width of the encoder, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from objbench import hookimpl
+from objbench.engine.examples import Examples, Source
+from objbench.errors import ConfigError
+from objbench.suite import CurveSuite, EvaluationContext, Suite, TaskResult
+from objbench_suites.glue_data import glue_place
+from objbench_suites.glue_tasks import GLUE_TASKS
+from objbench_suites.protocol import load_protocol
+from objbench_suites.sentence_task import Place, SentenceTask
+from objbench_suites.table_suite import TableSuite
+from objbench_suites.toy_data import TOY_TABLE, Generated
+
+if TYPE_CHECKING:
+    from objbench.engine.embed import Embedded
+    from objbench_suites.linear_probe import LinearProbe
+
+STRENGTHS = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
+"""From strong to weak: of two that are equally good the stronger is taken."""
+
+BLOCK = 4096
+"""Examples whose features are held at once where they are only scored."""
+
+_LEAST = {"train": 10, "evaluate": 0, "length": 4}
+
+
+class ProbeSuite(TableSuite):
+    """A linear probe of the frozen encoder on each task of GLUE or of the toy tasks."""
+
+    name = "probe"
+    summary = "linear probes of the frozen encoder, on GLUE's or the toy tasks"
+    reference = "after Conneau & Kiela 2018 (SentEval), arXiv:1803.05449"
+    version = 1
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """Options of the probe suite.
+
+        Attributes:
+            of: "glue" or "toy".
+            dir: folder with ``<task>/<split>.parquet``; the hub's ``nyu-mll/glue`` when None.
+            tasks: run only these; all of them when empty.
+            train: most training examples of a task.
+            evaluate: most examples scored of a split; 0 for all.
+            length: most tokens of a sentence, special tokens included; longer ones are cut.
+        """
+
+        of: Literal["glue", "toy"] = "glue"
+        dir: str | None = None
+        tasks: tuple[str, ...] = ()
+        train: int = 2000
+        evaluate: int = 0
+        length: int = 64
+
+    def __init__(self, config: Any) -> None:
+        for option, least in _LEAST.items():
+            if getattr(config, option) < least:
+                raise ConfigError(
+                    f"{self.name}.{option} = {getattr(config, option)}: give at least {least}"
+                )
+        if config.of == "toy" and config.dir is not None:
+            raise ConfigError(
+                f"{self.name}.dir = {config.dir!r}: the toy tasks are generated and read from "
+                f"nowhere; leave it out, or set {self.name}.of=glue"
+            )
+        table, place, protocol = _home(config, self.name)
+        super().__init__(config, table, place, load_protocol(protocol, config.of))
+
+    @property
+    def protocol(self) -> str:
+        """One line: what is fitted to how much, metrics that enter the average, average."""
+        evaluate = self.config.evaluate
+        metrics = self._printed_metrics()
+        parts = [
+            f"linear probe of the frozen encoder on {self.config.of}: length {self.config.length}",
+            f"at most {self.config.train} training examples a task, L2 chosen on a fifth of them",
+            *([f"at most {evaluate} examples scored a split"] if evaluate else []),
+            *([metrics] if metrics else []),
+            self.average().label,
+        ]
+        return "; ".join(parts)
+
+    def settings(self) -> Mapping[str, Any]:
+        """The numbers of the options, and the strengths that are tried."""
+        numbers = {option: getattr(self.config, option) for option in _LEAST}
+        return {"probe": {**numbers, "strengths": STRENGTHS}}
+
+    def evaluate(
+        self, encoder: Path, task: str, seed: int, context: EvaluationContext
+    ) -> TaskResult:
+        """Embed the task's examples, fit the probe, and score by the official metrics."""
+        from objbench.engine.embed import embed
+        from objbench.engine.split import first_hashed
+        from objbench_suites.linear_probe import fit_chosen
+
+        chosen = self.table[task]
+        cap = min(self.config.train, context.max_train_samples or self.config.train)
+        train, evaluation = self.sources(
+            task, first_hashed(self.source(task, chosen.train), cap), tuning=context.tuning
+        )
+        most = self.config.evaluate or None
+        sides = {
+            "train": _sides(train, chosen),
+            **{name: _sides(first_hashed(part, most), chosen) for name, part in evaluation.items()},
+        }
+        embedded = embed(
+            encoder,
+            {f"{name} {side}": part for name in sides for side, part in sides[name].items()},
+            self.config.length,
+            context,
+        )
+        parts = {name: [embedded[f"{name} {side}"] for side in sides[name]] for name in sides}
+        labels = {name: part[0].labels for name, part in parts.items()}
+        probe = fit_chosen(
+            features(parts["train"]), labels["train"], STRENGTHS, is_regression=chosen.labels == 1
+        )
+        return TaskResult(
+            scores={
+                column: self.score(
+                    task, _predictions(probe, parts[column]), labels[column], context.cache
+                )
+                for column in evaluation
+            },
+            train_examples=len(labels["train"]),
+            eval_examples={column: len(labels[column]) for column in evaluation},
+            details={"strength": probe.strength, "length": parts["train"][0].length},
+        )
+
+
+def features(parts: Sequence[Embedded], rows: slice = slice(None)) -> NDArray[np.float64]:
+    """What the probe reads, (N, F): F = 2 D of single sentences, 4 D of pairs.
+
+    Args:
+        parts: the sentences, or the first and the second sentences.
+        rows: only these examples.
+    """
+    if len(parts) == 1:
+        blocks = [parts[0].mean[rows], parts[0].first[rows]]
+        return np.concatenate(blocks, axis=1).astype(np.float64)
+    u, v = (part.mean[rows].astype(np.float64) for part in parts)
+    return np.concatenate([u, v, np.abs(u - v), u * v], axis=1)
+
+
+def _predictions(probe: LinearProbe, parts: Sequence[Embedded]) -> NDArray[Any]:
+    starts = range(0, len(parts[0].labels), BLOCK)
+    blocks = (features(parts, slice(start, start + BLOCK)) for start in starts)
+    return np.concatenate([probe.predict(block) for block in blocks])
+
+
+def _home(config: Any, suite: str) -> tuple[Mapping[str, SentenceTask], Place, str]:
+    """The table, the place and the name of the protocol of what is probed."""
+    if config.of == "toy":
+        return TOY_TABLE, Generated(), "toy"
+    return GLUE_TASKS, glue_place(config.dir, suite), "default"
+
+
+def _sides(source: Source, task: SentenceTask) -> Mapping[str, Source]:
+    """The sentences of a source by side; pairs have two, each encoded without the other."""
+    if task.second is None:
+        return {"sentences": source}
+
+    def side(is_second: bool) -> Examples:
+        examples = source.load()
+        sentences = (examples.second or ()) if is_second else examples.first
+        return Examples(sentences, None, examples.labels)
+
+    return {
+        "first sentences": Source(f"{source.fingerprint} side 1", lambda: side(False)),
+        "second sentences": Source(f"{source.fingerprint} side 2", lambda: side(True)),
+    }
+
+
+@hookimpl
+def register_suites(register: Callable[[type[Suite | CurveSuite]], None]) -> None:
+    """Offer the probe suite."""
+    register(ProbeSuite)

@@ -1,0 +1,196 @@
+"""A suite of labelled-sentence tasks, whatever it does with the encoder: table, place, columns.
+
+The tasks stand in a table, their examples in a place, and what is printed and averaged in a
+protocol. Fine-tuning and the linear probe are two ways to score an encoder on such a suite.
+Nothing heavy is loaded before an evaluation starts: plans are made from this file too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from objbench.engine.examples import Examples, Source
+from objbench.errors import ConfigError, DataError, UnknownNameError
+from objbench.suite import Average, Column, Suite
+from objbench_suites.glue_tasks import METRICS
+from objbench_suites.protocol import Protocol
+from objbench_suites.sentence_task import Place, SentenceTask
+
+
+class TableSuite(Suite):
+    """Tasks of a table, with the columns and the average of a protocol.
+
+    Args:
+        config: options; ``tasks`` are the only tasks to run, or all when empty.
+        table: every task of the suite, in the order of the columns.
+        place: where their examples are.
+        protocol: says what is printed and averaged.
+
+    Raises:
+        ConfigError: a task was chosen that is not in the table, or the protocol does not fit it.
+    """
+
+    def __init__(
+        self, config: Any, table: Mapping[str, SentenceTask], place: Place, protocol: Protocol
+    ) -> None:
+        super().__init__(config)
+        for task in config.tasks:
+            if task not in table:
+                raise UnknownNameError(f"task of {self.name}", task, table)
+        self.table = table
+        self._place = place
+        self._protocol = protocol
+        self._fingerprints: dict[tuple[str, str], str] = {}
+        self._check_columns()
+
+    # -- what a suite of this kind fills in
+
+    @abstractmethod
+    def settings(self) -> Mapping[str, Any]:
+        """What determines the scores beside the tasks' data, JSON-able, for the fingerprint."""
+
+    # -- the contract
+
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks whose data is there and that were not deselected."""
+        return tuple(task for task in self.table if task not in self.missing())
+
+    def missing(self) -> Mapping[str, str]:
+        """Tasks left out -> why."""
+        return self._missing
+
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the available tasks."""
+        return tuple(
+            Column(name=column, task=task, metrics=self._protocol.columns[column])
+            for task in self.tasks()
+            for column in self.table[task].evaluation
+        )
+
+    def average(self) -> Average:
+        """The protocol's average over the groups whose columns are all there."""
+        rule = self._protocol.average
+        here = {column.name for column in self.columns()}
+        groups = tuple(group for group in rule.groups if here.issuperset(group))
+        if len(groups) == len(rule.groups):
+            return Average(rule.label, groups)
+        lacking = [self._group_name(group) for group in rule.groups if group not in groups]
+        label = f"mean of {len(groups)} of {len(rule.groups)} {rule.of} "
+        return Average(f"{label}(without {', '.join(lacking)})", groups)
+
+    def fingerprint(self, task: str) -> str:
+        """Hash of the settings and the task's data.
+
+        The average, the printed metrics and the list of seeds are not in it: every official
+        metric is recorded, so changing what is averaged does not call for a new run.
+        """
+        chosen = self.table[task]
+        parts = {
+            **self.settings(),
+            "task": {**dataclasses.asdict(chosen), "evaluation": dict(chosen.evaluation)},
+            "data": {split: self._fingerprint(task, split) for split in chosen.splits},
+        }
+        text = json.dumps(parts, sort_keys=True)
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    # -- for evaluations
+
+    def read(self, task: SentenceTask, split: str) -> Examples:
+        """The examples of one split, checked.
+
+        Raises:
+            DataError: they are malformed.
+        """
+        return self._place.read(task, split)
+
+    def source(self, task: str, split: str) -> Source:
+        """The examples of one split, read for good only when they are needed."""
+        return Source(self._fingerprint(task, split), lambda: self.read(self.table[task], split))
+
+    def sources(
+        self, task: str, train: Source, *, tuning: bool
+    ) -> tuple[Source, Mapping[str, Source]]:
+        """(what to train on, column -> what to score) of a task.
+
+        Args:
+            task: one of ``tasks()``.
+            train: the training examples, already as few as the caller wants.
+            tuning: score a fifth of ``train``, the same in every column, which is then not
+                trained on; the evaluation splits are not read.
+        """
+        evaluation = self.table[task].evaluation
+        if not tuning:
+            return train, {column: self.source(task, split) for column, split in evaluation.items()}
+        from objbench.engine.split import hold_out
+
+        kept, held = hold_out(train)
+        return kept, dict.fromkeys(evaluation, held)
+
+    def score(
+        self, task: str, predictions: ArrayLike, labels: ArrayLike, cache: Path
+    ) -> dict[str, float]:
+        """The official metrics of (N,) predictions, by name; ``cache`` is the context's."""
+        from objbench_suites.glue_metric import GlueMetric
+
+        metric = GlueMetric(self.table[task].metric, cache / "metrics")
+        scores: dict[str, float] = metric.compute(predictions=predictions, references=labels)
+        return scores
+
+    # -- parts
+
+    def _printed_metrics(self) -> str:
+        """Which metrics are printed where a column could show several, for the protocol line."""
+        shown = {
+            column.name: "+".join(column.metrics)
+            for column in self.columns()
+            if len(METRICS[self.table[column.task].metric]) > 1
+        }
+        return ", ".join(f"{column} {metric}" for column, metric in shown.items())
+
+    @cached_property
+    def _missing(self) -> Mapping[str, str]:
+        wanted = self.config.tasks or tuple(self.table)
+        absent = self._place.missing()
+        for task in self.config.tasks:
+            if task in absent:
+                raise DataError(f"{self.name}: task {task} was asked for but {absent[task]}")
+        if all(task in absent for task in wanted):
+            raise DataError(f"{self.name} has no task to run: {next(iter(absent.values()))}")
+        reasons = {
+            task: "not among the chosen tasks" if task not in wanted else absent.get(task, "")
+            for task in self.table
+        }
+        return {task: reason for task, reason in reasons.items() if reason}
+
+    def _check_columns(self) -> None:
+        for task in self.table.values():
+            official = METRICS[task.metric]
+            for column in task.evaluation:
+                if column not in self._protocol.columns:
+                    raise ConfigError(
+                        f"protocol {self._protocol.name} has no column {column}: "
+                        f"add it under [columns], with one of {', '.join(official)}"
+                    )
+                for metric in self._protocol.columns[column]:
+                    if metric not in official:
+                        raise UnknownNameError(f"metric of {column}", metric, official)
+
+    def _group_name(self, group: tuple[str, ...]) -> str:
+        tasks = {task for task in self.table if set(group) & set(self.table[task].evaluation)}
+        return tasks.pop() if len(group) > 1 and len(tasks) == 1 else "+".join(group)
+
+    def _fingerprint(self, task: str, split: str) -> str:
+        # Reading and checking a split takes up to a second, and a plan asks once for every cell.
+        if (task, split) not in self._fingerprints:
+            examples = self.read(self.table[task], split)
+            self._fingerprints[task, split] = examples.fingerprint
+        return self._fingerprints[task, split]
