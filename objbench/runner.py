@@ -20,8 +20,7 @@ from objbench.cells import Outcome
 from objbench.engine.allocator import keep_freed_memory
 from objbench.errors import ConfigError
 from objbench.jobs import StudyText, data_description, open_text
-from objbench.plan import Plan, PlannedCell, read_plan
-from objbench.planned_cells import evaluations
+from objbench.plan import Plan, PlannedCell
 from objbench.planner import make_plan
 from objbench.plugins import Registry
 from objbench.pool import Setting, finished_cells, run_cells
@@ -136,28 +135,6 @@ def run_study(
     failures = tuple(outcome for outcome in outcomes if outcome.status != "ok")
     page = write_leaderboard(run, run / "leaderboard") if is_main() else None
     return StudyEnd(page, failures, complete=_is_complete(plan, run))
-
-
-def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
-    """The cells of ``study``, one a line with its state in ``run``; nothing is computed."""
-    chosen = cast(study, registry)
-    known: dict[str, str] = {}
-    if (run / "plan.json").is_file():
-        plan = read_plan(run)
-        finished = finished_cells(run, plan.cells)
-        known = {cell.id: "done" for cell in plan.cells if cell.id in finished}
-    ids = [f"{name}.seed-{seed}" for seed in study.seeds for name in study.objectives]
-    ids += [wanted.id for wanted in evaluations(study, chosen)]
-    ids += [
-        f"{curve}.{name}.seed-{seed}"
-        for curve in chosen.curves
-        for seed in study.seeds
-        for name in study.objectives
-    ]
-    lines = [f"{known.get(cell, 'to do'):6} {cell}" for cell in ids]
-    rule = f"budget {study.budget}, equal {study.equalize}, baseline {study.objectives[0]}"
-    note = " ('done' is by the folder's last plan)" if known else ""
-    return "\n".join([*lines, f"{len(ids)} cells in {run}{note}; {rule}"])
 
 
 def default_device() -> str:

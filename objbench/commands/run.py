@@ -129,15 +129,17 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     # From here on torch is needed; the options are checked before anything else is loaded.
     registry = load_plugins(only={*study.objectives, *study.evaluation.suites})
     for name in study.objectives:
-        configure(registry.objective(name), study.options.get(name, {}))
+        configure(registry.objective(name), study.of(name).options.get(name, {}))
     for name in study.evaluation.suites:
         configure(registry.suite(name), study.options.get(name, {}))
-    from objbench import runner
-
     if arguments.dry_run:
-        print(runner.dry_run(study, run=run, registry=registry))
+        from objbench.dry_run import dry_run
+
+        print(dry_run(study, run=run, registry=registry))
         return 0
-    end = runner.run_study(
+    from objbench.runner import run_study
+
+    end = run_study(
         study,
         run=run,
         cache=arguments.cache or _default_cache(),

@@ -8,12 +8,12 @@ import torch
 from filelock import FileLock
 from transformers import AutoModel, AutoTokenizer
 
+from objbench.dry_run import dry_run
 from objbench.errors import BudgetError, ConfigError, RecordError
 from objbench.heads import TokenPrediction
 from objbench.objective import TermLoss
 from objbench.plan import read_plan
 from objbench.records import read_records, record_path
-from objbench.runner import dry_run
 from objbench_objectives.mlm import MaskedLanguageModeling
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from objbench.dry_run import dry_run
 from objbench.errors import ConfigError, UnknownNameError
 from objbench.plan import read_plan
 from objbench.records import TrialEvaluationRecord, TrialRecord, read_records
@@ -94,7 +95,9 @@ def test_seeds_are_added_and_never_taken_away(make_study, run, tmp_path):
     assert read_plan(tmp_path).declared == ((3, 1), (2,))
 
 
-def test_a_suite_tunes_on_its_training_data_and_is_reported_apart(make_study, run, tmp_path):
+def test_a_suite_tunes_on_its_training_data_and_is_reported_apart(
+    make_study, run, registry, tmp_path
+):
     grid = {"training.learning_rate": [1e-6, 1e-2]}
     tuned = make_study(tuning={"grid": grid, "score": "toy"})
     assert run(tuned, tmp_path).complete
@@ -111,6 +114,9 @@ def test_a_suite_tunes_on_its_training_data_and_is_reported_apart(make_study, ru
         ]
         best = grid["training.learning_rate"][int(found[1] > found[0])]
         assert objective.overrides == {"training.learning_rate": best}
+    listed = dry_run(tuned, run=tmp_path, registry=registry).splitlines()[:-1]
+    assert {line.split()[-1] for line in listed} == {c.id for c in read_plan(tmp_path).cells}
+    assert all(line.startswith("done") for line in listed)
     standing = read_standing(tmp_path)
     assert {cell.kind for cell in standing.evaluations("toy")} == {"evaluation"}
     assert standing.seeds == (0,)
