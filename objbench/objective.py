@@ -191,6 +191,20 @@ class Objective(nn.Module, ABC):
         """Everything that some term needs of the pass."""
         return frozenset().union(*(term.needs for term in self.terms))
 
+    def tie(self, encoder: nn.Module) -> None:
+        """Share weights of ``encoder``; called once, when both are built. Shares none by default.
+
+        The encoder stays their owner: hold its modules by a reference that makes them no children
+        of this one (in a tuple, say), so that their weights are stored, counted and trained once.
+        Make no modules here: initial weights are reproducible in ``__init__`` only.
+
+        Args:
+            encoder: the Hugging Face model that is pretrained and exported.
+
+        Raises:
+            ConfigError: it has not what the objective wants to share.
+        """
+
     @abstractmethod
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """The encoder's input made from ``batch``, which must not be changed in place.

@@ -26,13 +26,15 @@ class TrainingStep(nn.Module):
 
     Args:
         encoder: B x T token ids in, ``last_hidden_state`` out.
-        objective: its needs decide what the encoder is asked to return.
+        objective: its needs decide what the encoder is asked to return; it is tied to the encoder
+            here, if it shares weights of it.
     """
 
     def __init__(self, encoder: PreTrainedModel, objective: Objective) -> None:
         super().__init__()
         self.encoder = encoder
         self.objective = objective
+        objective.tie(encoder)
         self._needs = objective.needs
         self._asked = _hidden_states_asked(self._needs)
 

@@ -1,6 +1,8 @@
 """What the tests of the in-tree objectives share: a small anatomy, batches, and the oracle."""
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,9 +12,14 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
 from objbench.batch import IGNORE_INDEX, Batch, Corrupted, Rows
+from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
+from objbench.engine.step import TrainingStep
 from objbench.objective import Anatomy, Vocabulary
+from objbench_objectives.mlm import MaskedLanguageModeling
+from objbench_objectives.rtd import ReplacedTokenDetection
 
 ORACLE = Path(__file__).parents[1] / "data" / "oracle"
+TINY = Path(__file__).parents[1] / "objbench" / "engine" / "train_tiny.py"
 
 
 def _anatomy(width, vocabulary):
@@ -94,3 +101,53 @@ def _corrupted(input_ids, labels):
         positions=order * used,
         targets=labels.gather(1, order),
     )
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The engine's tiny job and its vocabulary."""
+    if "train_tiny" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("train_tiny", TINY)
+        sys.modules["train_tiny"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["train_tiny"])
+    return sys.modules["train_tiny"]
+
+
+@pytest.fixture(scope="session")
+def build(tiny):
+    """(kind, section=None, options of it) -> objective and encoder, as they are trained."""
+
+    def build(kind=ReplacedTokenDetection, section=None, **options):
+        section = section or tiny.encoder_section()
+        encoder = build_encoder(section, tiny.VOCABULARY, tiny.LENGTH, seed=0)
+        anatomy = anatomy_of(encoder, tiny.VOCABULARY)
+        config = kind.Config(**options)
+        return TrainingStep(encoder, build_objective(kind, config, anatomy, seed=0)).train()
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def batch_of(tiny):
+    """(rows, padded) -> rows of [CLS] words [SEP], where padded shorter from row to row."""
+
+    def make(rows=6, padded=False, seed=3):
+        generator = torch.Generator().manual_seed(seed)
+        words = torch.randint(5, 65, (rows, tiny.LENGTH), generator=generator)
+        short = torch.arange(rows) % 6 if padded else torch.zeros(rows, dtype=torch.int64)
+        ends = (tiny.LENGTH - short).unsqueeze(1)
+        columns = torch.arange(tiny.LENGTH)
+        ids = torch.where(columns == ends - 1, 3, words)
+        ids[:, 0] = 2
+        real = columns < ends
+        ids = ids.masked_fill(~real, 0)
+        return Batch(ids, ids < 5, real if padded else None, Rows.alone(rows))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def masks_of(build):
+    """(batch, streams) -> it masked as for ``mlm``, more of it."""
+    objective = build(MaskedLanguageModeling, rate=0.3).objective
+    return objective.corrupt

@@ -9,8 +9,8 @@ from objbench.batch import Batch, Rows
 from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
 from objbench.engine.flops import count_training_flops
 from objbench.engine.step import TrainingStep
-from objbench.streams import Streams
 from objbench.sections import EncoderSection
+from objbench.streams import Streams
 
 B, T, D, F, H, LAYERS, M = 4, 12, 16, 32, 2, 2, 3
 

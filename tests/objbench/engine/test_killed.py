@@ -87,7 +87,9 @@ TRUNK = {**OPTIONS, "schedule": "trunk", "cooldown": 1.0, "export_steps": [6, 20
 @pytest.mark.parametrize("calls", [4, 13, 24], ids=["trunk", "branch", "trunk again"])
 def test_a_trunk_killed_anywhere_goes_on_where_it_was(trainers, tmp_path, weights, calls):
     runs = [tmp_path / name for name in ("whole", "killed")]
-    for run, place in zip(runs, (None, ["objbench.engine.checkpoint.save_file", calls]), strict=True):
+    for run, place in zip(
+        runs, (None, ["objbench.engine.checkpoint.save_file", calls]), strict=True
+    ):
         run.mkdir()
         process = trainers.start(run, run / "result.json", die_at=place, **TRUNK)
         assert trainers.wait(process) == (0 if place is None else KILLED)

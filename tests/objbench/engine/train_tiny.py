@@ -32,8 +32,9 @@ from objbench.objective import (
     TermLoss,
     Vocabulary,
 )
-from objbench.streams import Streams
 from objbench.sections import EncoderSection, TrainingSection
+from objbench.streams import Streams
+from objbench_objectives.rtd import ReplacedTokenDetection
 
 WORDS = 60
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -146,7 +147,7 @@ class Poisoned(TinyMlm):
         return [recover]
 
 
-OBJECTIVES = {kind.name: kind for kind in (TinyMlm, TinyBoth, Poisoned)}
+OBJECTIVES = {kind.name: kind for kind in (TinyMlm, TinyBoth, Poisoned, ReplacedTokenDetection)}
 
 
 def tokenizer(folder: Path) -> BertTokenizerFast:

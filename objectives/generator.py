@@ -1,0 +1,191 @@
+"""A small masked language model beside the encoder, on the encoder's own embedding layer.
+
+ELECTRA's generator (Clark et al. 2020, section 3.2 "Weight sharing" and "Smaller generators"): of
+the same kind and depth as the encoder, but narrower. It reads the encoder's embedding layer, whole
+as in the authors' code (google-research/electra, ``model/modeling.py``): word, position and type
+embeddings with their layer normalisation and dropout, then a projection to its own width. Its word
+logits are tied to the encoder's word embeddings.
+
+Sizes, for a generator that is ``size`` times as wide; rounding is to the nearest, at least 1:
+
+- heads: ``size`` times the encoder's;
+- head width: the even number nearest to size * D / heads (rotary positions pair channels);
+- width: heads * head width; intermediate size: ``size`` times the encoder's.
+
+With 2 heads and size 1/4 that is 1 head of D/4. The authors' code takes round(size * D), heads of
+64 channels and an intermediate size of 4 times the width, which is the same for BERT's shapes.
+
+Shape legend: B sequences of this process, T tokens, M predicted slots, D width of the encoder,
+E width of the word embeddings, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoModel, PreTrainedConfig
+
+from objbench.batch import Corrupted
+from objbench.errors import ConfigError, one_line
+from objbench.heads import TokenHead, at_positions
+from objbench.objective import Anatomy
+
+# Where the size of the feed-forward layer stands; other names are mapped by transformers.
+_INTERMEDIATE = ("intermediate_size", "hidden_dim")
+
+
+class EmbeddingLayerOf(nn.Module):
+    """The embedding layer of another model, projected to the width that is wanted here.
+
+    Stands where a model has its own. The layer stays the other model's: it is referred to and is
+    no child, so that its weights are stored, counted and trained once.
+
+    Args:
+        given: width of what the layer puts out.
+        wanted: width of the projection; no projection where it is the same.
+        deviation: standard deviation of the projection's initial weights.
+    """
+
+    def __init__(self, given: int, wanted: int, deviation: float) -> None:
+        super().__init__()
+        self.projection: nn.Module = nn.Identity()
+        if given != wanted:
+            self.projection = linear = nn.Linear(given, wanted)
+            nn.init.normal_(linear.weight, std=deviation)
+            nn.init.zeros_(linear.bias)
+        # In a tuple: a module that is an attribute would be a child.
+        self._layer: tuple[nn.Module, ...] = ()
+
+    def tie(self, layer: nn.Module) -> None:
+        """Read ``layer`` from now on."""
+        self._layer = (layer,)
+
+    def forward(self, *inputs: Any, **options: Any) -> Tensor:
+        """(B, T, wanted) from whatever the layer takes.
+
+        Raises:
+            LookupError: there is no layer yet.
+        """
+        if not self._layer:
+            raise LookupError("the generator is tied to no encoder: call tie() first")
+        return self.projection(self._layer[0](*inputs, **options))  # type: ignore[no-any-return]
+
+
+class Generator(nn.Module):
+    """Word logits at the predicted positions, from a narrow encoder on tied embeddings.
+
+    Args:
+        anatomy: of the encoder.
+        size: width in parts of the encoder's, in (0, 1].
+
+    Attributes:
+        encoder: the narrow one, without a pooling layer.
+        head: BERT's prediction head, from its width to that of the word embeddings.
+
+    Raises:
+        ConfigError: there is no smaller encoder of this kind, or it has no embedding layer of the
+            usual name.
+    """
+
+    def __init__(self, anatomy: Anatomy, size: float) -> None:
+        super().__init__()
+        plain = anatomy.encoder_config
+        kind = str(plain["model_type"])
+        own = generator_fields(plain, size)
+        try:
+            self.encoder = _model(own)
+            given, wanted = (_embedding_width(fields) for fields in (plain, own))
+        except ConfigError:
+            raise
+        except Exception as error:  # transformers checks with errors of several libraries
+            raise ConfigError(
+                f"no generator of kind {kind!r} and size {size} can be made ({one_line(error)}); "
+                "try another generator_size or an encoder such as 'bert'"
+            ) from error
+        # Its own layer, freshly made with the rest, goes.
+        self.encoder.embeddings = EmbeddingLayerOf(given, wanted, anatomy.initializer_range)
+        self.head = TokenHead(replace(anatomy, width=self.encoder.config.hidden_size))
+        self._words: tuple[nn.Module, ...] = ()
+
+    def tie(self, encoder: nn.Module) -> None:
+        """Share the embedding layer and the word embeddings of ``encoder``."""
+        self.encoder.embeddings.tie(encoder.embeddings)
+        self._words = (encoder.get_input_embeddings(),)  # type: ignore[operator]
+
+    def forward(self, batch: Corrupted) -> Tensor:
+        """(B, M, V) logits in the compute dtype, of the tokens at the predicted positions.
+
+        Raises:
+            LookupError: it is tied to no encoder.
+            ValueError: the corruption predicts no tokens.
+        """
+        if batch.positions is None:
+            raise ValueError("this corruption predicts no tokens")
+        mask = None if batch.attention is None else batch.attention.to(torch.int64)
+        options = {} if mask is None else {"attention_mask": mask}
+        states = self.encoder(input_ids=batch.input_ids, **options).last_hidden_state
+        words: Tensor = self._words[0].weight  # type: ignore[assignment]
+        logits: Tensor = self.head(at_positions(states, batch.positions), words)
+        return logits
+
+
+def generator_fields(encoder_config: Mapping[str, Any], size: float) -> dict[str, Any]:
+    """The encoder's configuration, narrower; see the module's docstring for the rounding.
+
+    Args:
+        encoder_config: as ``Anatomy`` holds it.
+        size: width in parts of the encoder's.
+
+    Raises:
+        ConfigError: the encoder's kind has no heads or no feed-forward layer to scale.
+    """
+    kind = str(encoder_config["model_type"])
+    names = CONFIG_MAPPING[kind].attribute_map
+    width, heads = (names.get(name, name) for name in ("hidden_size", "num_attention_heads"))
+    inner = next((name for name in _INTERMEDIATE if name in encoder_config), "")
+    if not {width, heads, inner} <= set(encoder_config):
+        raise ConfigError(
+            f"an encoder of kind {kind!r} cannot be scaled down to a generator; "
+            "name one such as 'bert'"
+        )
+    count = max(1, round(encoder_config[heads] * size))
+    channels = 2 * max(1, round(encoder_config[width] * size / count / 2))
+    fields = {
+        **encoder_config,
+        width: count * channels,
+        heads: count,
+        inner: max(1, round(encoder_config[inner] * size)),
+    }
+    if encoder_config.get("head_dim") is not None:
+        fields["head_dim"] = channels
+    return fields
+
+
+def _model(fields: Mapping[str, Any]) -> Any:
+    """A freshly initialised model without a pooling layer."""
+    config: PreTrainedConfig = CONFIG_MAPPING[fields["model_type"]].from_dict(dict(fields))
+    mapped: Any = MODEL_MAPPING[type(config)]
+    kind = mapped[0] if isinstance(mapped, tuple) else mapped
+    poolless = "add_pooling_layer" in inspect.signature(kind).parameters
+    options = {"add_pooling_layer": False} if poolless else {}
+    return AutoModel.from_config(config, **options)  # type: ignore[no-untyped-call]
+
+
+def _embedding_width(fields: Mapping[str, Any]) -> int:
+    """Width of what the embedding layer of such a model puts out: asked of one without weights.
+
+    E or D: some kinds project from the one to the other inside that layer, some after it.
+    """
+    with torch.device("meta"):
+        layer = getattr(_model(fields), "embeddings", None)
+        if layer is None:
+            raise ConfigError(
+                f"an encoder of kind {fields['model_type']!r} has no embedding layer to tie a "
+                "generator to; name one such as 'bert'"
+            )
+        return int(layer(input_ids=torch.zeros(1, 1, dtype=torch.int64)).shape[-1])
