@@ -16,7 +16,6 @@ from objbench.plan import PlannedCell
 from objbench.records import AnyRecord, PretrainRecord
 from objbench.standing import Standing
 
-
 _KIND_WORDS = {"trial": "tuning", "trial_evaluation": "tuning", "pretrain": "pretraining"}
 
 

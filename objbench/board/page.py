@@ -1,53 +1,24 @@
-"""The leaderboard's folder: a page of markdown, its picture, and the records it rests on.
+"""The leaderboard's folder: a page of markdown, its pictures, and the records it rests on.
 
 The same plan and records give the same bytes: there is no clock time, no path of this machine and
-no order of files in the text, and every number is rounded by a fixed rule.
+no order of files in the text, every number is rounded by a fixed rule, and bootstrap draws come
+from streams of fixed names. Beside the records a page reads what objbench publishes: the claims
+that are judged, and the judge's own error rates.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from objbench.board.gaps import gaps_table, stale_table
-from objbench.board.notation import count, plain
-from objbench.board.picture import convergence_picture, is_drawable
-from objbench.board.sentences import limits, verdicts
-from objbench.board.settings import (
-    budget_sentence,
-    command_block,
-    details,
-    objectives_table,
-    settings_table,
-)
-from objbench.board.tables import column_table, cost_table, heldout_table, ranking_table
+from objbench.board.page_text import MARK, page_text
 from objbench.errors import ConfigError
-from objbench.plan import PlannedSuite
+from objbench.overhead_record import Overhead, overhead_path, read_overhead, write_overhead
 from objbench.records import record_path
-from objbench.score_arrays import final_scores, score_curves
 from objbench.standing import Standing, read_standing
-from objbench.statistics import MIN_RUNS
 from objbench.stored import dump, write_text
 
-MARK = "<!-- Made by `objbench leaderboard` from the records; edits are overwritten. -->"
-
-_READING = f"""\
-- **Score**: the average that the protocol names, in points. Fine-tuning seeds are averaged within
-  their pretraining run first; brackets hold the smallest and largest pretraining seed. From
-  {MIN_RUNS} seeds on, ± is half of the 95% t-interval over pretraining seeds; fewer carry none.
-- **Gain**: score minus the baseline's at the same seed, hence with the same initial weights,
-  documents and masks. Tasks and fine-tuning seeds of one run are no independent runs. Each
-  interval stands for itself: of twenty differences that are none, one looks like one.
-- **Speedup**: what the baseline spent to reach its final score, divided by what the objective
-  spent where it first reached that score, on each meter. Below 1x is slower; "not reached" is
-  neither dropped nor extrapolated; "at least" means reached before the first point.
-- **Steps** are optimizer steps, **tokens** leave out padding, **FLOPs** are counted forward and
-  backward on the real step, **device time** leaves out evaluation, checkpoints and warm-up.
-- A dash means not known: whatever is incomplete is not ranked, and is named under Incomplete."""
-
-_HELDOUT = (
-    "Losses of different objectives are not comparable: each is measured under the objective's "
-    "own corruption of the text, and sums differ in their terms."
-)
+# What a picture of ours may be called; one that is no longer made would tell of other records.
+_PICTURES = ("convergence*.svg", "speedup-*.svg")
 
 
 def write_leaderboard(run: Path, out: Path, with_records: bool = False) -> Path:
@@ -55,30 +26,31 @@ def write_leaderboard(run: Path, out: Path, with_records: bool = False) -> Path:
 
     Args:
         run: a run folder, or a folder that holds an earlier copy of its plan and records.
-        out: the folder for README.md and the picture; made if it is not there.
-        with_records: copy the plan and the current records along, so that ``out`` can be
-            committed and its page made again from itself. Stale records stay behind.
+        out: the folder for README.md and the pictures; made if it is not there.
+        with_records: copy the plan, the current records and the measured overhead along, so that
+            ``out`` can be committed and its page made again from itself. Stale records stay
+            behind.
 
     Raises:
         RecordError: the plan or a record is missing or cannot be read.
         ConfigError: ``out`` cannot be written, or copying there would mix two studies' records.
     """
-    standing = read_standing(run)
+    standing, overhead = read_standing(run), read_overhead(run)
     copying = with_records and out.resolve() != run.resolve()
     page = out / "README.md"
     if copying:
         standing = standing.without_stale()
-    text, pictures = leaderboard(standing)
+    text, pictures = page_text(standing, overhead)
     try:
         if copying:
             _refuse_foreign(out, page)
-            _copy_records(standing, out)
-        for suite in standing.curve_suites:
-            if suite.name not in pictures:
-                # An older picture beside a page that has none would tell of other records.
-                (out / f"{suite.name}.svg").unlink(missing_ok=True)
+            _copy_records(standing, overhead, out)
+        for pattern in _PICTURES:
+            for older in out.glob(pattern):
+                if older.name not in pictures:
+                    older.unlink()
         for name, picture in pictures.items():
-            write_text(out / f"{name}.svg", picture)
+            write_text(out / name, picture)
         write_text(page, text)
     except OSError as error:
         raise ConfigError(
@@ -86,80 +58,6 @@ def write_leaderboard(run: Path, out: Path, with_records: bool = False) -> Path:
             "name another with --out"
         ) from error
     return page
-
-
-def leaderboard(standing: Standing) -> tuple[str, dict[str, str]]:
-    """The page, and curve suite -> picture (SVG) for those that have curves to draw."""
-    plan = standing.plan
-    pictures: dict[str, str] = {}
-    curves = [_curve_section(standing, suite, pictures) for suite in standing.curve_suites]
-    bullets = [f"- {text}" for text in (*verdicts(standing), *limits(standing))]
-    runs = count(len(standing.seeds), "pretraining seed")
-    parts = [
-        f"# Leaderboard: {plain(plan.name)}",
-        MARK,
-        f"{plain(budget_sentence(plan))} {runs}.",
-        "## What the numbers show",
-        "\n".join(bullets),
-        *(part for suite in standing.suites for part in _suite_section(standing, suite)),
-        *(part for section in curves for part in section),
-        "## Cost of pretraining",
-        "Means over the finished pretraining seeds; the largest peak memory.",
-        cost_table(standing),
-        *_titled("## Loss on held-out text", heldout_table(standing), _HELDOUT),
-        "## How to read this",
-        _READING,
-        "## Settings",
-        command_block(plan),
-        objectives_table(standing),
-        settings_table(standing),
-        details(plan),
-        *_titled("## Incomplete", gaps_table(standing)),
-        *_titled(
-            "## Stale records",
-            stale_table(standing),
-            "Made with code, data or settings that have changed since; not counted above.",
-        ),
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n", pictures
-
-
-def _suite_section(standing: Standing, suite: PlannedSuite) -> list[str]:
-    found = final_scores(standing, suite)
-    better = "higher" if suite.direction == "max" else "lower"
-    protocol = (
-        f"{plain(suite.summary).rstrip('.')}. Protocol: {plain(suite.protocol).rstrip('.')}. "
-        f"Score: {plain(suite.average_label) or 'none'}, {better} is better."
-    )
-    return [
-        f"## Ranking: {suite.name}",
-        protocol,
-        ranking_table(standing, found),
-        f"### Columns of {suite.name}",
-        column_table(standing, found),
-    ]
-
-
-def _curve_section(standing: Standing, suite: PlannedSuite, pictures: dict[str, str]) -> list[str]:
-    title = f"## {suite.name.capitalize()}: {suite.follows} score against spend"
-    curves = score_curves(standing, suite)
-    if not is_drawable(curves):
-        return [title, "No objective has two finished points along its budget: no curve to draw."]
-    picture = convergence_picture(curves, standing.plan.baseline, f"{suite.follows} score")
-    pictures[suite.name] = picture.decode()
-    absent = [name for name, curve in curves.items() if not curve.whole]
-    note = f" Not drawn, for want of records: {', '.join(absent)}." if absent else ""
-    seeds = count(suite.seeds_per_point, "fine-tuning seed")
-    alt = f"{suite.follows} score of each objective against steps, tokens, FLOPs and device time"
-    return [
-        title,
-        f"![{alt}]({suite.name}.svg)",
-        f"Every point is the mean over the pretraining seeds of {seeds} each.{note}",
-    ]
-
-
-def _titled(title: str, table: str, sentence: str = "") -> list[str]:
-    return [title, sentence, table] if table else []
 
 
 def _refuse_foreign(out: Path, page: Path) -> None:
@@ -172,7 +70,7 @@ def _refuse_foreign(out: Path, page: Path) -> None:
         )
 
 
-def _copy_records(standing: Standing, out: Path) -> None:
+def _copy_records(standing: Standing, overhead: Overhead | None, out: Path) -> None:
     write_text(out / "plan.json", dump(standing.plan))
     current = set()
     for record in standing.records.values():
@@ -183,3 +81,7 @@ def _copy_records(standing: Standing, out: Path) -> None:
     for path in (out / "records").glob("*/*.json"):
         if path not in current:
             path.unlink()
+    if overhead is None:
+        overhead_path(out).unlink(missing_ok=True)
+    else:
+        write_overhead(out, overhead)

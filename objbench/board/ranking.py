@@ -1,8 +1,9 @@
-"""Who is ranked on a suite, by what score, and why the others are not.
+"""Who is ranked on a suite, by what score, how far the ranking can be trusted, and who is not.
 
 An objective is ranked only if every one of its evaluations is there and its budget is the
 baseline's; otherwise it keeps a dash and its reason. Gains are differences to the baseline within
-a pretraining seed.
+a pretraining seed. Groups and rank intervals rest on all pairs at once (``judge.ranks``), gains
+each on itself.
 """
 
 from __future__ import annotations
@@ -12,12 +13,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objbench.board.notation import count, three_digits
 from objbench.board.axes import AXIS_WORDS
+from objbench.board.notation import count, three_digits
+from objbench.judge.aggregates import improvement_interval, paired_improvement
+from objbench.judge.ranks import Ranks, rank_objectives
 from objbench.plan import Plan, PlannedObjective
 from objbench.score_arrays import SuiteScores
 from objbench.standing import Standing
-from objbench.statistics import Estimate, estimate, paired_difference
+from objbench.statistics import Estimate, FloatArray, estimate, paired_difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Improvement:
+    """How often an objective is better than the baseline at the same seed.
+
+    Attributes:
+        share: of the seeds; a tie counts half.
+        interval: exact, 95%; None for fewer than ``MIN_RUNS`` seeds.
+    """
+
+    share: float
+    interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,21 +42,32 @@ class Row:
 
     Attributes:
         rank: 1 for the best; equal printed scores share a rank; None if not ranked.
+        group: letters; objectives that share one cannot be told apart. "" if not ranked.
+        ranks: lowest and highest rank that the seeds allow; None for too few seeds.
         score: None if not ranked.
         gain: score minus the baseline's, paired by seed; None for the baseline itself and where
-            either is not ranked.
+            either is not ranked. So is ``improvement``.
+        is_apart: told from the baseline with all pairs of objectives compared at once.
         why: why it is not ranked; "" if it is.
     """
 
     objective: str
-    rank: int | None
-    score: Estimate | None
-    gain: Estimate | None
-    why: str
+    rank: int | None = None
+    group: str = ""
+    ranks: tuple[int, int] | None = None
+    score: Estimate | None = None
+    gain: Estimate | None = None
+    improvement: Improvement | None = None
+    is_apart: bool = False
+    why: str = ""
 
 
 def ranking(standing: Standing, found: SuiteScores) -> tuple[Row, ...]:
     """The ranked objectives, best first, then the others in the order of the plan."""
+    return standing.once(("ranking", found.suite.name), lambda: _ranking(standing, found))
+
+
+def _ranking(standing: Standing, found: SuiteScores) -> tuple[Row, ...]:
     reasons = {
         objective.name: _why_not(standing, found, index, objective)
         for index, objective in enumerate(standing.plan.objectives)
@@ -50,31 +77,43 @@ def ranking(standing: Standing, found: SuiteScores) -> tuple[Row, ...]:
         for index, objective in enumerate(standing.plan.objectives)
         if not reasons[objective.name]
     }
-    scores = {name: estimate(row) for name, row in values.items()}
-    sign = -1.0 if found.suite.direction == "max" else 1.0
-    # Compared as printed: a difference that cannot be seen is no difference in rank.
-    keys = {name: sign * round(score.mean, 2) for name, score in scores.items()}
-    baseline = standing.plan.baseline
-    rows = [
-        Row(
-            objective=name,
-            rank=1 + sum(other < key for other in keys.values()),
-            score=scores[name],
-            gain=(
-                paired_difference(values[name], values[baseline])
-                if name != baseline and baseline in values
-                else None
-            ),
-            why="",
-        )
-        for name, key in sorted(keys.items(), key=lambda item: item[1])
-    ]
-    rows += [
-        Row(objective=name, rank=None, score=None, gain=None, why=why)
-        for name, why in reasons.items()
-        if why
-    ]
+    rows = _ranked(values, standing.plan.baseline, found) if values else []
+    rows += [Row(objective=name, why=why) for name, why in reasons.items() if why]
     return tuple(rows)
+
+
+def _ranked(values: Mapping[str, FloatArray], baseline: str, found: SuiteScores) -> list[Row]:
+    names = list(values)
+    ranks = rank_objectives(np.stack(list(values.values())), found.suite.direction)
+    sign = 1.0 if found.suite.direction == "max" else -1.0
+    # Compared as printed: a difference that cannot be seen is no difference in rank.
+    keys = {name: -sign * round(float(row.mean()), 2) for name, row in values.items()}
+    rows = []
+    for name in sorted(names, key=keys.__getitem__):
+        own, index = values[name], names.index(name)
+        others = name != baseline and baseline in values
+        rows.append(
+            Row(
+                objective=name,
+                rank=1 + sum(other < keys[name] for other in keys.values()),
+                group=ranks.letters[index],
+                ranks=ranks.intervals[index] if ranks.intervals is not None else None,
+                score=estimate(own),
+                gain=paired_difference(own, values[baseline]) if others else None,
+                improvement=_improvement(sign * own, sign * values[baseline]) if others else None,
+                is_apart=others and _are_apart(ranks, index, names.index(baseline)),
+            )
+        )
+    return rows
+
+
+def _improvement(candidate: FloatArray, baseline: FloatArray) -> Improvement:
+    share = float(paired_improvement(candidate, baseline))
+    return Improvement(share=share, interval=improvement_interval(candidate, baseline))
+
+
+def _are_apart(ranks: Ranks, one: int, other: int) -> bool:
+    return bool(ranks.better[one, other] or ranks.better[other, one])
 
 
 def budget_mismatch(plan: Plan, objective: PlannedObjective) -> str:

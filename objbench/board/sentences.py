@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from objbench.board.axes import AXIS_WORDS
+from objbench.board.curve_sources import curve_sources, unfinished_schedule
 from objbench.board.gaps import gaps_sentence, missing_tasks
 from objbench.board.notation import amount, count, listed, plain, signed, three_digits
-from objbench.board.ranking import measured_spend, ranking
-from objbench.board.speedups import AXIS_WORDS, axes_sentence
+from objbench.board.ranking import Row, measured_spend, ranking
+from objbench.board.speedups import axes_sentence, direction_sentences
 from objbench.plan import PlannedSuite
 from objbench.records import EvaluationRecord, Provenance
 from objbench.score_arrays import final_scores
@@ -20,9 +22,13 @@ from objbench.statistics import Estimate
 
 
 def verdicts(standing: Standing) -> list[str]:
-    """What may be said of each suite's scores and of the axes, a sentence or two each."""
+    """What may be said of each suite's scores and of the axes, a sentence or two each.
+
+    The intervals and speedups are those of the judge, so no sentence here contradicts a verdict.
+    """
     found = [text for suite in standing.suites for text in _suite_verdicts(standing, suite)]
-    found += [axes_sentence(standing, suite) for suite in standing.curve_suites]
+    for source in curve_sources(standing):
+        found += [*direction_sentences(standing, source), axes_sentence(standing, source)]
     return [text for text in found if text]
 
 
@@ -32,7 +38,7 @@ def limits(standing: Standing) -> list[str]:
         gaps_sentence(standing),
         *missing_tasks(standing),
         _samples(standing),
-        _scale(standing),
+        scale_sentence(standing),
         _spend(standing),
         _machines(standing),
         _side_by_side(standing),
@@ -54,16 +60,15 @@ def _suite_verdicts(standing: Standing, suite: PlannedSuite) -> list[str]:
         found.append(f"No gain on {suite.name}: the baseline {baseline.objective} is not ranked.")
     by_name = {row.objective: row for row in rows}
     for objective in standing.plan.objectives:
-        gain = by_name[objective.name].gain
-        if gain is not None:
-            found.append(_gain(standing, suite, objective.name, gain))
+        row = by_name[objective.name]
+        if row.gain is not None:
+            found.append(_gain(standing, suite, row, row.gain))
     return found
 
 
-def _gain(standing: Standing, suite: PlannedSuite, objective: str, gain: Estimate) -> str:
-    what = (
-        f"on {suite.name}, {objective} minus {standing.plan.baseline} is {signed(gain.mean)} points"
-    )
+def _gain(standing: Standing, suite: PlannedSuite, row: Row, gain: Estimate) -> str:
+    baseline = standing.plan.baseline
+    what = f"on {suite.name}, {row.objective} minus {baseline} is {signed(gain.mean)} points"
     if suite.direction == "min":
         what += ", lower being better"
     if gain.interval is None:
@@ -74,9 +79,15 @@ def _gain(standing: Standing, suite: PlannedSuite, objective: str, gain: Estimat
     low, high = gain.interval
     over = f"95% interval {signed(low)} to {signed(high)} over {gain.runs} paired seeds"
     if low <= 0 <= high:
-        return f"Inconclusive: {what}, {over}, which contains 0."
+        return f"Not told apart: {what}, {over}, which contains 0."
     better = (gain.mean > 0) == (suite.direction == "max")
-    return f"{'Better' if better else 'Worse'}: {what}, {over}."
+    word = "Better" if better else "Worse"
+    if row.is_apart:
+        return f"{word}: {what}, {over}."
+    return (
+        f"Not told apart: {what}, {over}; {word.lower()} if asked about alone, and not with all "
+        "pairs of objectives compared at once (Holm)."
+    )
 
 
 def _samples(standing: Standing) -> str:
@@ -91,7 +102,8 @@ def _samples(standing: Standing) -> str:
     return f"A quick look: {listed(parts)}; not comparable with published scores." if parts else ""
 
 
-def _scale(standing: Standing) -> str:
+def scale_sentence(standing: Standing) -> str:
+    """How large the encoder is and how much text it saw; "" before the baseline has run."""
     records = standing.pretrained(standing.plan.baseline)
     if not records or records[0].cost is None or not records[0].points:
         return ""
@@ -156,12 +168,11 @@ def _apart(one: Provenance, other: Provenance) -> bool:
 
 
 def _annealing(standing: Standing) -> str:
-    training = standing.plan.study.get("training", {})
-    schedule = training.get("schedule") if isinstance(training, dict) else None
-    if not standing.curve_suites or schedule is None:
+    schedule = unfinished_schedule(standing)
+    if not schedule or not curve_sources(standing):
         return ""
     return (
-        f"Points of the curves before the last are unfinished models: the learning rate "
-        f"({plain(schedule)}) has not come down there as it has at the end, which as a rule understates "
-        "a speedup."
+        "Points of the curves before the last are unfinished models: the learning rate "
+        f"({plain(schedule)}) has not come down there as it has at the end, which as a rule "
+        "understates a speedup."
     )

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from objbench.board.notation import DASH, amount, count, listed, markdown, plain
 from objbench.board.axes import AXIS_WORDS
+from objbench.board.notation import DASH, amount, count, listed, markdown, plain
 from objbench.plan import Plan
 from objbench.records import Provenance
 from objbench.standing import Standing
@@ -33,6 +33,16 @@ def budget_sentence(plan: Plan) -> str:
     return f"{text}; every other objective gets the same {AXIS_WORDS[plan.equalize]} ({shares})."
 
 
+def seeds_words(plan: Plan) -> str:
+    """The pretraining seeds as they were declared, such as "0, 1, 2 first; 3, 4 added later"."""
+    rows = [", ".join(map(str, row)) for row in plan.declared]
+    if not rows:
+        return _value(plan.study.get("seeds", DASH))
+    if len(rows) == 1:
+        return f"{rows[0]}, declared before the first run"
+    return f"{rows[0]} declared first; {'; then '.join(rows[1:])} added later"
+
+
 def command_block(plan: Plan) -> str:
     """The exact command, as a block to copy."""
     return f"```sh\n{plan.command}\n```"
@@ -45,7 +55,7 @@ def settings_table(standing: Standing) -> str:
 
 
 def objectives_table(standing: Standing) -> str:
-    """Each objective with its options, plugin and budget in steps."""
+    """Each objective with its options, tuned settings, plugin and budget in steps."""
     lines = []
     for objective in standing.plan.objectives:
         plugins = {
@@ -53,18 +63,18 @@ def objectives_table(standing: Standing) -> str:
             for r in standing.records.values()
             if r.kind == "pretrain" and r.objective == objective.name
         }
-        options = ", ".join(f"{key} = {_value(v)}" for key, v in sorted(objective.options.items()))
-        lines.append(
-            {
-                "objective": objective.name,
-                "what": plain(objective.summary),
-                "steps": f"{objective.steps:,}",
-                "options": plain(options) or DASH,
-                "plugin": plain(", ".join(sorted(plugins))) or DASH,
-                "reference": plain(objective.reference) or DASH,
-            }
-        )
-    return markdown(pd.DataFrame(lines), left=6)
+        line = {
+            "objective": objective.name,
+            "what": plain(objective.summary),
+            "steps": f"{objective.steps:,}",
+            "options": _assigned(objective.options),
+        }
+        if any(other.overrides for other in standing.plan.objectives):
+            line["settings of its own"] = _assigned(objective.overrides)
+        line["plugin"] = plain(", ".join(sorted(plugins))) or DASH
+        line["reference"] = plain(objective.reference) or DASH
+        lines.append(line)
+    return markdown(pd.DataFrame(lines), left=7)
 
 
 def details(plan: Plan) -> str:
@@ -82,7 +92,7 @@ def _asked(plan: Plan) -> Iterator[tuple[str, str]]:
         if suite.seeds:
             yield f"{suite.name} fine-tuning seeds", _value(suite.seeds)
     study = plan.study
-    yield "pretraining seeds", _value(study.get("seeds", DASH))
+    yield "pretraining seeds", seeds_words(plan)
     yield "preset", _value(study.get("preset"))
     for section in ("data", "encoder", "training", "evaluation"):
         for name, value in _leaves(study.get(section, {})):
@@ -123,6 +133,10 @@ def _tally(found: Counter[str]) -> str:
     if len(found) <= 1:
         return next(iter(found), DASH)
     return ", ".join(f"{value} ({count(n, 'record')})" for value, n in sorted(found.items()))
+
+
+def _assigned(settings: Mapping[str, Any]) -> str:
+    return plain(", ".join(f"{key} = {_value(v)}" for key, v in sorted(settings.items()))) or DASH
 
 
 def _leaves(tree: object, path: str = "") -> Iterator[tuple[str, object]]:

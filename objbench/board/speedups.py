@@ -1,157 +1,167 @@
-"""Speedups as the curve records give them, and whether the axes agree.
+"""Speedups over the baseline as the judge finds them: on every axis, at the baseline's final score.
 
-One value per seed and axis comes from each record. A seed in which the target is not reached has
-no value; it is named and never dropped from the mean in silence, so a mean over the other seeds
-is always printed with how many they are.
+They are the numbers of the verdicts, so a page cannot say two things of one speedup. An objective
+is compared only where no seed of it or of the baseline lacks a point; what is known of a speedup
+that was not measured is a bound, "more than 8.00x", and never a number.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-import numpy as np
-
-from objbench.board.notation import DASH, listed, ratio
-from objbench.plan import PlannedSuite
-from objbench.records import CurveRecord
+from objbench.board.axes import AXIS_WORDS
+from objbench.board.curve_sources import CurveSource
+from objbench.board.notation import listed, ratio
+from objbench.judge.evidence import CurveEvidence, curve_evidence
+from objbench.judge.score_source import Pair
+from objbench.judge.speedup_curve import Bound
+from objbench.judge.verdict import NO_SPEEDUP, Direction, Finding, judge_speedup
 from objbench.standing import Standing
-from objbench.statistics import estimate
-from objbench.suite import AXES
+from objbench.statistics import MIN_RUNS
+from objbench.suite import AXES, Axis
 
-AXIS_WORDS = {
-    "steps": "steps",
-    "tokens": "tokens",
-    "flops": "FLOPs",
-    "seconds": "device seconds",
+_SIDES = {"": "", "below": "less than ", "above": "more than "}
+_DIRECTIONS: Mapping[Direction, str] = {
+    "better": "faster",
+    "worse": "slower",
+    "unclear": "not told apart from {baseline}",
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speedup:
-    """One objective's speedup over the baseline on one axis.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Speedups:
+    """One objective against the baseline by one score.
 
     Attributes:
-        values: the seeds' values that there are.
-        bound: "" if they are exact, or how to read their mean, such as "at least", where a
-            seed's value is only a bound.
-        notes: why there is no value -> in how many seeds.
-        missing: seeds whose record is not there.
-        runs: S, pretraining seeds of the study.
+        evidence: the curves of both.
+        headline: axis -> what the seeds say of the speedup to the baseline's final score; empty
+            where ``why`` says why, and without axes that were not measured.
+        why: what is missing; "" where nothing is.
     """
 
-    values: tuple[float, ...]
-    bound: str
-    notes: Mapping[str, int]
-    missing: int
-    runs: int
-
-    @property
-    def mean(self) -> float | None:
-        """Mean over the seeds, or None unless every seed has an exact value."""
-        whole = len(self.values) == self.runs and not self.bound
-        return float(np.mean(self.values)) if whole else None
-
-    @property
-    def text(self) -> str:
-        """The table's cell; a dash where a seed's record is missing."""
-        if self.missing:
-            return DASH
-        parts = [f"{why} ({n} of {self.runs} seeds)" for why, n in sorted(self.notes.items())]
-        if self.runs == 1:
-            parts = list(self.notes)
-        if self.values:
-            lead = f"{self.bound} " * bool(self.bound)
-            parts.append(self._spread_text(("else " if parts else "") + lead))
-        return "; ".join(parts)
-
-    def _spread_text(self, lead: str) -> str:
-        found = estimate(np.array(self.values))
-        # The baseline against itself is 1 in every seed, which needs no range.
-        if f"{found.low:.2f}" == f"{found.high:.2f}":
-            return lead + ratio(found.mean)
-        # An interval over the seeds that got there would be one over the lucky ones, and one
-        # over bounds none at all.
-        half = "" if lead or found.half_width is None else f" ± {found.half_width:.2f}"
-        return f"{lead}{ratio(found.mean)}{half} ({found.low:.2f} to {found.high:.2f})"
-
-    @property
-    def short(self) -> str:
-        """The terminal's cell: the mean, or in how many seeds the target is reached at all."""
-        if self.missing:
-            return DASH
-        if len(self.values) == self.runs:
-            return f"{self.bound} {ratio(float(np.mean(self.values)))}".lstrip()
-        if not self.values:
-            return ", ".join(sorted(self.notes))
-        return f"in {len(self.values)} of {self.runs} seeds"
+    objective: str
+    source: CurveSource
+    evidence: CurveEvidence
+    headline: Mapping[Axis, Finding]
+    why: str
 
 
-def speedups(standing: Standing, suite: PlannedSuite) -> Mapping[tuple[str, str], Speedup]:
-    """Objective and column -> speedup, for every objective and column of the curve suite."""
-    records: dict[str, list[CurveRecord]] = {o.name: [] for o in standing.plan.objectives}
-    for cell in standing.plan.cells:
-        record = standing.records.get(cell.id)
-        if cell.suite != suite.name or not isinstance(record, CurveRecord):
-            continue
-        if record.status == "ok":
-            records[cell.objective].append(record)
-    runs = len(standing.seeds)
+def speedups(standing: Standing, source: CurveSource) -> Mapping[str, Speedups]:
+    """Objective -> its speedups, in the order of the plan; without the baseline."""
+    return standing.once(("speedups", source.name), lambda: _speedups(standing, source))
+
+
+def _speedups(standing: Standing, source: CurveSource) -> Mapping[str, Speedups]:
     found = {}
-    for objective, own in records.items():
-        for column in suite.columns:
-            entries = [r.values[column.name] for r in own if column.name in r.values]
-            values = [e.value * column.scale for e in entries if e.value is not None]
-            notes = Counter(e.note or "no value" for e in entries if e.value is None)
-            bounds = sorted({e.note for e in entries if e.value is not None and e.note})
-            found[objective, column.name] = Speedup(
-                values=tuple(values),
-                bound=" or ".join(bounds),
-                notes=notes,
-                missing=runs - len(entries),
-                runs=runs,
+    for objective in standing.plan.objectives:
+        if objective.name == standing.plan.baseline:
+            continue
+        evidence = curve_evidence(
+            standing, Pair(objective.name, standing.plan.baseline), source.name
+        )
+        headline = {}
+        for axis, (baseline, candidate) in evidence.curves.items():
+            # Seeds on clocks so different that their device seconds share no stretch.
+            with suppress(ValueError):
+                headline[axis] = judge_speedup(baseline, candidate, NO_SPEEDUP)
+        whys = dict.fromkeys(f"seed {gone.seed}: {gone.why}" for gone in evidence.left_out)
+        found[objective.name] = Speedups(
+            objective=objective.name,
+            source=source,
+            evidence=evidence,
+            headline={} if evidence.left_out else headline,
+            why=listed(list(whys)),
+        )
+    return found
+
+
+def bound_words(bound: Bound) -> str:
+    """A speedup or what is known of it: "1.84x", "more than 8.00x"."""
+    return _SIDES[bound.side] + ratio(bound.value)
+
+
+def brief_bound(bound: Bound) -> str:
+    """The same where there is little room: "1.84x", ">8.00x"."""
+    return {"": "", "below": "<", "above": ">"}[bound.side] + ratio(bound.value)
+
+
+def speedup_text(estimate: Bound, low: Bound | None, high: Bound | None) -> str:
+    """An estimate with its 95% interval in square brackets, where it has one."""
+    text = bound_words(estimate)
+    if low is None or high is None:
+        return text
+    return f"{text} [{bound_words(low)} to {bound_words(high)}]"
+
+
+def axis_orders(
+    standing: Standing, source: CurveSource
+) -> Mapping[tuple[str, ...], tuple[Axis, ...]]:
+    """Order of the objectives by the estimates, fastest first -> the axes on which it is so.
+
+    Only objectives with a measured value on every axis take part: a bound has no place in an
+    order. The baseline is 1; equal printed values stay in the order of the plan.
+    """
+    found = speedups(standing, source)
+    values: dict[str, dict[Axis, float]] = {}
+    for objective in standing.plan.objectives:
+        if objective.name == standing.plan.baseline:
+            values[objective.name] = dict.fromkeys(AXES, NO_SPEEDUP)
+            continue
+        estimates = {a: f.estimate for a, f in found[objective.name].headline.items()}
+        if len(estimates) == len(AXES) and not any(e.side for e in estimates.values()):
+            values[objective.name] = {axis: e.value for axis, e in estimates.items()}
+    orders: dict[tuple[str, ...], tuple[Axis, ...]] = {}
+    if len(values) < 2:
+        return orders
+    for axis in AXES:
+        order = tuple(sorted(values, key=lambda name: -round(values[name][axis], 2)))
+        orders[order] = (*orders.get(order, ()), axis)
+    return orders
+
+
+def axes_sentence(standing: Standing, source: CurveSource) -> str:
+    """Whether the axes agree on which objective is fastest, in one sentence; "" if unknown."""
+    orders = axis_orders(standing, source)
+    if not orders:
+        return ""
+    lead = f"By {source.words}, the order by estimated speedup"
+    if len(orders) == 1:
+        return f"{lead} is the same on every axis: {', '.join(next(iter(orders)))}."
+    parts = [f"{', '.join(order)} by {_axes(axes)}" for order, axes in orders.items()]
+    return f"{lead} depends on the axis: {'; '.join(parts)}."
+
+
+def direction_sentences(standing: Standing, source: CurveSource) -> list[str]:
+    """On which axes each objective is faster or slower than the baseline by its whole interval."""
+    if len(standing.seeds) < MIN_RUNS:
+        return []
+    baseline = standing.plan.baseline
+    found = []
+    for item in speedups(standing, source).values():
+        axes: dict[Direction, tuple[Axis, ...]] = {}
+        for axis, finding in item.headline.items():
+            axes[finding.direction] = (*axes.get(finding.direction, ()), axis)
+        parts = [
+            f"{words.format(baseline=baseline)} in {_axes(axes[direction])}"
+            for direction, words in _DIRECTIONS.items()
+            if direction in axes
+        ]
+        if len(axes) == 1 and len(item.headline) == len(AXES):
+            direction = next(iter(axes))
+            parts = (
+                [f"told apart from {baseline} on no axis"]
+                if direction == "unclear"
+                else [f"{_DIRECTIONS[direction]} on every axis"]
+            )
+        if parts:
+            found.append(
+                f"To {baseline}'s final {source.words}, by the 95% intervals, {item.objective} is "
+                f"{', '.join(parts)}."
             )
     return found
 
 
-def axis_words(column: str) -> str:
-    """The axis a column of a curve suite stands for, in words; its own name if it is none."""
-    for axis in AXES:
-        if column == axis or column.endswith(f"_{axis}"):
-            return AXIS_WORDS[axis]
-    return column
-
-
-def axis_orders(standing: Standing, suite: PlannedSuite) -> Mapping[tuple[str, ...], list[str]]:
-    """Order of the objectives, fastest first -> the axes on which it is so.
-
-    Only objectives with an exact value in every seed and on every axis take part: one that does
-    not reach the target, or reached it before its first point, has no place in an order. Equal means stay in the order of the plan.
-    """
-    table = speedups(standing, suite)
-    names = [
-        o.name
-        for o in standing.plan.objectives
-        if all(table[o.name, column.name].mean is not None for column in suite.columns)
-    ]
-    orders: dict[tuple[str, ...], list[str]] = {}
-    if len(names) < 2:
-        return orders
-    for column in suite.columns:
-        means = {name: table[name, column.name].mean or 0.0 for name in names}
-        order = tuple(sorted(names, key=lambda name: -round(means[name], 2)))
-        orders.setdefault(order, []).append(axis_words(column.name))
-    return orders
-
-
-def axes_sentence(standing: Standing, suite: PlannedSuite) -> str:
-    """Whether the axes agree on which objective is fastest, in one sentence; "" if unknown."""
-    orders = axis_orders(standing, suite)
-    if not orders:
-        return ""
-    if len(orders) == 1:
-        order = next(iter(orders))
-        return f"The order by speedup is the same on every axis: {', '.join(order)}."
-    parts = [f"{', '.join(order)} by {listed(axes)}" for order, axes in orders.items()]
-    return f"The order by speedup depends on the axis: {'; '.join(parts)}."
+def _axes(axes: tuple[Axis, ...]) -> str:
+    return listed([AXIS_WORDS[axis] for axis in axes])

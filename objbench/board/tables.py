@@ -1,6 +1,6 @@
-"""The leaderboard's tables, as markdown: ranking, costs, columns of a suite, held-out losses.
+"""The tables of what pretraining itself gave: its cost, and the loss on held-out text.
 
-Rows and columns come in the order of the plan, or by rank; never in the order of files.
+Rows and columns come in the order of the plan, never in the order of files.
 """
 
 from __future__ import annotations
@@ -12,49 +12,16 @@ from objbench.board.notation import (
     DASH,
     amount,
     count,
-    difference_text,
     duration,
+    loss,
     markdown,
     memory,
-    points,
     ratio,
-    score_text,
 )
-from objbench.board.ranking import ranking
-from objbench.board.speedups import axis_words, speedups
+from objbench.board.spent import apart_cells
 from objbench.records import Cost, PretrainRecord
-from objbench.score_arrays import SuiteScores
 from objbench.standing import Standing
-from objbench.statistics import MIN_RUNS, FloatArray, estimate
-
-
-def ranking_table(standing: Standing, found: SuiteScores) -> str:
-    """Rank, score, gain over the baseline, and speedup on each axis."""
-    rows = ranking(standing, found)
-    followers = [s for s in standing.curve_suites if s.follows == found.suite.name]
-    curves = [(suite, speedups(standing, suite)) for suite in followers]
-    lines = []
-    for row in rows:
-        gain = "baseline" if row.objective == standing.plan.baseline else DASH
-        line = {
-            "#": DASH if row.rank is None else str(row.rank),
-            "objective": row.objective,
-            "score": DASH if row.score is None else score_text(row.score),
-            "seeds": DASH if row.score is None else str(row.score.runs),
-            f"gain over {standing.plan.baseline}": (
-                gain if row.gain is None else difference_text(row.gain)
-            ),
-        }
-        if len(standing.seeds) >= MIN_RUNS:
-            deviation = None if row.score is None else row.score.deviation
-            line["sd"] = DASH if deviation is None else points(deviation)
-        for suite, table in curves:
-            for column in suite.columns:
-                # An objective that is not ranked is not compared on any axis either.
-                text = table[row.objective, column.name].text if row.rank is not None else DASH
-                line[f"speedup in {axis_words(column.name)}"] = text
-        lines.append(line)
-    return markdown(pd.DataFrame(lines), left=2)
+from objbench.statistics import estimate
 
 
 def cost_table(standing: Standing) -> str:
@@ -67,7 +34,7 @@ def cost_table(standing: Standing) -> str:
         last = [record.points[-1].meters for record in records if record.points]
         line = {"objective": objective.name, "seeds": str(len(records))}
         if not last or not costs:
-            lines.append(line)
+            lines.append(line | apart_cells(standing, objective.name))
             continue
         line["steps"] = f"{np.mean([meters.steps for meters in last]):,.0f}"
         line["tokens"] = amount(float(np.mean([meters.tokens for meters in last])))
@@ -81,30 +48,9 @@ def cost_table(standing: Standing) -> str:
         line["peak memory"] = _peak_memory(costs)
         line["encoder"] = amount(costs[0].encoder_parameters)
         line["heads"] = amount(costs[0].head_parameters)
-        lines.append(line)
+        lines.append(line | apart_cells(standing, objective.name))
     frame = pd.DataFrame(lines).fillna(DASH)
     return markdown(frame)
-
-
-def column_table(standing: Standing, found: SuiteScores) -> str:
-    """The suite's columns, one a row, and its average, for every objective."""
-    objectives = [objective.name for objective in standing.plan.objectives]
-    lines = []
-    for number, column in enumerate(found.suite.columns):
-        better = "" if column.direction == "max" else " (lower is better)"
-        line = {
-            "column": column.name,
-            "metric": " and ".join(column.metrics) + better,
-        }
-        for index, objective in enumerate(objectives):
-            line[objective] = _seeds_text(found.columns[index, :, number])
-        lines.append(line)
-    if found.suite.average_groups:
-        line = {"column": "**average**", "metric": found.suite.average_label}
-        for index, objective in enumerate(objectives):
-            line[objective] = _seeds_text(found.scores[index])
-        lines.append(line)
-    return markdown(pd.DataFrame(lines), left=2)
 
 
 def heldout_table(standing: Standing) -> str:
@@ -133,21 +79,14 @@ def heldout_table(standing: Standing) -> str:
     return markdown(pd.DataFrame(rows))
 
 
-def _seeds_text(values: FloatArray) -> str:
-    """A score over the seeds that are there; how many they are, unless it is all."""
-    there = values[np.isfinite(values)]
-    if there.size == 0:
-        return DASH
-    if there.size == values.size:
-        return score_text(estimate(there))
-    return f"[{there.size} of {count(values.size, 'seed')}] {points(float(np.mean(there)))}"
-
-
 def _loss_text(values: list[float], seeds: int) -> str:
     found = estimate(np.array(values))
-    spread = f" ({found.low:.3f} to {found.high:.3f})" if found.runs > 1 else ""
-    partial = "" if found.runs == seeds else f"[{found.runs} of {count(seeds, 'seed')}] "
-    return f"{partial}{found.mean:.3f}{spread}"
+    half = "" if found.half_width is None else f" ± {loss(found.half_width)}"
+    spread = f" ({loss(found.low)} to {loss(found.high)})" if found.runs > 1 else ""
+    if found.runs < seeds:
+        # An interval over a part of the seeds would be one over those that got there.
+        return f"[{found.runs} of {count(seeds, 'seed')}] {loss(found.mean)}{spread}"
+    return f"{loss(found.mean)}{half}{spread}"
 
 
 def _mean_cost(records: tuple[PretrainRecord, ...], field: str) -> float | None:

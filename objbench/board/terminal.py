@@ -6,17 +6,22 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from objbench.board.axes import AXIS_WORDS
+from objbench.board.curve_sources import CurveSource, curve_sources
+from objbench.board.judged_claims import judged_claims
 from objbench.board.notation import DASH, difference_text, score_text
 from objbench.board.ranking import ranking
 from objbench.board.sentences import limits, verdicts
-from objbench.board.speedups import axis_words, speedups
+from objbench.board.speedups import brief_bound, speedups
 from objbench.plan import PlannedSuite
 from objbench.score_arrays import final_scores
 from objbench.standing import Standing, read_standing
+from objbench.statistics import MIN_RUNS
+from objbench.suite import AXES
 
 
 def terminal_summary(run: Path, page: Path | None = None) -> str:
-    """The ranking, what it shows, and where the leaderboard lies, as plain text.
+    """The ranking, the verdicts, what it shows, and where the leaderboard lies, as plain text.
 
     Args:
         run: the run folder.
@@ -27,32 +32,43 @@ def terminal_summary(run: Path, page: Path | None = None) -> str:
     """
     standing = read_standing(run)
     parts = [_suite_summary(standing, suite) for suite in standing.suites]
-    parts.append("\n".join(f"* {text}" for text in (*verdicts(standing), *limits(standing))))
+    claims = [
+        f"{item.title}{f', by {item.source}' if item.source else ''}: {item.sentence}"
+        for item in judged_claims(standing)
+    ]
+    shown = (*claims, *verdicts(standing), *limits(standing))
+    parts.append("\n".join(f"* {text}" for text in shown))
     if page is not None:
         parts.append(f"Leaderboard: {page}")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _suite_summary(standing: Standing, suite: PlannedSuite) -> str:
-    curves = [
-        (curve, speedups(standing, curve))
-        for curve in standing.curve_suites
-        if curve.follows == suite.name
-    ]
+    source = next((s for s in curve_sources(standing) if s.name == suite.name), None)
     lines = []
     for row in ranking(standing, final_scores(standing, suite)):
         baseline = "baseline" if row.objective == standing.plan.baseline else DASH
-        line = {
-            "#": DASH if row.rank is None else str(row.rank),
-            "objective": row.objective,
-            suite.name: DASH if row.score is None else score_text(row.score, brief=True),
-            f"gain over\n{standing.plan.baseline}": (
-                baseline if row.gain is None else difference_text(row.gain, brief=True)
-            ),
-        }
-        for curve, table in curves:
-            for column in curve.columns:
-                text = table[row.objective, column.name].short if row.rank is not None else DASH
-                line[f"speedup\nin {axis_words(column.name)}".replace("device ", "device\n")] = text
+        line = {"#": DASH if row.rank is None else str(row.rank), "objective": row.objective}
+        if len(standing.seeds) >= MIN_RUNS:
+            # Below that all are one group.
+            line["group"] = row.group or DASH
+        line[suite.name] = DASH if row.score is None else score_text(row.score, brief=True)
+        line[f"gain over\n{standing.plan.baseline}"] = (
+            baseline if row.gain is None else difference_text(row.gain, brief=True)
+        )
+        if source is not None:
+            line |= _speedup_cells(standing, source, row.objective, ranked=row.rank is not None)
         lines.append(line)
     return tabulate(lines, headers="keys", tablefmt="simple", disable_numparse=True)
+
+
+def _speedup_cells(
+    standing: Standing, source: CurveSource, objective: str, *, ranked: bool
+) -> dict[str, str]:
+    found = speedups(standing, source).get(objective) if ranked else None
+    cells = {}
+    for axis in AXES:
+        title = f"speedup\nin {AXIS_WORDS[axis]}".replace("device ", "device\n")
+        finding = None if found is None else found.headline.get(axis)
+        cells[title] = DASH if finding is None else brief_bound(finding.estimate)
+    return cells

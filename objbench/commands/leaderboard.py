@@ -1,4 +1,4 @@
-"""``objbench leaderboard``: the records of a run folder as a page and a plot."""
+"""``objbench leaderboard``: the records of a run folder as a page, or an index over several."""
 
 from __future__ import annotations
 
@@ -7,14 +7,26 @@ import os
 from pathlib import Path
 
 from objbench.arguments import Parser
+from objbench.errors import ConfigError
 
-SUMMARY = "Write the leaderboard of a run folder: markdown, and the convergence plot."
-EPILOG = "Reads the records and nothing else: the same records give the same bytes."
+SUMMARY = (
+    "Write the leaderboard of a run folder: verdicts, tables and plots; or an index over many."
+)
+EPILOG = """\
+Reads the records and nothing else: the same records give the same bytes.
+
+examples:
+  objbench leaderboard runs/demo
+  objbench leaderboard runs/demo --out leaderboard/demo --with-records
+  objbench leaderboard --index leaderboard
+"""
 
 
 def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="run folder, such as runs/demo")
+    parser.add_argument(
+        "run", type=Path, nargs="?", metavar="RUN", help="run folder, such as runs/demo"
+    )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder to write to (RUN/leaderboard)"
     )
@@ -23,10 +35,22 @@ def add_arguments(parser: Parser) -> None:
         action="store_true",
         help="copy the plan and records there too, so that the page can be made again from them",
     )
+    parser.add_argument(
+        "--index",
+        type=Path,
+        metavar="DIR",
+        help="write the index over the study folders in DIR, into DIR or the folder of --out",
+    )
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Write the page and say where it lies."""
+    if arguments.index is not None:
+        if arguments.run is not None or arguments.with_records:
+            raise ConfigError("--index goes with --out only: it reads every study folder in DIR")
+        return _index(arguments.index, arguments.out)
+    if arguments.run is None:
+        raise ConfigError("required: RUN, a run folder such as runs/demo, or --index DIR")
     from objbench.plan import read_plan
 
     read_plan(arguments.run)  # a wrong folder is told before pandas and matplotlib are loaded
@@ -37,4 +61,12 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     page = write_leaderboard(arguments.run, out, with_records=arguments.with_records)
     print(terminal_summary(arguments.run))
     print(f"leaderboard: {os.path.relpath(page)}")
+    return 0
+
+
+def _index(folder: Path, out: Path | None) -> int:
+    from objbench.board.index import write_index
+
+    page = write_index(folder, out)
+    print(f"index: {os.path.relpath(page)}")
     return 0

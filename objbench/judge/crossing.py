@@ -56,6 +56,17 @@ class Crossing:
     first: float
     last: float
 
+    def at(self, index: int) -> Crossing:
+        """One of the crossings that are held along the first axis."""
+        return Crossing(
+            self.estimate[index],
+            self.early[index],
+            self.late[index],
+            self.is_widened[index],
+            self.first,
+            self.last,
+        )
+
     def reached_by(self, spend: float) -> BoolArray:
         """Whether the whole interval lies at or before ``spend``."""
         known = np.where(self.late == BEFORE, self.first, self.late)

@@ -17,6 +17,8 @@ from objbench.statistics import FloatArray
 
 # Two spends nearer than this share are one: they differ by rounding alone.
 SAME_SPEND = 1e-9
+# From so many points on, a loop over a curve's points is quicker than its K^2 runs at once.
+_LONG = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +104,7 @@ def isotonic(values: FloatArray, weights: FloatArray | None = None) -> FloatArra
 
     Value i is max over a <= i of min over b >= i of the mean of values a..b (Robertson, Wright &
     Dykstra 1988, theorem 1.4.4): what pool-adjacent-violators finds, without its loop, so that
-    many curves are done at once. Needs K^2 numbers a curve.
+    many curves are done at once. That needs K^2 numbers a curve, so long curves have the loop.
 
     Args:
         values: (..., K) float64, finite.
@@ -124,6 +126,9 @@ def isotonic(values: FloatArray, weights: FloatArray | None = None) -> FloatArra
     weights = np.ones(length) if weights is None else weights
     if weights.shape != (length,) or not (np.isfinite(weights) & (weights > 0)).all():
         raise ValueError(f"isotonic regression needs {length} positive weights")
+    if length > _LONG:
+        rows = [_pool_adjacent(row, weights) for row in values.reshape(-1, length)]
+        return np.reshape(rows, values.shape)
     # Sums from the first value on lose fewer digits than sums from zero.
     offset = values[..., :1]
     sums = _from_zero(np.cumsum((values - offset) * weights, axis=-1))
@@ -138,6 +143,20 @@ def isotonic(values: FloatArray, weights: FloatArray | None = None) -> FloatArra
     least = np.minimum.accumulate(means[..., ::-1], axis=-1)[..., ::-1]
     found: FloatArray = np.where(upper, least, -np.inf).max(axis=-2)
     return found
+
+
+def _pool_adjacent(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """One curve: neighbours out of order become a block of their mean, until none are."""
+    blocks: list[tuple[float, float, int]] = []
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        mean, together, size = value, weight, 1
+        while blocks and blocks[-1][0] > mean:
+            before, its_weight, its_size = blocks.pop()
+            mean = (before * its_weight + mean * together) / (its_weight + together)
+            together, size = together + its_weight, size + its_size
+        blocks.append((mean, together, size))
+    means, _, sizes = zip(*blocks, strict=True)
+    return np.repeat(means, sizes)
 
 
 def _from_zero(sums: FloatArray) -> FloatArray:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from objbench.board.notation import DASH, amount, listed
 from objbench.board.axes import AXIS_WORDS
+from objbench.board.notation import DASH, amount, listed
 from objbench.judge.judgement import Judged
 from objbench.judge.sentence import bound_text, interval_text, number
 from objbench.judge.verdict import Finding

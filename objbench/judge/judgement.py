@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from objbench.board.axes import AXIS_WORDS
 from objbench.board.notation import listed
 from objbench.board.ranking import budget_mismatch
-from objbench.board.axes import AXIS_WORDS
 from objbench.errors import ConfigError
 from objbench.judge.claims import Claim, ClaimFile
 from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from objbench.board.notation import amount, plain
 from objbench.board.axes import AXIS_WORDS
+from objbench.board.notation import amount, plain
 from objbench.judge.claims import Claim, ClaimFile, Scale
 from objbench.judge.score_source import HELDOUT, Pair, planned_suite
 from objbench.plan import PlannedSuite
@@ -43,7 +43,7 @@ def labels(standing: Standing, file: ClaimFile, claim: Claim, source: str) -> La
     """How the study's measurement differs from the paper's.
 
     Args:
-        source: the score that is judged by; see ``score_sources``.
+        source: the score that is judged by; see ``score_sources``. "" if there is none.
     """
     pair = Pair(file.objective, file.baseline)
     suite = planned_suite(standing, source)
@@ -107,6 +107,8 @@ def _near(ours: float, theirs: float) -> bool:
 
 def _score(file: ClaimFile, source: str, suite: PlannedSuite | None) -> str:
     theirs = f"the paper's {file.score.suite}"
+    if not source:
+        return ""
     if suite is None:
         term = source.removeprefix(HELDOUT)
         return f"by held-out {term} loss, each under its own corruption, not by {theirs}"

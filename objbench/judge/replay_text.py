@@ -32,9 +32,10 @@ _LARGEST = 2
 
 def replay_text(published: PublishedFigure) -> str:
     """The whole report on one file: what of its claims its numbers support, then the numbers."""
+    headline, *said = replay_headline(published)
     parts = [
         f"{published.name}: {one_line(published.source)}",
-        "\n".join([f"inconclusive: {NO_INTERVAL}.", *_bullets(_on_claims(published))]),
+        "\n".join([headline, *_bullets(said)]),
     ]
     for replay in replay_curves(published):
         parts.append("\n".join([_curve_table(replay), "", *_bullets(_on_curve(replay))]))
@@ -47,6 +48,11 @@ def replay_text(published: PublishedFigure) -> str:
         row, difference = apart
         parts.append(f"Figure and table differ by up to {points(difference)} points ({row}).")
     return "\n\n".join(parts) + "\n"
+
+
+def replay_headline(published: PublishedFigure) -> list[str]:
+    """The verdict on one file, then each of its claims with what its numbers say to it."""
+    return [f"inconclusive: {NO_INTERVAL}.", *_on_claims(published)]
 
 
 def _on_claims(published: PublishedFigure) -> list[str]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from objbench.board.notation import count, listed, ratio, signed
 from objbench.board.axes import AXIS_WORDS
+from objbench.board.notation import count, listed, ratio, signed
 from objbench.judge.claims import Claim
 from objbench.judge.evidence import LeftOut
 from objbench.judge.labels import Labels

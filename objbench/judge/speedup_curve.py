@@ -181,9 +181,17 @@ def speedup_function(
     if targets is None:
         targets = np.linspace(means[0], means[-1], points)
     targets = np.unique(targets[(targets >= means[0]) & (targets <= means[-1])])
+    at = [_earliest(spends, means, float(target)) for target in targets]
+    scores = rising.at_all(np.array(at))
+    candidate_spend = candidate.shared_points()
+    gaps = candidate.at_all(candidate_spend) - scores.T[:, :, None]
+    found = crossing(gaps, candidate_spend, level)
     return tuple(
-        speedup_at(rising, candidate, _earliest(spends, means, float(target)), level)
-        for target in targets
+        read_speedup(
+            TargetGaps(float(scores[:, index].mean()), spend, candidate_spend, gaps[index]),
+            found.at(index),
+        )
+        for index, spend in enumerate(at)
     )
 
 

@@ -4,6 +4,9 @@ Scores in points at the end of the budget, fine-tuning seeds (-1 and +1) average
 mnli 52 (50 and 54), so a mean of 49 for mlm at the first seed; every later seed adds 1 to mlm and
 2 to every other objective, and every later objective adds 2. A point at a share of the budget has
 20 points less times the share that is missing, and a held-out loss that is higher by it.
+
+With trials every objective has tried that many learning rates, 0.001 and up, for half of its
+budget; each is worse than the one before by a held-out loss of 0.1.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,6 +26,7 @@ from objbench.records import (
     Plugin,
     PretrainRecord,
     Provenance,
+    TrialRecord,
     write_record,
 )
 from objbench.stored import dump, write_text
@@ -52,7 +56,7 @@ class MadeStudy:
     """A plan and all of its records, to be spoilt by the test before they are written."""
 
     plan: Plan
-    records: dict[str, PretrainRecord | EvaluationRecord | CurveRecord] = field(
+    records: dict[str, PretrainRecord | TrialRecord | EvaluationRecord | CurveRecord] = field(
         default_factory=dict
     )
 
@@ -74,11 +78,17 @@ def meters(objective: str, seed: int, share: float) -> Meters:
     return Meters(steps=steps, tokens=steps * 2048, flops=flops, seconds=0.0625 * steps + seed)
 
 
-def planned_cells(objectives, seeds, points, finetune):
+def planned_cells(objectives, seeds, points, finetune, trials):
     cells = []
 
     def add(kind, cell_id, **values):
         cells.append(PlannedCell(id=cell_id, kind=kind, key=f"key-of-{cell_id}", **values))
+
+    for number in range(trials):
+        for objective in objectives:
+            settings = tried(number)
+            own = {"objective": objective, "seed": 1000, "settings": settings}
+            add("trial", f"{objective}.trial-{number}", **own)
 
     for objective in objectives:
         for seed in seeds:
@@ -110,6 +120,10 @@ def planned_cells(objectives, seeds, points, finetune):
                 needs=needs,
             )
     return tuple(cells)
+
+
+def tried(number):
+    return {"training.learning_rate": 0.001 * (number + 1)}
 
 
 def planned_suites(points, finetune):
@@ -153,7 +167,8 @@ def exported_point(cell, place, turn, share):
 
 def record_of(plan: Plan, cell: PlannedCell):
     place = [o.name for o in plan.objectives].index(cell.objective)
-    turn = list(dict.fromkeys(c.seed for c in plan.cells)).index(cell.seed)
+    seeds = dict.fromkeys(c.seed for c in plan.cells if c.kind == "pretrain")
+    turn = 0 if cell.kind == "trial" else list(seeds).index(cell.seed)
     shared = {
         "id": cell.id,
         "key": cell.key,
@@ -163,6 +178,13 @@ def record_of(plan: Plan, cell: PlannedCell):
         "provenance": PROVENANCE,
         "plugin": PLUGIN,
     }
+    if cell.kind == "trial":
+        loss = 4.0 + 0.1 * int(cell.id[-1])
+        spend = meters(cell.objective, 0, 0.5)
+        point = ExportedPoint(meters=spend, share=1.0, encoder="e", heldout={"mlm": loss})
+        return TrialRecord(
+            **shared, config={}, steps=spend.steps, points=[point], settings=cell.settings
+        )
     if cell.kind == "pretrain":
         spend = meters(cell.objective, cell.seed, 1.0)
         shares = sorted({c.share for c in plan.cells if c.suite == "glue"})
@@ -218,7 +240,16 @@ def record_of(plan: Plan, cell: PlannedCell):
 def make_study():
     """A function that makes a complete study."""
 
-    def make(objectives=("mlm", "taco"), seeds=(1, 2), points=3, finetune=(0, 1)) -> MadeStudy:
+    def make(
+        objectives=("mlm", "taco"),
+        seeds=(1, 2),
+        points=3,
+        finetune=(0, 1),
+        trials=0,
+        schedule="linear",
+        declared=(),
+    ) -> MadeStudy:
+        tuning = {"score": "mlm", "budget": "600-steps", "seed": 1000}
         plan = Plan(
             name="made-up",
             command="objbench run --objectives mlm,taco --suites glue,convergence",
@@ -226,8 +257,9 @@ def make_study():
             study={
                 "seeds": list(seeds),
                 "preset": "tiny",
-                "training": {"learning_rate": 0.001, "schedule": "linear"},
+                "training": {"learning_rate": 0.001, "schedule": schedule, "cooldown": 0.1},
                 "data": {"corpus": "toy", "length": 64},
+                "tuning": tuning if trials else None,
             },
             data={"key": "abc", "corpus": {"tokens": 12_345_678}},
             baseline=objectives[0],
@@ -243,11 +275,13 @@ def make_study():
                     tokens_per_step=2048,
                     seconds_per_step=None,
                     options={"share": 0.15},
+                    overrides=tried(0) if trials else {},
                 )
                 for name in objectives
             ),
             suites=tuple(planned_suites(points, finetune)),
-            cells=planned_cells(objectives, seeds, points, finetune),
+            declared=declared,
+            cells=planned_cells(objectives, seeds, points, finetune, trials),
         )
         made = MadeStudy(plan)
         made.records = {cell.id: record_of(plan, cell) for cell in plan.cells}

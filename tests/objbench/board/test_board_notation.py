@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from objbench.board import notation
-from objbench.board.picture import spread_out
+from objbench.board.drawing import spread_out
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,48 @@ def test_curves_use_the_same_finetuning_seeds_at_every_point(make_study):
     assert curve.whole == (0, 1, 2)
 
 
+def test_rank_intervals_groups_and_how_often_it_is_better_by_hand(make_study):
+    # Gains 2, 3, 4 and 5: t = 3.5 / (1.291 / 2) = 5.42 with 3 degrees of freedom, p = 0.012.
+    best, baseline = rows_of(make_study(seeds=(1, 2, 3, 4)))
+    assert (best.group, best.ranks, best.is_apart) == ("a", (1, 1), True)
+    assert (baseline.group, baseline.ranks, baseline.is_apart) == ("b", (2, 2), False)
+    assert best.improvement.share == 1.0
+    # All of four: the lower end is the fourth root of 0.025.
+    assert best.improvement.interval == pytest.approx((0.025**0.25, 1.0))
+    assert baseline.improvement is None
+
+
+def test_two_seeds_are_one_group_and_have_no_rank_interval(make_study):
+    best, baseline = rows_of(make_study())
+    assert (best.group, baseline.group) == ("a", "a")
+    assert (best.ranks, baseline.ranks) == (None, None)
+    assert (best.improvement.share, best.improvement.interval) == (1.0, None)
+
+
+def equal_to_mlm(study, objective, *seeds):
+    """Give an objective mlm's scores at some seeds, at all when none is named."""
+    for cell_id, record in list(study.records.items()):
+        own = record.kind == "evaluation" and record.objective == objective
+        if own and (not seeds or record.seed in seeds):
+            twin = study.records[cell_id.replace(objective, "mlm")]
+            study.change(cell_id, scores=twin.scores)
+
+
+def test_a_gain_that_many_comparisons_take_back_is_not_called_one(make_study):
+    # taco's gains 2, 3 and 4 have p = 0.035, which Holm makes 0.105 over three pairs.
+    study = make_study(objectives=("mlm", "taco", "same"), seeds=(1, 2, 3))
+    equal_to_mlm(study, "same")
+    rows = {row.objective: row for row in rows_of(study)}
+    assert {row.group for row in rows.values()} == {"a"}
+    assert {row.ranks for row in rows.values()} == {(1, 3)}
+    taco, same = verdicts(standing_of(study))[:2]
+    assert taco.startswith("Not told apart: on glue, taco minus mlm is +3.00 points, 95% interval")
+    assert "better if asked about alone, and not with all pairs" in taco
+    assert "which contains 0" in same
+    # Alone it is one.
+    assert verdicts(standing_of(make_study(seeds=(1, 2, 3))))[0].startswith("Better: ")
+
+
 def test_one_missing_task_leaves_the_objective_unranked_and_named(make_study):
     study = make_study()
     del study.records["glue.cola.taco.seed-2.3of3.ft-1"]
@@ -95,11 +137,11 @@ def test_a_record_without_the_metric_is_not_a_zero(make_study):
 
 def test_equal_printed_scores_share_a_rank(make_study):
     study = make_study()
-    for cell_id, record in list(study.records.items()):
-        if record.kind == "evaluation" and record.objective == "taco":
-            twin = study.records[cell_id.replace("taco", "mlm")]
-            study.change(cell_id, scores=twin.scores)
-    assert [row.rank for row in rows_of(study)] == [1, 1]
+    equal_to_mlm(study, "taco")
+    rows = rows_of(study)
+    assert [row.rank for row in rows] == [1, 1]
+    # A tie counts half.
+    assert rows[1].improvement.share == 0.5
 
 
 def test_lower_is_better_where_the_suite_says_so(make_study):
@@ -141,13 +183,12 @@ def test_three_seeds_have_an_interval(make_study):
     assert text.startswith("Better: on glue, taco minus mlm is +3.00 points, 95% interval +0.52")
 
 
-def test_an_interval_around_zero_is_inconclusive(make_study):
+def test_an_interval_around_zero_tells_nothing_apart(make_study):
     study = make_study(seeds=(1, 2, 3))
-    for cell_id, record in list(study.records.items()):
-        if record.kind == "evaluation" and record.objective == "taco" and record.seed == 3:
-            twin = study.records[cell_id.replace("taco", "mlm")]
-            study.change(cell_id, scores=twin.scores)
-    assert "which contains 0" in verdicts(standing_of(study))[0]
+    equal_to_mlm(study, "taco", 3)
+    text = verdicts(standing_of(study))[0]
+    assert text.startswith("Not told apart: ")
+    assert "which contains 0" in text
 
 
 def test_a_limit_on_training_examples_is_stated(make_study):

@@ -1,99 +1,173 @@
-"""Speedups over seeds: means, targets not reached, and axes that disagree."""
+"""Speedups on the board are the judge's: values by hand, bounds, and axes that disagree.
+
+With four seeds and 20 points taco closes mlm's gap at 0.825 of its budget, and the interval ends
+at 0.7223 and 0.9277 (test_judge_judgement.py); its 900 steps cost what mlm's 1,200 do in FLOPs.
+"""
 
 import pytest
 
-from objbench.board.speedups import axes_sentence, axis_words, speedups
-from objbench.records import CurveEntry
+from objbench.board.curve_sources import curve_sources
+from objbench.board.speedup_table import speedup_table
+from objbench.board.speedups import (
+    axes_sentence,
+    bound_words,
+    brief_bound,
+    direction_sentences,
+    speedup_text,
+    speedups,
+)
+from objbench.judge.claims import shipped_claims
+from objbench.judge.judgement import concerned, judge_claims
+from objbench.judge.speedup_curve import Bound
 from objbench.standing import join
 
-
-def table_of(study):
-    standing = join(study.plan, study.records.values())
-    return speedups(standing, standing.curve_suites[0])
+SEEDS = (1, 2, 3, 4)
 
 
-def unreached(study, seed, *axes):
-    cell_id = f"convergence.taco.seed-{seed}"
-    values = dict(study.records[cell_id].values)
-    for axis in axes:
-        values[f"speedup_{axis}"] = CurveEntry(value=None, note="not reached")
-    study.change(cell_id, values=values)
+def standing_of(study):
+    return join(study.plan, study.records.values())
 
 
-def test_mean_and_range_by_hand(make_study):
-    found = table_of(make_study())["taco", "speedup_steps"]
-    assert found.mean == pytest.approx(2.05)
-    assert found.text == "2.05x (2.00 to 2.10)"
-    assert found.short == "2.05x"
-    assert table_of(make_study())["mlm", "speedup_steps"].text == "1.00x"
+def of(study, name="glue"):
+    standing = standing_of(study)
+    source = next(s for s in curve_sources(standing) if s.name == name)
+    return standing, source
 
 
-def test_a_target_not_reached_is_never_dropped(make_study):
-    study = make_study()
-    unreached(study, 1, "steps")
-    found = table_of(study)["taco", "speedup_steps"]
-    assert found.mean is None
-    assert found.text == "not reached (1 of 2 seeds); else 2.10x"
-    assert found.short == "in 1 of 2 seeds"
-    unreached(study, 2, "steps")
-    found = table_of(study)["taco", "speedup_steps"]
-    assert found.text == "not reached (2 of 2 seeds)"
-    assert found.short == "not reached"
+def cells(table):
+    """A markdown table's rows as lists of cells, the header first and the rule left out."""
+    lines = [line for line in table.splitlines() if not line.startswith(("|:", "|-"))]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def test_no_interval_over_the_seeds_that_got_there(make_study):
-    study = make_study(seeds=(1, 2, 3, 4))
-    assert "±" in table_of(study)["taco", "speedup_steps"].text
-    unreached(study, 1, "steps")
-    text = table_of(study)["taco", "speedup_steps"].text
-    assert text == "not reached (1 of 4 seeds); else 2.20x (2.10 to 2.30)"
+def slower_clock(study, factor):
+    """Make taco's device seconds longer by a factor, in every record."""
+    for cell in study.plan.cells:
+        if cell.kind == "evaluation" and cell.objective == "taco":
+            meters = study.records[cell.id].meters
+            slow = meters.model_copy(update={"seconds": factor * meters.seconds})
+            study.change(cell.id, meters=slow)
 
 
-def test_a_bound_is_shown_as_one_and_has_no_interval(make_study):
-    study = make_study(seeds=(1, 2, 3))
-    cell_id = "convergence.taco.seed-1"
-    values = dict(study.records[cell_id].values)
-    values["speedup_steps"] = CurveEntry(value=3.0, note="at least")
-    study.change(cell_id, values=values)
-    found = table_of(study)["taco", "speedup_steps"]
-    assert found.mean is None
-    assert found.text == "at least 2.43x (2.10 to 3.00)"
-    assert found.short == "at least 2.43x"
-
-
-def test_a_missing_record_is_a_dash(make_study):
-    study = make_study()
-    del study.records["convergence.taco.seed-1"]
-    found = table_of(study)["taco", "speedup_flops"]
-    assert (found.text, found.short, found.mean) == ("-", "-", None)
-
-
-def test_one_seed_has_no_range(make_study):
-    study = make_study(seeds=(1,))
-    assert table_of(study)["taco", "speedup_steps"].text == "2.00x"
-    unreached(study, 1, "steps")
-    assert table_of(study)["taco", "speedup_steps"].text == "not reached"
-
-
-def test_axes_that_disagree_are_said_in_words(make_study):
-    study = make_study()
-    standing = join(study.plan, study.records.values())
-    assert axes_sentence(standing, standing.curve_suites[0]) == (
-        "The order by speedup depends on the axis: taco, mlm by steps, tokens and FLOPs; "
-        "mlm, taco by device seconds."
+def test_bounds_are_words_and_intervals_stand_in_square_brackets():
+    one, low = Bound(1.5), Bound(1.01, "below")
+    assert bound_words(Bound(8.0, "above")) == "more than 8.00x"
+    assert brief_bound(Bound(8.0, "above")) == ">8.00x"
+    assert speedup_text(one, None, None) == "1.50x"
+    assert speedup_text(one, low, Bound(4.0, "above")) == (
+        "1.50x [less than 1.01x to more than 4.00x]"
     )
 
 
-def test_an_unreached_target_has_no_place_in_an_order(make_study):
-    study = make_study()
-    unreached(study, 1, "seconds")
-    standing = join(study.plan, study.records.values())
-    assert axes_sentence(standing, standing.curve_suites[0]) == ""
+def test_value_and_interval_by_hand(make_study):
+    standing, source = of(make_study(seeds=SEEDS, points=20))
+    found = speedups(standing, source)
+    assert list(found) == ["taco"]
+    finding = found["taco"].headline["flops"]
+    assert finding.estimate.value == pytest.approx(1 / 0.825)
+    assert speedup_text(finding.estimate, finding.low, finding.high) == "1.21x [1.08x to 1.38x]"
+    finding = found["taco"].headline["steps"]
+    assert speedup_text(finding.estimate, finding.low, finding.high) == "1.62x [1.44x to 1.85x]"
 
 
-@pytest.mark.parametrize(
-    ("column", "words"),
-    [("flops", "FLOPs"), ("speedup_seconds", "device seconds"), ("area", "area")],
-)
-def test_columns_are_named_by_their_axis(column, words):
-    assert axis_words(column) == words
+def test_the_numbers_are_those_of_the_verdicts(make_study):
+    standing, source = of(make_study(seeds=SEEDS, points=20))
+    judged = judge_claims(standing, concerned(standing, shipped_claims()))
+    verdict = next(item for item in judged if item.claim.kind == "speedup")
+    own = speedups(standing, source)["taco"].headline
+    for axis, finding in verdict.by_axis.items():
+        assert (own[axis].estimate, own[axis].low, own[axis].high) == (
+            finding.estimate,
+            finding.low,
+            finding.high,
+        )
+
+
+def test_two_seeds_have_no_interval_and_no_direction(make_study):
+    standing, source = of(make_study(points=20))
+    finding = speedups(standing, source)["taco"].headline["steps"]
+    assert finding.low is None
+    assert direction_sentences(standing, source) == []
+
+
+def test_an_incomplete_seed_is_named_and_nothing_is_compared(make_study):
+    study = make_study(seeds=SEEDS)
+    del study.records["glue.cola.taco.seed-3.1of3.ft-0"]
+    standing, source = of(study)
+    found = speedups(standing, source)["taco"]
+    assert found.headline == {}
+    assert found.why == "seed 3: taco's 1 evaluation not run yet"
+    assert speedup_table(standing, source) == ""
+    assert axes_sentence(standing, source) == ""
+
+
+def test_axes_that_disagree_are_said_in_words(make_study):
+    study = make_study(seeds=SEEDS, points=20)
+    standing, source = of(study)
+    assert axes_sentence(standing, source) == (
+        "By glue score, the order by estimated speedup is the same on every axis: taco, mlm."
+    )
+    assert direction_sentences(standing, source) == [
+        "To mlm's final glue score, by the 95% intervals, taco is faster on every axis."
+    ]
+    slower_clock(study, 2.5)
+    standing, source = of(study)
+    assert axes_sentence(standing, source) == (
+        "By glue score, the order by estimated speedup depends on the axis: taco, mlm by steps, "
+        "tokens and FLOPs; mlm, taco by device seconds."
+    )
+    assert direction_sentences(standing, source) == [
+        (
+            "To mlm's final glue score, by the 95% intervals, taco is faster in steps, tokens and "
+            "FLOPs, slower in device seconds."
+        )
+    ]
+
+
+def test_axes_that_tell_nothing_apart_are_said_to(make_study):
+    # The held-out losses of the two are the same, at the same FLOPs.
+    standing, source = of(make_study(seeds=SEEDS, points=20), "heldout:mlm")
+    assert direction_sentences(standing, source) == [
+        (
+            "To mlm's final held-out mlm loss, by the 95% intervals, taco is told apart from mlm on no "
+            "axis."
+        )
+    ]
+
+
+def test_a_bound_has_no_place_in_an_order(make_study):
+    study = make_study(seeds=SEEDS, points=20)
+    for cell in study.plan.cells:  # taco never gets to what mlm has at its end
+        if cell.kind == "evaluation" and cell.objective == "taco":
+            twin = study.records[cell.id.replace("taco", "mlm")]
+            lower = {
+                name: {metric: value - 0.01 for metric, value in metrics.items()}
+                for name, metrics in twin.scores.items()
+            }
+            study.change(cell.id, scores=lower)
+    standing, source = of(study)
+    finding = speedups(standing, source)["taco"].headline["flops"]
+    assert bound_words(finding.estimate) == "less than 1.00x"
+    assert axes_sentence(standing, source) == ""
+
+
+def test_the_table_starts_with_the_judged_target_and_goes_down_the_curve(make_study):
+    standing, source = of(make_study(seeds=SEEDS, points=20))
+    head, end, high, half, low = cells(speedup_table(standing, source))
+    assert head[:3] == ["objective", "mlm's glue score", "where it is that"]
+    # mlm's four seeds end at 48, 49, 50 and 51 with fine-tuning seed 0.
+    assert end[:4] == ["taco", "49.50", "its end, as judged", "1.62x [1.44x to 1.85x]"]
+    # The curve rises by 19 points from a share of 0.05: half of it is at 0.525, which taco has
+    # at 0.35 of its budget: 1.5 in FLOPs, 2 in steps.
+    assert half[:3] == ["taco", "40.00", "1/2 of its rise"]
+    assert (half[3].split()[0], half[5].split()[0]) == ("2.00x", "1.50x")
+    assert (high[1], low[1]) == ("44.75", "35.25")
+
+
+def test_a_loss_is_shown_as_a_loss(make_study):
+    standing, source = of(make_study(seeds=SEEDS, points=20), "heldout:mlm")
+    head, end, *_ = cells(speedup_table(standing, source))
+    assert head[1] == "mlm's held-out mlm loss"
+    # 4 + turn at the end, in the mean over four turns; both objectives' losses are the same.
+    assert end[1] == "5.500"
+    assert end[5].startswith("1.00x")

@@ -72,6 +72,34 @@ def test_isotonic_rejects(values, weights):
         isotonic(np.array(values), None if weights is None else np.array(weights))
 
 
+def test_long_curves_are_pooled_by_a_loop_to_the_same_end():
+    generator = np.random.default_rng(0)
+    values = np.linspace(0.0, 3.0, 300) + generator.standard_normal((4, 300))
+    weights = generator.uniform(0.5, 2.0, 300)
+    found = isotonic(values, weights)
+    assert found.shape == values.shape
+    assert np.all(np.diff(found) >= 0)
+    for row, rising in zip(values, found, strict=True):
+        # The short way, on halves that do not touch: a jump of 100 keeps their blocks apart.
+        parts = [isotonic(row[:100], weights[:100]), isotonic(row[100:200] + 100, weights[100:200])]
+        far = row + 100.0 * (np.arange(300) >= 100) + 100.0 * (np.arange(300) >= 200)
+        together = isotonic(far, weights)
+        np.testing.assert_allclose(together[:200], np.concatenate(parts), rtol=1e-12)
+        # Weighted least squares: pooling keeps the sum.
+        assert np.sum(weights * row) == pytest.approx(np.sum(weights * rising))
+    assert isotonic(np.arange(300.0)).tolist() == list(range(300))
+
+
+def test_at_all_is_at_for_each_spend():
+    curves = SeedCurves(np.array([[10.0, 20.0], [12.0, 22.0]]), np.array([[1.0, 3.0], [5.0, 10.0]]))
+    spends = np.array([12.0, 17.0, 20.0])
+    found = curves.at_all(spends)
+    assert found.shape == (2, 3)
+    assert found.T.tolist() == [curves.at(spend).tolist() for spend in spends]
+    with pytest.raises(ValueError, match="spend 21 is outside"):
+        curves.at_all(np.array([15.0, 21.0]))
+
+
 def test_pooling_keeps_seeds_apart_and_makes_the_mean_rise():
     curves = SeedCurves(
         np.tile([1.0, 2.0, 3.0], (2, 1)), np.array([[1.0, 6.0, 2.0], [3.0, 4.0, 4.0]])

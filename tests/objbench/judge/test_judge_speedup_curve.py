@@ -226,6 +226,20 @@ def test_noisy_baselines_are_pooled():
     assert [(at.target, at.spend) for at in found] == [(0.0, 1.0), (2.0, 2.0), (4.0, 4.0)]
 
 
+def test_targets_may_be_named_and_those_beyond_the_curve_are_left_out():
+    spend = np.arange(1, 11) / 10
+    baseline = curves(spend, *[10 * spend + s for s in (-0.2, 0.0, 0.2)])
+    candidate = curves(spend, *[20 * spend + s for s in (-0.2, 0.0, 0.2)])
+    found = speedup_function(baseline, candidate, targets=np.array([7.5, 0.5, 11.0, 4.0]))
+    assert [(at.target, at.spend) for at in found] == [
+        (pytest.approx(4.0), pytest.approx(0.4)),
+        (pytest.approx(7.5), pytest.approx(0.75)),
+    ]
+    # Targets done together are what each is by itself.
+    for at in found:
+        assert speedup_at(baseline, candidate, spend=at.spend) == at
+
+
 def test_a_function_needs_a_target():
     one = curves([1.0], [1.0])
     with pytest.raises(ValueError, match="at least 1 target"):

@@ -1,0 +1,185 @@
+"""What the pictures share: four panels, one a meter, lines named at their right end, fixed bytes.
+
+The same numbers give the same bytes: no clock, no random ids, no user's matplotlib settings, and
+text as paths, so that it looks the same in every browser.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+# Okabe and Ito's colours, told apart with every common colour blindness; grey for the baseline,
+# which is the reference and not a contender. Yellow is left out: too pale for a line on white.
+_BASELINE_COLOUR = "#4d4d4d"
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+_MARKERS = "osD^vPX"
+_STYLE = {
+    "svg.hashsalt": "objbench",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#808080",
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "xtick.color": "#4d4d4d",
+    "ytick.color": "#4d4d4d",
+}
+QUIET = "#4d4d4d"
+# In inches; names and numbers are 9 points high, and a letter is about 0.075 wide.
+_WIDTH, _LEFT, _BOTTOM, _PANEL, _LINE, _LETTER = 8.4, 0.62, 0.5, 2.35, 0.17, 0.078
+_TITLE = 0.22
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How an objective is drawn: by its place in the plan, never by its score."""
+
+    colour: str
+    marker: str
+    weight: str
+
+
+def look(name: str, objectives: Sequence[str], baseline: str) -> Look:
+    """The look of an objective.
+
+    Args:
+        name: one of ``objectives``.
+        objectives: all of the study, in the order of the plan.
+        baseline: is grey and not bold.
+    """
+    if name == baseline:
+        return Look(_BASELINE_COLOUR, _MARKERS[0], "normal")
+    place = [other for other in objectives if other != baseline].index(name)
+    return Look(_COLOURS[place % len(_COLOURS)], _MARKERS[1 + place % (len(_MARKERS) - 1)], "bold")
+
+
+def picture(
+    draw: Callable[[Sequence[Axes]], None],
+    heading: Sequence[str],
+    names: Sequence[str],
+    kind: str,
+    *,
+    is_titled: bool = False,
+) -> bytes:
+    """A figure of two by two panels as a file's bytes.
+
+    Args:
+        draw: draws into the four panels.
+        heading: lines above the panels.
+        names: what will stand at the right of the panels, for its width.
+        kind: "svg" or "png".
+        is_titled: whether every panel has a title, for which there must be room.
+    """
+    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    title = _TITLE if is_titled else 0.0
+    top = 0.16 + _LINE * len(heading) + title
+    height = top + 2 * (_PANEL + _BOTTOM) + title
+    right = 0.12 + _LETTER * max(map(len, names), default=0)
+    with matplotlib.style.context(["default", _STYLE]):
+        figure = Figure(figsize=(_WIDTH, height))
+        # By hand: a layout engine draws everything once more, for the same places.
+        panels: Sequence[Axes] = figure.subplots(2, 2, sharey=True).flatten().tolist()
+        figure.subplots_adjust(
+            left=_LEFT / _WIDTH,
+            right=1 - right / _WIDTH,
+            top=1 - top / height,
+            bottom=_BOTTOM / height,
+            wspace=0.1,
+            hspace=(_BOTTOM + title) / _PANEL,
+        )
+        for panel in panels[1::2]:
+            panel.tick_params(axis="y", left=False)
+        figure.text(
+            0.1 / _WIDTH,
+            1 - 0.08 / height,
+            "\n".join(heading),
+            va="top",
+            color=QUIET,
+            linespacing=1.25,
+        )
+        draw(panels)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, metadata=metadata, dpi=150)
+    return buffer.getvalue()
+
+
+def name_lines(panel: Axes, ends: Mapping[str, float], looks: Mapping[str, Look]) -> None:
+    """Write the names at the right of ``panel`` at the heights where their lines end.
+
+    To be called when the limits are settled: the places depend on them.
+    """
+    to_share = panel.get_yaxis_transform() + panel.transAxes.inverted()
+    wanted = [float(to_share.transform((1.0, end))[1]) for end in ends.values()]
+    # A line of 9-point text is about a fifteenth of a panel's height.
+    heights = spread_out([min(max(share, 0.0), 1.0) for share in wanted], 1 / 15)
+    for name, height in zip(ends, heights, strict=True):
+        panel.annotate(
+            name,
+            xy=(1.02, height),
+            xycoords="axes fraction",
+            color=looks[name].colour,
+            va="center",
+            fontweight=looks[name].weight,
+            annotation_clip=False,
+        )
+
+
+def logarithmic_spend(panel: Axes, low: float, high: float) -> None:
+    """A logarithmic axis of spend from ``low`` to ``high``, with ticks at 1, 2 and 5."""
+    panel.set_xscale("log")
+    panel.set_xlim(low / 1.12, high * 1.12)
+    panel.xaxis.set_major_locator(FixedLocator(ticks_within(low / 1.12, high * 1.12)))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def ticks_within(low: float, high: float) -> list[float]:
+    """The numbers 1, 2 and 5 times a power of ten within ``low`` and ``high``, both positive."""
+    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
+    steps = [step * 10.0**power for power in range(first, last + 1) for step in (1, 2, 5)]
+    return [step for step in steps if low <= step <= high]
+
+
+def spread_out(wanted: Sequence[float], gap: float) -> list[float]:
+    """Positions near ``wanted``, in the same order, at least ``gap`` apart.
+
+    Neighbours that are too close form a block centred on the mean of what they wanted; blocks
+    that touch are merged.
+    """
+    order = np.argsort(np.array(wanted), kind="stable")
+    blocks: list[list[int]] = []
+    for index in order:
+        blocks.append([int(index)])
+        while (
+            len(blocks) > 1 and _low(blocks[-1], wanted, gap) - _high(blocks[-2], wanted, gap) < gap
+        ):
+            last = blocks.pop()
+            blocks[-1] += last
+    placed = [0.0] * len(wanted)
+    for block in blocks:
+        low = _low(block, wanted, gap)
+        for offset, index in enumerate(block):
+            placed[index] = low + offset * gap
+    return placed
+
+
+def _low(block: list[int], wanted: Sequence[float], gap: float) -> float:
+    centre = sum(wanted[index] for index in block) / len(block)
+    return centre - gap * (len(block) - 1) / 2
+
+
+def _high(block: list[int], wanted: Sequence[float], gap: float) -> float:
+    return _low(block, wanted, gap) + gap * (len(block) - 1)
