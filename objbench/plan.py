@@ -14,7 +14,6 @@ from pydantic import Field, TypeAdapter
 from objbench.errors import RecordError
 from objbench.stored import SCHEMA_VERSION, Stored, read_stored
 
-
 # Cells that only choose settings: nothing of theirs is reported as a result.
 TUNING_KINDS = ("trial", "trial_evaluation")
 

@@ -44,7 +44,7 @@ def test_every_cell_has_a_record_and_the_page_ranks_both(finished):
     assert all(record.status == "ok" for record in read_records(folder))
     page = end.page.read_text()
     assert "| taco" in page
-    assert (end.page.parent / "convergence.svg").is_file()
+    assert (end.page.parent / "convergence-toy.svg").is_file()
 
 
 def test_the_candidate_spends_no_more_than_the_baseline(finished):
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_made_is_refused(make_study, run, tmp_path):
 
 
 def test_a_budget_below_the_points_is_refused(make_study, run, tmp_path):
-    with pytest.raises(BudgetError, match="fewer than the 2 evaluation points"):
+    with pytest.raises(BudgetError, match="too few for 2 evaluation points"):
         run(make_study(budget="2-steps"), tmp_path / "run")
 
 
