@@ -1,4 +1,4 @@
-"""The command line: ``objbench run``, ``leaderboard``, ``verify``, ``selftest`` and ``plugins``.
+"""The command line: ``objbench run``, ``leaderboard``, ``check``, ``new`` and the other subcommands.
 
 ``--help`` and every usage error answer at once, so nothing heavy is imported here or in a
 subcommand's file: a subcommand imports what it needs once its arguments are known to be good.
@@ -17,7 +17,7 @@ from typing import Protocol
 
 from objbench import __version__
 from objbench.arguments import Parser, expand_plugin_flags, refuse
-from objbench.commands import leaderboard, plugins, run, selftest, verify
+from objbench.commands import check, leaderboard, new, plugins, run, selftest, show, verify
 from objbench.errors import ObjbenchError, one_line
 from objbench.plugins import entry_point_names
 
@@ -41,6 +41,9 @@ COMMANDS: dict[str, Command] = {
     "verify": verify,
     "selftest": selftest,
     "plugins": plugins,
+    "show": show,
+    "new": new,
+    "check": check,
 }
 INTERRUPTED = 130
 
@@ -52,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``objbench``; the process's own when None.
 
     Returns:
-        The exit code: 0, 1 for cells that failed on a bug or diverged, 2 for what the user can
-        mend, 130 if interrupted.
+        The exit code: 0, 1 for cells that failed or diverged and for checks that found a fault, 2
+        for what the user can mend, 130 if interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:

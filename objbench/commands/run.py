@@ -142,7 +142,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     end = run_study(
         study,
         run=run,
-        cache=arguments.cache or _default_cache(),
+        cache=arguments.cache or default_cache(),
         jobs=arguments.jobs,
         device=arguments.device,
         command=shlex.join(["objbench", *words]),
@@ -181,6 +181,7 @@ def _run_folder(arguments: argparse.Namespace) -> Path:
     return Path("runs") / name
 
 
-def _default_cache() -> Path:
+def default_cache() -> Path:
+    """Where tokenised text is kept when no folder is named."""
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "objbench"

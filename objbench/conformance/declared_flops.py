@@ -1,0 +1,53 @@
+"""Declared FLOPs: what ``extra_flops`` says, against a second counter's count of the same step.
+
+torch's counter sees matrix products. What an objective does by other means it declares; a budget
+in FLOPs is only fair if that is neither forgotten nor counted twice. The second counter
+(``contractions``) counts such work on one step, forward and backward, and both numbers may differ
+by TOLERANCE of all FLOPs of the step: less does not move a budget.
+"""
+
+from __future__ import annotations
+
+import math
+
+from objbench.conformance.check import Broken, Check, NotChecked
+from objbench.conformance.contractions import ContractionCounter
+from objbench.conformance.subject import Subject, losses
+from objbench.engine.flops import flop_counter
+
+TOLERANCE = 0.02
+"""Share of the step's FLOPs."""
+
+
+def declared_and_counted(subject: Subject) -> str:
+    """What is declared for one batch, against what the second counter finds in it."""
+    module, batch = subject.step(), subject.batch()
+    declared = module.objective.extra_flops(*batch.input_ids.shape)
+    if not isinstance(declared, int | float) or not 0 <= declared < math.inf:
+        raise Broken(f"extra_flops returns {declared!r}, not a number from 0 on")
+    with flop_counter() as counter:
+        losses(module, batch, subject.streams(batch)).backward()
+    seen = float(counter.get_total_flops())
+    # Apart: the first counter runs attention whole, the second looks into what runs.
+    module, second = subject.step(), ContractionCounter()
+    with second:
+        losses(module, batch, subject.streams(batch)).backward()
+    allowed = TOLERANCE * (seen + max(second.flops, declared))
+    told = f"declared {declared:.3g}, counted {second.flops:.3g}, matrix products {seen:.3g}"
+    if abs(declared - second.flops) <= allowed:
+        return told
+    if second.opaque:
+        raise NotChecked(f"{told}; cannot look into {', '.join(sorted(second.opaque))}")
+    raise Broken(f"{told}: off by {abs(declared - second.flops) / max(seen, 1):.1%} of those")
+
+
+CHECKS = (
+    Check(
+        "declared FLOPs are counted",
+        "an equal-FLOPs comparison gives an objective as many steps as its step is cheap: work "
+        "that is not declared is a present, work declared twice a handicap",
+        "declare in Term.extra_flops what gathers, multiplies and sums (2 a multiply-add, forward "
+        "and backward) and nothing that is a matmul, which torch's counter has seen",
+        declared_and_counted,
+    ),
+)
