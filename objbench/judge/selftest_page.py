@@ -210,7 +210,7 @@ def _power(claim: ClaimRates | None, verdict: str) -> str:
     if claim is None:
         return _DASH
     share = claim.confirmed if verdict == "confirmed" else claim.refuted
-    return f"{_share(share)} ({claim.claimed:g})"
+    return f"{_share(share)} ({claim.claimed:.3g})"
 
 
 def _share(value: float) -> str:
