@@ -90,6 +90,11 @@ def run_cells(
     return list(_kind_by_kind(cells, finished, runner, display))
 
 
+def threads_of(jobs: int) -> int:
+    """The threads of each of ``jobs`` cells that share this machine's cores."""
+    return max(1, (os.cpu_count() or 1) // jobs)
+
+
 def _runner(setting: Setting, registry: Registry, report: Report) -> CellRunner:
     place = Workplace(setting.run, setting.cache, setting.device, setting.command, registry, report)
     return CellRunner(place)
@@ -185,7 +190,7 @@ def _parallel(
     # Forked children of a process that has run torch threads may hang; spawned ones do not.
     context = multiprocessing.get_context("spawn")
     events = context.Queue()
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = threads_of(jobs)
     pool = ProcessPoolExecutor(
         jobs, mp_context=context, initializer=_start_worker, initargs=(setting, threads, events)
     )

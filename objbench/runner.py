@@ -23,7 +23,7 @@ from objbench.jobs import StudyText, data_description, open_text
 from objbench.plan import Plan, PlannedCell
 from objbench.planner import make_plan
 from objbench.plugins import Registry
-from objbench.pool import Setting, finished_cells, run_cells
+from objbench.pool import Setting, finished_cells, run_cells, threads_of
 from objbench.processes import is_main, join_processes, processes, wait_for_all
 from objbench.progress import Display, display
 from objbench.seeds import declared_seeds
@@ -98,13 +98,15 @@ def run_study(
 
         def planned(study: Study, trials: Sequence[PlannedCell]) -> Plan:
             chosen = cast(study, registry)
+            with _threads_as_for(jobs):
+                costs = step_costs(study, chosen, text, run, where, shown)
             return make_plan(
                 study,
                 chosen,
                 name=run.name,
                 command=command,
                 data=data_description(text),
-                costs=step_costs(study, chosen, text, run, where, shown),
+                costs=costs,
                 devices=processes(),
                 trials=trials,
                 declared=declared,
@@ -122,7 +124,8 @@ def run_study(
         trials: list[PlannedCell] = []
         if study.tuning is not None:
             chosen = cast(study, registry)
-            costs = step_costs(study, chosen, text, run, where, shown)
+            with _threads_as_for(jobs):
+                costs = step_costs(study, chosen, text, run, where, shown)
             data = data_description(text)
             trials = list(trial_cells(study, chosen, data, costs, processes()))
             if any(cell.id not in finished_cells(run, trials) for cell in trials):
@@ -130,7 +133,8 @@ def run_study(
             study = tuned(study, chosen, trials, run)
             shown.say(_choice(study))
         plan = planned(study, trials)
-        keep_overhead(study, cast(study, registry), text, run, where, command, shown)
+        with _threads_as_for(jobs):
+            keep_overhead(study, cast(study, registry), text, run, where, command, shown)
         carry_out(plan)
     failures = tuple(outcome for outcome in outcomes if outcome.status != "ok")
     page = write_leaderboard(run, run / "leaderboard") if is_main() else None
@@ -142,6 +146,24 @@ def default_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def _threads_as_for(jobs: int) -> Iterator[None]:
+    """Measure steps with the threads that the cells will have, where several run at a time.
+
+    More threads than a small encoder keeps busy wait for each other, many times longer than they
+    work where the cores are shared.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if jobs > 1:
+        torch.set_num_threads(threads_of(jobs))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

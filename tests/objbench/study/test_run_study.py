@@ -218,3 +218,19 @@ def test_a_divergence_is_recorded_and_not_run_again(make_study, run, with_object
     assert "step" in record.reason
     again = run(study, tmp_path / "run", registry=registry)
     assert (again.exit_code, again.failures) == (1, ())
+
+
+def test_steps_are_measured_with_the_threads_of_a_cell(make_study, run, tmp_path, monkeypatch):
+    import torch
+
+    seen = []
+    monkeypatch.setattr("objbench.runner.os.cpu_count", lambda: 6)
+    monkeypatch.setattr(
+        "objbench.runner.keep_overhead", lambda *given: seen.append(torch.get_num_threads())
+    )
+    torch.set_num_threads(5)
+    try:
+        run(make_study(evaluation={"suites": [], "points": 1}), tmp_path, jobs=2)
+        assert (seen, torch.get_num_threads()) == ([3], 5)
+    finally:
+        torch.set_num_threads(1)
