@@ -23,7 +23,9 @@ def declared_seeds(study: Study, run: Path) -> tuple[tuple[int, ...], ...]:
     """
     if not (run / "plan.json").is_file():
         return (study.seeds,)
-    rows = read_plan(run).declared
+    plan = read_plan(run)
+    # A plan made before seeds were declared has run those of its study.
+    rows = plan.declared or (tuple(plan.study["seeds"]),)
     before = [seed for row in rows for seed in row]
     dropped = [seed for seed in before if seed not in study.seeds]
     if dropped:

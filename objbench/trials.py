@@ -2,8 +2,9 @@
 
 A study may try settings before its seeds are run. Every objective gets the same number of trials,
 of the same budget, on one pretraining seed that no reported run has, and is scored on what no
-reported number is measured on: held-out text, or a split of a suite's training data. The best trial of each objective gives it its
-settings; what the trials spent stands in its row. Diverged trials count, as the worst.
+reported number is measured on: held-out text, or a split of a suite's training data. The best
+trial of each objective gives it its settings; what the trials spent stands in its row. Diverged
+trials count, as the worst.
 """
 
 from __future__ import annotations

@@ -9,13 +9,12 @@ here.
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from objbench.errors import ConfigError, UnknownNameError, one_line
-from objbench.published import CLAIMS, published
+from objbench.errors import ConfigError, one_line
+from objbench.published import CLAIMS, named_text, published
 from objbench.suite import Axis
 
 Words = Annotated[str, Field(min_length=1)]
@@ -163,22 +162,8 @@ def read_claims(name_or_path: str) -> ClaimFile:
         ConfigError: the file cannot be read, is not TOML, or is not a complete claim file; one
             line names it and the fields.
     """
-    if name_or_path.endswith(".toml"):
-        path = Path(name_or_path).expanduser()
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"claim file {path} cannot be read ({one_line(error)}): name a TOML file, or one "
-                f"of {', '.join(published(CLAIMS)) or 'none that ship'}"
-            ) from error
-        return parse_claims(text, path.stem, f"claim file {path}")
-    files = published(CLAIMS)
-    if name_or_path not in files:
-        hint = "; or name a file ending in .toml"
-        raise UnknownNameError("claim file", name_or_path, files, hint)
-    text = files[name_or_path].read_text("utf-8")
-    return parse_claims(text, name_or_path, f"claim file {name_or_path}")
+    text, name, where = named_text(name_or_path, CLAIMS, ".toml", "claim file")
+    return parse_claims(text, name, where)
 
 
 def parse_claims(text: str, name: str, where: str) -> ClaimFile:

@@ -17,14 +17,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from objbench.errors import ConfigError, UnknownNameError, one_line
+from objbench.errors import ConfigError, one_line
 from objbench.judge.claims import faults
-from objbench.published import FIGURES, published
+from objbench.published import FIGURES, named_text
 
 _UNITS = {"": 1, "k": 1_000, "M": 1_000_000}
 _ROW = re.compile(r"(?P<objective>\w+(?:-\w+)*?)-(?P<number>\d+(?:\.\d+)?)(?P<unit>[kM]?)")
@@ -119,22 +118,8 @@ def read_figure(name_or_path: str) -> PublishedFigure:
         UnknownNameError: none of that name comes with objbench.
         ConfigError: the file cannot be read or is not of the form; one line names it and why.
     """
-    if name_or_path.endswith(".json"):
-        path = Path(name_or_path).expanduser()
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"figure file {path} cannot be read ({one_line(error)}): name a JSON file, or one "
-                f"of {', '.join(published(FIGURES)) or 'none that ship'}"
-            ) from error
-        return parse_figure(text, path.stem, f"figure file {path}")
-    files = published(FIGURES)
-    if name_or_path not in files:
-        hint = "; or name a file ending in .json"
-        raise UnknownNameError("figure", name_or_path, files, hint)
-    text = files[name_or_path].read_text("utf-8")
-    return parse_figure(text, name_or_path, f"figure file {name_or_path}")
+    text, name, where = named_text(name_or_path, FIGURES, ".json", "figure")
+    return parse_figure(text, name, where)
 
 
 def parse_figure(text: str, name: str, where: str) -> PublishedFigure:
