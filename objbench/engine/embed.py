@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from objbench.engine.attention import choose_attention
 from objbench.engine.batching import assemble, evaluation_batches
 from objbench.engine.classifier import (
     length_limit,
@@ -70,6 +71,7 @@ def embed(
         model = load_encoder(encoder).to(device).eval()
     tokenizer = load_tokenizer(encoder)
     length = length_limit(model, tokenizer, length, encoder)
+    choose_attention(model, device, context.precision, length)
     parts = {
         name: tokenised(source, tokenizer, length, context.cache)
         for name, source in sources.items()

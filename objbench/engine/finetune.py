@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from objbench.engine.attention import choose_attention
 from objbench.engine.batching import assemble, evaluation_batches, subset, training_batches
 from objbench.engine.classifier import Classifier, length_limit, load_classifier, load_tokenizer
 from objbench.engine.examples import Source, TokenisedExamples, tokenised
@@ -102,6 +103,7 @@ def finetune(
             for name, source in evaluation.items()
         }
         model.to(device)
+        choose_attention(model, device, context.precision, length)
         # Loading drew a number that depends on the encoder's class: dropout starts afresh.
         torch.manual_seed(stream_key(seed, "finetune/dropout"))
         loss = _train(model, examples, recipe, seed, context)

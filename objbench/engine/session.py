@@ -20,6 +20,7 @@ from torch.optim import AdamW
 
 from objbench.batch import Batch
 from objbench.data.loader import Loader
+from objbench.engine.attention import choose_attention
 from objbench.engine.compiled import compile_encoder
 from objbench.engine.devices import make_accelerator, set_gradient_exchange
 from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
@@ -68,6 +69,7 @@ class Session:
         anatomy = anatomy_of(encoder, job.vocabulary)
         objective = build_objective(job.objective, job.config, anatomy, job.seed)
         self.module = TrainingStep(encoder, objective).to(self.device).train()
+        choose_attention(self.module, self.device, training.precision, job.length)
         self.weights = term_weights(objective, self.device)
         self.names = [term.name for term in objective.terms]
         with self.accelerator.autocast():
