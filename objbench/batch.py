@@ -48,12 +48,17 @@ class Batch:
         special: (B, T) bool, True at special tokens, padding included; never corrupted.
         attention: (B, T) bool, False at padding; None where nothing is padded.
         rows: this process's place in the whole batch.
+        progress: share of the objective's own budget that is spent, in [0, 1], known to the host;
+            1 on held-out text, so that it is corrupted alike at every point of a run.
+        extras: tensors that an arrangement or a corruption hands on to terms, by name.
     """
 
     input_ids: Tensor
     special: Tensor
     attention: Tensor | None
     rows: Rows
+    progress: float = 1.0
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def real(self) -> Tensor:
@@ -69,12 +74,15 @@ class Corrupted(Batch):
         positions: (B, M) int64, the column of each predicted slot, 0 in an unused slot; None
             where the objective predicts no tokens.
         targets: (B, M) int64, the original token of each slot, IGNORE_INDEX in an unused one.
-        extras: tensors that an objective's corruption hands to its own terms by name.
+        reads: (B, M) int64, the column whose hidden state each slot is predicted from; None where
+            that is the slot's own.
+        causal: let no token attend to those after it; the host's choice, for the whole batch.
     """
 
     positions: Tensor | None = None
     targets: Tensor | None = None
-    extras: Mapping[str, Tensor] = field(default_factory=dict)
+    reads: Tensor | None = None
+    causal: bool = False
 
     @property
     def predicted(self) -> Tensor:
@@ -91,8 +99,18 @@ class Corrupted(Batch):
         return counts.scatter_add(1, self.positions, used).bool()
 
     @staticmethod
-    def of(batch: Batch, input_ids: Tensor | None = None, **fields: object) -> Corrupted:
-        """``batch`` with other input ids and the fields of a corruption."""
+    def of(
+        batch: Batch,
+        input_ids: Tensor | None = None,
+        extras: Mapping[str, Tensor] | None = None,
+        **fields: object,
+    ) -> Corrupted:
+        """``batch`` with other input ids, further extras and the fields of a corruption."""
         plain = Corrupted(batch.input_ids, batch.special, batch.attention, batch.rows)
-        ids = batch.input_ids if input_ids is None else input_ids
-        return replace(plain, input_ids=ids, **fields)  # type: ignore[arg-type]
+        return replace(
+            plain,
+            input_ids=batch.input_ids if input_ids is None else input_ids,
+            progress=batch.progress,
+            extras={**batch.extras, **(extras or {})},
+            **fields,  # type: ignore[arg-type]
+        )

@@ -63,6 +63,25 @@ class TokenHead(nn.Module):
         return functional.linear(transformed, word_embeddings, self.bias)
 
 
+def word_logits(head: nn.Module, encoder_pass: EncoderPass) -> Tensor:
+    """(B, M, V) logits in the compute dtype, at the predicted slots only.
+
+    Args:
+        head: makes logits of states (B, M, D) and word embeddings (V, E), as ``TokenHead``.
+        encoder_pass: with predicted slots and word embeddings.
+
+    Raises:
+        LookupError: the corruption predicts no tokens, or the pass lacks the embeddings.
+    """
+    batch = encoder_pass.batch
+    columns = batch.positions if batch.reads is None else batch.reads
+    if columns is None:
+        raise LookupError("the corruption predicts no tokens: it gives no positions")
+    states = at_positions(encoder_pass.last_hidden_state, columns)
+    logits: Tensor = head(states, encoder_pass.need(Need.WORD_EMBEDDINGS))
+    return logits
+
+
 class TokenPrediction(Term):
     """Cross-entropy of the original tokens at the predicted positions.
 
@@ -73,30 +92,28 @@ class TokenPrediction(Term):
         anatomy: of the encoder, for the head.
         name: the term's name in logs and records.
         weight: its factor in the total loss.
+
+    Attributes:
+        token_head: the head that makes the word logits.
     """
 
-    needs = frozenset({Need.LAST_HIDDEN_STATE, Need.WORD_EMBEDDINGS, Need.LABELS})
+    needs = frozenset({Need.WORD_LOGITS, Need.LABELS})
 
     def __init__(self, anatomy: Anatomy, name: str = "mlm", weight: float = 1.0) -> None:
         super().__init__()
         self.name = name
         self.weight = weight
-        self.head = TokenHead(anatomy)
+        self.token_head = TokenHead(anatomy)
 
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
         """The loss of one pass; draws nothing.
 
         Raises:
-            LookupError: the corruption predicts no tokens, or the pass lacks the embeddings.
+            LookupError: the corruption predicts no tokens, or nobody has made the logits.
         """
         targets: Tensor = encoder_pass.need(Need.LABELS)
-        positions = encoder_pass.batch.positions
-        if positions is None:
-            raise LookupError("the corruption gives targets but no positions")
-        states = at_positions(encoder_pass.last_hidden_state, positions)
-        logits = self.head(states, encoder_pass.need(Need.WORD_EMBEDDINGS))
         total = functional.cross_entropy(
-            logits.flatten(0, 1).float(),
+            encoder_pass.need(Need.WORD_LOGITS).flatten(0, 1).float(),
             targets.flatten(),
             ignore_index=IGNORE_INDEX,
             reduction="sum",

@@ -1,7 +1,7 @@
 """The contract of an objective: a corruption of the batch plus weighted loss terms.
 
-The engine runs the encoder once over the corrupted batch and hands what came out to every term.
-A term says what it needs from that pass, so terms compose: the contrastive term of one objective
+A step arranges the batch as the terms want it, corrupts it, runs the encoder once over what came
+out, and hands that pass to every term. A term says what it needs from that pass, so terms compose: the contrastive term of one objective
 can stand beside the cross-entropy of another, and an objective with a second network (a
 generator, say) keeps it among its own modules and runs it inside ``corrupt``. The engine knows
 this file and no objective by name.
@@ -12,7 +12,7 @@ Shape legend: B sequences of this process, T tokens, D width of the encoder.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -30,6 +30,7 @@ class Need(StrEnum):
     EMBEDDING_OUTPUT = "embedding_output"
     HIDDEN_STATES = "hidden_states"
     WORD_EMBEDDINGS = "word_embeddings"
+    WORD_LOGITS = "word_logits"
     LABELS = "labels"
 
 
@@ -77,6 +78,19 @@ class Anatomy:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedView:
+    """A further input of one term, and what the encoder made of it.
+
+    Attributes:
+        batch: what went in, (B, T').
+        last_hidden_state: (B, T', D) in the compute dtype, with its graph.
+    """
+
+    batch: Batch
+    last_hidden_state: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderPass:
     """One encoder pass over a corrupted batch; a field that no term needs is None.
 
@@ -87,6 +101,9 @@ class EncoderPass:
             after layer normalisation and dropout): ``hidden_states[0]`` in transformers.
         hidden_states: every layer's (B, T, D), the embedding output first.
         word_embeddings: (V, E), the encoder's input embedding matrix, for tied heads.
+        word_logits: (B, M, V), what the objective's token head says of each predicted slot.
+        views: name of the term -> what the encoder made of the further input that the term asked
+            for; see ``Term.view``.
     """
 
     batch: Corrupted
@@ -94,6 +111,8 @@ class EncoderPass:
     embedding_output: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     word_embeddings: Tensor | None = None
+    word_logits: Tensor | None = None
+    views: Mapping[str, EncodedView] = field(default_factory=dict)
 
     def need(self, what: Need) -> Any:
         """The field ``what``; a clear error if the term did not declare that it needs it.
@@ -140,6 +159,32 @@ class Term(nn.Module, ABC):
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
         """The loss of one pass, drawing random numbers from ``streams`` only."""
 
+    def arrange(self, batch: Batch, streams: Streams) -> Batch:
+        """``batch`` as this term wants it before it is corrupted; as it is by default.
+
+        For terms that ask about the text itself: whether two segments have changed places, say.
+        What the term must know of it later goes into the batch's ``extras``, under names that
+        begin with the term's. Every process is asked equally often.
+
+        Args:
+            batch: not to be changed in place.
+            streams: the only source of random numbers.
+        """
+        return batch
+
+    def view(self, batch: Batch, corrupted: Corrupted, streams: Streams) -> Batch | None:
+        """A further input that the encoder is to read for this term; None where it needs none.
+
+        The encoder reads it in a pass of its own, with dropout of its own, and the term finds
+        what came out in ``EncoderPass.views``. Its cost is counted like any other.
+
+        Args:
+            batch: as it was before the corruption; not to be changed in place.
+            corrupted: what the encoder reads in its first pass.
+            streams: the only source of random numbers.
+        """
+        return None
+
     def extra_flops(self, batch: int, length: int) -> float:
         """Training FLOPs of one batch (forward and backward) that torch's counter cannot see.
 
@@ -147,6 +192,40 @@ class Term(nn.Module, ABC):
         kernel of its own, declares that work here, 2 FLOPs a multiply-add.
         """
         return 0.0
+
+
+class AddedTerm(Term):
+    """A term that can be added to any objective: ``--objectives mlm+NAME``.
+
+    Registered by ``register_terms``. It is built after the objective that it joins, which it may
+    ask about what it needs (has it predicted slots, and how many), and which it must not keep.
+
+    Attributes:
+        name: as registered, lowercase; the same as the plugin's entry point, and the name of the
+            term in logs and records.
+        summary: one line for lists and tables.
+        reference: the paper, with a link where there is one.
+        Config: a frozen dataclass of hyperparameters, every field with a default; its ``weight``
+            is the term's factor in the total loss.
+    """
+
+    summary: ClassVar[str]
+    reference: ClassVar[str]
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """What every term has.
+
+        Attributes:
+            weight: factor of the term in the total loss.
+        """
+
+        weight: float = 1.0
+
+    def __init__(self, config: Any, anatomy: Anatomy, joined: Objective) -> None:
+        super().__init__()
+        self.config = config
+        self.weight = config.weight
 
 
 class Objective(nn.Module, ABC):
@@ -190,6 +269,39 @@ class Objective(nn.Module, ABC):
     def needs(self) -> frozenset[Need]:
         """Everything that some term needs of the pass."""
         return frozenset().union(*(term.needs for term in self.terms))
+
+    @property
+    def token_head(self) -> nn.Module | None:
+        """What makes word logits (..., V) of states (..., D) and word embeddings (V, E).
+
+        The ``token_head`` of the first term that has one; None where no term predicts words by
+        the encoder. It is exported beside the encoder, for suites that ask about words.
+        """
+        heads = (getattr(term, "token_head", None) for term in self.terms)
+        return next((head for head in heads if head is not None), None)
+
+    def slots(self, length: int) -> int:
+        """M, the predicted slots of a sequence of ``length`` tokens; 0 where it predicts none."""
+        return 0
+
+    @classmethod
+    def teachers(cls, config: Any) -> tuple[str, ...]:
+        """Names of the objectives of the study whose exported encoders this one learns from.
+
+        Each is pretrained first with the same seed; its final encoder is handed to ``learn_from``.
+        """
+        return ()
+
+    def learn_from(self, teachers: Mapping[str, nn.Module]) -> None:
+        """Take the frozen encoders of ``teachers``, in evaluation mode, on the right device.
+
+        They stay the engine's: hold them by a reference that makes them no children of this
+        module (in a tuple, say). Called once, before ``tie``.
+
+        Args:
+            teachers: name of the objective -> its Hugging Face encoder. Where only the cost of a
+                step is wanted it may be freshly initialised: nothing may depend on its weights.
+        """
 
     def tie(self, encoder: nn.Module) -> None:
         """Share weights of ``encoder``; called once, when both are built. Shares none by default.

@@ -120,10 +120,10 @@ def _padding_is_not_read(subject: Subject, module: TrainingStep) -> None:
             lengths = length - torch.arange(rows) % max(1, length // 2)
             padded = _padded(subject, whole, lengths)
             streams = subject.streams(padded)
-            corrupted = module.objective.corrupt(padded, streams)
-            if corrupted.input_ids.shape == padded.input_ids.shape:
-                _require_kept(padded, corrupted.input_ids)
-            encoder_pass = _scaled_at_padding(module.encode(corrupted), scale)
+            readings = module.corrupt(padded, streams)
+            if readings.corrupted.input_ids.shape == padded.input_ids.shape:
+                _require_kept(padded, readings.corrupted.input_ids)
+            encoder_pass = _scaled_at_padding(module.encode(readings), scale)
             totals, counts = module.losses(encoder_pass, streams)
             seen.append(torch.stack([totals, counts]))
     for index, term in enumerate(module.objective.terms):

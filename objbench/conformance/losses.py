@@ -21,7 +21,7 @@ def finite_scalars(subject: Subject) -> str:
     """Every term's total and count: () tensors, finite, the count neither negative nor trained."""
     module, batch = subject.step(), subject.batch()
     streams = subject.streams(batch)
-    encoder_pass = module.encode(module.objective.corrupt(batch, streams))
+    encoder_pass = module.with_logits(module.encode(module.corrupt(batch, streams)))
     seen = []
     for term in module.objective.terms:
         loss = term(encoder_pass, streams)
@@ -58,7 +58,8 @@ def terms_add_up(subject: Subject) -> str:
         _require_name(term.name, names)
         names.append(term.name)
         weights.append(_weight(term.name, term.weight))
-        alone = term(module.encode(module.objective.corrupt(subject.batch(), streams)), streams)
+        encoder_pass = module.encode(module.corrupt(subject.batch(), streams))
+        alone = term(module.with_logits(encoder_pass), streams)
         mean = _mean(alone)
         expected = float(together.means[index])
         if not math.isclose(mean, expected, rel_tol=_EXACT, abs_tol=_EXACT):

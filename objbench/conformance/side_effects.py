@@ -27,9 +27,10 @@ def inputs_unchanged(subject: Subject) -> str:
     module, batch = subject.step(), subject.batch()
     streams = subject.streams(batch)
     before = _copied(_of_batch(batch))
-    corrupted = module.objective.corrupt(batch, streams)
+    readings = module.corrupt(batch, streams)
     _require_same(before, _of_batch(batch), "the corruption changes the batch's")
-    encoder_pass = module.encode(corrupted)
+    encoder_pass = module.with_logits(module.encode(readings))
+    corrupted = readings.corrupted
     watched = {**_of_batch(corrupted), **corrupted.extras, **_of_pass(encoder_pass)}
     before = _copied(watched)
     for term in module.objective.terms:
@@ -43,14 +44,16 @@ def _of_batch(batch: Batch) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in named.items() if tensor is not None}
 
 
-_BATCH_TENSORS = ("input_ids", "special", "attention", "positions", "targets")
+_BATCH_TENSORS = ("input_ids", "special", "attention", "positions", "targets", "reads")
 
 
 def _of_pass(encoder_pass: EncoderPass) -> dict[str, Tensor]:
     named: dict[str, Any] = {
         name: getattr(encoder_pass, name)
-        for name in ("last_hidden_state", "embedding_output", "word_embeddings")
+        for name in ("last_hidden_state", "embedding_output", "word_embeddings", "word_logits")
     }
+    for name, view in encoder_pass.views.items():
+        named[f"views[{name!r}]"] = view.last_hidden_state
     for number, state in enumerate(encoder_pass.hidden_states or ()):
         named[f"hidden_states[{number}]"] = state
     return {name: tensor for name, tensor in named.items() if tensor is not None}
@@ -69,7 +72,10 @@ def _require_same(before: Mapping[str, Tensor], now: Mapping[str, Tensor], what:
 def corruption_fits(subject: Subject) -> str:
     """The corruption keeps special tokens, stays in the vocabulary and fills its slots."""
     module, batch = subject.step(), subject.batch()
-    made = module.objective.corrupt(batch, subject.streams(batch))
+    streams = subject.streams(batch)
+    for term in module.objective.terms:
+        batch = term.arrange(batch, streams)
+    made = module.objective.corrupt(batch, streams)
     if not isinstance(made, Corrupted):
         raise Broken(f"corrupt returns {type(made).__name__}, not a Corrupted")
     ids, words = made.input_ids, word_embeddings(module.encoder).shape[0]

@@ -23,6 +23,7 @@ from objbench.data.loader import Loader
 from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
 from objbench.engine.job import PretrainJob
 from objbench.engine.step import TrainingStep, mean_loss, term_weights
+from objbench.engine.teachers import frozen_teachers
 from objbench.streams import Streams
 
 
@@ -48,7 +49,8 @@ class Subject:
         encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
         anatomy = anatomy_of(encoder, job.vocabulary)
         objective = build_objective(job.objective, job.config, anatomy, job.seed)
-        module = TrainingStep(encoder, objective).train()
+        teachers = frozen_teachers(job, torch.device("cpu"))
+        module = TrainingStep(encoder, objective, teachers).train()
         silence(module)
         return module
 

@@ -1,4 +1,4 @@
-"""Which of transformers' attention kernels an encoder runs on.
+"""Which of transformers' attention kernels an encoder runs on, and what tokens may attend to.
 
 torch's fused attention (``scaled_dot_product_attention``) is the fastest where it has a kernel for
 the case. On a CPU in bfloat16 its backward pass is not: one thread of an AMD EPYC takes, forward
@@ -13,8 +13,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
+
+from objbench.batch import Batch
 
 PLAIN_UP_TO = 256
 """Longest sequence, in tokens, for which plain attention is used on a CPU in half precision."""
@@ -37,3 +39,31 @@ def choose_attention(module: nn.Module, device: torch.device, precision: str, le
         if isinstance(model, PreTrainedModel) and model._can_set_attn_implementation():
             with suppress(ValueError):  # its answer where a model has no such kernel
                 model.set_attn_implementation("eager")
+
+
+def attention_mask(encoder: nn.Module, batch: Batch, causal: bool) -> Tensor | None:
+    """What ``encoder`` takes as ``attention_mask``; None where every token may see every other.
+
+    A causal mask is written out, (B, 1, T, T), as transformers' encoders take a mask of four
+    dimensions as it is: truth values for fused attention, and for plain attention what is added
+    to the scores, 0 or the smallest float32. A row of padding sees itself, so that no softmax is
+    over nothing.
+
+    Args:
+        encoder: a transformers model; its kernel decides the form.
+        batch: (B, T), padded or not.
+        causal: whether tokens see only themselves and those before them.
+    """
+    if not causal:
+        return None if batch.attention is None else batch.attention.to(torch.int64)
+    length = batch.input_ids.shape[1]
+    seen = torch.ones(length, length, dtype=torch.bool, device=batch.input_ids.device).tril()
+    seen = seen.expand(len(batch.input_ids), 1, length, length)
+    if batch.attention is not None:
+        own = torch.eye(length, dtype=torch.bool, device=seen.device)
+        seen = (seen & batch.attention[:, None, None, :]) | own
+    if encoder.config._attn_implementation != "eager":  # type: ignore[union-attr]
+        return seen
+    return torch.zeros_like(seen, dtype=torch.float32).masked_fill(
+        ~seen, torch.finfo(torch.float32).min
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,9 @@ class PretrainJob:
         run: the run folder, to which exported points are relative.
         encoders: folder under ``run`` that receives ``step-<n>``.
         checkpoints: folder for checkpoints, for this cell alone.
+        teachers: name of an objective -> the folder of its exported encoder, for what learns from
+            others; of one that is not named a fresh encoder stands in, which will do for counting
+            and timing steps.
         key: the cell's key; a checkpoint of another key is refused.
         device: "cpu", or a torch device of an accelerator; under ``accelerate launch`` every
             process takes its own.
@@ -60,6 +63,7 @@ class PretrainJob:
     encoders: str
     checkpoints: Path
     key: str
+    teachers: Mapping[str, Path] = field(default_factory=dict)
     export_steps: tuple[int, ...] = ()
     heldout_batches: int = 16
     heldout_part: HeldoutPart = "reported"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import logging
 from contextlib import nullcontext
+from dataclasses import replace
 
 import torch
 import torch.distributed
@@ -28,6 +29,7 @@ from objbench.engine.flops import count_training_flops
 from objbench.engine.job import PretrainJob
 from objbench.engine.optimizer import GuardedUpdate, build_optimizer
 from objbench.engine.step import TrainingStep, mean_loss, term_weights
+from objbench.engine.teachers import frozen_teachers
 from objbench.streams import Streams, stream_key
 
 _log = logging.getLogger(__name__)
@@ -68,8 +70,10 @@ class Session:
         encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
         anatomy = anatomy_of(encoder, job.vocabulary)
         objective = build_objective(job.objective, job.config, anatomy, job.seed)
-        self.module = TrainingStep(encoder, objective).to(self.device).train()
-        choose_attention(self.module, self.device, training.precision, job.length)
+        teachers = frozen_teachers(job, self.device)
+        self.module = TrainingStep(encoder, objective, teachers).to(self.device).train()
+        for module in (self.module, *teachers.values()):
+            choose_attention(module, self.device, training.precision, job.length)
         self.weights = term_weights(objective, self.device)
         self.names = [term.name for term in objective.terms]
         with self.accelerator.autocast():
@@ -143,6 +147,8 @@ class Session:
     def begin(self, step: int, micro: int) -> tuple[Batch, Streams]:
         """A micro-batch and its random numbers; dropout's are started anew for it."""
         batch = self._loader.batch(step, micro, self._micros)
+        # Taken at the middle of the step, as the learning rate is.
+        batch = replace(batch, progress=(step + 0.5) / self.job.steps)
         self._seed_dropout(step, micro)
         return batch, self.streams(step, micro, batch)
 

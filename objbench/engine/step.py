@@ -1,4 +1,4 @@
-"""One training step's forward pass: corrupt, encode once, hand the pass to every term.
+"""One training step's forward pass: arrange, corrupt, encode once, hand the pass to every term.
 
 The losses leave here as sums and counts, one pair a term. Dividing them is left to ``mean_loss``
 so that the mean is the mean over the whole batch however many processes share it.
@@ -8,7 +8,8 @@ Shape legend: B sequences of this process, T tokens, K terms of the objective.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -16,9 +17,24 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from objbench.batch import Batch, Corrupted
+from objbench.engine.attention import attention_mask
 from objbench.engine.encoder import word_embeddings
-from objbench.objective import EncoderPass, Need, Objective
+from objbench.heads import word_logits
+from objbench.objective import EncodedView, EncoderPass, Need, Objective
 from objbench.streams import Streams
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What the encoder is to read in one step.
+
+    Attributes:
+        corrupted: the batch as the corruption left it.
+        views: name of a term -> the further input that it asked for.
+    """
+
+    corrupted: Corrupted
+    views: Mapping[str, Batch] = field(default_factory=dict)
 
 
 class TrainingStep(nn.Module):
@@ -28,12 +44,20 @@ class TrainingStep(nn.Module):
         encoder: B x T token ids in, ``last_hidden_state`` out.
         objective: its needs decide what the encoder is asked to return; it is tied to the encoder
             here, if it shares weights of it.
+        teachers: frozen encoders that it learns from, by the name of their objective.
     """
 
-    def __init__(self, encoder: PreTrainedModel, objective: Objective) -> None:
+    def __init__(
+        self,
+        encoder: PreTrainedModel,
+        objective: Objective,
+        teachers: Mapping[str, nn.Module] | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.objective = objective
+        if teachers:
+            objective.learn_from(teachers)
         objective.tie(encoder)
         self._needs = objective.needs
         self._asked = _hidden_states_asked(self._needs)
@@ -48,33 +72,65 @@ class TrainingStep(nn.Module):
         Returns:
             (K,) float32 sums, which carry the gradient, and (K,) float32 counts, which do not.
         """
+        return self.losses(self.encode(self.corrupt(batch, streams)), streams)
+
+    def corrupt(self, batch: Batch, streams: Streams) -> Readings:
+        """``batch`` arranged as the terms want it and corrupted, and their further inputs."""
+        terms = self.objective.terms
+        for term in terms:
+            batch = term.arrange(batch, streams)
         corrupted = self.objective.corrupt(batch, streams)
-        return self.losses(self.encode(corrupted), streams)
+        views = {term.name: term.view(batch, corrupted, streams) for term in terms}
+        return Readings(corrupted, {name: view for name, view in views.items() if view is not None})
 
-    def losses(self, encoder_pass: EncoderPass, streams: Streams) -> tuple[Tensor, Tensor]:
-        """The loss of every term on one pass of the encoder, as ``forward`` returns them."""
-        losses = [term(encoder_pass, streams) for term in self.objective.terms]
-        totals = torch.stack([loss.total.float() for loss in losses])
-        counts = torch.stack([loss.count.float() for loss in losses])
-        return totals, counts.detach()
-
-    def encode(self, corrupted: Corrupted) -> EncoderPass:
-        """One pass of the encoder, with only those outputs that some term needs."""
-        options: dict[str, Any] = dict(self._asked)
-        if corrupted.attention is not None:
-            # Without padding no mask is passed: fused attention is fastest without one.
-            options["attention_mask"] = corrupted.attention.to(torch.int64)
-        output = self.encoder(input_ids=corrupted.input_ids, **options)
+    def encode(self, readings: Readings) -> EncoderPass:
+        """One pass of the encoder, with only those outputs that some term needs, and the views."""
+        corrupted, needs = readings.corrupted, self._needs
+        output = self._encoded(corrupted, corrupted.causal, self._asked)
         states: Sequence[Tensor] = output.hidden_states if self._asked else ()
-        needs = self._needs
-        embedded = Need.WORD_EMBEDDINGS in needs
+        embedded = not needs.isdisjoint({Need.WORD_EMBEDDINGS, Need.WORD_LOGITS})
         return EncoderPass(
             batch=corrupted,
             last_hidden_state=output.last_hidden_state,
             embedding_output=states[0] if Need.EMBEDDING_OUTPUT in needs else None,
             hidden_states=tuple(states) if Need.HIDDEN_STATES in needs else None,
             word_embeddings=word_embeddings(self.encoder) if embedded else None,
+            views={
+                name: EncodedView(view, self._encoded(view).last_hidden_state)
+                for name, view in readings.views.items()
+            },
         )
+
+    def losses(self, encoder_pass: EncoderPass, streams: Streams) -> tuple[Tensor, Tensor]:
+        """The loss of every term on one pass of the encoder, as ``forward`` returns them."""
+        encoder_pass = self.with_logits(encoder_pass)
+        losses = [term(encoder_pass, streams) for term in self.objective.terms]
+        totals = torch.stack([loss.total.float() for loss in losses])
+        counts = torch.stack([loss.count.float() for loss in losses])
+        return totals, counts.detach()
+
+    def with_logits(self, encoder_pass: EncoderPass) -> EncoderPass:
+        """``encoder_pass`` with the word logits, if a term needs them: made once for all terms.
+
+        Raises:
+            LookupError: no term brings a token head.
+        """
+        if Need.WORD_LOGITS not in self._needs:
+            return encoder_pass
+        head = self.objective.token_head
+        if head is None:
+            raise LookupError("a term needs word logits, and no term has a `token_head`")
+        return replace(encoder_pass, word_logits=word_logits(head, encoder_pass))
+
+    def _encoded(
+        self, batch: Batch, causal: bool = False, asked: Mapping[str, Any] | None = None
+    ) -> Any:
+        options = dict(asked or {})
+        mask = attention_mask(self.encoder, batch, causal)
+        if mask is not None:
+            # Without padding no mask is passed: fused attention is fastest without one.
+            options["attention_mask"] = mask
+        return self.encoder(input_ids=batch.input_ids, **options)
 
 
 def mean_loss(

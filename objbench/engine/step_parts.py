@@ -2,8 +2,8 @@
 
 The parts, each of them going forward and backward:
 
-- corruption: ``Objective.corrupt``, with any network that runs inside it;
-- encoder: the one pass of the encoder, embeddings included;
+- corruption: arranging and ``Objective.corrupt``, with any network that runs inside it;
+- encoder: the one pass of the encoder, embeddings included, and those over terms' views;
 - heads and loss: every term with its drawing and gathering, and the loss made of their sums.
 
 The graph is cut where one part reads what another has computed: at the hidden states of the
@@ -43,10 +43,10 @@ def parted_pass(session: Session, batch: Batch, streams: Streams, meter: Meter) 
     module, corruption, encoder = session.module, _Cut(), _Cut()
     with session.accelerator.autocast():
         with meter("corruption"):
-            corrupted = module.objective.corrupt(batch, streams)
-        corrupted = _cut_extras(corrupted, corruption)
+            readings = module.corrupt(batch, streams)
+        readings = replace(readings, corrupted=_cut_extras(readings.corrupted, corruption))
         with meter("encoder"):
-            encoder_pass = module.encode(corrupted)
+            encoder_pass = module.encode(readings)
         encoder_pass = _cut_states(encoder_pass, encoder)
         with meter("heads_and_loss"):
             totals, counts = module.losses(encoder_pass, streams)
@@ -91,4 +91,8 @@ def _cut_states(encoder_pass: EncoderPass, cut: _Cut) -> EncoderPass:
         last_hidden_state=cut.leaf(encoder_pass.last_hidden_state),
         embedding_output=None if embedded is None else cut.leaf(embedded),
         hidden_states=None if states is None else tuple(cut.leaf(state) for state in states),
+        views={
+            name: replace(view, last_hidden_state=cut.leaf(view.last_hidden_state))
+            for name, view in encoder_pass.views.items()
+        },
     )

@@ -13,7 +13,7 @@ The peers compute the contrastive loss of the same tensors as a user would write
   subtracts and normalises what it gathered.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -24,6 +24,7 @@ from transformers import BertConfig, BertModel
 
 from objbench.batch import Batch, Rows
 from objbench.contrastive import context_vectors, contrastive_loss
+from objbench.heads import word_logits
 from objbench.objective import Anatomy, EncoderPass, Vocabulary
 from objbench.plugins import load_plugins
 from objbench.streams import Streams
@@ -106,6 +107,9 @@ def test_objective(name, leaves, measured):
         encoder_pass = EncoderPass(
             corrupted, leaves.states[-1], leaves.states[0], tuple(leaves.states), leaves.words
         )
+        if objective.token_head is not None:
+            logits = word_logits(objective.token_head, encoder_pass)
+            encoder_pass = replace(encoder_pass, word_logits=logits)
         losses = [term(encoder_pass, streams) for term in objective.terms]
         loss = sum(
             term.weight * part.total / part.count

@@ -8,10 +8,16 @@ from torch.nn import functional
 
 from objbench.batch import IGNORE_INDEX, Corrupted
 from objbench.errors import ConfigError
-from objbench.heads import TokenHead
+from objbench.heads import TokenHead, word_logits
 from objbench.objective import EncoderPass
 from objbench.streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
+
+
+def loss_of(term, encoder_pass, rows):
+    """The term's loss, with its own head's logits as the engine would hand them over."""
+    encoder_pass = replace(encoder_pass, word_logits=word_logits(term.token_head, encoder_pass))
+    return term(encoder_pass, Streams(0, rows=rows))
 
 
 def test_the_loss_is_the_references(oracle):
@@ -26,15 +32,13 @@ def test_the_loss_is_the_references(oracle):
             for theirs, ours in names.items():
                 name = name.replace(theirs, ours)
             state[name] = value
-    term.head.load_state_dict(state)
-    loss = term(
-        EncoderPass(
-            batch=oracle.corrupted,
-            last_hidden_state=oracle.encoder(oracle.corrupted.input_ids).last_hidden_state,
-            word_embeddings=oracle.encoder.get_input_embeddings().weight,
-        ),
-        Streams(0, rows=oracle.numbers["batch"]),
+    term.token_head.load_state_dict(state)
+    encoder_pass = EncoderPass(
+        batch=oracle.corrupted,
+        last_hidden_state=oracle.encoder(oracle.corrupted.input_ids).last_hidden_state,
+        word_embeddings=oracle.encoder.get_input_embeddings().weight,
     )
+    loss = loss_of(term, encoder_pass, oracle.numbers["batch"])
     mean = (loss.total / loss.count).item()
     assert mean == pytest.approx(oracle.numbers["taco.mlm_loss"], rel=1e-5)
     assert loss.count.item() == (oracle.tensors["labels"] != IGNORE_INDEX).sum().item()
@@ -44,12 +48,11 @@ def test_logits_are_made_at_predicted_positions_only(anatomy, make_batch):
     objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), anatomy)
     corrupted = objective.corrupt(make_batch(4, 40), Streams(0, rows=4))
     seen = []
-    objective.terms[0].head.register_forward_hook(lambda m, i, out: seen.append(out.shape))
+    objective.token_head.register_forward_hook(lambda m, i, out: seen.append(out.shape))
     hidden = torch.randn(4, 40, 16, requires_grad=True)
     words = torch.randn(97, 16)
-    loss = objective.terms[0](
-        EncoderPass(corrupted, hidden, word_embeddings=words), Streams(0, rows=4)
-    )
+    encoder_pass = EncoderPass(corrupted, hidden, word_embeddings=words)
+    loss = loss_of(objective.terms[0], encoder_pass, rows=4)
     loss.total.backward()
     assert seen == [(4, 7, 97)]
     untouched = ~corrupted.predicted
@@ -59,7 +62,7 @@ def test_logits_are_made_at_predicted_positions_only(anatomy, make_batch):
     used = corrupted.targets != IGNORE_INDEX
     rows = torch.arange(4).unsqueeze(1).expand_as(used)
     labels[rows[used], corrupted.positions[used]] = corrupted.targets[used]
-    logits = objective.terms[0].head(hidden, words)
+    logits = objective.token_head(hidden, words)
     full = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
     torch.testing.assert_close(loss.total, full)
 
@@ -91,10 +94,8 @@ def test_bfloat16_autocast_gives_a_finite_float32_loss(anatomy, make_batch):
     corrupted = objective.corrupt(make_batch(4, 40), Streams(0, rows=4))
     hidden = torch.randn(4, 40, 16, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
-        loss = objective.terms[0](
-            EncoderPass(corrupted, hidden, word_embeddings=torch.randn(97, 16)),
-            Streams(0, rows=4),
-        )
+        encoder_pass = EncoderPass(corrupted, hidden, word_embeddings=torch.randn(97, 16))
+        loss = loss_of(objective.terms[0], encoder_pass, rows=4)
     loss.total.backward()
     assert loss.total.dtype == torch.float32
     assert loss.total.isfinite() and hidden.grad.isfinite().all()

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from objbench.batch import Corrupted, Rows
 from objbench.errors import ConfigError
+from objbench.heads import word_logits
 from objbench.masking import slot_count
 from objbench.objective import EncoderPass, Need
 from objbench.streams import Streams
@@ -49,7 +50,7 @@ def test_losses_and_every_gradient_are_the_references(oracle, variant):
     objective = Taco(config, oracle.anatomy)
     prediction, alignment = objective.terms
     ours = {f"bert.{name}": p for name, p in oracle.encoder.named_parameters()}
-    head = prediction.head
+    head = objective.token_head
     theirs = "cls.predictions."
     ours |= {f"{theirs}transform.dense.{n}": p for n, p in head.dense.named_parameters()}
     ours |= {f"{theirs}transform.LayerNorm.{n}": p for n, p in head.norm.named_parameters()}
@@ -65,6 +66,7 @@ def test_losses_and_every_gradient_are_the_references(oracle, variant):
         embedding_output=output.hidden_states[0],
         word_embeddings=oracle.encoder.get_input_embeddings().weight,
     )
+    encoder_pass = replace(encoder_pass, word_logits=word_logits(head, encoder_pass))
     mlm = prediction(encoder_pass, Streams(0, rows=oracle.numbers["batch"]))
     columns, valid = anchor_positions(oracle.corrupted, config.anchors)
     candidates = oracle_candidates(oracle, columns)

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from objbench.batch import IGNORE_INDEX, Corrupted
 from objbench.errors import ConfigError
-from objbench.heads import TokenPrediction
+from objbench.heads import TokenHead, TokenPrediction
 from objbench.masking import mask_tokens
 from objbench.objective import Need, Objective, Term, TermLoss
 
@@ -186,12 +186,13 @@ class Detached(Plain):
     """The head is trained on states that are cut off; the tied embeddings still move."""
 
     def make_terms(self, anatomy):
-        class Cut(TokenPrediction):
-            def forward(self, encoder_pass, streams):
-                states = encoder_pass.last_hidden_state.detach()
-                return super().forward(replace(encoder_pass, last_hidden_state=states), streams)
+        class Cut(TokenHead):
+            def forward(self, states, word_embeddings):
+                return super().forward(states.detach(), word_embeddings)
 
-        return [Cut(anatomy)]
+        term = TokenPrediction(anatomy)
+        term.token_head = Cut(anatomy)
+        return [term]
 
 
 @fails("none through other rows")

@@ -75,8 +75,8 @@ def test_a_mask_goes_in_only_with_padding_and_hides_it(tiny):
 def test_the_embedding_output_is_the_first_hidden_state(tiny):
     step = build(tiny, tiny.TinyBoth).eval()
     batch = batch_of(tiny)
-    corrupted = step.objective.corrupt(batch, streams_of(batch))
-    encoder_pass = step.encode(corrupted)
+    readings = step.corrupt(batch, streams_of(batch))
+    corrupted, encoder_pass = readings.corrupted, step.encode(readings)
     full = step.encoder(input_ids=corrupted.input_ids, output_hidden_states=True)
     assert torch.equal(encoder_pass.embedding_output, full.hidden_states[0])
     assert torch.equal(encoder_pass.embedding_output, step.encoder.embeddings(corrupted.input_ids))
