@@ -12,6 +12,7 @@ from typing import Any
 from objbench.budget import export_steps, point_shares
 from objbench.cast import Cast
 from objbench.engine import ENGINE_VERSION
+from objbench.errors import ConfigError
 from objbench.grid import Settings
 from objbench.keys import content_key
 from objbench.plan import PlannedCell
@@ -53,8 +54,8 @@ def evaluations(study: Study, cast: Cast) -> Iterator[Evaluation]:
         for share in reversed(shares):
             for objective in study.objectives:
                 for name, suite in cast.suites.items():
-                    count = len(suite.seeds()) if share == 1 else 0
-                    if share < 1 and name in followed:
+                    count = len(suite.seeds()) if share == 1 or suite.every_point else 0
+                    if count == 0 and name in followed:
                         count = min(followed[name].seeds_per_point, len(suite.seeds()))
                     for finetune_seed in suite.seeds()[:count]:
                         for task in suite.tasks():
@@ -160,11 +161,21 @@ def evaluation_cell(
 
 
 def trial_evaluation_cells(study: Study, cast: Cast, trial: PlannedCell) -> Iterator[PlannedCell]:
-    """The cells that score a trial by a suite, where the study tunes by one."""
+    """The cells that score a trial by a suite, where the study tunes by one.
+
+    Raises:
+        ConfigError: the suite has no one score, or nothing to tune on but what it reports.
+    """
     assert study.tuning is not None
     suite = cast.suites.get(study.tuning.score)
     if suite is None:
         return
+    if not suite.tunable or not suite.average().groups:
+        why = "has no average" if suite.tunable else "reports on all of its data"
+        raise ConfigError(
+            f"tuning.score = {suite.name!r}: the suite {why}, so nothing can be chosen by it; "
+            "name another suite or a held-out loss"
+        )
     seed = suite.seeds()[0]
     for task in suite.tasks():
         parts = _scoring_parts(study, suite, task, seed, trial, trial.step)

@@ -14,7 +14,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from objbench.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Direction = Literal["max", "min"]
 Axis = Literal["steps", "tokens", "flops", "seconds"]
@@ -46,7 +52,8 @@ class Average:
 
     Attributes:
         label: what the protocol calls it, such as "mean of eight tasks".
-        groups: column names; a group is averaged before it enters the mean.
+        groups: column names; a group is averaged before it enters the mean. None for a suite whose
+            numbers are neither better nor worse: its columns are shown and nobody is ranked.
         direction: "max" where larger is better.
     """
 
@@ -62,6 +69,10 @@ class Average:
         return sum(means) / len(means)
 
 
+def _no_heldout(count: int) -> NDArray[np.int64]:
+    raise DataError("there is no held-out text here: evaluate the encoder as part of a study")
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluationContext:
     """What the runner lends a suite for one evaluation.
@@ -74,6 +85,10 @@ class EvaluationContext:
         tuning: score on a split of the training data instead of the evaluation split: tuning
             must not see what is reported.
         progress: called with (done, total, postfix) now and then.
+        heldout: (count) -> (n, T) int64 token ids, at most ``count`` of the study's held-out
+            sequences (0: all), spread evenly over the half that may be seen: the half that is
+            reported on, or where ``tuning`` is set the other. Every sequence begins with [CLS]
+            and is full; [SEP] stands between documents. Raises DataError where there are none.
     """
 
     cache: Path
@@ -82,6 +97,7 @@ class EvaluationContext:
     max_train_samples: int | None = None
     tuning: bool = False
     progress: Callable[[int, int, str], None] = field(default=lambda done, total, postfix: None)
+    heldout: Callable[[int], NDArray[np.int64]] = _no_heldout
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +109,16 @@ class TaskResult:
         train_examples: training examples used.
         eval_examples: column name -> examples scored.
         details: anything else worth keeping in the record (final loss, steps), JSON-able.
+        unscored: column name -> why this encoder cannot have a score there, such as "no token
+            head". The evaluation is done all the same; the leaderboard shows a dash and the
+            reason, and whoever lacks a column of the average is not ranked.
     """
 
     scores: Mapping[str, Mapping[str, float]]
     train_examples: int
     eval_examples: Mapping[str, int]
     details: Mapping[str, Any] = field(default_factory=dict)
+    unscored: Mapping[str, str] = field(default_factory=dict)
 
 
 class ConfiguredSuite(ABC):
@@ -124,7 +144,17 @@ class ConfiguredSuite(ABC):
 
 
 class Suite(ConfiguredSuite):
-    """A set of tasks on which an exported encoder is evaluated."""
+    """A set of tasks on which an exported encoder is evaluated.
+
+    Attributes:
+        every_point: score the encoders of all evaluation points, with every fine-tuning seed; by
+            default only the last, and the others where a curve suite follows this one.
+        tunable: whether settings may be chosen by it. A suite that cannot hold back a part of its
+            data says False, for tuning must not see what is reported.
+    """
+
+    every_point: ClassVar[bool] = False
+    tunable: ClassVar[bool] = True
 
     @property
     @abstractmethod
