@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from objbench.errors import DataError as DataError
     from objbench.errors import HubError as HubError
     from objbench.errors import ObjbenchError as ObjbenchError
+    from objbench.objective import AddedTerm as AddedTerm
     from objbench.objective import Anatomy as Anatomy
+    from objbench.objective import EncodedView as EncodedView
     from objbench.objective import EncoderPass as EncoderPass
     from objbench.objective import Need as Need
     from objbench.objective import Objective as Objective
     from objbench.objective import Term as Term
     from objbench.objective import TermLoss as TermLoss
+    from objbench.objective import TokenReading as TokenReading
     from objbench.objective import Vocabulary as Vocabulary
     from objbench.streams import Streams as Streams
     from objbench.suite import AXES as AXES
@@ -46,12 +49,15 @@ PUBLIC_NAMES = {
     "objbench.batch": ("IGNORE_INDEX", "Batch", "Corrupted", "Rows"),
     "objbench.errors": ("ConfigError", "DataError", "HubError", "ObjbenchError"),
     "objbench.objective": (
+        "AddedTerm",
         "Anatomy",
+        "EncodedView",
         "EncoderPass",
         "Need",
         "Objective",
         "Term",
         "TermLoss",
+        "TokenReading",
         "Vocabulary",
     ),
     "objbench.streams": ("Streams",),

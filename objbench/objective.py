@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -75,6 +75,26 @@ class Anatomy:
     initializer_range: float
     vocabulary: Vocabulary
     encoder_config: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReading:
+    """How an objective's token head is read, for whoever asks the exported encoder about words.
+
+    Attributes:
+        reads: whether a token is predicted from the hidden state at its own position, where the
+            input shows it hidden, or from that at the position before.
+        attention: what tokens may attend to. Causal and from the position before is an ordinary
+            language model, whose input hides nothing.
+    """
+
+    reads: Literal["own", "previous"] = "own"
+    attention: Literal["bidirectional", "causal"] = "bidirectional"
+
+    @property
+    def is_left_to_right(self) -> bool:
+        """Whether every token is predicted from all of those before it and from them alone."""
+        return self.reads == "previous" and self.attention == "causal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,22 +225,13 @@ class AddedTerm(Term):
             term in logs and records.
         summary: one line for lists and tables.
         reference: the paper, with a link where there is one.
-        Config: a frozen dataclass of hyperparameters, every field with a default; its ``weight``
-            is the term's factor in the total loss.
+        Config: a frozen dataclass of hyperparameters, every field with a default; one of them is
+            ``weight``, the term's factor in the total loss.
     """
 
     summary: ClassVar[str]
     reference: ClassVar[str]
-
-    @dataclass(frozen=True, kw_only=True)
-    class Config:
-        """What every term has.
-
-        Attributes:
-            weight: factor of the term in the total loss.
-        """
-
-        weight: float = 1.0
+    Config: ClassVar[type[Any]]
 
     def __init__(self, config: Any, anatomy: Anatomy, joined: Objective) -> None:
         super().__init__()
@@ -238,6 +249,7 @@ class Objective(nn.Module, ABC):
         name: as registered, lowercase; the same as the plugin's entry point.
         summary: one line for lists and tables.
         reference: the paper, with a link where there is one.
+        is_baseline: whether it stands first where a study asks for all objectives.
         Config: a frozen dataclass of hyperparameters, every field with a default.
         terms: the loss terms, set by the subclass's ``__init__`` with ``set_terms``.
     """
@@ -245,6 +257,7 @@ class Objective(nn.Module, ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str]
+    is_baseline: ClassVar[bool] = False
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -275,10 +288,16 @@ class Objective(nn.Module, ABC):
         """What makes word logits (..., V) of states (..., D) and word embeddings (V, E).
 
         The ``token_head`` of the first term that has one; None where no term predicts words by
-        the encoder. It is exported beside the encoder, for suites that ask about words.
+        the encoder. A ``heads.TokenHead`` is exported beside the encoder, for suites that ask
+        about words; any other head stays behind, for nothing else could load it.
         """
         heads = (getattr(term, "token_head", None) for term in self.terms)
         return next((head for head in heads if head is not None), None)
+
+    @property
+    def token_reading(self) -> TokenReading:
+        """How the token head is read: as a masked language model's, unless overridden."""
+        return TokenReading()
 
     def slots(self, length: int) -> int:
         """M, the predicted slots of a sequence of ``length`` tokens; 0 where it predicts none."""

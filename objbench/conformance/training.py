@@ -137,7 +137,9 @@ def export_loads(subject: Subject) -> str:
     optimizer.step()
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         expected = _states(module.encoder, batch.input_ids)
-        export_encoder(module.encoder, subject.job.tokenizer, Path(folder) / "encoder")
+        export_encoder(
+            module.encoder, subject.job.tokenizer, Path(folder) / "encoder", module.objective
+        )
         loaded, report = AutoModel.from_pretrained(
             Path(folder) / "encoder", output_loading_info=True
         )

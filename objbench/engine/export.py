@@ -12,9 +12,15 @@ from pathlib import Path
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from objbench.engine.token_head import save_token_head
+from objbench.objective import Objective
+
 
 def export_encoder(
-    encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path
+    encoder: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    objective: Objective | None = None,
 ) -> None:
     """Write what ``AutoModel`` and ``AutoTokenizer.from_pretrained(folder)`` load.
 
@@ -24,10 +30,13 @@ def export_encoder(
     Args:
         encoder: its weights are written as safetensors.
         folder: for the encoder alone; its parents are made.
+        objective: its token head, if it has one, is written beside the encoder.
     """
     with whole_folder(folder) as unfinished, _no_progress_bars():
         encoder.save_pretrained(unfinished)
         tokenizer.save_pretrained(unfinished)
+        if objective is not None:
+            save_token_head(objective, unfinished)
 
 
 @contextmanager

@@ -240,7 +240,9 @@ class _Run:
             ExportedPoint(meters=self._meters(), share=share, encoder=name, heldout=heldout)
         )
         if self.session.is_main:
-            export_encoder(self.session.module.encoder, self.job.tokenizer, self.job.run / name)
+            module = self.session.module
+            folder = self.job.run / name
+            export_encoder(module.encoder, self.job.tokenizer, folder, module.objective)
         self.clock.start()
 
     def _save_if_due(self) -> None:
