@@ -61,21 +61,29 @@ class CurveWork:
         }
 
     def _curve(self, cell: PlannedCell, followed: PlannedSuite, objective: str) -> list[CurvePoint]:
-        """The followed suite's score of one objective and seed at every point, in order."""
+        """The followed suite's score of one objective and seed at every point, in order.
+
+        Points whose encoder cannot be scored are left out.
+        """
         records: dict[float, list[EvaluationRecord]] = {}
         for needed in map(self.place.cell, cell.needs):
             if needed.objective == objective:
                 record = self.place.evaluation(needed)
                 records.setdefault(record.share, []).append(record)
-        return [_point(followed, records[share]) for share in sorted(records)]
+        points = (_point(followed, records[share]) for share in sorted(records))
+        return [point for point in points if point is not None]
 
 
-def _point(suite: PlannedSuite, records: list[EvaluationRecord]) -> CurvePoint:
-    """The mean score over fine-tuning seeds at one point."""
+def _point(suite: PlannedSuite, records: list[EvaluationRecord]) -> CurvePoint | None:
+    """The mean score over fine-tuning seeds at one point; None where there can be none."""
+    if not suite.average_groups:
+        return None
     scores = []
     for seed in sorted({record.finetune_seed for record in records}):
         own = [record for record in records if record.finetune_seed == seed]
         score = average_score(suite, column_scores(suite.columns, own))
+        if score is None and any(record.unscored for record in own):
+            return None
         if score is None:
             raise RecordError(f"the {suite.name} score lacks a column; run the study again")
         scores.append(score)

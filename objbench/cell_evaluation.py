@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from objbench.data.heldout import heldout_rows
+from objbench.data.sequences import PackedSequences
 from objbench.errors import RecordError
+from objbench.jobs import open_text
 from objbench.plan import PlannedCell
 from objbench.records import AnyRecord, EvaluationRecord, TrialEvaluationRecord
 from objbench.suite import EvaluationContext
@@ -24,6 +28,10 @@ class EvaluationWork:
     def __init__(self, place: Workplace) -> None:
         self.place = place
 
+    @cached_property
+    def _heldout(self) -> PackedSequences:
+        return open_text(self.place.study, self.place.cache).heldout
+
     def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
         """Evaluate.
 
@@ -31,6 +39,7 @@ class EvaluationWork:
             RecordError: the encoder has been deleted.
         """
         place = self.place
+        is_tuning = cell.kind == "trial_evaluation"
         fields = self._fields(cell, started)
         encoder = self._encoder(cell)
         context = EvaluationContext(
@@ -38,8 +47,12 @@ class EvaluationWork:
             device=place.device,
             precision=place.study.training.precision,
             max_train_samples=place.study.evaluation.max_train_samples,
-            tuning=cell.kind == "trial_evaluation",
+            tuning=is_tuning,
             progress=lambda done, total, text: place.report(cell.id, done, total, text),
+            # Opened when it is first asked for: most suites bring their own text.
+            heldout=lambda count: heldout_rows(
+                self._heldout, "tuning" if is_tuning else "reported", count
+            ),
         )
         suite = place.cast.suites[cell.suite]
         clock = time.perf_counter()
@@ -52,13 +65,15 @@ class EvaluationWork:
             eval_examples=dict(result.eval_examples),
             seconds=round(time.perf_counter() - clock, 3),
             details=dict(result.details),
+            unscored=dict(result.unscored),
         )
-        shown = (
+        shown = [
             f"{name} {metric} {value:.3f}"
             for name, metrics in record.scores.items()
             for metric, value in metrics.items()
-        )
-        return record, ", ".join(shown)
+        ]
+        reasons = "; ".join(dict.fromkeys(record.unscored.values()))
+        return record, ", ".join(shown) or f"not scored: {reasons}"
 
     def failed(self, cell: PlannedCell, started: str, reason: str) -> AnyRecord:
         """The record of a failure."""

@@ -150,7 +150,11 @@ class TrialRecord(PretrainRecord):
 
 
 class EvaluationRecord(CellRecord):
-    """One exported encoder evaluated on one task with one fine-tuning seed."""
+    """One exported encoder evaluated on one task with one fine-tuning seed.
+
+    Attributes:
+        unscored: column that can have no score -> why; the status is "ok" all the same.
+    """
 
     kind: Literal["evaluation"] = "evaluation"
     plugin: Plugin
@@ -168,6 +172,7 @@ class EvaluationRecord(CellRecord):
     eval_examples: dict[str, int] = Field(default_factory=dict)
     seconds: float = 0.0
     details: dict[str, Any] = Field(default_factory=dict)
+    unscored: dict[str, str] = Field(default_factory=dict)
 
 
 class TrialEvaluationRecord(EvaluationRecord):

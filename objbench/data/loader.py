@@ -10,7 +10,6 @@ Shape legend: R rows of a micro-batch over all processes, B rows of this process
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import numpy as np
 import torch
@@ -18,12 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from objbench.batch import Batch, Rows
+from objbench.data.heldout import HeldoutPart, part_indices, spread
 from objbench.data.order import batch_indices
 from objbench.data.sequences import PackedSequences
 from objbench.errors import ConfigError
 from objbench.objective import Vocabulary
-
-HeldoutPart = Literal["reported", "tuning"]
 
 
 def _alone(tensor: Tensor) -> Tensor:
@@ -99,28 +97,23 @@ class Loader:
     ) -> Iterator[Batch]:
         """``batches`` batches of held-out text, each spread evenly over all of it.
 
-        Every second sequence is reported on, the others are for tuning: what settings are chosen
-        by is never what is reported. An incomplete batch at the end is dropped, unless it is the
-        only one: then as many of its rows are used as can be split evenly over the processes.
+        An incomplete batch at the end is dropped, unless it is the only one: then as many of its
+        rows are used as can be split evenly over the processes.
 
         Args:
             sequences: the held-out sequences, in the order of the corpus.
             batches: how many batches to yield at most.
-            part: which half; with too few sequences for two halves, both are all of them.
+            part: which half; see ``part_indices``.
 
         Raises:
             DataError: there is less than one sequence for each process.
         """
         sequences.require(self._processes)
-        indices = np.arange(len(sequences))
-        if len(indices) >= 2 * self._processes:
-            indices = indices[("reported", "tuning").index(part) :: 2]
+        indices = part_indices(len(sequences), part, least=self._processes)
         usable = len(indices) - len(indices) % self._processes
         rows = min(self._whole, usable)
         count = min(batches, usable // rows)
-        # Corpora lie file by file: the first batches alone would be of one genre.
-        chosen = indices[np.arange(count * rows) * len(indices) // (count * rows)]
-        for batch in chosen.reshape(rows, count).T:
+        for batch in spread(indices, count * rows).reshape(rows, count).T:
             yield self._of(sequences, batch)
 
     def _rows_of_micro(self, micros: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from objbench.data.loader import HeldoutPart
+from objbench.data.heldout import HeldoutPart
 from objbench.data.sequences import PackedSequences
 from objbench.objective import Objective, Vocabulary
 from objbench.records import Cost, ExportedPoint, LoggedPoint, Status
