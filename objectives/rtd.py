@@ -47,11 +47,11 @@ from transformers.activations import ACT2FN
 from objbench import hookimpl
 from objbench.batch import IGNORE_INDEX, Batch, Corrupted
 from objbench.errors import ConfigError
-from objbench.masking import mask_tokens
+from objbench.masking import slot_count
 from objbench.objective import Anatomy, EncoderPass, Need, Objective, Term, TermLoss
 from objbench.streams import Streams
 from objbench_objectives.generator import Generator
-from objbench_objectives.mlm import MaskedLanguageModeling
+from objbench_objectives.mlm import MaskedLanguageModeling, mask_on_schedule
 
 GENERATOR_LOSS = "rtd.generator_loss"
 """Extra of the corruption: () float32, the sum of the generator's losses, with its graph."""
@@ -200,16 +200,13 @@ class ReplacedTokenDetection(Objective):
         """The generator reads the encoder's embedding layer and word embeddings."""
         self.generator.tie(encoder)
 
+    def slots(self, length: int) -> int:
+        """M of the highest rate, the generator's and the sampled positions."""
+        return slot_count(self.config.highest_rate, length)
+
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Mask ``batch``, let the generator predict, put its samples in the tokens' place."""
-        masked = mask_tokens(
-            batch,
-            self.anatomy.vocabulary,
-            streams,
-            rate=self.config.rate,
-            mask_share=self.config.mask_share,
-            random_share=self.config.random_share,
-        )
+        masked = mask_on_schedule(batch, self.anatomy.vocabulary, streams, self.config)
         return replace_tokens(batch, masked, self.generator(masked), streams)
 
 

@@ -194,7 +194,7 @@ class TokenAlignment(Term):
     def extra_flops(self, batch: int, length: int) -> float:
         """Dots forward and weighted sums backward of every anchor slot with its candidates."""
         masked = self.config.anchors == "masked"
-        anchors = batch * (slot_count(self.config.rate, length) if masked else length)
+        anchors = batch * (slot_count(self.config.highest_rate, length) if masked else length)
         return similarity_flops(anchors, 1 + self.config.negatives, self.width)
 
 
