@@ -170,13 +170,35 @@ def device(text: str) -> str:
     return text
 
 
-def assignment(text: str) -> tuple[str, str, str]:
-    """(plugin, option, value) of "plugin.option=value".
+Assignment = tuple[str, str, str]
+"""Plugin, option and value of a ``--set``."""
+
+
+def assignment(text: str) -> Assignment:
+    """(plugin, option, value) of "plugin.option=value"; a composition's option is "part.option".
 
     Raises:
         ValueError: it is not of that form.
     """
-    match = re.fullmatch(r"([^.=\s]+)\.([^.=\s]+)=(.*)", text, re.DOTALL)
+    match = re.fullmatch(r"([^.=\s]+)\.([^=\s]+)=(.*)", text, re.DOTALL)
     if match is None:
         raise ValueError(f"{text!r} is not of the form PLUGIN.OPTION=VALUE")
     return match[1], match[2], match[3]
+
+
+def options_of(assignments: Sequence[Assignment]) -> dict[str, dict[str, Any]]:
+    """Plugin -> option -> value of the ``--set`` given; "a.b" is option b in a table a.
+
+    Raises:
+        ConfigError: one name is given both a value and options.
+    """
+    options: dict[str, dict[str, Any]] = {}
+    for plugin, option, value in assignments:
+        table = options.setdefault(plugin, {})
+        *parts, last = option.split(".")
+        for part in parts:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"--set {plugin}.{option}: {plugin}.{part} is given a value too")
+        table[last] = value
+    return options

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from objbench.composition import Composition, configured
 from objbench.plugins import Registry, configure
 from objbench.study import Study
 from objbench.suite import CurveSuite, Suite
+
+if TYPE_CHECKING:
+    from objbench.objective import Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +20,19 @@ class Cast:
     """The plugins of a study, configured.
 
     Attributes:
-        objectives: name -> (class, its Config).
+        objectives: name -> (class or composition, its Config).
         suites: name -> evaluating suite.
         curves: name -> curve suite.
     """
 
-    objectives: Mapping[str, tuple[type[Any], Any]]
+    objectives: Mapping[str, tuple[type[Objective] | Composition, Any]]
     suites: Mapping[str, Suite]
     curves: Mapping[str, CurveSuite]
 
     def config(self, own: Study, objective: str) -> Any:
         """The ``Config`` of ``objective`` in the study as it runs it, ``own`` (see ``Study.of``)."""
-        cls, _ = self.objectives[objective]
-        return configure(cls, own.options.get(objective, {}))
+        kind, _ = self.objectives[objective]
+        return configured(kind, own.options)
 
 
 def cast(study: Study, registry: Registry) -> Cast:
@@ -40,8 +44,7 @@ def cast(study: Study, registry: Registry) -> Cast:
     objectives = {}
     for name in study.objectives:
         objective = registry.objective(name)
-        own = study.of(name).options.get(name, {})
-        objectives[name] = (objective, configure(objective, own))
+        objectives[name] = (objective, configured(objective, study.of(name).options))
     suites: dict[str, Suite] = {}
     curves: dict[str, CurveSuite] = {}
     for name in study.evaluation.suites:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
+from objbench.composition import recorded_options
 from objbench.jobs import StudyText, open_text, pretrain_job
 from objbench.plan import PlannedCell
 from objbench.records import AnyRecord, PretrainRecord, TrialRecord
@@ -65,7 +65,7 @@ class PretrainWork:
         own = place.study.of(cell.objective, cell.settings)
         cls = place.cast.objectives[cell.objective][0]
         settings = own.model_dump(mode="json", include={"encoder", "data", "training"})
-        options = asdict(place.cast.config(own, cell.objective))
+        options = recorded_options(place.cast.config(own, cell.objective))
         fields = {
             **place.fields(cell, cls, started),
             "config": {**settings, "options": options, "data_key": place.plan.data["key"]},

@@ -13,18 +13,27 @@ from typing import Any
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def faults(cls: object, kinds: tuple[type, ...], declared: tuple[str, ...]) -> list[str]:
+def faults(
+    cls: object,
+    kinds: tuple[type, ...],
+    declared: tuple[str, ...],
+    options: tuple[str, ...] = (),
+) -> list[str]:
     """What keeps ``cls`` from being registered; empty where nothing does.
 
     Args:
         cls: what the plugin handed to ``register``.
         kinds: the classes of which it must derive from one.
         declared: class attributes that must be non-empty, one-line strings.
+        options: fields that its ``Config`` must have.
     """
     if not isinstance(cls, type) or not issubclass(cls, kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds)
         return [f"registers {cls!r}, which is not a subclass of {wanted}"]
-    return [f"{cls.__name__} {fault}" for fault in _class_faults(cls, declared)]
+    found = _class_faults(cls, declared)
+    lacking = [name for name in options if name not in _options(cls)]
+    found += [f"has no option {name}" for name in lacking]
+    return [f"{cls.__name__} {fault}" for fault in found]
 
 
 def _class_faults(cls: type, declared: tuple[str, ...]) -> list[str]:
@@ -43,7 +52,7 @@ def _class_faults(cls: type, declared: tuple[str, ...]) -> list[str]:
 
 
 def _config_faults(config: Any) -> list[str]:
-    if not isinstance(config, type) or not dataclasses.is_dataclass(config):
+    if not _is_dataclass(config):
         return ["has a Config that is not a dataclass"]
     found = []
     # dataclasses publishes no other way to ask.
@@ -57,6 +66,15 @@ def _config_faults(config: Any) -> list[str]:
     if bare:
         found.append(f"has options without a default: {', '.join(bare)}")
     return found
+
+
+def _options(cls: type) -> set[str]:
+    config = getattr(cls, "Config", None)
+    return {field.name for field in dataclasses.fields(config)} if _is_dataclass(config) else set()
+
+
+def _is_dataclass(config: Any) -> bool:
+    return isinstance(config, type) and dataclasses.is_dataclass(config)
 
 
 def _annotations(cls: type) -> set[str]:

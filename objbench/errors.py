@@ -63,12 +63,19 @@ class UnknownNameError(ConfigError):
 
 
 class WrongKindError(ConfigError):
-    """A plugin of one kind, "objective" or "suite", named where the other kind belongs."""
+    """A plugin of one kind, "objective", "term" or "suite", named where another kind belongs."""
 
     def __init__(self, name: str, wanted: str, found: str) -> None:
-        super().__init__(
-            f"{name!r} is one of the {found}s, not of the {wanted}s: name it with --{found}s"
-        )
+        place = {
+            "objective": "name it with --objectives",
+            "term": f"add it to one, as in OBJECTIVE+{name}",
+            "suite": "name it with --suites",
+        }[found]
+        if wanted == "term" and found == "objective":
+            place = f"name it first, as in {name}+TERM"
+        super().__init__(f"{name!r} is one of the {found}s, not of the {wanted}s: {place}")
+        self.name = name
+        self.found = found
 
 
 def one_line(text: object) -> str:

@@ -1,6 +1,6 @@
 """Every hook of objbench: the signature is the interface, the docstring says when it is called.
 
-A plugin is a module with one or both of these functions, marked with ``objbench.hookimpl`` and
+A plugin is a module with one or more of these functions, marked with ``objbench.hookimpl`` and
 named by an entry point of the group ``objbench``::
 
     from objbench import hookimpl
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from objbench.objective import Objective
+    from objbench.objective import AddedTerm, Objective
     from objbench.suite import CurveSuite, Suite
 
 hookspec = pluggy.HookspecMarker("objbench")
@@ -36,6 +36,17 @@ def register_objectives(register: Callable[[type[Objective]], None]) -> None:
     Args:
         register: takes a subclass of ``Objective``, the class and not an instance; raises
             ``PluginError`` for a class that does not meet the contract or a name that is taken.
+    """
+
+
+@hookspec
+def register_terms(register: Callable[[type[AddedTerm]], None]) -> None:
+    """Called once, when plugins are loaded: hand over terms that can join any objective.
+
+    The rules are those of ``register_objectives``.
+
+    Args:
+        register: takes a subclass of ``AddedTerm``, the class and not an instance.
     """
 
 

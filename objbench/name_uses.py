@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import ast
 
-HOOKS = {"register_objectives": "objective", "register_suites": "suite"}
+HOOKS = {
+    "register_objectives": "objective",
+    "register_terms": "term",
+    "register_suites": "suite",
+}
 """A plugin's functions -> the kind of class that they hand over."""
 
 _REACHES_ALL = frozenset({"delattr", "eval", "exec", "globals", "locals", "setattr", "vars"})

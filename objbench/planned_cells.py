@@ -11,6 +11,7 @@ from typing import Any
 
 from objbench.budget import export_steps, point_shares
 from objbench.cast import Cast
+from objbench.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import ConfigError
 from objbench.grid import Settings
@@ -120,7 +121,7 @@ def _training_parts(
         "engine": ENGINE_VERSION,
         "objective": cls.name,
         "source": source_digest(cls),
-        "options": asdict(config),
+        "options": recorded_options(config),
         "encoder": own.encoder.model_dump(mode="json"),
         "data": data["key"],
         "training": own.training.model_dump(mode="json", exclude=_NOT_IN_KEY),

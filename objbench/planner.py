@@ -7,11 +7,11 @@ outside (``engine.calibrate``), and with them the number of steps of each object
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from objbench.budget import StepCost, baseline_steps, equal_steps, export_steps, parse_budget
 from objbench.cast import Cast
+from objbench.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import BudgetError
 from objbench.plan import Plan, PlannedCell, PlannedColumn, PlannedObjective, PlannedSuite
@@ -85,7 +85,7 @@ def make_plan(
                 flops_per_step=costs[objective].flops,
                 tokens_per_step=int(costs[objective].tokens),
                 seconds_per_step=costs[objective].seconds,
-                options=asdict(cast.objectives[objective][1]),
+                options=recorded_options(cast.objectives[objective][1]),
                 overrides=study.overrides.get(objective, {}),
             )
             for objective in study.objectives

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pluggy
 
 from objbench import contract, hookspecs
-from objbench.errors import PluginError, UnknownNameError, WrongKindError, one_line
+from objbench.composition import Composition, parts_of, plugins_of
+from objbench.errors import ConfigError, PluginError, UnknownNameError, WrongKindError, one_line
 from objbench.options import configure
 from objbench.source import source_digest
 
 if TYPE_CHECKING:
-    from objbench.objective import Objective
+    from objbench.objective import AddedTerm, Objective
     from objbench.suite import CurveSuite, Suite
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "entry_point_names",
     "load_plugins",
     "plugin_entry_points",
+    "require_known",
     "source_digest",
 ]
 
@@ -74,51 +76,76 @@ class Registry:
     """The plugins that were loaded.
 
     Attributes:
-        objectives, suites: registered classes by name, in the order of the names.
+        objectives, terms, suites: registered classes by name, in the order of the names.
         broken: the plugins that could not be loaded.
     """
 
     objectives: Mapping[str, type[Objective]]
+    terms: Mapping[str, type[AddedTerm]]
     suites: Mapping[str, type[Suite | CurveSuite]]
     broken: Sequence[BrokenPlugin]
     _origins: Mapping[str, Origin] = field(repr=False)
 
     def origin(self, name: str) -> Origin:
-        """The project and version that registered ``name``."""
-        return self._origins[name]
+        """The project and version that registered ``name``; those of all parts of a composition."""
+        origins = dict.fromkeys(self._origins[part] for part in parts_of(name))
+        projects, versions = zip(*origins, strict=True)
+        return Origin(" + ".join(projects), " + ".join(versions))
 
-    def objective(self, name: str) -> type[Objective]:
-        """The objective called ``name``.
+    def objective(self, name: str) -> type[Objective] | Composition:
+        """The objective called ``name``, or the composition that the name spells.
 
         Raises:
             PluginError: its plugin is broken.
-            WrongKindError: it is a suite.
+            WrongKindError: it is a suite or a term.
             UnknownNameError: there is none of that name.
+            ConfigError: a term is named twice.
         """
-        found: type[Objective] = self._find("objective", name, self.objectives, self.suites)
-        return found
+        first, *rest = parts_of(name)
+        base: type[Objective] = self._find("objective", first)
+        if not rest:
+            return base
+        if len(set(rest)) < len(rest):
+            raise ConfigError(f"objective {name!r} names a term twice; leave one of them out")
+        return Composition(base, tuple(self._find("term", term) for term in rest))
 
     def suite(self, name: str) -> type[Suite | CurveSuite]:
         """The suite called ``name``; raises as ``objective`` does, for an objective too."""
-        found: type[Suite | CurveSuite] = self._find("suite", name, self.suites, self.objectives)
+        found: type[Suite | CurveSuite] = self._find("suite", name)
         return found
 
-    def _find(
-        self, kind: str, name: str, here: Mapping[str, Any], elsewhere: Collection[str]
-    ) -> Any:
-        if name in here:
-            return here[name]
+    def _find(self, kind: str, name: str) -> Any:
+        kinds = {"objective": self.objectives, "term": self.terms, "suite": self.suites}
+        if name in kinds[kind]:
+            return kinds[kind][name]
         for plugin in self.broken:
             if plugin.name == name:
                 raise plugin.error()
-        if name in elsewhere:
-            raise WrongKindError(name, kind, "suite" if kind == "objective" else "objective")
-        raise UnknownNameError(kind, name, here, HINT)
+        for other, classes in kinds.items():
+            if name in classes:
+                raise WrongKindError(name, kind, other)
+        raise UnknownNameError(kind, name, kinds[kind], HINT)
 
 
 def entry_point_names(entry_points: Iterable[EntryPoint] | None = None) -> tuple[str, ...]:
     """The names of all plugins, read from package metadata: nothing is imported."""
     return tuple(sorted({entry.name for entry in plugin_entry_points(entry_points)}))
+
+
+def require_known(kind: str, name: str, known: Collection[str]) -> None:
+    """Refuse a name, composed or plain, that no plugin's name is part of.
+
+    Args:
+        kind: what the name, or its first part, should be; further parts are terms.
+        known: names of plugins, as ``entry_point_names`` gives them.
+
+    Raises:
+        UnknownNameError: a part is not among them.
+    """
+    first, *rest = parts_of(name)
+    for what, part in [(kind, first), *(("term", part) for part in rest)]:
+        if part not in known:
+            raise UnknownNameError(what, part, known, HINT)
 
 
 def load_plugins(
@@ -128,13 +155,15 @@ def load_plugins(
 
     Args:
         entry_points: load these instead of the installed ones.
-        only: load no other plugins than these; None for all that ``OBJBENCH_PLUGINS`` allows.
+        only: load no other plugins than these, or those that these are composed of; None for all
+            that ``OBJBENCH_PLUGINS`` allows.
 
     Raises:
         UnknownNameError: ``only`` or ``OBJBENCH_PLUGINS`` names a plugin that is not installed.
     """
     entries = plugin_entry_points(entry_points)
     known = {entry.name for entry in entries}
+    only = None if only is None else plugins_of(only)
     for name in only or ():
         if name not in known:
             raise UnknownNameError("plugin", name, known, HINT)
@@ -194,14 +223,16 @@ class _Loader:
         self._origins.update(dict.fromkeys(staged, origin))
 
     def _staged(self, entry: EntryPoint, origin: Origin) -> dict[str, tuple[str, Any]]:
-        from objbench.objective import Objective
+        from objbench.objective import AddedTerm, Objective
         from objbench.suite import CurveSuite, Suite
 
         staged: dict[str, tuple[str, Any]] = {}
 
-        def taker(kind: str, kinds: tuple[type, ...], *declared: str) -> Callable[[Any], None]:
+        def taker(
+            kind: str, kinds: tuple[type, ...], *declared: str, options: tuple[str, ...] = ()
+        ) -> Callable[[Any], None]:
             def register(cls: Any) -> None:
-                for fault in contract.faults(cls, kinds, declared):
+                for fault in contract.faults(cls, kinds, declared, options):
                     raise PluginError(entry.name, str(origin), fault)
                 self._claim(cls.name, entry, origin, staged)
                 staged[cls.name] = (kind, cls)
@@ -217,6 +248,11 @@ class _Loader:
         manager.check_pending()
         manager.hook.register_objectives(
             register=taker("objective", (Objective,), "name", "summary", "reference")
+        )
+        manager.hook.register_terms(
+            register=taker(
+                "term", (AddedTerm,), "name", "summary", "reference", options=("weight",)
+            )
         )
         manager.hook.register_suites(
             register=taker("suite", (Suite, CurveSuite), "name", "summary")
@@ -237,11 +273,12 @@ class _Loader:
         raise PluginError(entry.name, str(origin), reason)
 
     def registry(self) -> Registry:
-        kinds: dict[str, dict[str, Any]] = {"objective": {}, "suite": {}}
+        kinds: dict[str, dict[str, Any]] = {"objective": {}, "term": {}, "suite": {}}
         for name, (kind, cls) in sorted(self._classes.items()):
             kinds[kind][name] = cls
         return Registry(
             MappingProxyType(kinds["objective"]),
+            MappingProxyType(kinds["term"]),
             MappingProxyType(kinds["suite"]),
             tuple(sorted(self._broken, key=lambda plugin: (plugin.name, str(plugin.origin)))),
             MappingProxyType(self._origins),

@@ -18,20 +18,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from objbench import PUBLIC_NAMES
+from objbench.composition import Composition
 
 _FOREIGN = frozenset({"objbench", "torch", "transformers", *sys.stdlib_module_names})
 
 
-def source_digest(cls: type) -> str:
-    """SHA-256 over the source of the modules that define ``cls``, as hexadecimal digits.
+def source_digest(kind: type | Composition) -> str:
+    """SHA-256 over the source of the modules that define ``kind``, as hexadecimal digits.
 
-    Those are the modules of its method resolution order, all they import from their own
-    top-level packages, and the modules of the core that any of these names.
+    Those are the modules of its method resolution order (of a composition: of its parts'), all
+    they import from their own top-level packages, and the modules of the core that any of these
+    names.
 
     Raises:
         LookupError: the source of one of them cannot be found.
     """
-    waiting = [parent.__module__ for parent in cls.__mro__]
+    classes = kind.parts if isinstance(kind, Composition) else (kind,)
+    waiting = [parent.__module__ for cls in classes for parent in cls.__mro__]
     waiting = [name for name in waiting if _top(name) not in _FOREIGN]
     packages = {_top(name) for name in waiting}
     texts: dict[str, str] = {}
@@ -40,7 +43,7 @@ def source_digest(cls: type) -> str:
         if name not in texts:
             path = _path(name)
             if path is None:
-                raise LookupError(f"{name} has no source file: {cls.__qualname__} has no digest")
+                raise LookupError(f"{name} has no source file: {kind} has no digest")
             texts[name] = path.read_text("utf-8")
             if _top(name) in packages:
                 imported = _imported(texts[name], name, is_package=path.name == "__init__.py")

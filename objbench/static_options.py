@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any
 
+from objbench.composition import parts_of
 from objbench.errors import WrongKindError
 from objbench.name_uses import HOOKS, registered
 from objbench.options import checked
@@ -32,6 +33,7 @@ _ROOTS = {
     Symbol(module, name): kind
     for kind, home, names in (
         ("objective", "objbench.objective", ("Objective",)),
+        ("term", "objbench.objective", ("AddedTerm",)),
         ("suite", "objbench.suite", ("Suite", "CurveSuite")),
     )
     for module in ("objbench", home)
@@ -50,7 +52,7 @@ class StaticPlugin:
     """What a plugin's source tells.
 
     Attributes:
-        kind: "objective" or "suite".
+        kind: "objective", "term" or "suite".
         options: option -> type, ``Any`` for one that is not plain; None where it is not certain
             which options there are.
     """
@@ -68,7 +70,8 @@ def check_plugins(
     """Check the plugins of a study and their options as far as the source tells.
 
     Args:
-        options: plugin -> option -> value.
+        objectives: names, composed or plain.
+        options: plugin -> option -> value; of a composition part -> option -> value.
         entry_points: look among these instead of the installed ones.
 
     Raises:
@@ -76,17 +79,43 @@ def check_plugins(
         ConfigError: an option is unknown, or its value does not fit.
     """
     entries = plugin_entry_points(entry_points)
-    for kind, names in (("objective", objectives), ("suite", suites)):
-        for name in names:
-            candidates = [entry for entry in entries if entry.name == name]
-            # Of several only loading tells which one holds the name.
-            plugin = static_plugin(candidates[0]) if len(candidates) == 1 else None
-            if plugin is None:
-                continue
-            if plugin.kind != kind:
-                raise WrongKindError(name, kind, plugin.kind)
-            if plugin.options is not None:
-                checked(name, options.get(name, {}), plugin.options)
+    for kind, name, given in [
+        *_named_parts(objectives, options),
+        *_plain("suite", suites, options),
+    ]:
+        candidates = [entry for entry in entries if entry.name == name]
+        # Of several only loading tells which one holds the name.
+        plugin = static_plugin(candidates[0]) if len(candidates) == 1 else None
+        if plugin is None:
+            continue
+        if plugin.kind != kind:
+            raise WrongKindError(name, kind, plugin.kind)
+        if plugin.options is not None:
+            checked(name, given, plugin.options)
+
+
+_Named = tuple[str, str, Mapping[str, Any]]
+
+
+def _plain(
+    kind: str, names: Iterable[str], options: Mapping[str, Mapping[str, Any]]
+) -> Iterator[_Named]:
+    for name in names:
+        yield kind, name, options.get(name, {})
+
+
+def _named_parts(
+    objectives: Iterable[str], options: Mapping[str, Mapping[str, Any]]
+) -> Iterator[_Named]:
+    """(kind, plugin, options) of every part of every objective, a composition's own included."""
+    for name in objectives:
+        first, *rest = parts_of(name)
+        yield from _plain("objective", [first], options)
+        yield from _plain("term", rest, options)
+        for kind, part in [("objective", first), *(("term", part) for part in rest)]:
+            own = options.get(name, {}).get(part) if rest else None
+            if isinstance(own, Mapping):
+                yield kind, part, own
 
 
 def static_plugin(entry: EntryPoint) -> StaticPlugin | None:

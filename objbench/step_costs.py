@@ -7,6 +7,7 @@ from pathlib import Path
 
 from objbench.budget import StepCost, parse_budget
 from objbench.cast import Cast
+from objbench.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.engine.job import PretrainJob
 from objbench.jobs import StudyText, pretrain_job
@@ -68,7 +69,7 @@ def cost_key(study: Study, chosen: Cast, text: StudyText, name: str, timed: bool
         {
             "engine": ENGINE_VERSION,
             "source": source_digest(cls),
-            "options": asdict(config),
+            "options": recorded_options(config),
             "encoder": own.encoder.model_dump(mode="json"),
             "training": own.training.model_dump(mode="json"),
             "length": study.data.length,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from objbench import arguments as read
-from objbench.commands.chosen_plugin import add_plugin_arguments, check_names, options_of
+from objbench.commands.chosen_plugin import add_plugin_arguments, check_names
 from objbench.commands.run import default_cache
 from objbench.layers import preset_layer
 from objbench.plugins import load_plugins
@@ -60,7 +60,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         subject = chosen_subject(
             arguments.name,
             preset=arguments.preset,
-            options=options_of(arguments.set),
+            options=read.options_of(arguments.set),
             against=arguments.against,
             registry=registry,
             cache=arguments.cache or default_cache(),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from objbench import arguments as read
-from objbench.errors import ConfigError, UnknownNameError, WrongKindError
-from objbench.plugins import HINT, entry_point_names
+from objbench.composition import plugins_of
+from objbench.errors import ConfigError, WrongKindError
+from objbench.plugins import entry_point_names, require_known
 from objbench.static_options import check_plugins
-
-Assignment = tuple[str, str, str]
 
 
 def add_plugin_arguments(parser: read.Parser, what: str, preset: str) -> None:
@@ -35,7 +33,7 @@ def add_plugin_arguments(parser: read.Parser, what: str, preset: str) -> None:
 
 
 def check_names(
-    names: Sequence[str], assignments: Sequence[Assignment], *, any_kind: bool = False
+    names: Sequence[str], assignments: Sequence[read.Assignment], *, any_kind: bool = False
 ) -> None:
     """Refuse unknown names, and options of others than ``names``.
 
@@ -47,24 +45,18 @@ def check_names(
     """
     known = entry_point_names()
     for name in names:
-        if name not in known:
-            raise UnknownNameError("plugin" if any_kind else "objective", name, known, HINT)
+        require_known("plugin" if any_kind else "objective", name, known)
     for plugin, option, _ in assignments:
-        if plugin not in names:
+        if plugin not in {*names, *plugins_of(names)}:
             raise ConfigError(
                 f"--set {plugin}.{option}: this is about {' and '.join(names)}; leave it out"
             )
     if not any_kind:
         try:
-            check_plugins(names, (), options_of(assignments))
+            check_plugins(names, (), read.options_of(assignments))
         except WrongKindError as error:
-            name = str(error).split("'")[1]
-            raise ConfigError(f"{name!r} is a suite, and only objectives are checked") from error
-
-
-def options_of(assignments: Sequence[Assignment]) -> dict[str, dict[str, Any]]:
-    """Plugin -> option -> value of the ``--set`` given."""
-    options: dict[str, dict[str, Any]] = {}
-    for plugin, option, value in assignments:
-        options.setdefault(plugin, {})[option] = value
-    return options
+            hint = f"; check it as part of one, as in OBJECTIVE+{error.name}"
+            raise ConfigError(
+                f"{error.name!r} is a {error.found}, and only objectives are checked"
+                f"{hint if error.found == 'term' else ''}"
+            ) from error

@@ -11,9 +11,12 @@ import argparse
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from objbench.errors import ConfigError, UnknownNameError
+from objbench.arguments import options_of
+from objbench.composition import plugins_of
+from objbench.errors import ConfigError
+from objbench.every_objective import ALL, every_objective
 from objbench.layers import Layer, file_layer, merge, preset_layer
-from objbench.plugins import HINT, entry_point_names
+from objbench.plugins import entry_point_names, load_plugins, require_known
 from objbench.static_options import check_plugins
 
 if TYPE_CHECKING:
@@ -55,11 +58,14 @@ def chosen_study(arguments: argparse.Namespace) -> Study:
     known = entry_point_names()
     flags = _flag_layer(arguments)
     for plugin, _, _ in arguments.set:
-        _check(known, "plugin", plugin)
+        require_known("plugin", plugin, known)
     layers, sources = _layers(arguments, flags)
     whole: Layer = {}
     for layer in layers:
         whole = merge(whole, layer)
+    if ALL in _names(whole):
+        layers = [*layers, {"objectives": every_objective(_names(whole), load_plugins())}]
+        whole = merge(whole, layers[-1])
     _check_names(whole, known)
     if not whole.get("objectives"):
         raise ConfigError("no objectives: name them with --objectives A,B, the baseline first")
@@ -68,8 +74,13 @@ def chosen_study(arguments: argparse.Namespace) -> Study:
     from objbench.study import build_study
 
     study = build_study(layers, " + ".join(sources))
+    taking_part = {
+        *study.objectives,
+        *plugins_of(study.objectives),
+        *study.evaluation.suites,
+    }
     for plugin, option, _ in arguments.set:
-        if plugin not in {*study.objectives, *study.evaluation.suites}:
+        if plugin not in taking_part:
             raise ConfigError(
                 f"--set {plugin}.{option}: {plugin} has no part in this study;"
                 " add it to --objectives or --suites, or leave the option out"
@@ -100,12 +111,13 @@ def _check_names(whole: Layer, known: Collection[str]) -> None:
         # Anything but a list of names is left to the study's own check.
         if isinstance(names, list | tuple):
             for name in filter(lambda name: isinstance(name, str), names):
-                _check(known, kind, name)
+                require_known(kind, name, known)
 
 
-def _check(known: Collection[str], kind: str, name: str) -> None:
-    if name not in known:
-        raise UnknownNameError(kind, name, known, HINT)
+def _names(layer: Layer) -> Sequence[str]:
+    """The objectives that a layer names; anything but a list of names is left to the study."""
+    names = layer.get("objectives")
+    return tuple(names) if isinstance(names, list | tuple) else ()
 
 
 def _table(layer: Layer, name: str) -> dict[str, Any]:
@@ -122,6 +134,6 @@ def _flag_layer(arguments: argparse.Namespace) -> Layer:
             for section in sections:
                 table = table.setdefault(section, {})
             table[name] = value
-    for plugin, option, value in arguments.set:
-        layer.setdefault("options", {}).setdefault(plugin, {})[option] = value
+    if arguments.set:
+        layer["options"] = options_of(arguments.set)
     return layer

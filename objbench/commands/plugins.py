@@ -27,6 +27,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
 
     def table(loaded: Registry) -> str:
         rows = [row("objective", *item) for item in loaded.objectives.items()]
+        rows += [row("term", *item) for item in loaded.terms.items()]
         rows += [row("suite", *item) for item in loaded.suites.items()]
         return _aligned([("NAME", "KIND", "PROJECT", "SUMMARY"), *rows])
 

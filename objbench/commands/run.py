@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from objbench import arguments as read
 from objbench.budget import parse_budget
 from objbench.commands.chosen_study import DEFAULT_PRESET, chosen_study
+from objbench.composition import configured
 from objbench.errors import ConfigError
 from objbench.plugins import configure, load_plugins
 from objbench.suite import AXES
@@ -129,7 +130,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     # From here on torch is needed; the options are checked before anything else is loaded.
     registry = load_plugins(only={*study.objectives, *study.evaluation.suites})
     for name in study.objectives:
-        configure(registry.objective(name), study.of(name).options.get(name, {}))
+        configured(registry.objective(name), study.of(name).options)
     for name in study.evaluation.suites:
         configure(registry.suite(name), study.options.get(name, {}))
     if arguments.dry_run:

@@ -8,7 +8,8 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from objbench import arguments as read
-from objbench.commands.chosen_plugin import add_plugin_arguments, check_names, options_of
+from objbench.commands.chosen_plugin import add_plugin_arguments, check_names
+from objbench.composition import Composition, configured
 from objbench.errors import ObjbenchError
 from objbench.layers import preset_layer
 from objbench.plugins import Registry, configure, load_plugins
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from objbench.engine.size import Size
     from objbench.study import Study
 
-SUMMARY = "Show an objective or suite: what it is, its knobs, and an objective's heads and cost."
+SUMMARY = "Show an objective, term or suite: what it is, its knobs, an objective's heads and cost."
 EPILOG = """\
 FLOPs are of the real step, forward and backward, counted on a few made-up sequences.
 
@@ -35,7 +36,7 @@ _WORDS = 30522
 
 def add_arguments(parser: read.Parser) -> None:
     """Declare the arguments."""
-    add_plugin_arguments(parser, "objective or suite to show", PRESET)
+    add_plugin_arguments(parser, "objective, term or suite to show", PRESET)
     parser.add_argument("--against", metavar="NAME", help="objective to compare the FLOPs with")
 
 
@@ -45,21 +46,25 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     check_names(names, arguments.set, any_kind=True)
     preset_layer(arguments.preset)
     registry = load_plugins(only=set(names))
-    if arguments.name not in registry.suites:
-        registry.objective(arguments.name)
-    options = options_of(arguments.set)
+    options = read.options_of(arguments.set)
     if arguments.name in registry.suites:
         cls: Any = registry.suites[arguments.name]
         parts = [_what(registry, cls), *_protocol(cls, options), _knobs(cls)]
+    elif arguments.name in registry.terms:
+        cls = registry.terms[arguments.name]
+        parts = [_what(registry, cls), _knobs(cls)]
     else:
-        cls = registry.objectives[arguments.name]
-        parts = [_what(registry, cls), _knobs(cls), _cost(registry, names, arguments, options)]
+        kind = registry.objective(arguments.name)
+        classes = kind.parts if isinstance(kind, Composition) else (kind,)
+        parts = [text for cls in classes for text in (_what(registry, cls), _knobs(cls))]
+        parts.append(_cost(registry, names, arguments, options))
     print("\n\n".join(parts))
     return 0
 
 
 def _what(registry: Registry, cls: Any) -> str:
-    kind = "suite" if cls.name in registry.suites else "objective"
+    kinds = {"suite": registry.suites, "term": registry.terms, "objective": registry.objectives}
+    kind = next(kind for kind, classes in kinds.items() if cls.name in classes)
     lines = [f"{cls.name}: {kind} of {registry.origin(cls.name)}", cls.summary]
     reference = getattr(cls, "reference", "")
     texts = [("\n".join(lines))]
@@ -117,7 +122,7 @@ def _cost(
     sizes = []
     for name in names:
         kind = registry.objective(name)
-        config = configure(kind, options.get(name, {}))
+        config = configured(kind, options)
         sizes.append(size_of(kind, config, study.encoder, words, length))
     lines = [f"at preset {arguments.preset} ({words:,} words, sequences of {length} tokens):"]
     lines += [f"{_INDENT}{line}" for line in _size_lines(sizes[0], study.training.batch)]

@@ -19,6 +19,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_MAPPING,
 )
 
+from objbench.composition import Composition
 from objbench.errors import ConfigError, one_line
 from objbench.objective import Anatomy, Objective, Vocabulary
 from objbench.sections import EncoderSection
@@ -69,7 +70,9 @@ def build_encoder(
     return encoder
 
 
-def build_objective(kind: type[Objective], config: Any, anatomy: Anatomy, seed: int) -> Objective:
+def build_objective(
+    kind: type[Objective] | Composition, config: Any, anatomy: Anatomy, seed: int
+) -> Objective:
     """The objective ``kind``, its heads initialised from the stream (seed, "init.heads")."""
     with seeded_initialisation(seed, "init.heads"):
         return kind(config, anatomy)

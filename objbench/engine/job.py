@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from objbench.composition import Composition
 from objbench.data.heldout import HeldoutPart
 from objbench.data.sequences import PackedSequences
 from objbench.objective import Objective, Vocabulary
@@ -24,7 +25,7 @@ class PretrainJob:
     """One objective to be pretrained with one seed.
 
     Attributes:
-        objective: the class, not yet built.
+        objective: the class or composition, not yet built.
         config: an instance of its ``Config``.
         encoder: model type and configuration.
         training: the optimisation; ``batch`` is over all processes.
@@ -48,7 +49,7 @@ class PretrainJob:
             process takes its own.
     """
 
-    objective: type[Objective]
+    objective: type[Objective] | Composition
     config: Any
     encoder: EncoderSection
     training: TrainingSection

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from objbench.batch import Batch, Rows
+from objbench.composition import Composition
 from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
 from objbench.engine.flops import count_training_flops
 from objbench.engine.step import TrainingStep
@@ -47,7 +48,11 @@ class Size:
 
 
 def size_of(
-    kind: type[Objective], config: Any, encoder: EncoderSection, words: int, length: int
+    kind: type[Objective] | Composition,
+    config: Any,
+    encoder: EncoderSection,
+    words: int,
+    length: int,
 ) -> Size:
     """The size of an objective at one encoder.
 

@@ -1,0 +1,198 @@
+"""Compositions: the base's numbers and the term's, names, options, and what is refused."""
+
+import pickle
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
+
+import pytest
+import torch
+
+from objbench.arguments import assignment, options_of
+from objbench.composition import ComposedConfig, Composition, configured, recorded_options
+from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
+from objbench.engine.step import TrainingStep
+from objbench.errors import ConfigError, UnknownNameError, WrongKindError
+from objbench.every_objective import every_objective
+from objbench.objective import AddedTerm, TermLoss
+from objbench.plugins import load_plugins
+from objbench.source import source_digest
+from objbench.streams import Streams
+from objbench_objectives.mlm import MaskedLanguageModeling as Mlm
+from objbench_objectives.rtd import ReplacedTokenDetection as Rtd
+
+
+class Norm(AddedTerm):
+    """The mean square of the hidden states, shifted by a number that it draws."""
+
+    name = "norm"
+    summary = "small states"
+    reference = "none"
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        weight: float = 0.5
+        shift: float = 0.0
+
+    def __init__(self, config, anatomy, joined):
+        super().__init__(config, anatomy, joined)
+        self.scale = torch.nn.Linear(anatomy.width, anatomy.width)
+        self.slots = joined.slots(16)
+
+    def forward(self, encoder_pass, streams):
+        states = encoder_pass.last_hidden_state.float()
+        lot = streams.uniform("norm.lot", 1)
+        losses = states.square().mean(dim=(1, 2)) + self.config.shift * lot.squeeze(1)
+        return TermLoss(losses.sum(), torch.tensor(float(len(losses))))
+
+
+def build(tiny, kind, **options):
+    encoder = build_encoder(tiny.encoder_section(), tiny.VOCABULARY, tiny.LENGTH, seed=0)
+    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
+    config = configured(kind, options)
+    return TrainingStep(encoder, build_objective(kind, config, anatomy, seed=0)).eval()
+
+
+@pytest.mark.parametrize("base", [Mlm, Rtd])
+def test_the_base_computes_what_it_computes_alone(tiny, batch_of, base):
+    alone, joined = build(tiny, base), build(tiny, Composition(base, (Norm,)))
+    names = [term.name for term in joined.objective.terms]
+    assert names == [*(term.name for term in alone.objective.terms), "norm"]
+    batch = batch_of()
+    one, _ = alone(batch, Streams(3, 1, rows=len(batch.input_ids)))
+    both, counts = joined(batch, Streams(3, 1, rows=len(batch.input_ids)))
+    assert torch.equal(both[:-1], one)
+    assert counts[-1] == len(batch.input_ids)
+    assert joined.objective.terms[-1].weight == 0.5
+
+
+def test_options_of_the_composition_win_over_those_of_its_parts():
+    kind = Composition(Mlm, (Norm,))
+    given = [
+        assignment(text)
+        for text in ("mlm.rate=0.3", "norm.weight=2", "norm.shift=1", "mlm+norm.norm.weight=4")
+    ]
+    config = configured(kind, options_of(given))
+    assert config.parts["mlm"].rate == 0.3
+    assert config.parts["norm"] == Norm.Config(weight=4.0, shift=1.0)
+    assert recorded_options(config)["norm.weight"] == 4.0
+    assert recorded_options(config)["mlm.rate"] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mlm+norm.nrom.weight=1", "unknown part of mlm\\+norm 'nrom'; did you mean 'norm'"),
+        ("mlm+norm.weight=1", "unknown part of mlm\\+norm 'weight'"),
+        ("mlm+norm.norm=1", "name the option too, mlm\\+norm.norm.OPTION"),
+        ("mlm+norm.norm.wieght=1", "unknown option of norm 'wieght'; did you mean 'weight'"),
+        ("norm.weight=heavy", "norm.weight = 'heavy' does not fit"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(text, message):
+    with pytest.raises(ConfigError, match=message):
+        configured(Composition(Mlm, (Norm,)), options_of([assignment(text)]))
+
+
+def test_an_option_cannot_be_a_value_and_a_table():
+    given = [assignment("mlm+norm.norm=1"), assignment("mlm+norm.norm.weight=1")]
+    with pytest.raises(ConfigError, match="is given a value too"):
+        options_of(given)
+
+
+def test_a_term_that_the_base_has_already_is_refused(tiny):
+    class Same(Norm):
+        name = "mlm"
+
+    with pytest.raises(ConfigError, match=r"mlm has a term 'mlm' already; leave \+mlm out"):
+        build(tiny, Composition(Mlm, (Same,)))
+
+
+def test_it_survives_pickling_and_has_the_sources_of_all_parts():
+    kind = Composition(Mlm, (Norm,))
+    assert pickle.loads(pickle.dumps(kind)) == kind
+    assert kind.name == "mlm+norm"
+    assert source_digest(Composition(Mlm, ())) == source_digest(Mlm)
+    assert source_digest(kind) != source_digest(Mlm)
+
+
+def test_a_config_is_compared_by_what_it_holds():
+    one = ComposedConfig({"norm": Norm.Config()})
+    assert one == ComposedConfig({"norm": Norm.Config()})
+    assert one != replace(one, parts={"norm": Norm.Config(weight=1.0)})
+
+
+@pytest.fixture
+def registry(tmp_path, monkeypatch):
+    """mlm and a foreign project's term ``closer``."""
+    (tmp_path / "closer_term.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from objbench import AddedTerm, hookimpl\n\n"
+        "class Closer(AddedTerm):\n"
+        "    name, summary, reference = 'closer', 'a term', 'none'\n\n"
+        "    @dataclass(frozen=True, kw_only=True)\n"
+        "    class Config:\n"
+        "        weight: float = 1.0\n\n"
+        "    def forward(self, encoder_pass, streams): ...\n\n"
+        "@hookimpl\n"
+        "def register_terms(register):\n"
+        "    register(Closer)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    entries = [
+        EntryPoint("closer", "closer_term", "objbench"),
+        EntryPoint("mlm", "objbench_objectives.mlm", "objbench"),
+        EntryPoint("rtd", "objbench_objectives.rtd", "objbench"),
+        EntryPoint("toy", "objbench_suites.toy", "objbench"),
+    ]
+    return load_plugins(entries)
+
+
+def test_names_are_composed_by_the_registry(registry):
+    assert registry.broken == ()
+    kind = registry.objective("rtd+closer")
+    assert isinstance(kind, Composition) and kind.name == "rtd+closer"
+    assert registry.origin("rtd+closer").project == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("mlm+closr", UnknownNameError, "unknown term 'closr'; did you mean 'closer'"),
+        ("closer", WrongKindError, "add it to one, as in OBJECTIVE\\+closer"),
+        ("mlm+rtd", WrongKindError, "name it first, as in rtd\\+TERM"),
+        ("mlm+toy", WrongKindError, "'toy' is one of the suites, not of the terms"),
+        ("mlm+closer+closer", ConfigError, "names a term twice"),
+    ],
+)
+def test_names_that_make_no_objective_are_refused(registry, name, error, message):
+    with pytest.raises(error, match=message):
+        registry.objective(name)
+
+
+def test_a_term_without_a_weight_is_a_broken_plugin(tmp_path, monkeypatch):
+    (tmp_path / "weightless.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from objbench import AddedTerm, hookimpl\n\n"
+        "class Weightless(AddedTerm):\n"
+        "    name, summary, reference = 'weightless', 'a term', 'none'\n\n"
+        "    @dataclass(frozen=True, kw_only=True)\n"
+        "    class Config:\n"
+        "        size: float = 1.0\n\n"
+        "    def forward(self, encoder_pass, streams): ...\n\n"
+        "@hookimpl\n"
+        "def register_terms(register):\n"
+        "    register(Weightless)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    (broken,) = load_plugins([EntryPoint("weightless", "weightless", "objbench")]).broken
+    assert broken.reason == "Weightless has no option weight"
+
+
+def test_all_is_every_objective_and_the_baseline_with_every_term(registry):
+    assert every_objective(("all",), registry) == ("mlm", "rtd", "mlm+closer")
+    assert every_objective(("rtd", "all"), registry) == ("rtd", "mlm", "rtd+closer")
+
+
+def test_all_without_a_baseline_says_how_to_name_one(registry):
+    with pytest.raises(ConfigError, match="--objectives NAME,all"):
+        every_objective(("all",), replace(registry, objectives={"rtd": Rtd}))
