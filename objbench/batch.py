@@ -50,6 +50,8 @@ class Batch:
         rows: this process's place in the whole batch.
         progress: share of the objective's own budget that is spent, in [0, 1], known to the host;
             1 on held-out text, so that it is corrupted alike at every point of a run.
+        mode: which of the objective's modes is asked for, by who measures each of them; None where
+            it is the objective's to draw. See ``Objective.modes``.
         extras: tensors that an arrangement or a corruption hands on to terms, by name.
     """
 
@@ -58,6 +60,7 @@ class Batch:
     attention: Tensor | None
     rows: Rows
     progress: float = 1.0
+    mode: str | None = None
     extras: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -111,6 +114,7 @@ class Corrupted(Batch):
             plain,
             input_ids=batch.input_ids if input_ids is None else input_ids,
             progress=batch.progress,
+            mode=batch.mode,
             extras={**batch.extras, **(extras or {})},
             **fields,  # type: ignore[arg-type]
         )

@@ -299,8 +299,37 @@ class Objective(nn.Module, ABC):
         """How the token head is read: as a masked language model's, unless overridden."""
         return TokenReading()
 
+    @property
+    def modes(self) -> Mapping[str, float]:
+        """The kinds of batches that the objective makes -> the share of each; one kind by default.
+
+        Declared where a step's work depends on a choice for the whole batch: other attention, or
+        another number of predictions. What a step costs, and the held-out loss, are then means
+        over the modes with these shares instead of what one batch happens to be. Shares are above
+        0 and add up to 1.
+        """
+        return {"only": 1.0}
+
+    def mode_of(self, batch: Batch, streams: Streams) -> str:
+        """The mode of ``batch``: the one asked for, or drawn from "mode" by the shares.
+
+        The same on every process, and known to the host without a wait.
+        """
+        if batch.mode is not None:
+            return batch.mode
+        lot, modes = streams.choice("mode"), list(self.modes.items())
+        for mode, share in modes:
+            lot -= share
+            if lot < 0:
+                return mode
+        # Only rounding leads here.
+        return modes[-1][0]
+
     def slots(self, length: int) -> int:
-        """M, the predicted slots of a sequence of ``length`` tokens; 0 where it predicts none."""
+        """M, the predicted slots of a sequence of ``length`` tokens; 0 where it predicts none.
+
+        The most of any mode.
+        """
         return 0
 
     @classmethod

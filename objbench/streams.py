@@ -75,6 +75,7 @@ class Streams:
         self._own = slice(first, first + (rows - first if count is None else count))
         self._device = device
         self._generators: dict[str, torch.Generator] = {}
+        self._choices: dict[str, int] = {}
 
     def _generator(self, stream: str) -> torch.Generator:
         if stream not in self._generators:
@@ -109,3 +110,16 @@ class Streams:
             high, (self._rows, *shape), generator=self._generator(stream), device=self._device
         )
         return whole[self._own]
+
+    def choice(self, stream: str) -> float:
+        """A uniform number in [0, 1) for the whole batch, known to the host without a wait.
+
+        For what is decided once a batch: what kind of batch it is, say. It is computed rather
+        than fetched, so it is the same number on every process and every device. Numbers drawn
+        by ``uniform`` and ``integers`` under the same name are independent of it.
+        """
+        number = self._choices.get(stream, 0)
+        self._choices[stream] = number + 1
+        key = stream_key(self._seed, f"{stream}/choice", *self._counters, number)
+        # A float holds 53 bits: more of the key's 63 could be rounded up to 1.
+        return (key >> 10) / 2**53
