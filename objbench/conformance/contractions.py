@@ -6,7 +6,8 @@ one's own. It is the same work, 2 FLOPs a multiply-add, so these count it:
 - a sum over the result of a product of two tensors (not of a tensor and a number);
 - a weighted embedding bag;
 - a matrix product sampled at given places (``sampled_addmm``);
-- products with vectors: ``mv``, ``dot``.
+- products with vectors: ``mv``, ``dot``;
+- a matrix product inside a custom operator.
 
 Custom operators written in Python are looked into, since torch hands them to a counter whole. What
 runs in a kernel that torch does not dispatch is named as opaque. Sums of element-wise work that
@@ -43,6 +44,7 @@ class ContractionCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.flops = 0.0
         self.opaque: set[str] = set()
         self._products: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+        self._depth = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -54,8 +56,12 @@ class ContractionCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if inside is None:
                 self.opaque.add(func._schema.name)
             else:
-                with self:
-                    return inside._init_fn(*args, **kwargs)
+                self._depth += 1
+                try:
+                    with self:
+                        return inside._init_fn(*args, **kwargs)
+                finally:
+                    self._depth -= 1
         result = func(*args, **kwargs)
         name = func._schema.name.removeprefix("aten::").rstrip("_")
         if name == "mul" and len(args) > 1 and all(_is_array(factor) for factor in args[:2]):
@@ -64,6 +70,9 @@ class ContractionCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.flops += 2.0 * args[0].numel()
         elif name in _FORMULAS:
             self.flops += _FORMULAS[name](args, kwargs)
+        elif self._depth and name in _MATRIX_PRODUCTS:
+            first, second = args[_MATRIX_PRODUCTS[name] :][:2]
+            self.flops += 2.0 * first.numel() * second.shape[-1]
         return result
 
     def _remember(self, product: Tensor) -> None:
@@ -100,3 +109,6 @@ _FORMULAS: dict[str, Callable[[Any, Any], float]] = {
     "addmv": lambda args, kwargs: 2.0 * args[1].numel(),
     "dot": lambda args, kwargs: 2.0 * args[0].numel(),
 }
+
+_MATRIX_PRODUCTS = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1}
+"""Where the first factor stands among the arguments; outside, torch's own counter sees these."""

@@ -38,6 +38,20 @@ def test_a_kernel_in_python_is_looked_into(tensors):
     assert counter.opaque == set()
 
 
+@torch.library.custom_op("planted::products", mutates_args=())
+def products(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    c = torch.mm(a, b.t())
+    c.addmm_(a, b.t())
+    c.copy_(torch.bmm(a.unsqueeze(0), b.t().unsqueeze(0))[0])
+    return c
+
+
+def test_matrix_products_inside_a_kernel_are_counted_and_outside_are_not(tensors):
+    """Inside torch's own counter sees none of them."""
+    a, b = tensors[0].detach(), tensors[1]
+    assert counted(lambda: (products(a, b), a @ b.t())).flops == 3 * 2 * N * P * D
+
+
 def test_a_gather_a_product_and_a_sum_are_the_same_work(tensors):
     anchors, pool, candidates = tensors
     counter = counted(lambda: (anchors.unsqueeze(1) * pool[candidates]).sum(-1).sum().backward())
