@@ -15,16 +15,17 @@ from objbench.heads import word_logits
 from objbench.masking import slot_count
 from objbench.objective import EncoderPass, Need
 from objbench.streams import Streams
-from objbench_objectives.mlm import MaskedLanguageModeling
-from objbench_objectives.taco import (
-    TokenAlignedMaskedLanguageModeling as Taco,
-)
-from objbench_objectives.taco import (
+from objbench_objectives.alignment import (
     alignment_loss,
     anchor_positions,
     draw_negatives,
     draw_positives,
 )
+from objbench_objectives.mlm import MaskedLanguageModeling
+from objbench_objectives.taco import (
+    TokenAlignedMaskedLanguageModeling as Taco,
+)
+from objbench_objectives.tc import TokenAlignment
 
 VARIANTS = {"taco": "all", "unmasked_only": "unmasked", "masked_only": "masked"}
 
@@ -129,8 +130,8 @@ def test_positives_follow_the_reference_at_the_borders_too():
 
 
 def test_the_papers_window_reaches_further():
-    assert Taco.Config(window_rule="paper").reach == 4
-    assert Taco.Config().reach == 2
+    assert Taco.Config(window_rule="paper").alignment.reach == 4
+    assert Taco.Config().alignment.reach == 2
     (share,) = frequencies([6], 13, reach=4)
     expected = torch.zeros(13)
     expected[[2, 3, 4, 5, 7, 8, 9, 10]] = 1 / 8
