@@ -52,7 +52,7 @@ def _class_faults(cls: type, declared: tuple[str, ...]) -> list[str]:
 
 
 def _config_faults(config: Any) -> list[str]:
-    if not _is_dataclass(config):
+    if not isinstance(config, type) or not dataclasses.is_dataclass(config):
         return ["has a Config that is not a dataclass"]
     found = []
     # dataclasses publishes no other way to ask.
@@ -70,11 +70,9 @@ def _config_faults(config: Any) -> list[str]:
 
 def _options(cls: type) -> set[str]:
     config = getattr(cls, "Config", None)
-    return {field.name for field in dataclasses.fields(config)} if _is_dataclass(config) else set()
-
-
-def _is_dataclass(config: Any) -> bool:
-    return isinstance(config, type) and dataclasses.is_dataclass(config)
+    if not isinstance(config, type) or not dataclasses.is_dataclass(config):
+        return set()
+    return {field.name for field in dataclasses.fields(config)}
 
 
 def _annotations(cls: type) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from objbench.budget import export_steps, point_shares
 from objbench.cast import Cast
-from objbench.composition import recorded_options
+from objbench.composition import Composition, recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import ConfigError
 from objbench.grid import Settings
@@ -109,7 +109,7 @@ def trial_cell(
 
 def _training_parts(
     own: Study,
-    cls: type[Any],
+    cls: type[Any] | Composition,
     config: Any,
     seed: int,
     steps: int,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from objbench.cast import Cast, cast
+from objbench.composition import Composition
 from objbench.errors import RecordError
 from objbench.plan import Plan, PlannedCell, PlannedSuite, read_plan
 from objbench.plugins import Registry, source_digest
@@ -100,11 +101,11 @@ class Workplace:
             raise RecordError(f"{path} is not the record of an evaluation; delete it")
         return record
 
-    def fields(self, cell: PlannedCell, owner: type[Any], started: str) -> dict[str, Any]:
+    def fields(self, cell: PlannedCell, owner: type[Any] | Composition, started: str) -> dict[str, Any]:
         """What the record of ``cell`` holds whatever comes out, but for status and reason.
 
         Args:
-            owner: the plugin's class.
+            owner: the plugin's class, or the composition.
             started: when the cell was started.
         """
         name = cell.suite or cell.objective
