@@ -231,7 +231,10 @@ class AddedTerm(Term):
 
     summary: ClassVar[str]
     reference: ClassVar[str]
-    Config: ClassVar[type[Any]]
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """No hyperparameters; a term declares its own, ``weight`` among them."""
 
     def __init__(self, config: Any, anatomy: Anatomy, joined: Objective) -> None:
         super().__init__()
