@@ -1,0 +1,228 @@
+"""Span masking and the span boundary objective (SpanBERT).
+
+Joshi et al. 2020, sections 3.1 and 3.2. Spans of whole words are masked instead of tokens, of
+geometric length; see ``objbench.spans`` for how they are drawn and what differs there. For every
+token x_i of a masked span (s, e) two losses are added, the second with ``boundary=true`` only:
+
+    L_MLM(x_i) = -log P(x_i | x_i's own hidden state)
+    L_SBO(x_i) = -log P(x_i | h),  h = LayerNorm(GeLU(W2 LayerNorm(GeLU(W1 h0 + b1)) + b2)),
+                                   h0 = [x_{s-1}; x_{e+1}; p_{i-s+1}]
+
+with the hidden states of the two tokens beside the span, embeddings p of the place in it, and
+logits h E^T + c by the encoder's word embeddings E. Defaults: p = 0.2, at most 10 words, 15%,
+embeddings of 200 numbers (section 4 and the authors' command); 15 places (the authors' command,
+``--max-pair-targets 15``). Differences:
+
+- Replacement is drawn for a whole span, as in both: 80% [MASK], 10% random tokens, 10% kept. The
+  code draws random tokens by their frequency in the corpus; here as ``mlm``, uniform over the
+  vocabulary. The other masking options are ``mlm``'s.
+- The loss is the mean over masked tokens of the one plus the mean over those with boundaries of
+  the other, as in the code (which counts one token too many in the second); the paper writes a
+  sum over the same tokens.
+- The boundary may be a special token, [CLS] or [SEP], whose states are encoded as well. The code
+  leaves out spans at the border of its segment; here those that touch the end of the sequence or
+  padding. In both, tokens beyond the last place have no second loss.
+- The code's activation is GeLU; here it is the encoder's, as for every head.
+
+Shape legend: B sequences of this process, T tokens, M predicted slots, D width of the encoder,
+E width of the word embeddings, P width of p, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers.activations import ACT2FN
+
+from objbench import hookimpl
+from objbench.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.errors import ConfigError
+from objbench.heads import TokenHead, at_positions
+from objbench.masking import corrupted_tokens, prediction_count, slots_of, with_corrupted
+from objbench.objective import Anatomy, EncoderPass, Need, Objective, Term, TermLoss
+from objbench.spans import Runs, length_thresholds, select_spans
+from objbench.streams import Streams
+from objbench.words import Words, continuing_tokens
+from objbench_objectives.mlm import MaskedLanguageModeling
+
+PLACES = 15
+"""Tokens of a span, from its first on, that its boundaries predict."""
+
+LEFT = "sbo.left"
+"""Extra of the corruption: (B, M) int64, the column before each slot's span; void where unused."""
+
+RIGHT = "sbo.right"
+"""Extra of the corruption: (B, M) int64, the column behind it."""
+
+PLACE = "sbo.place"
+"""Extra of the corruption: (B, M) int64 in [0, PLACES), i - s of each slot."""
+
+TARGETS = "sbo.targets"
+"""Extra of the corruption: (B, M) int64, the token, IGNORE_INDEX where the boundaries are silent."""
+
+
+def boundaries(batch: Batch, positions: Tensor, used: Tensor, runs: Runs) -> dict[str, Tensor]:
+    """What the boundary objective is told: the four extras, each (B, M) int64.
+
+    Args:
+        batch: as it was, (B, T).
+        positions: (B, M) int64, the predicted columns.
+        used: (B, M) bool, slots in use.
+        runs: the runs of predicted tokens.
+    """
+    final = batch.input_ids.shape[1] - 1
+    first, last = runs.first.gather(1, positions), runs.last.gather(1, positions)
+    left, right = (first - 1).clamp(min=0), (last + 1).clamp(max=final)
+    place = (positions - first).clamp(min=0)
+    # A sequence begins with a real token, so what lies before a span is real.
+    inside = (first > 0) & (last < final) & batch.real.gather(1, right)
+    speaking = used & inside & (place < PLACES)
+    tokens = batch.input_ids.gather(1, positions)
+    targets = tokens.masked_fill(~speaking, IGNORE_INDEX)
+    return {LEFT: left, RIGHT: right, PLACE: place.clamp(max=PLACES - 1), TARGETS: targets}
+
+
+class BoundaryPrediction(Term):
+    """The span boundary objective "sbo": a span's tokens from what stands beside it.
+
+    Formula in the module's docstring. total = the sum of the cross-entropies in float32, count =
+    the number of tokens whose span has both boundaries and whose place is below ``PLACES``.
+
+    Args:
+        anatomy: of the encoder, for the head.
+        place_width: P.
+    """
+
+    name = "sbo"
+    needs = frozenset({Need.LAST_HIDDEN_STATE, Need.WORD_EMBEDDINGS})
+
+    def __init__(self, anatomy: Anatomy, place_width: int) -> None:
+        super().__init__()
+        width = anatomy.width
+        self.places = nn.Embedding(PLACES, place_width)
+        self.inner = nn.Linear(2 * width + place_width, width)
+        self.activation = ACT2FN[anatomy.activation]
+        self.norm = nn.LayerNorm(width, eps=anatomy.norm_epsilon)
+        self.outer = TokenHead(anatomy)
+        for module in (self.places, self.inner):
+            nn.init.normal_(module.weight, std=anatomy.initializer_range)
+        nn.init.zeros_(self.inner.bias)
+
+    def logits(self, left: Tensor, right: Tensor, place: Tensor, words: Tensor) -> Tensor:
+        """Word logits (B, M, V) in the compute dtype.
+
+        Args:
+            left: (B, M, D), the states before the span.
+            right: (B, M, D), those behind it.
+            place: (B, M) int64 in [0, PLACES).
+            words: (V, E), the encoder's word embeddings.
+        """
+        # One dtype: under autocast the embeddings are float32 and the states need not be.
+        joined = torch.cat([left, right, self.places(place).to(left.dtype)], dim=-1)
+        inner = self.norm(self.activation(self.inner(joined)))
+        logits: Tensor = self.outer(inner, words)
+        return logits
+
+    def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
+        """The loss of one pass; draws nothing."""
+        states, extras = encoder_pass.last_hidden_state, encoder_pass.batch.extras
+        logits = self.logits(
+            at_positions(states, extras[LEFT]),
+            at_positions(states, extras[RIGHT]),
+            extras[PLACE],
+            encoder_pass.need(Need.WORD_EMBEDDINGS),
+        )
+        targets = extras[TARGETS]
+        total = functional.cross_entropy(
+            logits.flatten(0, 1).float(),
+            targets.flatten(),
+            ignore_index=IGNORE_INDEX,
+            reduction="sum",
+        )
+        return TermLoss(total=total, count=(targets != IGNORE_INDEX).sum().float())
+
+
+class SpanMasking(MaskedLanguageModeling):
+    """SpanBERT: the cross-entropy of masked spans' tokens, and from their boundaries if asked for.
+
+    Formula, defaults and differences from paper and code are in the module's docstring.
+
+    Raises:
+        ConfigError: the tokenizer does not mark where words begin or go on.
+    """
+
+    name = "span"
+    summary = "masked language modelling of spans of words (SpanBERT; boundary=true: with SBO)"
+    reference = "Joshi et al. 2020, https://arxiv.org/abs/1907.10529"
+    prediction = "span"
+
+    continues: Tensor
+    thresholds: Tensor
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(MaskedLanguageModeling.Config):
+        """Hyperparameters of masking, of the spans and of the boundary objective.
+
+        Attributes:
+            geometric_p: p of the geometric law of the length of a span, in words.
+            longest: the most words that a span has as it is drawn; spans may touch.
+            boundary: add the span boundary objective, with weight 1.
+            place_width: numbers in the embedding of a place in the span.
+
+        Raises:
+            ConfigError: a value out of range.
+        """
+
+        geometric_p: float = 0.2
+        longest: int = 10
+        boundary: bool = False
+        place_width: int = 200
+
+        def __post_init__(self) -> None:
+            MaskedLanguageModeling.Config.__post_init__(self)
+            if not 0 < self.geometric_p <= 1:
+                raise ConfigError(f"geometric_p must be in (0, 1], not {self.geometric_p}")
+            for option in ("longest", "place_width"):
+                if getattr(self, option) < 1:
+                    raise ConfigError(f"{option} must be at least 1, not {getattr(self, option)}")
+
+    def __init__(self, config: Any, anatomy: Anatomy) -> None:
+        super().__init__(config, anatomy)
+        continues = continuing_tokens(anatomy.vocabulary, self.name)
+        thresholds = length_thresholds(config.geometric_p, config.longest)
+        self.register_buffer("continues", continues, persistent=False)
+        self.register_buffer("thresholds", thresholds, persistent=False)
+        if config.boundary:
+            self.set_terms(*self.terms, BoundaryPrediction(anatomy, config.place_width))
+
+    def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
+        """Mask spans of ``batch`` anew; (B, T) ids and M predicted slots a sequence."""
+        config, (_, length) = self.config, batch.input_ids.shape
+        slots, rate = self.slots(length), config.rate_at(batch.progress)
+        words = Words.of(batch.input_ids, batch.special, self.continues)
+        wanted = prediction_count(words.maskable, rate, slots, streams)
+        chosen = select_spans(words, self.thresholds, wanted, streams)
+        runs, (positions, used) = Runs.of(chosen), slots_of(chosen, slots)
+        # One lot a span: that of its first column.
+        lot = streams.uniform("span.replace", length).gather(1, runs.first).gather(1, positions)
+        corrupted = corrupted_tokens(
+            batch.input_ids.gather(1, positions),
+            self.anatomy.vocabulary,
+            config.mask_share,
+            config.random_share,
+            streams,
+            lot=lot,
+        )
+        extras = boundaries(batch, positions, used, runs) if config.boundary else None
+        return with_corrupted(batch, positions, used, corrupted, extras)
+
+
+@hookimpl
+def register_objectives(register: Callable[[type[Objective]], None]) -> None:
+    """Called once, when plugins are loaded."""
+    register(SpanMasking)
