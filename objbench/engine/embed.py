@@ -1,14 +1,14 @@
-"""What a frozen encoder says about sentences, offered to suites: the states of its last layer.
+"""What a frozen encoder says about text, offered to suites: the states of its last layer.
 
-Without dropout and without gradients, so the numbers are a function of the encoder and the
-sentences alone. Sentences of similar length share a batch, as where ``finetune`` predicts.
+Without dropout and without gradients, so the numbers are a function of the encoder and the text
+alone. Sentences of similar length share a batch, as where ``finetune`` predicts.
 
 Shape legend: N examples, T tokens, D width of the encoder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,7 @@ def embed(
         FloatingPointError: a state is not finite.
     """
     device = torch.device(context.device)
-    # Loading draws initial weights, which the stored ones then replace.
-    with torch.random.fork_rng(devices=[]):
-        model = load_encoder(encoder).to(device).eval()
+    model = frozen_encoder(encoder, device)
     tokenizer = load_tokenizer(encoder)
     length = length_limit(model, tokenizer, length, encoder)
     choose_attention(model, device, context.precision, length)
@@ -90,6 +88,52 @@ def embed(
         done += len(examples)
         context.progress(done, total, "embedded")
     return embedded
+
+
+def sequence_states(
+    encoder: Path, sequences: NDArray[np.int64], context: EvaluationContext
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """What the encoder makes of token sequences of one length, batch by batch.
+
+    Args:
+        encoder: folder that ``AutoModel`` loads.
+        sequences: (N, T) int64 token ids, nothing padded.
+        context: device and precision.
+
+    Yields:
+        (B, T, D) float32, the states of the last layer, and (B, T, D) float32, the output of the
+        embedding layer, of the next B sequences.
+
+    Raises:
+        CheckpointError: the folder holds no encoder.
+        FloatingPointError: a state is not finite.
+    """
+    device = torch.device(context.device)
+    model = frozen_encoder(encoder, device)
+    length = sequences.shape[1]
+    choose_attention(model, device, context.precision, length)
+    rows = max(1, EVALUATION_TOKENS // length)
+    for start in range(0, len(sequences), rows):
+        ids = torch.from_numpy(sequences[start : start + rows]).to(device)
+        with torch.inference_mode(), autocast(device, context.precision):
+            output = model(input_ids=ids, output_hidden_states=True)
+        pair = (output.last_hidden_state, output.hidden_states[0])
+        states, embedded = (tensor.float().cpu().numpy() for tensor in pair)
+        if not np.isfinite(states).all():
+            raise FloatingPointError("the encoder's states are not finite; use --precision fp32")
+        yield states, embedded
+        context.progress(min(start + rows, len(sequences)), len(sequences), "read")
+
+
+def frozen_encoder(folder: Path, device: torch.device) -> nn.Module:
+    """The encoder in ``folder`` in evaluation mode on ``device``; draws nothing.
+
+    Raises:
+        CheckpointError: the folder holds no encoder.
+    """
+    # Loading draws initial weights, which the stored ones then replace.
+    with torch.random.fork_rng(devices=[]):
+        return load_encoder(folder).to(device).eval()
 
 
 def _states(

@@ -26,6 +26,9 @@ from objbench.stored import Stored, dump, read_stored
 WEIGHTS = "token_head.safetensors"
 SETTINGS = "token_head.json"
 
+NO_TOKEN_HEAD = "no token head: its objective predicts no words by the encoder"
+"""Why an encoder without one has no score where words are scored."""
+
 
 class TokenHeadSettings(Stored):
     """What rebuilds a ``TokenHead`` and says how to read it.

@@ -1,0 +1,185 @@
+"""BLiMP: does the encoder find the grammatical sentence of a minimal pair likelier?
+
+67 paradigms of 1,000 pairs (Warstadt et al. 2020). A pair is won where the grammatical sentence
+has the higher score, summed over its tokens and not divided by their number; two sentences of the
+same tokens, or of equal scores, count half. Nothing is trained and no example is seen before. The
+score of a sentence is, by what its token head was trained for,
+
+    pll            sum over tokens of log P(w_t | all others), each token hidden in turn (Salazar
+                   et al. 2020): their way of scoring BERT on BLiMP
+    pll_word_l2r   the same with the rest of the token's word hidden too (Kauf & Ivanova 2023)
+    left to right  sum of log P(w_t | those before), whichever of the two was asked for
+
+An objective's score is the mean over the paradigms, as the paper's; a phenomenon's column is the
+mean over its own. An encoder without a token head cannot be asked and has no score.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from objbench import hookimpl
+from objbench.errors import ConfigError
+from objbench.suite import Average, Column, CurveSuite, EvaluationContext, Suite, TaskResult
+from objbench_suites.blimp_data import PARADIGMS, Paradigm, read_folder, read_hub
+
+TASK = "pairs"
+OVERALL = "overall"
+
+_WAYS = {"pll": "each token hidden in turn", "pll_word_l2r": "with the rest of its word hidden too"}
+
+
+class BlimpSuite(Suite):
+    """Minimal pairs of sentences, scored by (pseudo-)log-likelihood."""
+
+    name = "blimp"
+    summary = "BLiMP: minimal pairs told apart by pseudo-log-likelihood, nothing trained"
+    reference = "Warstadt et al. 2020, https://arxiv.org/abs/1912.00582"
+    version = 1
+    # There are no pairs but those that are reported.
+    tunable = False
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """Options of the BLiMP suite.
+
+        Attributes:
+            dir: folder with one ``.jsonl`` a paradigm; the hub's ``nyu-mll/blimp`` when None.
+            pairs: at most so many pairs of a paradigm, the first; 0 for all.
+            score: "pll", or "pll_word_l2r".
+            length: most tokens of a sentence, special tokens included; longer ones are cut.
+        """
+
+        dir: str | None = None
+        pairs: int = 0
+        score: Literal["pll", "pll_word_l2r"] = "pll"
+        length: int = 128
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        for option, least in {"pairs": 0, "length": 4}.items():
+            if getattr(config, option) < least:
+                raise ConfigError(
+                    f"{self.name}.{option} = {getattr(config, option)}: give at least {least}"
+                )
+
+    @property
+    def protocol(self) -> str:
+        """One line: what is compared, and how ties count."""
+        pairs = self.config.pairs
+        parts = [
+            f"zero-shot, the higher summed pseudo-log-likelihood ({_WAYS[self.config.score]}) wins",
+            "heads that read left to right: log-likelihood",
+            "ties count half",
+            *([f"at most {pairs} pairs a paradigm"] if pairs else []),
+        ]
+        return "; ".join(parts)
+
+    def tasks(self) -> tuple[str, ...]:
+        """All pairs: an encoder is loaded once for all of them."""
+        return (TASK,) if self._paradigms else ()
+
+    def columns(self) -> tuple[Column, ...]:
+        """Every phenomenon, and the mean over the paradigms."""
+        names = (*self._phenomena, OVERALL)
+        return tuple(Column(name, TASK, ("accuracy",)) for name in names)
+
+    def average(self) -> Average:
+        """The mean over the paradigms."""
+        count = len(self._paradigms)
+        of = "" if count == PARADIGMS else f" (BLiMP has {PARADIGMS})"
+        return Average(f"accuracy, mean of {count} paradigms{of}", ((OVERALL,),))
+
+    def fingerprint(self, task: str) -> str:
+        """Hash of the options and the pairs, wherever they lie."""
+        return self._fingerprint
+
+    def evaluate(
+        self, encoder: Path, task: str, seed: int, context: EvaluationContext
+    ) -> TaskResult:
+        """Score every sentence and compare the two of each pair.
+
+        Raises:
+            ConfigError: settings were to be chosen by it.
+        """
+        if context.tuning:
+            raise ConfigError(f"{self.name} reports on all of its pairs: tune by another suite")
+        from objbench.engine.token_head import NO_TOKEN_HEAD, has_token_head
+        from objbench.engine.token_scores import load_word_model
+        from objbench_suites.pair_scores import pair_points
+
+        if not has_token_head(encoder):
+            reasons = {column.name: NO_TOKEN_HEAD for column in self.columns()}
+            return TaskResult({}, train_examples=0, eval_examples={}, unscored=reasons)
+        model = load_word_model(encoder, self.config.length, context)
+        points = pair_points(
+            model,
+            [sentence for paradigm in self._paradigms for sentence in paradigm.good],
+            [sentence for paradigm in self._paradigms for sentence in paradigm.bad],
+            whole_words=self.config.score == "pll_word_l2r",
+            report=context.progress,
+        )
+        accuracies = self._accuracies(points)
+        return TaskResult(
+            scores={
+                name: {"accuracy": float(np.mean([accuracies[one] for one in paradigms]))}
+                for name, paradigms in {**self._phenomena, OVERALL: list(accuracies)}.items()
+            },
+            train_examples=0,
+            eval_examples={OVERALL: len(points)},
+            details={
+                "paradigms": accuracies,
+                "reading": asdict(model.reading),
+                "length": model.length,
+            },
+        )
+
+    # -- parts
+
+    @cached_property
+    def _paradigms(self) -> tuple[Paradigm, ...]:
+        flag = f"--{self.name}-dir"
+        folder = self.config.dir
+        found = read_hub(flag) if folder is None else read_folder(Path(folder), flag)
+        return tuple(paradigm.first(self.config.pairs) for paradigm in found)
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        # Once for all cells: there are 134,000 sentences.
+        options = {name: value for name, value in asdict(self.config).items() if name != "dir"}
+        digest = blake2b(json.dumps(options, sort_keys=True).encode(), digest_size=16)
+        for paradigm in self._paradigms:
+            digest.update(json.dumps(asdict(paradigm), sort_keys=True).encode())
+        return digest.hexdigest()
+
+    @property
+    def _phenomena(self) -> Mapping[str, list[str]]:
+        """Phenomenon -> its paradigms, by name."""
+        found: dict[str, list[str]] = {}
+        for paradigm in sorted(self._paradigms, key=lambda one: (one.phenomenon, one.name)):
+            found.setdefault(paradigm.phenomenon, []).append(paradigm.name)
+        return found
+
+    def _accuracies(self, points: NDArray[np.float64]) -> dict[str, float]:
+        """Paradigm -> share of its pairs that were won, from the points of all pairs in order."""
+        sizes = [len(paradigm.good) for paradigm in self._paradigms]
+        parts = np.split(points, np.cumsum(sizes)[:-1])
+        return {
+            paradigm.name: float(part.mean())
+            for paradigm, part in zip(self._paradigms, parts, strict=True)
+        }
+
+
+@hookimpl
+def register_suites(register: Callable[[type[Suite | CurveSuite]], None]) -> None:
+    """Offer the BLiMP suite."""
+    register(BlimpSuite)

@@ -1,0 +1,143 @@
+"""Losses on held-out text under one corruption for every encoder, whatever it was trained with.
+
+The loss that an objective reports of itself is under its own corruption, and two such losses
+cannot be compared. Here every encoder that has a token head reads the same sequences with the same
+tokens hidden:
+
+    mlm_loss            mean cross-entropy at BERT's masked positions: 15% of the tokens, of which
+                        80% are [MASK], 10% a random word and 10% as they were (Devlin et al. 2019)
+    pseudo_perplexity   exp( -1/N sum over sequences and tokens of log P(w_t | all others) ), each
+                        token hidden in turn (Salazar et al. 2020, section 3, over N scored tokens)
+    perplexity          exp( -1/N sum of log P(w_t | those before) ), of heads that read from left
+                        to right alone; they have no pseudo-perplexity, and no other has this one
+
+They compare encoders as masked language models. One that never saw [MASK] in training, or that
+was trained to look back only, is out of its element in the first: a large loss there says so, and
+not that it knows less. A perplexity and a pseudo-perplexity condition on different words and are
+no rivals either. One without a token head (replaced-token detection) has no score.
+
+The masks come from a stream of their own, drawn on the CPU in batches of fixed size, so they are
+the same for every encoder, device and point of the budget.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from objbench import hookimpl
+from objbench.errors import ConfigError
+from objbench.suite import Average, Column, CurveSuite, EvaluationContext, Suite, TaskResult
+
+_LEAST = {"sequences": 1, "pseudo": 1}
+
+TASK = "text"
+
+
+class HeldoutSuite(Suite):
+    """Masked-LM loss and pseudo-perplexity under one common corruption of held-out text."""
+
+    name = "heldout"
+    summary = "masked-LM loss and pseudo-perplexity on held-out text, one corruption for all"
+    reference = "Salazar et al. 2020, https://arxiv.org/abs/1910.14659"
+    version = 1
+    every_point = True
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """Options of the held-out suite.
+
+        Attributes:
+            sequences: most held-out sequences whose masked-LM loss is taken.
+            pseudo: most held-out sequences of which every token is hidden in turn; that costs as
+                many passes as a sequence has tokens.
+            rate: share of the tokens that are masked.
+        """
+
+        sequences: int = 512
+        pseudo: int = 32
+        rate: float = 0.15
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        for option, least in _LEAST.items():
+            if getattr(config, option) < least:
+                raise ConfigError(
+                    f"{self.name}.{option} = {getattr(config, option)}: give at least {least}"
+                )
+        if not 0 < config.rate <= 1:
+            raise ConfigError(f"{self.name}.rate = {config.rate}: give a share in (0, 1]")
+
+    @property
+    def protocol(self) -> str:
+        """One line: the corruption that all share, and for whom it is unfair."""
+        return (
+            f"every encoder under the same BERT masks ({self.config.rate:.0%} of "
+            f"{self.config.sequences} sequences; each token in turn of {self.config.pseudo}), not "
+            "under its own corruption; who was trained without [MASK] or causally is out of its "
+            "element"
+        )
+
+    def tasks(self) -> tuple[str, ...]:
+        """The held-out text."""
+        return (TASK,)
+
+    def columns(self) -> tuple[Column, ...]:
+        """The loss in points of 0.01 nat, and the perplexities."""
+        return (
+            Column("mlm_loss", TASK, ("nats",), direction="min"),
+            Column("pseudo_perplexity", TASK, ("perplexity",), direction="min", scale=1.0),
+            Column("perplexity", TASK, ("perplexity",), direction="min", scale=1.0),
+        )
+
+    def average(self) -> Average:
+        """The masked-LM loss alone: it is the one that every token head has."""
+        label = "masked-LM loss under the common masks, in points of 0.01 nat"
+        return Average(label, (("mlm_loss",),), "min")
+
+    def fingerprint(self, task: str) -> str:
+        """Hash of the options; which text and which half of it is in the cell's key already."""
+        text = json.dumps(asdict(self.config), sort_keys=True)
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def evaluate(
+        self, encoder: Path, task: str, seed: int, context: EvaluationContext
+    ) -> TaskResult:
+        """Score the encoder on the half of the held-out text that ``context`` lends."""
+        from objbench.engine.token_head import NO_TOKEN_HEAD, has_token_head
+        from objbench.engine.token_scores import load_word_model
+        from objbench_suites.token_losses import masked_loss, mean_log_likelihood
+
+        if not has_token_head(encoder):
+            reasons = {column.name: NO_TOKEN_HEAD for column in self.columns()}
+            return TaskResult({}, train_examples=0, eval_examples={}, unscored=reasons)
+        rows = context.heldout(self.config.sequences)
+        model = load_word_model(encoder, rows.shape[1], context)
+        masked = masked_loss(model, rows, self.config.rate, context.progress)
+        each = mean_log_likelihood(model, context.heldout(self.config.pseudo), context.progress)
+        own, other, why = (
+            ("perplexity", "pseudo_perplexity", "its head reads from left to right")
+            if model.reading.is_left_to_right
+            else ("pseudo_perplexity", "perplexity", "its head does not read from left to right")
+        )
+        scores: Mapping[str, Mapping[str, float]] = {
+            "mlm_loss": {"nats": masked.mean},
+            own: {"perplexity": each.perplexity},
+        }
+        return TaskResult(
+            scores=scores,
+            train_examples=0,
+            eval_examples={"mlm_loss": masked.tokens, own: each.tokens},
+            details={"reading": asdict(model.reading)},
+            unscored={other: why},
+        )
+
+
+@hookimpl
+def register_suites(register: Callable[[type[Suite | CurveSuite]], None]) -> None:
+    """Offer the held-out suite."""
+    register(HeldoutSuite)
