@@ -88,7 +88,7 @@ def peak_bytes(step):
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_objective(name, leaves, measured):
     config = BertConfig(vocab_size=WORDS, hidden_size=WIDTH, num_attention_heads=4)
-    vocabulary = Vocabulary(WORDS, 0, 1, 2, 3, (0, 1, 2, 3), ("x",) * WORDS)
+    vocabulary = Vocabulary(WORDS, 0, 1, 2, 3, (0, 1, 2, 3), ("x", "##x") * (WORDS // 2))
     anatomy = Anatomy(WIDTH, WIDTH, "gelu", 1e-12, 0.02, vocabulary, config.to_dict())
     kind = OBJECTIVES[name]
     objective = kind(kind.Config(), anatomy)
