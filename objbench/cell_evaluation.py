@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from objbench.data.heldout import heldout_rows
 from objbench.data.sequences import PackedSequences
-from objbench.errors import RecordError
 from objbench.jobs import open_text
 from objbench.plan import PlannedCell
 from objbench.records import AnyRecord, EvaluationRecord, TrialEvaluationRecord
@@ -41,7 +39,7 @@ class EvaluationWork:
         place = self.place
         is_tuning = cell.kind == "trial_evaluation"
         fields = self._fields(cell, started)
-        encoder = self._encoder(cell)
+        encoder = place.encoder(cell)
         context = EvaluationContext(
             cache=place.cache / "tasks",
             device=place.device,
@@ -82,15 +80,6 @@ class EvaluationWork:
 
     def stored(self, cell: PlannedCell, record: AnyRecord) -> None:
         """Nothing is left behind."""
-
-    def _encoder(self, cell: PlannedCell) -> Path:
-        encoder = self.place.run / self.place.exported(cell).encoder
-        if not encoder.is_dir():
-            record = self.place.record_path(self.place.cell(cell.needs[0]))
-            raise RecordError(
-                f"the encoder {encoder} is gone; delete {record} to pretrain it again"
-            )
-        return encoder
 
     def _fields(self, cell: PlannedCell, started: str) -> dict[str, Any]:
         place = self.place

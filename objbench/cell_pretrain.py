@@ -24,7 +24,11 @@ class PretrainWork:
         return open_text(self.place.study, self.place.cache)
 
     def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
-        """Pretrain, or go on from the cell's checkpoint."""
+        """Pretrain, or go on from the cell's checkpoint.
+
+        Raises:
+            RecordError: the encoder of a teacher has been deleted.
+        """
         from objbench.engine.trainer import pretrain
 
         place = self.place
@@ -36,6 +40,7 @@ class PretrainWork:
             run=place.run,
             folder=_folder(cell),
             device=place.device,
+            teachers=place.teachers(cell),
         )
         outcome = pretrain(job, lambda done, total, text: place.report(cell.id, done, total, text))
         record = self._record(
@@ -70,6 +75,7 @@ class PretrainWork:
             **place.fields(cell, cls, started),
             "config": {**settings, "options": options, "data_key": place.plan.data["key"]},
             "steps": cell.step,
+            "teachers": {up.objective: up.key for up in map(place.cell, cell.needs)},
             **outcome,
         }
         if cell.kind == "trial":

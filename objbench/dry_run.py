@@ -11,6 +11,7 @@ from objbench.planned_cells import evaluations
 from objbench.plugins import Registry
 from objbench.pool import finished_cells
 from objbench.study import Study
+from objbench.teaching import training_order
 
 
 def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
@@ -23,7 +24,7 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
         words = {"ok": "done"}
         known = {cell: words.get(status, status) for cell, status in finished.items()}
     ids = list(_trials(study, chosen))
-    ids += [f"{name}.seed-{seed}" for seed in study.seeds for name in study.objectives]
+    ids += [f"{name}.seed-{seed}" for seed in study.seeds for name in training_order(chosen)]
     ids += [wanted.id for wanted in evaluations(study, chosen)]
     ids += [
         f"{curve}.{name}.seed-{seed}"

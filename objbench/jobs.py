@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
@@ -92,11 +93,13 @@ def pretrain_job(
     run: Path,
     device: str,
     folder: str = "",
+    teachers: Mapping[str, Path] = MappingProxyType({}),
 ) -> PretrainJob:
     """The engine's job for one pretraining cell or trial.
 
     Args:
         folder: name under ``run/encoders`` and ``run/checkpoints``.
+        teachers: as ``PretrainJob.teachers``; none where only the cost of a step is wanted.
     """
     own = study.of(cell.objective, cell.settings)
     cls, _ = cast.objectives[cell.objective]
@@ -118,6 +121,7 @@ def pretrain_job(
         encoders=f"encoders/{folder}",
         checkpoints=run / "checkpoints" / folder,
         key=cell.key,
+        teachers=dict(teachers),
         export_steps=tuple(export_steps(steps, points, study.evaluation.spacing)),
         heldout_batches=study.evaluation.heldout_batches,
         heldout_part="tuning" if cell.kind == "trial" else "reported",

@@ -86,6 +86,8 @@ class PlannedObjective(Stored):
         seconds_per_step: calibrated once; None where no time enters the budget.
         options: its hyperparameters in full.
         overrides: settings of its own by their dotted place, tuned or given.
+        teachers: the objectives whose final encoders it learns from; what these took to pretrain
+            is no part of its budget.
     """
 
     name: str
@@ -97,6 +99,7 @@ class PlannedObjective(Stored):
     seconds_per_step: float | None
     options: dict[str, Any]
     overrides: dict[str, Any] = Field(default_factory=dict)
+    teachers: tuple[str, ...] = ()
 
 
 class Plan(Stored):

@@ -5,7 +5,7 @@ A key holds the upstream cell's key, so a change anywhere above a cell makes it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,19 +64,28 @@ def evaluations(study: Study, cast: Cast) -> Iterator[Evaluation]:
 
 
 def pretrain_cell(
-    study: Study, cast: Cast, objective: str, seed: int, steps: int, data: Mapping[str, Any]
+    study: Study,
+    cast: Cast,
+    objective: str,
+    seed: int,
+    steps: int,
+    data: Mapping[str, Any],
+    cells: Mapping[str, PlannedCell],
 ) -> PlannedCell:
-    """The cell that pretrains one objective with one seed."""
+    """The cell that pretrains one objective with one seed; ``cells`` holds its teachers'."""
     own = study.of(objective)
     cls, config = cast.objectives[objective]
     exports = export_steps(steps, study.evaluation.points, study.evaluation.spacing)
+    teachers = [cells[f"{teacher}.seed-{seed}"] for teacher in cls.teachers(config)]
+    parts = _training_parts(own, cls, config, seed, steps, exports, data, teachers)
     return PlannedCell(
         id=f"{objective}.seed-{seed}",
         kind="pretrain",
-        key=content_key(_training_parts(own, cls, config, seed, steps, exports, data)),
+        key=content_key(parts),
         objective=objective,
         seed=seed,
         step=steps,
+        needs=tuple(teacher.id for teacher in teachers),
     )
 
 
@@ -88,14 +97,20 @@ def trial_cell(
     settings: Settings,
     steps: int,
     data: Mapping[str, Any],
+    best: Mapping[str, PlannedCell],
 ) -> PlannedCell:
-    """The cell that pretrains one objective with one combination of its grid."""
+    """The cell that pretrains one objective with one combination of its grid.
+
+    Args:
+        best: objective -> its best trial, of all that it may learn from.
+    """
     assert study.tuning is not None
     seed = study.tuning.seed
     own = study.of(objective, settings)
     cls, _ = cast.objectives[objective]
     config = cast.config(own, objective)
-    parts = _training_parts(own, cls, config, seed, steps, [steps], data)
+    teachers = [best[teacher] for teacher in cls.teachers(config)]
+    parts = _training_parts(own, cls, config, seed, steps, [steps], data, teachers)
     return PlannedCell(
         id=f"{objective}.trial-{number}",
         kind="trial",
@@ -103,6 +118,7 @@ def trial_cell(
         objective=objective,
         seed=seed,
         step=steps,
+        needs=tuple(teacher.id for teacher in teachers),
         settings=settings,
     )
 
@@ -115,9 +131,12 @@ def _training_parts(
     steps: int,
     exports: list[int],
     data: Mapping[str, Any],
+    teachers: Sequence[PlannedCell],
 ) -> dict[str, Any]:
     """All that determines what a pretraining computes."""
+    taught = {"teachers": {teacher.objective: teacher.key for teacher in teachers}}
     return {
+        **(taught if teachers else {}),
         "engine": ENGINE_VERSION,
         "objective": cls.name,
         "source": source_digest(cls),

@@ -18,6 +18,7 @@ from objbench.plan import Plan, PlannedCell, PlannedColumn, PlannedObjective, Pl
 from objbench.planned_cells import curve_cell, evaluation_cell, evaluations, pretrain_cell
 from objbench.study import Study
 from objbench.suite import CurveSuite, Suite
+from objbench.teaching import teachers_of, training_order
 
 
 def make_plan(
@@ -43,6 +44,7 @@ def make_plan(
 
     Raises:
         BudgetError: the budget pays for fewer steps than there are points.
+        ConfigError: an objective learns from one that is not there to learn from.
     """
     baseline = study.objectives[0]
     steps = planned_steps(study, study.budget, costs, devices)
@@ -54,10 +56,11 @@ def make_plan(
                 f"{points} evaluation points ({spacing}); raise it or lower --eval-points"
             )
     cells = {cell.id: cell for cell in trials}
+    order, teachers = training_order(cast), teachers_of(cast)
     # Objectives of one seed side by side: what slows the machine for a while slows them alike.
     for seed in study.seeds:
-        for objective in study.objectives:
-            cell = pretrain_cell(study, cast, objective, seed, steps[objective], data)
+        for objective in order:
+            cell = pretrain_cell(study, cast, objective, seed, steps[objective], data, cells)
             cells[cell.id] = cell
     for wanted in evaluations(study, cast):
         cell = evaluation_cell(study, cast, wanted, steps, cells)
@@ -87,6 +90,7 @@ def make_plan(
                 seconds_per_step=costs[objective].seconds,
                 options=recorded_options(cast.objectives[objective][1]),
                 overrides=study.overrides.get(objective, {}),
+                teachers=teachers[objective],
             )
             for objective in study.objectives
         ),

@@ -116,11 +116,18 @@ def _kind_by_kind(
     What the other processes have finished is read from its records, between the kinds.
     """
     done = _succeeded(finished)
+    by_id = {cell.id: cell for cell in cells}
     for kind in _KINDS:
         own = [cell for cell in cells if cell.kind == kind and cell.id not in finished]
-        if kind not in ("trial", "pretrain"):
+        together = kind in ("trial", "pretrain")
+        if not together:
             own = own[rank() :: processes()]
         for cell in own:
+            if together and cell.needs:
+                # A teacher is of the same kind; its encoder and record are the main process's.
+                wait_for_all()
+                teachers = (by_id[needed] for needed in cell.needs)
+                done |= _succeeded(finished_cells(runner.place.run, teachers))
             if not done.issuperset(cell.needs):
                 continue
             outcome = runner(cell)

@@ -127,12 +127,18 @@ class Cost(Stored):
 
 
 class PretrainRecord(CellRecord):
-    """One objective pretrained with one seed."""
+    """One objective pretrained with one seed.
+
+    Attributes:
+        teachers: of an objective that learns from others: whose final encoders it learned from,
+            each with the key of the cell that pretrained it.
+    """
 
     kind: Literal["pretrain"] = "pretrain"
     plugin: Plugin
     config: dict[str, Any]
     steps: int
+    teachers: dict[str, str] = Field(default_factory=dict)
     cost: Cost | None = None
     log: list[LoggedPoint] = Field(default_factory=list)
     points: list[ExportedPoint] = Field(default_factory=list)

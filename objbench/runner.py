@@ -31,7 +31,8 @@ from objbench.step_costs import step_costs
 from objbench.step_overhead import keep_overhead
 from objbench.stored import dump, write_text
 from objbench.study import Study
-from objbench.trials import trial_cells, tuned
+from objbench.teaching import training_order
+from objbench.trials import best_trials, trial_cells, trial_rounds, tuned
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def run_study(
         raise ConfigError("--jobs above 1 is for one process on a CPU; leave it out")
     if where == "cpu":
         keep_freed_memory()
-    cast(study, registry)  # What does not fit is told before any work.
+    training_order(cast(study, registry))  # What does not fit is told before any work.
     outcomes: list[Outcome] = []
     with _locked(run), display(quiet=not is_main()) as shown:
         declared = declared_seeds(study, run)
@@ -127,9 +128,11 @@ def run_study(
             with _threads_as_for(jobs):
                 costs = step_costs(study, chosen, text, run, where, shown)
             data = data_description(text)
-            trials = list(trial_cells(study, chosen, data, costs, processes()))
-            if any(cell.id not in finished_cells(run, trials) for cell in trials):
-                carry_out(planned(study, trials).only_trials())
+            for names in trial_rounds(study, chosen):
+                best = best_trials(study, chosen, trials, run)
+                trials += trial_cells(study, chosen, names, best, data, costs, processes())
+                if any(cell.id not in finished_cells(run, trials) for cell in trials):
+                    carry_out(planned(study, trials).only_trials())
             study = tuned(study, chosen, trials, run)
             shown.say(_choice(study))
         plan = planned(study, trials)

@@ -52,6 +52,17 @@ class Standing:
         record = self.records.get(cell.id)
         return "missing" if record is None else record.status
 
+    def upstream(self, cell: PlannedCell) -> tuple[PlannedCell, ...]:
+        """All cells that ``cell`` rests on, what it needs itself first."""
+        cells = self.once("cells by id", lambda: {c.id: c for c in self.plan.cells})
+        found: dict[str, PlannedCell] = {}
+        nearest = [cell]
+        while nearest:
+            needed = dict.fromkeys(name for near in nearest for name in near.needs)
+            nearest = [cells[name] for name in needed if name in cells and name not in found]
+            found.update((near.id, near) for near in nearest)
+        return tuple(found.values())
+
     def evaluations(self, suite: str) -> tuple[PlannedCell, ...]:
         """The cells that evaluate reported encoders on ``suite``; not those that tuned by it."""
         return tuple(c for c in self.plan.cells if c.kind == "evaluation" and c.suite == suite)

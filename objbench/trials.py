@@ -5,6 +5,9 @@ of the same budget, on one pretraining seed that no reported run has, and is sco
 reported number is measured on: held-out text, or a split of a suite's training data. The best
 trial of each objective gives it its settings; what the trials spent stands in its row. Diverged
 trials count, as the worst.
+
+An objective that learns from others does so in its trials too: from the final encoder of the best
+trial of each. So trials come in rounds, those of teachers first.
 """
 
 from __future__ import annotations
@@ -29,14 +32,43 @@ from objbench.records import (
 from objbench.scores import column_scores
 from objbench.study import Study
 from objbench.suite import Suite
+from objbench.teaching import generations
+
+
+def trial_rounds(study: Study, cast: Cast) -> tuple[tuple[str, ...], ...]:
+    """The objectives whose trials are run together, in their order; none if it does not tune.
+
+    Raises:
+        ConfigError: a setting of the grid does not exist or is out of range, or an objective
+            learns from one that is not there to learn from.
+    """
+    tuning = study.tuning
+    if tuning is None:
+        return ()
+    teachers: dict[str, tuple[str, ...]] = {}
+    for name, (kind, _) in cast.objectives.items():
+        # Who teaches is an option, so it may be tried too.
+        tried = [cast.config(study.of(name, own), name) for own in tuning.trials(name)]
+        wanted = (teacher for config in tried for teacher in kind.teachers(config))
+        teachers[name] = tuple(dict.fromkeys(wanted))
+    return generations(cast, teachers)
 
 
 def trial_cells(
-    study: Study, cast: Cast, data: Mapping[str, Any], costs: Mapping[str, StepCost], devices: int
+    study: Study,
+    cast: Cast,
+    names: Sequence[str],
+    best: Mapping[str, PlannedCell],
+    data: Mapping[str, Any],
+    costs: Mapping[str, StepCost],
+    devices: int,
 ) -> Iterator[PlannedCell]:
-    """The trials of a study, those of all objectives side by side; none if it does not tune.
+    """The trials of some objectives of a study, those of all of them side by side.
 
     Args:
+        study: one that tunes.
+        names: one of ``trial_rounds``.
+        best: objective -> its best trial, of the rounds before.
         data, costs, devices: as for ``planner.make_plan``; the costs are those before tuning.
 
     Raises:
@@ -44,13 +76,12 @@ def trial_cells(
         ConfigError: a setting of the grid does not exist or is out of range.
     """
     tuning = study.tuning
-    if tuning is None:
-        return
+    assert tuning is not None
     steps = planned_steps(study, tuning.budget or study.budget, costs, devices)
-    grids = {name: tuning.trials(name) for name in study.objectives}
+    grids = {name: tuning.trials(name) for name in names}
     cells = [
-        trial_cell(study, cast, name, number, grid[number], steps[name], data)
-        for number in range(len(grids[study.objectives[0]]))
+        trial_cell(study, cast, name, number, grid[number], steps[name], data, best)
+        for number in range(len(grids[names[0]]))
         for name, grid in grids.items()
     ]
     yield from cells
@@ -66,20 +97,42 @@ def tuned(study: Study, cast: Cast, cells: Sequence[PlannedCell], run: Path) -> 
         run: the run folder that holds their records.
 
     Raises:
-        ConfigError: every trial of an objective failed or diverged.
-        UnknownNameError: the score is neither a suite nor a held-out loss of an objective.
-        RecordError: a record cannot be read.
+        ConfigError, UnknownNameError, RecordError: as ``best_trials``.
     """
     if study.tuning is None:
         return study
     overrides = dict(study.overrides)
-    for name in study.objectives:
-        own = [cell for cell in cells if (cell.objective, cell.kind) == (name, "trial")]
-        suite = cast.suites.get(study.tuning.score)
+    for name, trial in best_trials(study, cast, cells, run).items():
+        overrides[name] = {**overrides.get(name, {}), **trial.settings}
+    return study.model_copy(update={"overrides": overrides})
+
+
+def best_trials(
+    study: Study, cast: Cast, cells: Sequence[PlannedCell], run: Path
+) -> dict[str, PlannedCell]:
+    """The best trial of each objective that ``cells`` holds trials of.
+
+    Args:
+        study: one that tunes.
+        cells: trials and their evaluations, all of them finished.
+        run: the run folder that holds their records.
+
+    Raises:
+        ConfigError: every trial of an objective failed or diverged.
+        UnknownNameError: the score is neither a suite nor a held-out loss of an objective.
+        RecordError: a record cannot be read.
+    """
+    assert study.tuning is not None
+    suite = cast.suites.get(study.tuning.score)
+    trials = [cell for cell in cells if cell.kind == "trial"]
+    scoring = [cell for cell in cells if cell.kind == "trial_evaluation"]
+    found = {}
+    for name in dict.fromkeys(cell.objective for cell in trials):
+        own = [cell for cell in trials if cell.objective == name]
         scores = [
             _loss(study.tuning.score, run, cell)
             if suite is None
-            else _shortfall(suite, run, [c for c in cells if cell.id in c.needs])
+            else _shortfall(suite, run, [c for c in scoring if cell.id in c.needs])
             for cell in own
         ]
         best = min(range(len(own)), key=scores.__getitem__)
@@ -88,8 +141,8 @@ def tuned(study: Study, cast: Cast, cells: Sequence[PlannedCell], run: Path) -> 
                 f"tuning: every trial of {name} failed or diverged; widen its grid, "
                 f"or delete their records in {run / 'records' / 'trial'} to run them again"
             )
-        overrides[name] = {**overrides.get(name, {}), **own[best].settings}
-    return study.model_copy(update={"overrides": overrides})
+        found[name] = own[best]
+    return found
 
 
 def _shortfall(suite: Suite, run: Path, cells: Sequence[PlannedCell]) -> float:

@@ -82,16 +82,47 @@ class Workplace:
 
     def pretraining(self, cell: PlannedCell) -> PretrainRecord:
         """The record of the pretraining that ``cell`` evaluates."""
-        path = self.record_path(self.cell(cell.needs[0]))
+        return self._pretrained(self.cell(cell.needs[0]))
+
+    def exported(self, cell: PlannedCell) -> ExportedPoint:
+        """The exported encoder that ``cell`` evaluates."""
+        return self._point(self.cell(cell.needs[0]), cell.step)
+
+    def encoder(self, cell: PlannedCell) -> Path:
+        """The folder of the exported encoder that ``cell`` evaluates.
+
+        Raises:
+            RecordError: it has been deleted.
+        """
+        return self._folder(self.cell(cell.needs[0]), cell.step)
+
+    def teachers(self, cell: PlannedCell) -> dict[str, Path]:
+        """The final encoders that the pretraining ``cell`` learns from, by objective.
+
+        Raises:
+            RecordError: one has been deleted.
+        """
+        needed = map(self.cell, cell.needs)
+        return {teacher.objective: self._folder(teacher, teacher.step) for teacher in needed}
+
+    def _pretrained(self, cell: PlannedCell) -> PretrainRecord:
+        path = self.record_path(cell)
         record = read_record(path)
         if not isinstance(record, PretrainRecord):
             raise RecordError(f"{path} is not the record of a pretraining; delete it")
         return record
 
-    def exported(self, cell: PlannedCell) -> ExportedPoint:
-        """The exported encoder that ``cell`` evaluates."""
-        points = self.pretraining(cell).points
-        return next(point for point in points if point.meters.steps == cell.step)
+    def _point(self, cell: PlannedCell, step: int) -> ExportedPoint:
+        points = self._pretrained(cell).points
+        return next(point for point in points if point.meters.steps == step)
+
+    def _folder(self, cell: PlannedCell, step: int) -> Path:
+        folder = self.run / self._point(cell, step).encoder
+        if not folder.is_dir():
+            raise RecordError(
+                f"the encoder {folder} is gone; delete {self.record_path(cell)} to pretrain it again"
+            )
+        return folder
 
     def evaluation(self, cell: PlannedCell) -> EvaluationRecord:
         """The record of an evaluation."""
@@ -101,7 +132,9 @@ class Workplace:
             raise RecordError(f"{path} is not the record of an evaluation; delete it")
         return record
 
-    def fields(self, cell: PlannedCell, owner: type[Any] | Composition, started: str) -> dict[str, Any]:
+    def fields(
+        self, cell: PlannedCell, owner: type[Any] | Composition, started: str
+    ) -> dict[str, Any]:
         """What the record of ``cell`` holds whatever comes out, but for status and reason.
 
         Args:

@@ -20,6 +20,7 @@ from objbench.board.notation import count, listed, plain
 from objbench.board.speedup_picture import ClaimedSpeedup, speedup_picture
 from objbench.board.speedup_table import functions, speedup_table
 from objbench.board.speedups import Speedups, speedups
+from objbench.board.uncounted import uncounted_words
 from objbench.score_arrays import Curve
 from objbench.standing import Standing
 from objbench.statistics import MIN_RUNS
@@ -85,6 +86,8 @@ def _convergence_text(standing: Standing, source: CurveSource, curves: Mapping[s
             "Every point is a finished model: a branch of its own, cooled down over "
             f"{share:g}% of the steps so far (trunk schedule)."
         )
+    if words := uncounted_words(standing, curves):
+        parts.append(f"{words[0].upper()}{words[1:]}.")
     absent = [name for name, curve in curves.items() if not curve.whole]
     if absent:
         parts.append(f"Not drawn, for want of records of this score: {listed(absent)}.")

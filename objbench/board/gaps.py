@@ -41,13 +41,12 @@ class Gap:
 
 def gaps(standing: Standing) -> tuple[Gap, ...]:
     """Everything the plan wants and the records lack, in the order of the plan."""
-    cells = {cell.id: cell for cell in standing.plan.cells}
     grouped: dict[tuple[str, int, str, str, str], list[PlannedCell]] = {}
     for cell in standing.plan.cells:
         state = standing.state(cell)
         if state != "ok":
             what = _KIND_WORDS.get(cell.kind, cell.suite)
-            reason = _reason(standing, cells, cell)
+            reason = _reason(standing, cell)
             grouped.setdefault((cell.objective, cell.seed, what, state, reason), []).append(cell)
     return tuple(
         Gap(
@@ -129,14 +128,13 @@ def _whys(missing: Mapping[str, str]) -> str:
     return "; ".join(f"{task}: {why}" for task, why in sorted(missing.items()))
 
 
-def _reason(standing: Standing, cells: Mapping[str, PlannedCell], cell: PlannedCell) -> str:
+def _reason(standing: Standing, cell: PlannedCell) -> str:
     record = standing.records.get(cell.id)
     if record is not None:
         return record.reason or "no reason was recorded"
-    # What a missing cell waits for is one step up; a curve waits for evaluations and, through
-    # them, for a pretraining cell.
-    waiting = [cells[name] for name in cell.needs if name in cells]
-    waiting += [cells[up] for near in waiting for up in near.needs if up in cells]
+    # A curve waits for evaluations and, through them, for pretraining, which may wait for a
+    # teacher's.
+    waiting = standing.upstream(cell)
     broken = [c for c in waiting if standing.state(c) in ("failed", "diverged")]
     first = next((c for c in broken if c.kind == "pretrain"), broken[0] if broken else None)
     if first is not None:

@@ -23,6 +23,7 @@ from objbench.board.notation import (
 from objbench.board.ranking import Improvement, Row, ranking
 from objbench.board.speedups import Speedups, speedup_text, speedups
 from objbench.board.spent import Spent, apart_cells, spent
+from objbench.board.uncounted import uncounted_cells
 from objbench.score_arrays import SuiteScores
 from objbench.standing import Standing
 from objbench.statistics import MIN_RUNS
@@ -76,7 +77,8 @@ def spend_table(standing: Standing, found: SuiteScores, source: CurveSource | No
                 # An objective that is not ranked is not compared on a curve either.
                 line[column.name] = DASH if row.rank is None else text
         line |= _spend_cells(spent(standing, row.objective))
-        lines.append(line | apart_cells(standing, row.objective))
+        line |= apart_cells(standing, row.objective) | uncounted_cells(standing, row.objective)
+        lines.append(line)
     return markdown(pd.DataFrame(lines))
 
 

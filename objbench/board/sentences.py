@@ -14,6 +14,7 @@ from objbench.board.gaps import gaps_sentence, missing_tasks
 from objbench.board.notation import amount, count, listed, plain, signed, three_digits
 from objbench.board.ranking import Row, measured_spend, ranking
 from objbench.board.speedups import axes_sentence, direction_sentences
+from objbench.board.uncounted import qualified, uncounted_sentences
 from objbench.plan import PlannedSuite
 from objbench.records import EvaluationRecord, Provenance
 from objbench.score_arrays import final_scores
@@ -40,6 +41,7 @@ def limits(standing: Standing) -> list[str]:
         _samples(standing),
         scale_sentence(standing),
         _spend(standing),
+        *uncounted_sentences(standing),
         _machines(standing),
         _side_by_side(standing),
         _annealing(standing),
@@ -62,7 +64,8 @@ def _suite_verdicts(standing: Standing, suite: PlannedSuite) -> list[str]:
     for objective in standing.plan.objectives:
         row = by_name[objective.name]
         if row.gain is not None:
-            found.append(_gain(standing, suite, row, row.gain))
+            sentence = _gain(standing, suite, row, row.gain)
+            found.append(qualified(standing, [row.objective], sentence))
     return found
 
 

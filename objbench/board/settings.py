@@ -15,6 +15,7 @@ import pandas as pd
 
 from objbench.board.axes import AXIS_WORDS
 from objbench.board.notation import DASH, amount, count, listed, markdown, plain
+from objbench.board.uncounted import budget_words
 from objbench.plan import Plan
 from objbench.records import Provenance
 from objbench.standing import Standing
@@ -30,7 +31,10 @@ def budget_sentence(plan: Plan) -> str:
     if not others:
         return text + "."
     shares = listed([f"{name} {steps[name]:,} steps" for name in others])
-    return f"{text}; every other objective gets the same {AXIS_WORDS[plan.equalize]} ({shares})."
+    return (
+        f"{text}; every other objective gets the same {AXIS_WORDS[plan.equalize]} ({shares})"
+        f"{budget_words(plan)}."
+    )
 
 
 def seeds_words(plan: Plan) -> str:

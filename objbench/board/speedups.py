@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from objbench.board.axes import AXIS_WORDS
 from objbench.board.curve_sources import CurveSource
 from objbench.board.notation import listed, ratio
+from objbench.board.uncounted import qualified
 from objbench.judge.evidence import CurveEvidence, curve_evidence
 from objbench.judge.score_source import Pair
 from objbench.judge.speedup_curve import Bound
@@ -126,11 +127,11 @@ def axes_sentence(standing: Standing, source: CurveSource) -> str:
     orders = axis_orders(standing, source)
     if not orders:
         return ""
-    lead = f"By {source.words}, the order by estimated speedup"
+    lead, names = f"By {source.words}, the order by estimated speedup", next(iter(orders))
     if len(orders) == 1:
-        return f"{lead} is the same on every axis: {', '.join(next(iter(orders)))}."
+        return qualified(standing, names, f"{lead} is the same on every axis: {', '.join(names)}.")
     parts = [f"{', '.join(order)} by {_axes(axes)}" for order, axes in orders.items()]
-    return f"{lead} depends on the axis: {'; '.join(parts)}."
+    return qualified(standing, names, f"{lead} depends on the axis: {'; '.join(parts)}.")
 
 
 def direction_sentences(standing: Standing, source: CurveSource) -> list[str]:
@@ -156,10 +157,11 @@ def direction_sentences(standing: Standing, source: CurveSource) -> list[str]:
                 else [f"{_DIRECTIONS[direction]} on every axis"]
             )
         if parts:
-            found.append(
+            sentence = (
                 f"To {baseline}'s final {source.words}, by the 95% intervals, {item.objective} is "
                 f"{', '.join(parts)}."
             )
+            found.append(qualified(standing, [item.objective], sentence))
     return found
 
 

@@ -19,6 +19,7 @@ from objbench.board.notation import (
     ratio,
 )
 from objbench.board.spent import apart_cells
+from objbench.board.uncounted import uncounted_cells
 from objbench.records import Cost, PretrainRecord
 from objbench.standing import Standing
 from objbench.statistics import estimate
@@ -33,8 +34,9 @@ def cost_table(standing: Standing) -> str:
         costs = [record.cost for record in records if record.cost is not None]
         last = [record.points[-1].meters for record in records if record.points]
         line = {"objective": objective.name, "seeds": str(len(records))}
+        apart = apart_cells(standing, objective.name) | uncounted_cells(standing, objective.name)
         if not last or not costs:
-            lines.append(line | apart_cells(standing, objective.name))
+            lines.append(line | apart)
             continue
         line["steps"] = f"{np.mean([meters.steps for meters in last]):,.0f}"
         line["tokens"] = amount(float(np.mean([meters.tokens for meters in last])))
@@ -48,7 +50,7 @@ def cost_table(standing: Standing) -> str:
         line["peak memory"] = _peak_memory(costs)
         line["encoder"] = amount(costs[0].encoder_parameters)
         line["heads"] = amount(costs[0].head_parameters)
-        lines.append(line | apart_cells(standing, objective.name))
+        lines.append(line | apart)
     frame = pd.DataFrame(lines).fillna(DASH)
     return markdown(frame)
 

@@ -59,7 +59,7 @@ def devices(subject: Subject) -> str:
     batch, device = subject.batch(), torch.device("cuda")
     cpu = _passed(subject.step(), batch, subject.streams(batch))
     moved = replace(batch, input_ids=batch.input_ids.to(device), special=batch.special.to(device))
-    module = subject.step().to(device)
+    module = subject.step(device)
     cuda = _passed(module, moved, _Placed(subject, batch, device))
     return _require_close(subject, cpu, cuda, "CUDA", SAME_LOSS, SAME_COSINE)
 

@@ -43,14 +43,19 @@ class Subject:
     compiles: bool = False
     start_method: str = "spawn"
 
-    def step(self) -> TrainingStep:
-        """A new encoder and objective with the job's initial weights, without dropout."""
+    def step(self, device: torch.device | None = None) -> TrainingStep:
+        """A new encoder and objective with the job's initial weights, without dropout.
+
+        Args:
+            device: where they and any teachers are put; the CPU when None.
+        """
+        where = device or torch.device("cpu")
         job = self.job
         encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
         anatomy = anatomy_of(encoder, job.vocabulary)
         objective = build_objective(job.objective, job.config, anatomy, job.seed)
-        teachers = frozen_teachers(job, torch.device("cpu"))
-        module = TrainingStep(encoder, objective, teachers).train()
+        teachers = frozen_teachers(job, where)
+        module = TrainingStep(encoder, objective, teachers).to(where).train()
         silence(module)
         return module
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import torch
 from torch import nn
 
@@ -9,6 +12,8 @@ from objbench.engine.classifier import load_encoder
 from objbench.engine.encoder import build_encoder
 from objbench.engine.job import PretrainJob
 from objbench.errors import ConfigError
+from objbench.objective import Vocabulary
+from objbench.sections import EncoderSection
 from objbench.streams import stream_key
 
 
@@ -24,21 +29,45 @@ def frozen_teachers(job: PretrainJob, device: torch.device) -> dict[str, nn.Modu
         CheckpointError: a folder holds no encoder.
         ConfigError: a teacher's vocabulary is not the job's.
     """
-    teachers = {}
-    for name in job.objective.teachers(job.config):
-        folder = job.teachers.get(name)
-        if folder is None:
-            seed = stream_key(job.seed, "teacher", len(teachers))
-            teacher: nn.Module = build_encoder(job.encoder, job.vocabulary, job.length, seed)
-        else:
-            # Loading draws initial weights, which the stored ones then replace.
-            with torch.random.fork_rng(devices=[]):
-                teacher = load_encoder(folder)
-            words = teacher.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
-            if words < job.vocabulary.size:
-                raise ConfigError(
-                    f"the teacher {name} in {folder} knows {words} words and the corpus "
-                    f"{job.vocabulary.size}: both need one tokenizer"
-                )
-        teachers[name] = teacher.to(device).eval().requires_grad_(False)
-    return teachers
+    wanted = job.objective.teachers(job.config)
+    absent = [name for name in wanted if name not in job.teachers]
+    teachers = stand_ins(absent, job.encoder, job.vocabulary, job.length, job.seed)
+    for name in wanted:
+        if name in job.teachers:
+            teachers[name] = _frozen(_loaded(name, job.teachers[name], job.vocabulary))
+    return {name: teacher.to(device) for name, teacher in teachers.items()}
+
+
+def stand_ins(
+    names: Iterable[str], section: EncoderSection, vocabulary: Vocabulary, length: int, seed: int
+) -> dict[str, nn.Module]:
+    """Fresh encoders for the teachers ``names``, no two alike and none like the learner's.
+
+    Args:
+        section: the learner's kind of encoder.
+        length: T, tokens of a sequence.
+        seed: the pretraining seed.
+    """
+    return {
+        name: _frozen(
+            build_encoder(section, vocabulary, length, stream_key(seed, "teacher", number))
+        )
+        for number, name in enumerate(names)
+    }
+
+
+def _loaded(name: str, folder: Path, vocabulary: Vocabulary) -> nn.Module:
+    # Loading draws initial weights, which the stored ones then replace.
+    with torch.random.fork_rng(devices=[]):
+        teacher = load_encoder(folder)
+    words = teacher.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
+    if words < vocabulary.size:
+        raise ConfigError(
+            f"the teacher {name} in {folder} knows {words} words and the corpus "
+            f"{vocabulary.size}: both need one tokenizer"
+        )
+    return teacher
+
+
+def _frozen(teacher: nn.Module) -> nn.Module:
+    return teacher.eval().requires_grad_(False)

@@ -149,7 +149,9 @@ def _gap(
     pretraining = next(cell for cell in own if cell.kind == "pretrain")
     state = standing.state(pretraining)
     if state != "ok":
-        return f"{objective}'s pretraining {_is(state)}", state == "diverged"
+        # Not run for want of a teacher that diverged is no accident either.
+        states = [state, *(standing.state(teacher) for teacher in standing.upstream(pretraining))]
+        return f"{objective}'s pretraining {_is(state)}", "diverged" in states
     states = [standing.state(cell) for cell in _needed(standing, own, source, final=final)]
     lacking = [
         f"{count(states.count(state), 'evaluation')} {_is(state)}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from objbench.board.axes import AXIS_WORDS
 from objbench.board.notation import amount, plain
+from objbench.board.uncounted import uncounted_words
 from objbench.judge.claims import Claim, ClaimFile, Scale
 from objbench.judge.score_source import HELDOUT, Pair, planned_suite
 from objbench.plan import PlannedSuite
@@ -51,6 +52,7 @@ def labels(standing: Standing, file: ClaimFile, claim: Claim, source: str) -> La
         _score(file, source, suite),
         _samples(standing, pair, suite),
         _equal_spend(standing, claim),
+        uncounted_words(standing, (pair.objective, pair.baseline)),
         _unannealed(standing) if claim.kind == "speedup" else "",
     ]
     clocks = _clocks(standing, pair)
