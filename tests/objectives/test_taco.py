@@ -12,6 +12,7 @@ from torch.nn import functional
 from objbench.batch import Corrupted, Rows
 from objbench.errors import ConfigError
 from objbench.heads import word_logits
+from objbench.knobs import knobs
 from objbench.masking import slot_count
 from objbench.objective import EncoderPass, Need
 from objbench.streams import Streams
@@ -190,9 +191,10 @@ def pass_over(objective, batch, streams, width=16, seed=5):
     return EncoderPass(corrupted, hidden, embedded, word_embeddings=torch.randn(97, width))
 
 
+@pytest.mark.parametrize("sampling", ["drawn", "all"])
 @pytest.mark.parametrize("anchors", VARIANTS.values())
-def test_which_positions_are_anchors(anatomy, make_batch, anchors):
-    objective = Taco(Taco.Config(anchors=anchors), anatomy)
+def test_which_positions_are_anchors(anatomy, make_batch, anchors, sampling):
+    objective = Taco(Taco.Config(anchors=anchors, sampling=sampling), anatomy)
     batch = make_batch(4, 20, lengths=[20, 13, 1, 2])
     encoder_pass = pass_over(objective, batch, streams := Streams(0, rows=4))
     loss = objective.terms[1](encoder_pass, streams)
@@ -226,10 +228,13 @@ def test_the_same_masks_as_mlm(anatomy, make_batch):
     assert torch.equal(batch.input_ids, before)
 
 
+@pytest.mark.parametrize("sampling", ["drawn", "all"])
 @pytest.mark.parametrize("anchors", VARIANTS.values())
 @pytest.mark.parametrize("lengths", [None, [12, 3, 7, 12, 1, 9]])
-def test_any_number_of_processes_gives_the_same_loss(anatomy, make_batch, anchors, lengths):
-    objective = Taco(Taco.Config(anchors=anchors), anatomy)
+def test_any_number_of_processes_gives_the_same_loss(
+    anatomy, make_batch, anchors, lengths, sampling
+):
+    objective = Taco(Taco.Config(anchors=anchors, sampling=sampling), anatomy)
     batch = make_batch(6, 12, lengths=lengths)
     whole_pass = pass_over(objective, batch, streams := Streams(3, 1, rows=6))
     whole = objective.terms[1](whole_pass, streams)
@@ -263,8 +268,9 @@ def test_any_number_of_processes_gives_the_same_loss(anatomy, make_batch, anchor
     torch.testing.assert_close(torch.cat(gradients), whole_pass.last_hidden_state.grad)
 
 
-def test_attention_without_padding_changes_nothing(anatomy, make_batch):
-    objective = Taco(Taco.Config(), anatomy)
+@pytest.mark.parametrize("sampling", ["drawn", "all"])
+def test_attention_without_padding_changes_nothing(anatomy, make_batch, sampling):
+    objective = Taco(Taco.Config(sampling=sampling), anatomy)
     batch = make_batch(4, 10)
     told = replace(batch, attention=torch.ones(4, 10, dtype=torch.bool))
     losses = []
@@ -285,9 +291,10 @@ def test_same_streams_same_loss_and_the_global_generator_is_left_alone(anatomy, 
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
+@pytest.mark.parametrize("sampling", ["drawn", "all"])
 @pytest.mark.parametrize("anchors", VARIANTS.values())
-def test_bfloat16_states_give_a_finite_float32_loss(anatomy, make_batch, anchors):
-    objective = Taco(Taco.Config(anchors=anchors), anatomy)
+def test_bfloat16_states_give_a_finite_float32_loss(anatomy, make_batch, anchors, sampling):
+    objective = Taco(Taco.Config(anchors=anchors, sampling=sampling), anatomy)
     full = pass_over(objective, make_batch(4, 20), streams := Streams(0, rows=4))
     hidden = full.last_hidden_state.detach().bfloat16().requires_grad_()
     embedded = full.embedding_output.detach().bfloat16()
@@ -301,6 +308,41 @@ def test_declared_flops_count_every_anchor_slot_twice(anatomy):
     for anchors, count in (("all", 128), ("unmasked", 128), ("masked", slot_count(0.15, 128))):
         objective = Taco(Taco.Config(anchors=anchors), anatomy)
         assert objective.extra_flops(32, 128) == 2 * (2 * 32 * count * 51 * 16)
+
+
+def test_declared_flops_with_all_negatives_count_the_tokens_of_every_process(anatomy, monkeypatch):
+    for anchors, count in (("all", 128), ("masked", slot_count(0.15, 128))):
+        objective = Taco(Taco.Config(anchors=anchors, sampling="all"), anatomy)
+        assert objective.extra_flops(32, 128) == 2 * (2 * 32 * count * 32 * 128 * 16)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
+    assert objective.extra_flops(32, 128) == 2 * (2 * 32 * count * 3 * 32 * 128 * 16)
+
+
+def test_all_negatives_are_the_real_positions_of_the_other_sequences(anatomy, make_batch):
+    """In loops over the formula, at the positives that the drawn loss draws too."""
+    lengths = [5, 3, 1, 4]
+    batch = make_batch(4, 5, lengths=lengths)
+    objective = Taco(Taco.Config(sampling="all"), anatomy)
+    encoder_pass = pass_over(objective, batch, Streams(2, rows=4), width=6)
+    loss = objective.terms[1](encoder_pass, Streams(2, rows=4))
+    columns = torch.arange(5).expand(4, 5)
+    positives = draw_positives(columns, torch.tensor(lengths), 2, Streams(2, rows=4))
+    h, e = encoder_pass.last_hidden_state.double(), encoder_pass.embedding_output.double()
+    g = ((h - e) / (h - e).norm(dim=-1, keepdim=True)).tolist()
+    total, count = 0.0, 0
+    for row, length in enumerate(lengths):
+        for column in range(length if length > 1 else 0):
+            others = [(r, c) for r in range(4) if r != row for c in range(lengths[r])]
+            candidates = [(row, int(positives[row, column])), *others]
+            logits = [
+                sum(a * b for a, b in zip(g[row][column], g[r][c], strict=True)) / 0.07
+                for r, c in candidates
+            ]
+            total += math.log(sum(math.exp(logit) for logit in logits)) - logits[0]
+            count += 1
+    assert loss.count.item() == count == 12
+    assert loss.total.item() == pytest.approx(total, rel=1e-5)
 
 
 def test_terms_have_names_weights_and_needs(anatomy):
@@ -329,6 +371,7 @@ def test_one_sequence_or_one_token_is_an_error_that_says_so(anatomy, make_batch)
         {"window": 1, "window_rule": "paper"},
         {"window_rule": "half"},
         {"anchors": "some"},
+        {"sampling": "some"},
         {"negatives": 0},
         {"temperature": 0.0},
         {"temperature": float("nan")},
@@ -339,3 +382,13 @@ def test_one_sequence_or_one_token_is_an_error_that_says_so(anatomy, make_batch)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ConfigError):
         Taco.Config(**options)
+
+
+def test_the_options_of_the_term_have_one_meaning_and_one_default(anatomy):
+    """Written twice, because an objective's options are one list that its source tells."""
+    config = TokenAlignment.Config()
+    assert Taco.Config().alignment == config
+    told, own = ({k.name: k.meaning for k in knobs(kind)} for kind in (Taco.Config, type(config)))
+    assert {name: told[name] for name in own} == own | {"weight": told["weight"]}
+    changed = {"window": 7, "sampling": "all", "negatives": 3, "temperature": 0.1, "weight": 2.0}
+    assert Taco.Config(rate=0.2, **changed).alignment == TokenAlignment.Config(**changed)
