@@ -62,6 +62,19 @@ class Curve:
         return tuple(int(index) for index in np.flatnonzero(there))
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnCurves:
+    """A suite's columns along the budget.
+
+    Attributes:
+        shares: P shares of the budget at which it was run for any objective, rising.
+        values: (P, O, S, C) float64, means over fine-tuning seeds, scaled.
+    """
+
+    shares: tuple[float, ...]
+    values: FloatArray
+
+
 def column_value(record: EvaluationRecord, column: PlannedColumn) -> float:
     """The scaled score of one evaluation: mean of the column's metrics; NaN if one is absent."""
     found = record.scores.get(column.name, {})
@@ -94,6 +107,33 @@ def suite_average(suite: PlannedSuite, columns: FloatArray) -> FloatArray:
 def final_scores(standing: Standing, suite: PlannedSuite) -> SuiteScores:
     """What the encoders at the end of the budget score on ``suite``."""
     return standing.once(("final scores", suite.name), lambda: _final_scores(standing, suite))
+
+
+def column_curves(standing: Standing, suite: PlannedSuite) -> ColumnCurves:
+    """What the encoders at every point of the budget score in each column of ``suite``.
+
+    Fine-tuning seeds that were run at every point alone count, so that the last point does not
+    differ from the others by how it was measured.
+    """
+    cells = standing.evaluations(suite.name)
+    shares = tuple(sorted({cell.share for cell in cells}))
+    everywhere = tuple(
+        seed
+        for seed in suite.seeds
+        if {cell.share for cell in cells if cell.finetune_seed == seed} == set(shares)
+    )
+    values = [
+        within_run_mean(
+            _values(
+                standing,
+                suite,
+                [c for c in cells if c.share == share and c.finetune_seed in everywhere],
+                everywhere,
+            )
+        )
+        for share in shares
+    ]
+    return ColumnCurves(shares, np.stack(values) if values else np.empty((0, 0, 0, 0)))
 
 
 def score_curves(standing: Standing, curve_suite: PlannedSuite) -> Mapping[str, Curve]:

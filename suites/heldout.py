@@ -7,7 +7,7 @@ tokens hidden:
     mlm_loss            mean cross-entropy at BERT's masked positions: 15% of the tokens, of which
                         80% are [MASK], 10% a random word and 10% as they were (Devlin et al. 2019)
     pseudo_perplexity   exp( -1/N sum over sequences and tokens of log P(w_t | all others) ), each
-                        token hidden in turn (Salazar et al. 2020, section 3, over N scored tokens)
+                        token hidden in turn (PPPL of Salazar et al. 2020), N tokens in all
     perplexity          exp( -1/N sum of log P(w_t | those before) ), of heads that read from left
                         to right alone; they have no pseudo-perplexity, and no other has this one
 

@@ -10,8 +10,10 @@ The way of the data, one file a step::
     ranking        arrays of scores -> who is ranked, on what, how surely, and why not
     curve_sources  the scores that have curves         speedups  -> the judge's, at the final score
     judged_claims  -> verdicts and the judge's rates   sentences -> what the numbers do not show
-    ranking_table, task_table, aggregate_table, speedup_table, tuning_table, overhead_table, tables
+    ranking_table, task_table, budget_table, aggregate_table, speedup_table, tuning_table,
+    overhead_table, tables
                    -> markdown tables                  spent, curve_values: what they rest on
+    unscored       who cannot be scored on what, and why
     settings       -> how it was made                  gaps      -> what is incomplete
     convergence_picture, speedup_picture, drawing      -> the plots
     curve_section  -> a score's plots and targets      page_text -> the whole page

@@ -120,11 +120,13 @@ def _study(run: Path, standing: Standing) -> Iterator[str]:
 
 
 def _ranking_line(standing: Standing, suite: PlannedSuite) -> str:
+    if not suite.average_groups:
+        return ""
     rows = ranking(standing, final_scores(standing, suite))
     ranked = [_placed(row) for row in rows if row.rank is not None]
     others = [f"{row.objective} ({row.why})" for row in rows if row.rank is None]
     parts = [*ranked, *([f"not ranked: {listed(others)}"] if others else [])]
-    return f"By {suite.name} ({plain(suite.average_label) or 'no average'}): {'; '.join(parts)}."
+    return f"By {suite.name} ({plain(suite.average_label)}): {'; '.join(parts)}."
 
 
 def _placed(row: Row) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from objbench.board.aggregate_table import aggregate_sentence, aggregate_table
+from objbench.board.budget_table import budget_table
 from objbench.board.curve_section import curve_sections
 from objbench.board.curve_sources import curve_sources
 from objbench.board.gaps import gaps_table, missing_tasks, stale_table
@@ -22,6 +23,7 @@ from objbench.board.settings import (
 from objbench.board.tables import cost_table, heldout_table
 from objbench.board.task_table import column_table, gain_tables
 from objbench.board.tuning_table import tuning_sentence, tuning_table
+from objbench.board.unscored import unscored_sentence
 from objbench.overhead_record import Overhead
 from objbench.plan import PlannedSuite
 from objbench.score_arrays import final_scores
@@ -53,6 +55,8 @@ _READING = f"""\
   backward on the real step, **device time** leaves out evaluation, checkpoints and warm-up.
 - A dash means not known: whatever is incomplete is not ranked, and is named under What was not
   run."""
+
+_NONE = "none: its numbers are neither better nor worse, and nobody is ranked by them"
 
 _HELDOUT = (
     "Losses of different objectives are not comparable: each is measured under the objective's "
@@ -109,13 +113,17 @@ def page_text(standing: Standing, overhead: Overhead | None) -> tuple[str, dict[
 def _suite_section(standing: Standing, suite: PlannedSuite, *, is_main: bool) -> list[str]:
     found = final_scores(standing, suite)
     better = "higher" if suite.direction == "max" else "lower"
+    score = f"{plain(suite.average_label)}, {better} is better" if suite.average_groups else _NONE
     protocol = (
         f"{plain(suite.summary).rstrip('.')}. Protocol: {plain(suite.protocol).rstrip('.')}. "
-        f"Score: {plain(suite.average_label) or 'none'}, {better} is better."
+        f"Score: {score}."
     )
     compared = curve_sources(standing) if len(standing.plan.objectives) > 1 else ()
     source = next((s for s in compared if s.name == suite.name), None)
-    parts = [f"## Ranking: {suite.name}", protocol, ranking_table(standing, found)]
+    if suite.average_groups:
+        parts = [f"## Ranking: {suite.name}", protocol, ranking_table(standing, found)]
+    else:
+        parts = [f"## Measured: {suite.name}", protocol]
     # What was spent is the same whichever suite ranks it.
     if is_main or source is not None:
         parts.append(spend_table(standing, found, source))
@@ -124,7 +132,13 @@ def _suite_section(standing: Standing, suite: PlannedSuite, *, is_main: bool) ->
         aggregate_table(standing, found),
         aggregate_sentence(standing, found),
     )
-    parts += [f"### Columns of {suite.name}", column_table(standing, found)]
+    dashes = unscored_sentence(standing, suite)
+    parts += [f"### Columns of {suite.name}", dashes, column_table(standing, found)]
+    parts += _titled(
+        f"### {suite.name} over the budget",
+        budget_table(standing, suite),
+        f"Means over {count(len(standing.seeds), 'pretraining seed')}.",
+    )
     for objective, table in gain_tables(standing, found).items():
         parts += [
             f"### {objective} against {standing.plan.baseline} on each column of {suite.name}",

@@ -15,6 +15,7 @@ import numpy as np
 
 from objbench.board.axes import AXIS_WORDS
 from objbench.board.notation import count, three_digits
+from objbench.board.unscored import unscored_reason
 from objbench.judge.aggregates import improvement_interval, paired_improvement
 from objbench.judge.ranks import Ranks, rank_objectives
 from objbench.plan import Plan, PlannedObjective
@@ -178,4 +179,5 @@ def _why_not(
     absent = sum(standing.state(cell) != "ok" for cell in cells)
     if absent:
         return f"{count(absent, 'evaluation')} of {len(cells)} not there"
-    return "a score of the average is not in the records"
+    why = unscored_reason(standing, found.suite, objective.name)
+    return why or "a score of the average is not in the records"

@@ -50,6 +50,9 @@ def limits(standing: Standing) -> list[str]:
 
 
 def _suite_verdicts(standing: Standing, suite: PlannedSuite) -> list[str]:
+    if not suite.average_groups:
+        # Nothing is better or worse on it.
+        return []
     rows = ranking(standing, final_scores(standing, suite))
     baseline = next(row for row in rows if row.objective == standing.plan.baseline)
     unranked = [f"{row.objective} ({row.why})" for row in rows if row.rank is None]
@@ -96,7 +99,10 @@ def _gain(standing: Standing, suite: PlannedSuite, row: Row, gain: Estimate) -> 
 def _samples(standing: Standing) -> str:
     limits_seen: dict[str, set[int]] = {}
     for record in standing.records.values():
-        if isinstance(record, EvaluationRecord) and record.max_train_samples is not None:
+        if not isinstance(record, EvaluationRecord) or record.max_train_samples is None:
+            continue
+        # A suite that trains nothing is not limited by it.
+        if record.train_examples:
             limits_seen.setdefault(record.suite, set()).add(record.max_train_samples)
     parts = [
         f"{suite} fine-tuned on at most {max(sizes):,} examples a task"

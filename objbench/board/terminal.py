@@ -15,22 +15,18 @@ from objbench.board.sentences import limits, verdicts
 from objbench.board.speedups import brief_bound, speedups
 from objbench.plan import PlannedSuite
 from objbench.score_arrays import final_scores
-from objbench.standing import Standing, read_standing
+from objbench.standing import Standing
 from objbench.statistics import MIN_RUNS
 from objbench.suite import AXES
 
 
-def terminal_summary(run: Path, page: Path | None = None) -> str:
+def terminal_summary(standing: Standing, page: Path | None = None) -> str:
     """The ranking, the verdicts, what it shows, and where the leaderboard lies, as plain text.
 
     Args:
-        run: the run folder.
+        standing: the plan and its records; what a page has computed of it is not computed again.
         page: the leaderboard's page, named at the end; left out if None.
-
-    Raises:
-        RecordError: the plan or a record is missing or cannot be read.
     """
-    standing = read_standing(run)
     parts = [_suite_summary(standing, suite) for suite in standing.suites]
     claims = [
         f"{item.title}{f', by {item.source}' if item.source else ''}: {item.sentence}"
@@ -44,6 +40,9 @@ def terminal_summary(run: Path, page: Path | None = None) -> str:
 
 
 def _suite_summary(standing: Standing, suite: PlannedSuite) -> str:
+    if not suite.average_groups:
+        # Nobody is ranked by it; its numbers are on the page.
+        return ""
     source = next((s for s in curve_sources(standing) if s.name == suite.name), None)
     lines = []
     for row in ranking(standing, final_scores(standing, suite)):

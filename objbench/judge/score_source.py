@@ -55,7 +55,8 @@ class SideScores:
 
 def score_sources(standing: Standing, pair: Pair) -> tuple[str, ...]:
     """The study's suites, then the held-out terms that both sides have at every point."""
-    suites = tuple(suite.name for suite in standing.suites)
+    # Nothing is better or worse on a suite without an average.
+    suites = tuple(suite.name for suite in standing.suites if suite.average_groups)
     runs = [standing.pretrained(name) for name in (pair.baseline, pair.objective)]
     if not all(runs):
         return suites

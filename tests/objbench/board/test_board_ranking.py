@@ -193,7 +193,7 @@ def test_an_interval_around_zero_tells_nothing_apart(make_study):
 
 def test_a_limit_on_training_examples_is_stated(make_study):
     study = make_study()
-    study.change("glue.cola.mlm.seed-1.3of3.ft-0", max_train_samples=500)
+    study.change("glue.cola.mlm.seed-1.3of3.ft-0", max_train_samples=500, train_examples=500)
     assert any("at most 500 examples" in text for text in limits(standing_of(study)))
 
 
