@@ -1,0 +1,65 @@
+"""A contiguous piece of each sequence, as a further input of the encoder.
+
+COCO-LM's positive (Meng et al. 2021, section 3.3) and one of the augmentations that SimCSE tries
+(Gao et al. 2021, table 1).
+
+Shape legend: B sequences of this process, T tokens, T' = 1 + kept tokens of a full sequence.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from objbench.batch import Batch
+from objbench.objective import Vocabulary
+from objbench.streams import Streams
+
+
+def kept_tokens(share: float, length: int) -> int:
+    """How many of the ``length`` - 1 tokens after [CLS] a crop keeps: at least one, if any."""
+    text = length - 1
+    return min(text, max(1, math.floor(share * text)))
+
+
+def random_crop(
+    batch: Batch, vocabulary: Vocabulary, share: float, streams: Streams, stream: str
+) -> Batch:
+    """[CLS] and a uniformly random run of consecutive tokens of each sequence.
+
+    Unpadded sequences stay unpadded: the view is as narrow as a full sequence's crop. Tokens begin
+    anew at position 1.
+
+    Args:
+        batch: (B, T); not changed.
+        vocabulary: gives the id of padding.
+        share: how much of the text after [CLS] is kept, rounded down, in (0, 1].
+        streams: source of ``stream``.
+        stream: name of the stream.
+
+    Returns:
+        (B, T'), with no ``attention`` where ``batch`` has none, and without extras.
+    """
+    length = batch.input_ids.shape[1]
+    width = 1 + kept_tokens(share, length)
+    columns = torch.arange(width, device=batch.input_ids.device)
+    text = batch.real.sum(dim=1) - 1
+    # In float64, as Python computes the width.
+    kept = torch.floor(text.double() * share).long().clamp(min=1).minimum(text)
+    start = (streams.uniform(stream) * (text - kept + 1)).long()
+    source = torch.where(columns > 0, columns + start.unsqueeze(1), columns)
+    # Beyond a short sequence's crop anything may be read: it is padding.
+    source = source.clamp(max=length - 1)
+    ids, special = (tensor.gather(1, source) for tensor in (batch.input_ids, batch.special))
+    if batch.attention is None:
+        return Batch(ids, special, None, batch.rows, batch.progress)
+    real: Tensor = columns <= kept.unsqueeze(1)
+    return Batch(
+        input_ids=ids.masked_fill(~real, vocabulary.pad),
+        special=special | ~real,
+        attention=real,
+        rows=batch.rows,
+        progress=batch.progress,
+    )

@@ -1,0 +1,180 @@
+"""Two segments in a row, and a term that says whether they stand as they stood in the text.
+
+What next sentence prediction (Devlin et al. 2019) and sentence order prediction (Lan et al. 2020)
+share: half of the sequences are left in order, the others are changed, and a classifier on [CLS]
+tells which. A sequence [CLS] x[1] .. x[n-1] becomes
+
+    [CLS] first segment [SEP] second segment
+
+of the same n tokens: [SEP] takes a place, so the last token is left out. Where the text is cut is
+uniform over all places that leave either segment a token, and is drawn before and apart from what
+is changed, so neither the place of [SEP] nor a length tells anything of the answer.
+
+Differences from the papers, which hold for both terms:
+
+- Segments are spans of a packed stream of tokens, as objectives here are given it: cut anywhere,
+  and with the [SEP] of a document's end inside where there is one. The papers' are whole
+  sentences of one document.
+- There is no [SEP] at the end, as packed sequences have none.
+- No token types are fed, since the engine passes none: the encoder knows segments by [SEP] only.
+- The corruption masks the sequence after it is rearranged, as in the papers' code.
+
+Shape legend: B sequences of this process, T tokens, D width.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from objbench.batch import Batch
+from objbench.errors import ConfigError
+from objbench.objective import AddedTerm, Anatomy, EncoderPass, Objective, TermLoss
+from objbench.streams import Streams
+from objbench_objectives.sequence_vector import sequence_vectors
+
+SHORTEST = 4
+"""Tokens of [CLS], a segment of one, [SEP] and another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Two segments, before they are separated.
+
+    Attributes:
+        text: (B, T) int64, [CLS], the first segment and right after it the second; what stands
+            beyond column ``lengths`` - 2 is not read.
+        first: (B,) int64, tokens of the first segment.
+        lengths: (B,) int64, tokens that the row will have, [CLS] and [SEP] included.
+    """
+
+    text: Tensor
+    first: Tensor
+    lengths: Tensor
+
+
+def random_cuts(lengths: Tensor, streams: Streams, stream: str) -> Tensor:
+    """(B,) int64, tokens of the first segment: uniform over 1 .. length - 3.
+
+    Args:
+        lengths: (B,) int64, of the rows with [CLS] and [SEP]; 1 where one is too short to cut.
+        streams: source of ``stream``.
+        stream: name of the stream.
+    """
+    choices = (lengths - (SHORTEST - 1)).clamp(min=1)
+    return 1 + (streams.uniform(stream) * choices).long()
+
+
+def separated(segments: Segments, separator: int, padding: int) -> Tensor:
+    """(B, T) int64: [SEP] between the segments, and padding behind them."""
+    columns = torch.arange(segments.text.shape[1], device=segments.text.device)
+    place = segments.first.unsqueeze(1) + 1
+    moved = torch.where(columns < place, segments.text, segments.text.roll(1, dims=1))
+    ids = moved.masked_fill(columns == place, separator)
+    return ids.masked_fill(columns >= segments.lengths.unsqueeze(1), padding)
+
+
+class SegmentPairPrediction(AddedTerm):
+    """Cross-entropy of "changed" from [CLS], through BERT's pooler: C tanh(W h + b) + c.
+
+    Which rows were changed, and which were long enough to be cut, stand in the batch's extras as
+    "NAME.changed" and "NAME.counted", (B,) bool.
+
+    Args:
+        config: a ``Config``.
+        anatomy: of the encoder.
+        joined: the objective; no other term of it may rearrange segments.
+
+    Raises:
+        ConfigError: another term rearranges segments.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(AddedTerm.Config):
+        """What both terms have.
+
+        Attributes:
+            weight: factor of the term in the total loss.
+
+        Raises:
+            ConfigError: a value out of range.
+        """
+
+        weight: float = 1.0
+
+        def __post_init__(self) -> None:
+            if not self.weight >= 0:
+                raise ConfigError(f"weight must not be negative, not {self.weight}")
+
+    def __init__(self, config: Any, anatomy: Anatomy, joined: Objective) -> None:
+        super().__init__(config, anatomy, joined)
+        for term in joined.terms:
+            if isinstance(term, SegmentPairPrediction):
+                raise ConfigError(
+                    f"{term.name} and {self.name} both rearrange the segments of a sequence, and "
+                    f"one would undo the other's: leave out +{term.name} or +{self.name}"
+                )
+        self.vocabulary = anatomy.vocabulary
+        special = torch.zeros(self.vocabulary.size, dtype=torch.bool)
+        special[list(self.vocabulary.special)] = True
+        # A buffer, to be where the batch is; it is known from the vocabulary and not stored.
+        self.register_buffer("special", special, persistent=False)
+        self.dense = nn.Linear(anatomy.width, anatomy.width)
+        self.classes = nn.Linear(anatomy.width, 2)
+        for linear in (self.dense, self.classes):
+            nn.init.normal_(linear.weight, std=anatomy.initializer_range)
+            nn.init.zeros_(linear.bias)
+
+    @abstractmethod
+    def segments(self, batch: Batch, changed: Tensor, streams: Streams) -> Segments:
+        """Two segments of each row of ``batch``, out of their order where ``changed``, (B,) bool.
+
+        Nothing but ``text`` may depend on what is changed, and ``first`` only such that its
+        distribution does not.
+        """
+
+    def arrange(self, batch: Batch, streams: Streams) -> Batch:
+        """``batch`` as two segments a row; rows of fewer than four tokens stay as they are.
+
+        Raises:
+            ConfigError: no row is long enough.
+        """
+        length = batch.input_ids.shape[1]
+        if length < SHORTEST:
+            raise ConfigError(
+                f"{self.name} cuts sequences in two: they need at least {SHORTEST} tokens, not "
+                f"{length}; raise the sequence length"
+            )
+        changed = streams.uniform(f"{self.name}.changed") < 0.5
+        segments = self.segments(batch, changed, streams)
+        counted = segments.lengths >= SHORTEST
+        cut = separated(segments, self.vocabulary.sep, self.vocabulary.pad)
+        ids = torch.where(counted.unsqueeze(1), cut, batch.input_ids)
+        columns = torch.arange(length, device=ids.device)
+        shorter = columns < segments.lengths.unsqueeze(1)
+        real = torch.where(counted.unsqueeze(1), shorter, batch.real)
+        return replace(
+            batch,
+            input_ids=ids,
+            special=self.special[ids],  # type: ignore[index]
+            attention=None if batch.attention is None else real,
+            extras={
+                **batch.extras,
+                f"{self.name}.changed": changed,
+                f"{self.name}.counted": counted,
+            },
+        )
+
+    def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
+        """The loss of one pass; draws nothing."""
+        batch = encoder_pass.batch
+        vectors = sequence_vectors(encoder_pass.last_hidden_state, batch)
+        logits = self.classes(torch.tanh(self.dense(vectors)))
+        changed, counted = (batch.extras[f"{self.name}.{what}"] for what in ("changed", "counted"))
+        losses = functional.cross_entropy(logits.float(), changed.long(), reduction="none")
+        return TermLoss(losses.masked_fill(~counted, 0.0).sum(), counted.sum().float())

@@ -1,0 +1,183 @@
+"""SimCSE: two encodings of a sequence with different dropout are each other's, not the others'.
+
+Gao et al. 2021, section 3 and eq. 4 (unsupervised), as a term beside any objective. With h[i] and
+h'[i] the vectors of sequence i from two encodings that differ in their dropout,
+
+    loss[i] = -log( exp(cos(h[i], h'[i]) / tau) / sum over j of exp(cos(h[i], h'[j]) / tau) )
+
+where j runs over the whole micro-batch of all processes; the mean over i. With ``pooling="cls"``
+h is tanh(W x + b) of the first token's state x, as in the paper; the encoder is exported without
+W and b, which is how the paper evaluates, too.
+
+Differences from the paper and its code (princeton-nlp/SimCSE, ``simcse/models.py``):
+
+- It is a stage of its own there, on a pretrained encoder and single sentences of up to 32 tokens.
+  Here it goes along with pretraining, on packed sequences that may hold pieces of several
+  documents.
+- With ``do_mlm`` the code encodes the clean input twice and the masked one once. Here both
+  encodings are of the corrupted input, so that the objective's own pass is one of them: one pass
+  more than the objective alone instead of two.
+- Weight. There the masked-LM loss is the auxiliary one, at 0.1 of the contrastive loss. As an
+  auxiliary loss in pretraining it is mostly just added (Giorgi et al. 2021, DeCLUTR, eq. 3; Wu
+  et al. 2020, CLEAR): weight 1.
+- The code gathers the vectors of all processes, and candidates get no gradient from anchors of
+  other processes. Here value and gradient are exact; see ``objbench_objectives.in_batch``.
+- With "mean" there is no W, as in the code (``pooler_type="avg"``).
+- On held-out text the encoder drops nothing: both encodings are the same there, and the loss is
+  lower than in training.
+
+**Encoders without dropout**, as in the presets demo and tiny, have but one encoding of an input.
+Then h and h' are made of the one pass, and the term itself drops entries of the vector x at the
+rate ``dropout``, independently for either. That is far from the paper, whose noise passes through
+every layer: what remains is mostly that sequences are driven apart. ``view="crop"`` is nearer to a
+contrastive loss there: h' is the encoding of a random crop of the input, an augmentation that the
+paper finds weaker than dropout (table 1: 77.8 against 82.5 on STS-B).
+
+Shape legend: B sequences of this process, T tokens, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from objbench import hookimpl
+from objbench.batch import Batch, Corrupted
+from objbench.errors import ConfigError
+from objbench.objective import AddedTerm, Anatomy, EncoderPass, Objective, TermLoss
+from objbench.streams import Streams
+from objbench_objectives.crop import random_crop
+from objbench_objectives.dropout import drops
+from objbench_objectives.in_batch import pair_loss
+from objbench_objectives.sequence_vector import Pooling, sequence_vectors
+
+View = Literal["dropout", "crop"]
+
+
+class SequenceContrast(AddedTerm):
+    """Unsupervised SimCSE; formula and differences from public code are in the module's docstring.
+
+    Args:
+        config: a ``SequenceContrast.Config``.
+        anatomy: of the encoder.
+        joined: any objective.
+
+    Raises:
+        ConfigError: the two views would be the same.
+    """
+
+    name = "simcse"
+    summary = "two encodings of a sequence agree, against the rest of the batch (SimCSE)"
+    reference = "Gao et al. 2021, https://arxiv.org/abs/2104.08821"
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(AddedTerm.Config):
+        """Hyperparameters of the views and of the loss.
+
+        Attributes:
+            weight: factor of the term in the total loss.
+            temperature: tau, the divisor of the cosine similarities.
+            pooling: vector of a sequence: "cls", the first token's through a dense layer and tanh;
+                "mean", the mean over real tokens.
+            view: what is encoded the second time: "dropout", the same input with other dropout;
+                "crop", a random run of its tokens.
+            keep: share of the tokens that a crop keeps; without effect on view=dropout.
+            dropout: rate at which the term itself drops entries of the vectors where the encoder
+                has no dropout; without effect where it has, or on view=crop.
+
+        Raises:
+            ConfigError: a value out of range.
+        """
+
+        weight: float = 1.0
+        temperature: float = 0.05
+        pooling: Pooling = "cls"
+        view: View = "dropout"
+        keep: float = 0.9
+        dropout: float = 0.1
+
+        def __post_init__(self) -> None:
+            for option, choices in (("pooling", Pooling), ("view", View)):
+                if getattr(self, option) not in get_args(choices):
+                    raise ConfigError(f"{option} must be one of {', '.join(get_args(choices))}")
+            if not self.weight >= 0:
+                raise ConfigError(f"weight must not be negative, not {self.weight}")
+            if not self.temperature > 0:
+                raise ConfigError(f"temperature must be positive, not {self.temperature}")
+            if not 0 < self.keep <= 1:
+                raise ConfigError(f"keep must be in (0, 1], not {self.keep}")
+            if not 0 <= self.dropout < 1:
+                raise ConfigError(f"dropout must be in [0, 1), not {self.dropout}")
+
+    def __init__(self, config: Any, anatomy: Anatomy, joined: Objective) -> None:
+        super().__init__(config, anatomy, joined)
+        self.vocabulary = anatomy.vocabulary
+        self.drops_itself = config.view == "dropout" and not drops(anatomy.encoder_config)
+        if self.drops_itself and not config.dropout:
+            raise ConfigError(
+                "the encoder has no dropout, so that both views of simcse would be the same: "
+                "set simcse.dropout above 0, simcse.view=crop, or dropout in the encoder's config"
+            )
+        self.dense: nn.Linear | None = None
+        if config.pooling == "cls":
+            self.dense = nn.Linear(anatomy.width, anatomy.width)
+            nn.init.normal_(self.dense.weight, std=anatomy.initializer_range)
+            nn.init.zeros_(self.dense.bias)
+
+    def view(self, batch: Batch, corrupted: Corrupted, streams: Streams) -> Batch | None:
+        """What is encoded the second time; None where the encoding would be the same."""
+        if self.drops_itself:
+            return None
+        again = Batch(
+            corrupted.input_ids,
+            corrupted.special,
+            corrupted.attention,
+            corrupted.rows,
+            corrupted.progress,
+        )
+        if self.config.view == "dropout":
+            return again
+        return random_crop(again, self.vocabulary, self.config.keep, streams, "simcse.crop")
+
+    def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
+        """The loss of one pass; draws where the term drops itself.
+
+        Raises:
+            ConfigError: the whole batch is one sequence.
+        """
+        batch, states = encoder_pass.batch, encoder_pass.last_hidden_state
+        if batch.rows.total < 2:
+            raise ConfigError(
+                "simcse contrasts sequences: a (micro-)batch needs at least 2; raise the batch size"
+            )
+        one = other = sequence_vectors(states, batch, self.config.pooling)
+        if self.drops_itself:
+            one, other = self._dropped(one, streams), self._dropped(one, streams)
+        else:
+            view = encoder_pass.views[self.name]
+            other = sequence_vectors(view.last_hidden_state, view.batch, self.config.pooling)
+        total = pair_loss(
+            self._projected(one), self._projected(other), batch.rows, self.config.temperature
+        )
+        return TermLoss(total, total.new_tensor(float(len(one))))
+
+    def _dropped(self, vectors: Tensor, streams: Streams) -> Tensor:
+        """(B, D) with entries dropped, and the others raised to keep the mean; in training only."""
+        if not self.training:
+            return vectors
+        rate = self.config.dropout
+        kept = streams.uniform("simcse.dropout", vectors.shape[1]) >= rate
+        return vectors * kept / (1 - rate)
+
+    def _projected(self, vectors: Tensor) -> Tensor:
+        return vectors if self.dense is None else torch.tanh(self.dense(vectors))
+
+
+@hookimpl
+def register_terms(register: Callable[[type[AddedTerm]], None]) -> None:
+    """Called once, when plugins are loaded."""
+    register(SequenceContrast)

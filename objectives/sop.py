@@ -1,0 +1,51 @@
+"""Sentence order prediction: do two consecutive segments stand in their order, or swapped?
+
+Lan et al. 2020 (ALBERT), section 3.1, "Inter-sentence coherence loss", as a term beside any
+objective: half of the time the two segments change places, as in the authors' code
+(google-research/albert, ``create_pretraining_data.py``). Its loss is added to the masked-LM loss
+with weight 1 there and here. What is common to it and to ``nsp``, and how both differ from the
+papers, is said in ``objbench_objectives.segments``; the sequence is cut uniformly, so a swapped
+pair has its [SEP] where any other may have it.
+
+Shape legend: B sequences of this process, T tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from objbench import hookimpl
+from objbench.batch import Batch
+from objbench.objective import AddedTerm
+from objbench.streams import Streams
+from objbench_objectives.segments import SegmentPairPrediction, Segments, random_cuts
+
+
+class SentenceOrderPrediction(SegmentPairPrediction):
+    """ALBERT's second task; formula and differences are in the modules' docstrings."""
+
+    name = "sop"
+    summary = "sentence order prediction (ALBERT): have two segments changed places?"
+    reference = "Lan et al. 2020, https://arxiv.org/abs/1909.11942"
+
+    def segments(self, batch: Batch, changed: Tensor, streams: Streams) -> Segments:
+        """The row's own two segments, in their order or swapped."""
+        lengths = batch.real.sum(dim=1)
+        first = random_cuts(lengths, streams, "sop.cut")
+        text = (lengths - 2).clamp(min=1)  # tokens of both
+        columns = torch.arange(batch.input_ids.shape[1], device=lengths.device)
+        # Swapping two neighbours is turning both of them round in a ring.
+        turned = 1 + (columns - 1 + first.unsqueeze(1)) % text.unsqueeze(1)
+        source = torch.where(changed.unsqueeze(1) & (columns > 0), turned, columns)
+        return Segments(
+            batch.input_ids.gather(1, source), torch.where(changed, text - first, first), lengths
+        )
+
+
+@hookimpl
+def register_terms(register: Callable[[type[AddedTerm]], None]) -> None:
+    """Called once, when plugins are loaded."""
+    register(SentenceOrderPrediction)
