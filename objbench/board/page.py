@@ -21,7 +21,9 @@ from objbench.stored import dump, write_text
 _PICTURES = ("convergence*.svg", "speedup-*.svg")
 
 
-def write_leaderboard(run: Path, out: Path, with_records: bool = False) -> Path:
+def write_leaderboard(
+    run: Path, out: Path, with_records: bool = False, standing: Standing | None = None
+) -> Path:
     """Write the leaderboard of the run folder ``run`` into ``out``; returns the page's path.
 
     Args:
@@ -30,12 +32,15 @@ def write_leaderboard(run: Path, out: Path, with_records: bool = False) -> Path:
         with_records: copy the plan, the current records and the measured overhead along, so that
             ``out`` can be committed and its page made again from itself. Stale records stay
             behind.
+        standing: the plan and records of ``run``; read now if None.
 
     Raises:
         RecordError: the plan or a record is missing or cannot be read.
         ConfigError: ``out`` cannot be written, or copying there would mix two studies' records.
     """
-    standing, overhead = read_standing(run), read_overhead(run)
+    if standing is None:
+        standing = read_standing(run)
+    overhead = read_overhead(run)
     copying = with_records and out.resolve() != run.resolve()
     page = out / "README.md"
     if copying:

@@ -56,10 +56,14 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     read_plan(arguments.run)  # a wrong folder is told before pandas and matplotlib are loaded
     from objbench.board.page import write_leaderboard
     from objbench.board.terminal import terminal_summary
+    from objbench.standing import read_standing
 
+    standing = read_standing(arguments.run)
     out = arguments.out or arguments.run / "leaderboard"
-    page = write_leaderboard(arguments.run, out, with_records=arguments.with_records)
-    print(terminal_summary(arguments.run))
+    page = write_leaderboard(
+        arguments.run, out, with_records=arguments.with_records, standing=standing
+    )
+    print(terminal_summary(standing))
     print(f"leaderboard: {os.path.relpath(page)}")
     return 0
 

@@ -158,8 +158,9 @@ def _report(run: Path, end: StudyEnd) -> None:
     if end.page is None:
         return
     from objbench.board.terminal import terminal_summary
+    from objbench.standing import read_standing
 
-    print(terminal_summary(run))
+    print(terminal_summary(read_standing(run)))
     print(f"leaderboard: {os.path.relpath(end.page)}", flush=True)
     for failure in end.failures:
         print(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)

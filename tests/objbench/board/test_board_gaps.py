@@ -53,17 +53,17 @@ def test_a_record_with_another_key_is_stale_and_not_counted(make_study):
 
 
 def test_the_terminal_shows_ranking_verdict_and_place(make_study, tmp_path):
-    run = make_study().write(tmp_path)
-    text = terminal_summary(run, run / "leaderboard" / "README.md")
+    page = tmp_path / "leaderboard" / "README.md"
+    text = terminal_summary(standing_of(make_study()), page)
     assert "52.00 (51.00 to 53.00)" in text
     assert "2 pretraining seeds carry no interval" in text
-    assert text.endswith(f"Leaderboard: {run / 'leaderboard' / 'README.md'}\n")
+    assert text.endswith(f"Leaderboard: {page}\n")
     assert max(map(len, text.split("\n\n")[0].splitlines())) <= 120
 
 
-def test_the_terminal_does_not_rank_what_is_incomplete(make_study, tmp_path):
+def test_the_terminal_does_not_rank_what_is_incomplete(make_study):
     study = make_study()
     del study.records["glue.mnli.taco.seed-1.3of3.ft-0"]
-    text = terminal_summary(study.write(tmp_path))
+    text = terminal_summary(standing_of(study))
     row = next(line for line in text.splitlines() if " taco " in line)
     assert row.split()[:3] == ["-", "taco", "-"]
