@@ -1,7 +1,8 @@
 """What a step costs: FLOPs counted, and seconds measured where a budget asks for time.
 
 Timed objectives take turns, step by step, so that a machine that slows down or is shared for a
-while slows all of them alike and their ratio holds.
+while slows all of them alike and their ratio holds. An objective with several modes takes a step in
+each, and its time is their mean with the modes' shares, as its FLOPs are.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def calibrate(jobs: Sequence[PretrainJob], timed: bool) -> list[StepCost]:
         timed: measure seconds too; all models are in memory at once then.
 
     Returns:
-        One cost a job, in order; ``seconds`` is the median of TIMED_STEPS steps, or None.
+        One cost a job, in order; ``seconds`` is the median of TIMED_STEPS steps (of every mode,
+        averaged over them with their shares), or None.
     """
     with torch.random.fork_rng():
         if not timed:
@@ -65,12 +67,16 @@ def _timed(sessions: Sequence[Session]) -> list[StepCost]:
 
 
 def _seconds_of_step(session: Session, step: int) -> float:
-    _wait(session.device)
-    started = time.perf_counter()
-    session.gradients(step)
-    session.update.apply(session.job.training.learning_rate)
-    _wait(session.device)
-    return time.perf_counter() - started
+    """Of a step in expectation: one of each mode is taken."""
+    expected = 0.0
+    for mode, share in session.module.objective.modes.items():
+        _wait(session.device)
+        started = time.perf_counter()
+        session.gradients(step, mode)
+        session.update.apply(session.job.training.learning_rate)
+        _wait(session.device)
+        expected += share * (time.perf_counter() - started)
+    return expected
 
 
 def _wait(device: torch.device) -> None:

@@ -8,9 +8,13 @@ The convention:
   asked of costs nothing, and a head that runs on masked positions only costs just that.
 - Attention counts its 2 matrix products forward and 4 backward whichever kernel runs it. Fused
   kernels recompute the scores in their backward pass; that is the kernel's choice and is not
-  counted, so that eager and fused attention, on a CPU or a GPU, give the same number.
+  counted, so that eager and fused attention, on a CPU or a GPU, give the same number. Causal
+  attention counts in full too, as it runs: a written-out mask hides half of the products' results
+  and saves none of them.
 - Work that is not a matrix product but stands for one (gather and sum, a kernel of one's own) is
   what the objective declares in ``extra_flops``.
+- An objective with several modes (see ``Objective.modes``) is counted in each of them. Its FLOPs
+  are the mean with their shares: what a step takes in expectation, the same at every seed.
 
 torch's counter is told about the attention kernels it does not know (the CPU's) and overruled on
 those that it counts with recomputation.
@@ -18,8 +22,9 @@ those that it counts with recomputation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -41,11 +46,11 @@ _FUSED_ATTENTION = (
 
 @dataclass(frozen=True, slots=True)
 class CountedPass:
-    """What a pass that was run only to be counted has shown.
+    """What passes that were run only to be counted have shown.
 
     Attributes:
-        flops: of this process for this micro-batch, forward and backward.
-        unused: names of trainable parameters that got no gradient.
+        flops: of this process for one micro-batch, forward and backward, in expectation.
+        unused: names of trainable parameters that got no gradient in some mode.
     """
 
     flops: float
@@ -53,7 +58,7 @@ class CountedPass:
 
 
 def count_training_flops(step: TrainingStep, batch: Batch, streams: Streams) -> CountedPass:
-    """Count one forward and backward pass over ``batch``, plus what the objective declares.
+    """Count a forward and backward pass over ``batch`` in each mode, plus what is declared.
 
     Leaves weights, buffers and the global random state as they were, and no gradients.
 
@@ -62,27 +67,34 @@ def count_training_flops(step: TrainingStep, batch: Batch, streams: Streams) -> 
         batch: one process's rows of one micro-batch.
         streams: that micro-batch's.
     """
-    buffers = [buffer.clone() for buffer in step.buffers()]
-    device = batch.input_ids.device
-    with (
-        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        flop_counter() as counter,
-    ):
-        totals, _ = step(batch, streams)
-        totals.sum().backward()
-    unused = tuple(
-        name for name, p in step.named_parameters() if p.requires_grad and p.grad is None
-    )
-    step.zero_grad(set_to_none=True)
-    _restore(step, buffers)
+    flops, unused = 0.0, set()
+    for mode, share in step.objective.modes.items():
+        with leaving_no_trace(step, batch), flop_counter() as counter:
+            totals, _ = step(replace(batch, mode=mode), streams)
+            totals.sum().backward()
+            unused |= {n for n, p in step.named_parameters() if p.requires_grad and p.grad is None}
+        flops += share * counter.get_total_flops()
     rows, length = batch.input_ids.shape
-    declared = float(step.objective.extra_flops(rows, length))
-    return CountedPass(flops=counter.get_total_flops() + declared, unused=unused)
+    return CountedPass(
+        flops=flops + float(step.objective.extra_flops(rows, length)),
+        unused=tuple(name for name, _ in step.named_parameters() if name in unused),
+    )
 
 
 def flop_counter() -> FlopCounterMode:
     """A counter of matrix products by this module's convention, as a context."""
     return FlopCounterMode(display=False, custom_mapping=_attention_formulas())
+
+
+@contextmanager
+def leaving_no_trace(step: TrainingStep, batch: Batch) -> Iterator[None]:
+    """Afterwards buffers and the global random state are as before, and there are no gradients."""
+    buffers = [buffer.clone() for buffer in step.buffers()]
+    device = batch.input_ids.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield
+    step.zero_grad(set_to_none=True)
+    _restore(step, buffers)
 
 
 @torch.no_grad()

@@ -1,8 +1,14 @@
-"""The held-out loss: the same text and the same masks for every objective, seed and point."""
+"""The held-out loss: the same text and the same masks for every objective, seed and point.
+
+Shape legend: K terms of the objective, N modes of it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
+from torch import Tensor
 
 from objbench.engine.session import Session
 from objbench.streams import Streams, stream_key
@@ -16,33 +22,59 @@ def heldout_losses(session: Session) -> dict[str, float]:
     """The mean of each term over the job's held-out batches, and "loss", their weighted sum.
 
     Evaluated without dropout. A batch is as large as a training micro-batch, so that terms that
-    compare sequences within a batch mean the same here.
+    compare sequences within a batch mean the same here. An objective with several modes is
+    measured on every batch in each of them, so that a rare mode is known as well as the others:
+    "loss" is then the mean over the modes with their shares, as training's is in expectation, and
+    a term's mean that over the modes in which it has items.
 
     Raises:
         DataError: there is less held-out text than one sequence for each process.
     """
-    job = session.job
+    job, modes = session.job, session.module.objective.modes
     loader = session.loader(job.training.batch // job.training.micro_batches)
-    sums = torch.zeros(len(session.names), device=session.device)
+    sums = torch.zeros(len(modes), len(session.names), device=session.device)
     counts = torch.zeros_like(sums)
     session.module.eval()
     try:
         for number, batch in enumerate(
             loader.heldout(job.heldout, job.heldout_batches, job.heldout_part)
         ):
-            streams = Streams(
-                HELDOUT_SEED,
-                number,
-                rows=batch.rows.total,
-                first=batch.rows.first,
-                count=len(batch.input_ids),
-                device=session.device,
-            )
-            total, count = session.summed(*session.module(batch, streams))
-            sums += total
-            counts += count
+            for row, mode in enumerate(modes):
+                streams = Streams(
+                    HELDOUT_SEED,
+                    number,
+                    rows=batch.rows.total,
+                    first=batch.rows.first,
+                    count=len(batch.input_ids),
+                    device=session.device,
+                )
+                losses = session.module(replace(batch, mode=mode), streams)
+                total, count = session.summed(*losses)
+                sums[row] += total
+                counts[row] += count
     finally:
         session.module.train()
+    means, loss = over_modes(sums, counts, list(modes.values()), session.weights)
+    return {**dict(zip(session.names, means.tolist(), strict=True)), "loss": float(loss)}
+
+
+def over_modes(
+    sums: Tensor, counts: Tensor, shares: list[float], weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The terms' means and the loss of an objective, from what each mode has given.
+
+    Args:
+        sums: (N, K) float32, of the terms' losses.
+        counts: (N, K) float32, of their items.
+        shares: of the N modes, adding up to 1.
+        weights: (K,) float32, of the terms.
+
+    Returns:
+        (K,) means over the modes in which a term has items, 0 where there is none, and the ()
+        loss, the mean of the weighted sums of all modes.
+    """
     means = sums / counts.clamp(min=1)
-    losses = dict(zip(session.names, means.tolist(), strict=True))
-    return {**losses, "loss": float((means * session.weights).sum())}
+    share = torch.tensor(shares, device=sums.device).unsqueeze(1)
+    present = (share * (counts > 0)).sum(dim=0)
+    whole = (share * means).sum(dim=0)
+    return whole / torch.where(present > 0, present, 1.0), (whole * weights).sum()

@@ -18,14 +18,35 @@ class Window:
     """The steps since the last log point, on the host.
 
     Attributes:
-        terms: (S, K) float32, each step's mean of each term over the whole batch.
+        terms: (S, K) float32, each step's mean of each term over the whole batch, averaged over
+            micro-batches; 0 in one where the term has no items.
+        present: (S, K) float32, the share of the step's micro-batches in which the term has some.
         norms: (S,) float32, gradient norms.
         last: number of steps taken up to the end of the window.
     """
 
     terms: Tensor
+    present: Tensor
     norms: Tensor
     last: int
+
+    def means(self, names: Sequence[str]) -> dict[str, float]:
+        """The mean of each term over the micro-batches in which it has items.
+
+        Args:
+            names: of the K terms; one that has no items in the whole window is left out.
+        """
+        sums, present = self.terms.double().sum(dim=0), self.present.double().sum(dim=0)
+        pairs = zip(names, sums.tolist(), present.tolist(), strict=True)
+        return {name: total / count for name, total, count in pairs if count > 0}
+
+    def loss(self, weights: Tensor) -> float:
+        """The mean of the loss that was differentiated.
+
+        Args:
+            weights: (K,), of the terms.
+        """
+        return float((self.terms.double().mean(dim=0) * weights.double().cpu()).sum())
 
     def first_refused(self, skips_overflow: bool) -> int:
         """Index in the window of the first step that was refused.
@@ -62,27 +83,34 @@ class Logbook:
     """
 
     def __init__(self, capacity: int, terms: int, device: torch.device) -> None:
-        self._rows = torch.zeros(capacity, terms + 1, device=device)
+        self._terms = terms
+        self._rows = torch.zeros(capacity, 2 * terms + 1, device=device)
         self._used = 0
 
-    def add(self, means: Tensor, norm: Tensor) -> None:
-        """Append a step: (K,) means of the terms and the () gradient norm. No host sync."""
+    def add(self, terms: Tensor, norm: Tensor) -> None:
+        """Append a step, without a host sync.
+
+        Args:
+            terms: (2, K), as ``Session.gradients`` returns them.
+            norm: (), of the gradient.
+        """
         row = self._rows[self._used]
-        row[:-1] = means
+        row[:-1] = terms.flatten()
         row[-1] = norm
         self._used += 1
 
     def window(self, last: int) -> Window:
         """What was added since the last log point, fetched to the host; waits for the device."""
         rows = self._rows[: self._used].cpu()
-        return Window(terms=rows[:, :-1].clone(), norms=rows[:, -1].clone(), last=last)
+        terms, present = rows[:, :-1].clone().split(self._terms, dim=1)
+        return Window(terms=terms, present=present, norms=rows[:, -1].clone(), last=last)
 
     def keep(self, count: int) -> None:
         """Forget all but the first ``count`` steps of the window."""
         self._used = count
 
     def state(self) -> Tensor:
-        """(S, K + 1) float32 on the host, for a checkpoint."""
+        """(S, 2 K + 1) float32 on the host, for a checkpoint."""
         return self._rows[: self._used].cpu().clone()
 
     def restore(self, state: Tensor) -> None:

@@ -7,14 +7,18 @@ ends only, and fetches its batch as well. So the parts' seconds add up to about 
 the fetching, they have the waiting. Objectives take turns, a cut and a whole step each, so that a
 machine that is shared for a while slows all of them alike.
 
+An objective with several modes takes steps in each of them; all that is told of it is their mean
+with the modes' shares, but for its memory, which is that of the mode that needs most.
+
 FLOPs are counted once, part by part, by the convention of ``flops``. What terms declare belongs to
 heads and loss, and what the objective declares beyond its terms to the corruption.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from statistics import median
 
 import torch
@@ -37,7 +41,7 @@ _WHOLE = "whole_step"
 def measure_overhead(jobs: Sequence[PretrainJob]) -> list[StepOverhead]:
     """What a step of each job takes, on throw-away models that are in memory at once.
 
-    20 passes of each: two a round, and one each for FLOPs and memory.
+    20 passes of each, in each of its modes: two a round, and one each for FLOPs and memory.
 
     Args:
         jobs: their checkpoints and exports are not touched; for one process.
@@ -65,6 +69,18 @@ def part_flops(session: Session) -> dict[str, float]:
 
     Counted on the first micro-batch, as that number is; leaves no gradients.
     """
+    objective = session.module.objective
+    batch, _ = session.begin(0, 0)
+    rows, length = batch.input_ids.shape
+    flops = _expected(session, partial(_counted, session))
+    of_terms = float(sum(term.extra_flops(rows, length) for term in objective.terms))
+    flops["heads_and_loss"] += of_terms
+    flops["corruption"] += float(objective.extra_flops(rows, length)) - of_terms
+    return {part: count * session.job.training.micro_batches for part, count in flops.items()}
+
+
+def _counted(session: Session, mode: str) -> dict[str, float]:
+    """FLOPs of each part of a micro-batch in ``mode`` that the counter sees."""
     flops = dict.fromkeys(PARTS, 0.0)
 
     @contextmanager
@@ -73,15 +89,17 @@ def part_flops(session: Session) -> dict[str, float]:
             yield
         flops[part] += counter.get_total_flops()
 
-    batch, streams = session.begin(0, 0)
     with uncompiled(session.module.encoder):
-        parted_pass(session, batch, streams, counted)
+        parted_pass(session, *session.begin(0, 0, mode), counted)
     session.module.zero_grad(set_to_none=True)
-    objective, (rows, length) = session.module.objective, batch.input_ids.shape
-    of_terms = float(sum(term.extra_flops(rows, length) for term in objective.terms))
-    flops["heads_and_loss"] += of_terms
-    flops["corruption"] += float(objective.extra_flops(rows, length)) - of_terms
-    return {part: count * session.job.training.micro_batches for part, count in flops.items()}
+    return flops
+
+
+def _expected(session: Session, measure: Callable[[str], dict[str, float]]) -> dict[str, float]:
+    """The mean of what ``measure`` says of each mode of the objective, with the modes' shares."""
+    modes = session.module.objective.modes
+    found = [(share, measure(mode)) for mode, share in modes.items()]
+    return {part: sum(share * one[part] for share, one in found) for part in found[0][1]}
 
 
 def _measured(sessions: Sequence[Session]) -> list[StepOverhead]:
@@ -96,7 +114,11 @@ def _measured(sessions: Sequence[Session]) -> list[StepOverhead]:
 
 
 def _seconds_of_round(session: Session, number: int) -> dict[str, float]:
-    """Seconds of each part of a cut step, and of a whole one after it."""
+    """Seconds of each part of a cut step, and of a whole one after it, in expectation."""
+    return _expected(session, partial(_seconds, session, number))
+
+
+def _seconds(session: Session, number: int, mode: str) -> dict[str, float]:
     watches = {part: Stopwatch(session.device) for part in (*PARTS, _WHOLE)}
 
     @contextmanager
@@ -105,16 +127,16 @@ def _seconds_of_round(session: Session, number: int) -> dict[str, float]:
         yield
         watches[part].pause()
 
-    parted_gradients(session, 2 * number, timed)
+    parted_gradients(session, 2 * number, timed, mode)
     with timed("optimizer"):
         session.update.apply(session.job.training.learning_rate)
     with timed(_WHOLE):
-        _take_step(session, 2 * number + 1)
+        _take_step(session, 2 * number + 1, mode)
     return {part: watch.read() for part, watch in watches.items()}
 
 
-def _take_step(session: Session, step: int) -> None:
-    session.gradients(step)
+def _take_step(session: Session, step: int, mode: str) -> None:
+    session.gradients(step, mode)
     session.update.apply(session.job.training.learning_rate)
 
 
@@ -132,7 +154,11 @@ def _overhead(
             flops=flops[part],
         )
     last = 2 * (WARM_UP_ROUNDS + TIMED_ROUNDS)
-    memory, kind = step_memory(session, lambda: _take_step(session, last))
+    peaks = [
+        step_memory(session, partial(_take_step, session, last, mode))
+        for mode in session.module.objective.modes
+    ]
+    memory, kind = max(peaks)
     return StepOverhead(
         objective=session.job.objective.name, peak_memory=memory, memory_kind=kind, **costs
     )

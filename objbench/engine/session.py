@@ -22,6 +22,7 @@ from torch.optim import AdamW
 from objbench.batch import Batch
 from objbench.data.loader import Loader
 from objbench.engine.attention import choose_attention
+from objbench.engine.causality import require_causal_where_asked
 from objbench.engine.compiled import compile_encoder
 from objbench.engine.devices import make_accelerator, set_gradient_exchange
 from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
@@ -51,7 +52,8 @@ class Session:
         update: the guarded use of it.
         weights: (K,) float32, the terms' weights.
         names: the terms' names.
-        flops_per_step: training FLOPs of an optimizer step over all processes.
+        flops_per_step: training FLOPs of an optimizer step over all processes; of one whose
+            modes cost differently, in expectation.
         tokens_per_step: non-padding tokens of an optimizer step over all processes.
 
     Raises:
@@ -77,6 +79,7 @@ class Session:
         self.weights = term_weights(objective, self.device)
         self.names = [term.name for term in objective.terms]
         with self.accelerator.autocast():
+            require_causal_where_asked(self.module, first, self.streams(0, 0, first))
             counted = count_training_flops(self.module, first, self.streams(0, 0, first))
             if training.compile:
                 compile_encoder(encoder, first, _log)
@@ -127,16 +130,21 @@ class Session:
             device=self.device,
         )
 
-    def gradients(self, step: int) -> Tensor:
+    def gradients(self, step: int, mode: str | None = None) -> Tensor:
         """Compute the gradients of step number ``step``.
 
+        Args:
+            step: its number.
+            mode: of the objective, for who measures each; None for the one that it draws.
+
         Returns:
-            (K,) float32 on the device: each term's mean over the whole batch, averaged over
-            micro-batches.
+            (2, K) float32 on the device: each term's mean over the whole batch, averaged over
+            micro-batches, 0 in one where it has no items; and the share of micro-batches in
+            which it has some.
         """
         means: Tensor | None = None
         for micro in range(self._micros):
-            batch, streams = self.begin(step, micro)
+            batch, streams = self.begin(step, micro, mode)
             last = micro == self._micros - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 part = self.backward(*self.model(batch, streams))
@@ -144,11 +152,11 @@ class Session:
         assert means is not None
         return means if self._micros == 1 else means / self._micros
 
-    def begin(self, step: int, micro: int) -> tuple[Batch, Streams]:
+    def begin(self, step: int, micro: int, mode: str | None = None) -> tuple[Batch, Streams]:
         """A micro-batch and its random numbers; dropout's are started anew for it."""
         batch = self._loader.batch(step, micro, self._micros)
         # Taken at the middle of the step, as the learning rate is.
-        batch = replace(batch, progress=(step + 0.5) / self.job.steps)
+        batch = replace(batch, progress=(step + 0.5) / self.job.steps, mode=mode)
         self._seed_dropout(step, micro)
         return batch, self.streams(step, micro, batch)
 
@@ -160,13 +168,14 @@ class Session:
             counts: (K,) float32 counts of this process.
 
         Returns:
-            (K,) float32: each term's mean over the micro-batch of all processes.
+            (2, K) float32: each term's mean over the micro-batch of all processes, and 1 where
+            it has any items.
         """
         sums, counts = self.summed(totals, counts)
         means = sums / counts.clamp(min=1)
         loss = mean_loss(totals, counts, self.weights, self.processes, self._micros)
         self.accelerator.backward(self.update.guarded(loss, means))
-        return means
+        return torch.stack([means, (counts > 0).float()])
 
     def summed(self, totals: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """(K,) sums and (K,) counts over all processes, without gradient and host sync."""

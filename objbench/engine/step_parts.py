@@ -32,10 +32,10 @@ Meter = Callable[[str], AbstractContextManager[None]]
 """Called with the name of a part, as in ``overhead_record.PARTS``; measures what runs inside."""
 
 
-def parted_gradients(session: Session, step: int, meter: Meter) -> None:
-    """Compute the gradients of step number ``step``; one process only."""
+def parted_gradients(session: Session, step: int, meter: Meter, mode: str | None = None) -> None:
+    """Compute the gradients of step number ``step`` in ``mode``; one process only."""
     for micro in range(session.job.training.micro_batches):
-        parted_pass(session, *session.begin(step, micro), meter)
+        parted_pass(session, *session.begin(step, micro, mode), meter)
 
 
 def parted_pass(session: Session, batch: Batch, streams: Streams, meter: Meter) -> None:

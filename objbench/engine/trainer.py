@@ -148,9 +148,9 @@ class _Run:
 
     def _advance(self) -> None:
         session = self.session
-        means = session.gradients(self.step)
+        terms = session.gradients(self.step)
         norm = session.update.apply(self.route.learning_rate(self.leg, self.step))
-        self.book.add(means, norm)
+        self.book.add(terms, norm)
         self.step += 1
 
     # -- looking at the losses
@@ -172,12 +172,10 @@ class _Run:
         self.book.keep(0)
         if len(window.terms) == 0:
             return
-        means = window.terms.double().mean(dim=0)
-        weights = self.session.weights.double().cpu()
         point = LoggedPoint(
             meters=self._meters(),
-            loss=float((means * weights).sum()),
-            terms=dict(zip(self.session.names, means.tolist(), strict=True)),
+            loss=window.loss(self.session.weights),
+            terms=window.means(self.session.names),
             learning_rate=self.route.learning_rate(self.leg, self.step - 1),
         )
         # The log is of one model, from its first step to its last.

@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 def book_of(*rows: tuple[float, float, float]) -> Logbook:
     book = Logbook(10, 2, CPU)
     for first, second, norm in rows:
-        book.add(torch.tensor([first, second]), torch.tensor(norm))
+        book.add(torch.tensor([[first, second], [1.0, 1.0]]), torch.tensor(norm))
     return book
 
 
@@ -33,7 +33,7 @@ def test_it_goes_through_a_checkpoint():
     book = book_of((1, 2, 3), (4, 5, 6))
     other = Logbook(10, 2, CPU)
     other.restore(book.state())
-    other.add(torch.tensor([7.0, 8.0]), torch.tensor(9.0))
+    other.add(torch.tensor([[7.0, 8.0], [1.0, 1.0]]), torch.tensor(9.0))
     assert other.window(3).terms.tolist() == [[1, 2], [4, 5], [7, 8]]
 
 
