@@ -82,11 +82,32 @@ def word_logits(head: nn.Module, encoder_pass: EncoderPass) -> Tensor:
     return logits
 
 
-class TokenPrediction(Term):
+def token_loss(encoder_pass: EncoderPass) -> TermLoss:
     """Cross-entropy of the original tokens at the predicted positions.
 
     total = -sum over the slots in use of log softmax(logits)[target], in float32;
-    count = the number of slots in use. Their quotient is transformers' masked-LM loss.
+    count = the number of slots in use.
+
+    Args:
+        encoder_pass: with word logits (B, M, V) and targets (B, M).
+
+    Raises:
+        LookupError: the corruption predicts no tokens, or nobody has made the logits.
+    """
+    targets: Tensor = encoder_pass.need(Need.LABELS)
+    total = functional.cross_entropy(
+        encoder_pass.need(Need.WORD_LOGITS).flatten(0, 1).float(),
+        targets.flatten(),
+        ignore_index=IGNORE_INDEX,
+        reduction="sum",
+    )
+    return TermLoss(total=total, count=(targets != IGNORE_INDEX).sum().float())
+
+
+class TokenPrediction(Term):
+    """Cross-entropy of the original tokens at the predicted positions.
+
+    ``token_loss`` by a head of its own; total / count is transformers' masked-LM loss.
 
     Args:
         anatomy: of the encoder, for the head.
@@ -111,11 +132,4 @@ class TokenPrediction(Term):
         Raises:
             LookupError: the corruption predicts no tokens, or nobody has made the logits.
         """
-        targets: Tensor = encoder_pass.need(Need.LABELS)
-        total = functional.cross_entropy(
-            encoder_pass.need(Need.WORD_LOGITS).flatten(0, 1).float(),
-            targets.flatten(),
-            ignore_index=IGNORE_INDEX,
-            reduction="sum",
-        )
-        return TermLoss(total=total, count=(targets != IGNORE_INDEX).sum().float())
+        return token_loss(encoder_pass)

@@ -1,0 +1,167 @@
+"""Masked and causal language modelling by one head, in turns (GPT-BERT).
+
+Charpentier and Samuel 2024, section 2. A masked token is predicted from the state before its own
+(masked next-token prediction), so that a state always speaks of the token that follows, and one
+network with one head learns both:
+
+    masked batch: L_MNTP = mean over masked t of -log p(x_t | x_masked),  from h_t-1, which sees all
+    causal batch: L_CLM  = mean over real t >= 1 of -log p(x_t | x_<t),   from h_t-1, which sees x_<t
+
+Each batch is one or the other. Which, and with it the attention mask, is drawn for the whole batch
+with the share ``causal_share`` of causal ones, on the host: a pure function of seed, step and
+micro-batch. So the loss is (1 - causal_share) L_MNTP + causal_share L_CLM in expectation, and so
+are its FLOPs; see ``Objective.modes``.
+
+Defaults are those of the paper and of the authors' code (ltgoslo/gpt-bert, ``train_100m.py``): one
+causal part to 15 masked ones, and 30% of the tokens masked at first, 15% at the end, on a line.
+With ``rate=0.15`` the masks are ``mlm``'s at every seed and step. Differences:
+
+- The code gives each GPU one kind for good, a sixteenth of them the causal one, and averages
+  their mean losses: the same loss in expectation, but in every step. It needs 16 GPUs. Here it
+  takes one, and a step is of one kind: more noise from step to step. With ``--micro-batches`` a
+  step is a mixture here too.
+- The code masks spans of 1 to 3 tokens, those seen least often first; here single tokens, as
+  ``objbench.masking`` draws them. The paper's attention gates, layer weights, growing batches and
+  z-loss belong to the model and the recipe, and are the same for every objective here.
+- [SEP] is predicted in causal batches, as in ``clm``; the code parts documents otherwise.
+
+Shape legend: B sequences of this process, T tokens, M masked slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from objbench import hookimpl
+from objbench.batch import Batch, Corrupted
+from objbench.errors import ConfigError
+from objbench.heads import TokenHead, token_loss
+from objbench.masking import slot_count
+from objbench.objective import (
+    Anatomy,
+    EncoderPass,
+    Need,
+    Objective,
+    Term,
+    TermLoss,
+    TokenReading,
+)
+from objbench.streams import Streams
+from objbench_objectives.clm import next_tokens
+from objbench_objectives.mlm import MaskedLanguageModeling, mask_on_schedule
+
+MASKED = "masked"
+"""Mode of a batch in which masked tokens are predicted and every token sees every other."""
+
+CAUSAL = "causal"
+"""Mode of a batch in which every token is predicted from those before it."""
+
+
+class NextTokenPrediction(Term):
+    """Cross-entropy of the predicted tokens in batches of one mode; nothing in the others.
+
+    Args:
+        name: the term's name in logs and records.
+        causal: whether it is about causal batches or about masked ones.
+        token_head: makes the word logits; of one term of an objective, for they share it.
+    """
+
+    needs = frozenset({Need.WORD_LOGITS, Need.LABELS})
+
+    def __init__(self, name: str, causal: bool, token_head: TokenHead | None) -> None:
+        super().__init__()
+        self.name = name
+        self.causal = causal
+        self.token_head = token_head
+
+    def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
+        """The loss of one pass, 0 of 0 tokens in a batch of the other mode; draws nothing."""
+        if encoder_pass.batch.causal == self.causal:
+            return token_loss(encoder_pass)
+        nothing = encoder_pass.last_hidden_state.new_zeros((), dtype=torch.float32)
+        return TermLoss(total=nothing, count=nothing)
+
+
+class HybridLanguageModeling(Objective):
+    """GPT-BERT: masked next-token prediction, and now and then causal language modelling.
+
+    Formula, defaults and differences from public code are in the module's docstring.
+    """
+
+    name = "hybrid"
+    summary = "masked next-token prediction and causal batches, one head (GPT-BERT)"
+    reference = "Charpentier and Samuel 2024, https://arxiv.org/abs/2410.24159"
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(MaskedLanguageModeling.Config):
+        """Hyperparameters of the mixture and of its masking.
+
+        Attributes:
+            rate: share of the non-special tokens that is masked in a masked batch, at the start.
+            final_rate: that share at the end of the budget, linear in between; None: ``rate``.
+            causal_share: share of the batches that are causal, from 0 (none) to 1 (all).
+
+        Raises:
+            ConfigError: a value out of range.
+        """
+
+        rate: float = 0.3
+        final_rate: float | None = 0.15
+        causal_share: float = 1 / 16
+
+        def __post_init__(self) -> None:
+            MaskedLanguageModeling.Config.__post_init__(self)
+            if not 0 <= self.causal_share <= 1:
+                raise ConfigError(f"causal_share must be in [0, 1], not {self.causal_share}")
+
+    def __init__(self, config: Any, anatomy: Anatomy) -> None:
+        super().__init__(config, anatomy)
+        names = {MASKED: "mntp", CAUSAL: "clm"}
+        head: TokenHead | None = TokenHead(anatomy)
+        terms = []
+        for mode in self.modes:
+            terms.append(NextTokenPrediction(names[mode], mode == CAUSAL, head))
+            head = None
+        self.set_terms(*terms)
+
+    @property
+    def modes(self) -> Mapping[str, float]:
+        """Masked and causal batches; one of them alone where the other has no share."""
+        causal = self.config.causal_share
+        shares = {MASKED: 1 - causal, CAUSAL: causal}
+        return {mode: share for mode, share in shares.items() if share > 0}
+
+    @property
+    def token_reading(self) -> TokenReading:
+        """From the state before; with every token in view, unless all batches are causal."""
+        causal = MASKED not in self.modes
+        return TokenReading(reads="previous", attention="causal" if causal else "bidirectional")
+
+    def slots(self, length: int) -> int:
+        """T - 1 where some batches are causal, else M of the highest masking rate."""
+        if CAUSAL in self.modes:
+            return length - 1
+        return slot_count(self.config.highest_rate, length)
+
+    def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
+        """Draw the mode of ``batch``; mask it, or leave it to the causal mask."""
+        words = self.anatomy.vocabulary
+        if self.mode_of(batch, streams) == CAUSAL:
+            return next_tokens(batch, words.cls)
+        return read_before(mask_on_schedule(batch, words, streams, self.config))
+
+
+def read_before(masked: Corrupted) -> Corrupted:
+    """``masked`` with every slot predicted from the state before its own."""
+    assert masked.positions is not None
+    return replace(masked, reads=(masked.positions - 1).clamp(min=0))
+
+
+@hookimpl
+def register_objectives(register: Callable[[type[Objective]], None]) -> None:
+    """Called once, when plugins are loaded."""
+    register(HybridLanguageModeling)
