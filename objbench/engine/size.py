@@ -16,9 +16,11 @@ import torch
 
 from objbench.batch import Batch, Rows
 from objbench.composition import Composition
+from objbench.engine.causality import require_causal_where_asked
 from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
 from objbench.engine.flops import count_training_flops
 from objbench.engine.step import TrainingStep
+from objbench.engine.teachers import stand_ins
 from objbench.objective import Objective, Vocabulary
 from objbench.sections import EncoderSection
 from objbench.streams import Streams, numpy_generator
@@ -38,7 +40,8 @@ class Size:
         encoder: parameters of the encoder.
         heads: term -> parameters of its own.
         beside: parameters of the objective in no term, such as a generator's.
-        flops: training FLOPs of one sequence, forward and backward, declared ones included.
+        flops: training FLOPs of one sequence, forward and backward, declared ones included; in
+            expectation, if the objective has several modes.
     """
 
     encoder: int
@@ -67,8 +70,10 @@ def size_of(
     vocabulary = made_up_vocabulary(words)
     network = build_encoder(encoder, vocabulary, length, seed=0)
     objective = build_objective(kind, config, anatomy_of(network, vocabulary), seed=0)
-    step = TrainingStep(network, objective).train()
+    teachers = stand_ins(kind.teachers(config), encoder, vocabulary, length, seed=0)
+    step = TrainingStep(network, objective, teachers).train()
     batch = _random_batch(vocabulary, length)
+    require_causal_where_asked(step, batch, Streams(0, 0, 0, rows=ROWS))
     counted = count_training_flops(step, batch, Streams(0, 0, 0, rows=ROWS))
     heads = {term.name: sum(p.numel() for p in term.parameters()) for term in objective.terms}
     return Size(
