@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from objbench.batch import IGNORE_INDEX, Batch, Rows
-from objbench.masking import corrupted_tokens, mask_tokens, select_positions, slot_count
+from objbench.masking import (
+    corrupted_tokens,
+    mask_tokens,
+    prediction_count,
+    select_positions,
+    slot_count,
+    slots_of,
+)
 from objbench.objective import Vocabulary
 from objbench.streams import Streams
 
@@ -136,3 +143,71 @@ def test_the_global_generator_is_left_alone():
     batch = a_batch()
     mask_tokens(batch, WORDS, streams_for(batch))
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_masks_are_those_of_the_records_that_are_published():
+    """Numbers that the first version of this file drew: every record of mlm and taco rests on them."""
+    ids = torch.arange(100, 124).reshape(2, 12).clone()
+    ids[:, 0] = WORDS.cls
+    batch = Batch(ids, ids < 4, None, Rows.alone(2))
+    out = mask_tokens(batch, WORDS, Streams(7, 3, rows=2), rate=0.3)
+    assert out.positions.tolist() == [[8, 2, 4, 0], [1, 2, 5, 4]]
+    assert out.targets.tolist() == [[108, 102, 104, -100], [113, 114, 117, 116]]
+    assert out.input_ids.tolist() == [
+        [1, 101, 582, 103, 3, 105, 106, 107, 3, 109, 110, 111],
+        [1, 113, 3, 115, 676, 3, 118, 119, 120, 121, 122, 123],
+    ]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    rate=st.floats(0.01, 1.0),
+    length=st.integers(1, 40),
+    more=st.integers(0, 40),
+    seed=st.integers(0, 2**31),
+)
+def test_further_slots_stay_unused_and_change_no_choice(rate, length, more, seed):
+    allowed = torch.rand(3, length, generator=torch.Generator().manual_seed(seed)) < 0.8
+    slots = slot_count(rate, length)
+    few = select_positions(allowed, rate, Streams(seed, rows=3))
+    wide = min(length, slots + more)
+    many = select_positions(allowed, rate, Streams(seed, rows=3), slots=wide)
+    for one, other in zip(few, many, strict=True):
+        assert other.shape == (3, wide)
+        assert torch.equal(one, other[:, :slots]) and not other[:, slots:].any()
+    wanted = prediction_count(allowed, rate, slots, Streams(seed, rows=3))
+    assert torch.equal(wanted, few[1].sum(dim=1))
+
+
+def test_chosen_columns_fill_their_slots_from_left_to_right():
+    chosen = torch.tensor([[False, True, False, True], [False] * 4, [True, True, False, True]])
+    positions, used = slots_of(chosen, 3)
+    assert positions.tolist() == [[1, 3, 0], [0, 0, 0], [0, 1, 3]]
+    assert used.tolist() == [[True, True, False], [False] * 3, [True] * 3]
+
+
+@pytest.mark.parametrize("random_share", [0.0, 1.0])
+def test_all_mask_and_all_random_replacement(random_share):
+    batch = a_batch(rows=400)
+    out = mask_tokens(
+        batch,
+        WORDS,
+        streams_for(batch),
+        0.4,
+        mask_share=1 - random_share,
+        random_share=random_share,
+    )
+    new = out.input_ids[out.predicted]
+    if random_share:
+        # The original or [MASK] only where the random word is it: 1 in 1,000.
+        assert (new == WORDS.mask).float().mean() < 0.01
+        assert (new == batch.input_ids[out.predicted]).float().mean() < 0.01
+    else:
+        assert (new == WORDS.mask).all()
+
+
+def test_a_lot_that_is_handed_in_decides_the_replacement():
+    tokens = torch.tensor([[500, 501, 502]])
+    lot = torch.tensor([[0.79, 0.85, 0.95]])
+    new = corrupted_tokens(tokens, WORDS, 0.8, 0.1, Streams(0, rows=1), lot=lot)
+    assert new[0, 0] == WORDS.mask and new[0, 1] not in (501, WORDS.mask) and new[0, 2] == 502

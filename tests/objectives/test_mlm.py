@@ -9,9 +9,11 @@ from torch.nn import functional
 from objbench.batch import IGNORE_INDEX, Corrupted
 from objbench.errors import ConfigError
 from objbench.heads import TokenHead, word_logits
+from objbench.masking import corrupted_tokens, select_positions, slot_count
 from objbench.objective import EncoderPass
 from objbench.streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
+from objbench_objectives.taco import TokenAlignedMaskedLanguageModeling
 
 
 def loss_of(term, encoder_pass, rows):
@@ -107,6 +109,9 @@ def test_bfloat16_autocast_gives_a_finite_float32_loss(anatomy, make_batch):
         {"rate": 0.0},
         {"rate": 1.1},
         {"rate": float("nan")},
+        {"final_rate": 0.0},
+        {"final_rate": 1.1},
+        {"final_rate": float("nan")},
         {"mask_share": -0.1},
         {"random_share": -0.1},
         {"mask_share": 0.95, "random_share": 0.1},
@@ -121,3 +126,46 @@ def test_shares_out_of_range_are_refused(options):
 def test_rounding_does_not_refuse_shares_that_add_up_to_one():
     MaskedLanguageModeling.Config(mask_share=0.7, random_share=0.3)
     MaskedLanguageModeling.Config(mask_share=0.1 + 0.2, random_share=0.7)
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.3, 1.0])
+def test_without_a_schedule_the_masks_are_plain_ones_at_every_point(anatomy, make_batch, progress):
+    batch = replace(make_batch(8, 40), progress=progress)
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(rate=0.4), anatomy)
+    corrupted = objective.corrupt(batch, Streams(5, 2, rows=8))
+    streams = Streams(5, 2, rows=8)
+    positions, used = select_positions(~batch.special, 0.4, streams)
+    assert torch.equal(corrupted.positions, positions)
+    assert torch.equal(corrupted.targets != IGNORE_INDEX, used)
+    tokens = corrupted_tokens(
+        batch.input_ids.gather(1, positions), anatomy.vocabulary, 0.8, 0.1, streams
+    )
+    assert torch.equal(corrupted.input_ids.gather(1, positions)[used], tokens[used])
+    assert objective.slots(40) == positions.shape[1] == 17
+
+
+@pytest.mark.parametrize("kind", [MaskedLanguageModeling, TokenAlignedMaskedLanguageModeling])
+@pytest.mark.parametrize(("rates"), [(0.3, 0.15), (0.1, 0.4)])
+def test_the_rate_goes_straight_from_the_first_to_the_final_one(anatomy, make_batch, kind, rates):
+    first, final = rates
+    objective = kind(kind.Config(rate=first, final_rate=final), anatomy)
+    batch = make_batch(400, 42)
+    shapes = set()
+    for progress in (0.0, 0.25, 0.5, 1.0):
+        corrupted = objective.corrupt(replace(batch, progress=progress), Streams(0, rows=400))
+        share = (corrupted.predicted.sum() / (~batch.special).sum()).item()
+        # A count of 40 times the rate, rounded at random: half a token of 400 x 40 at most.
+        assert share == pytest.approx(first + progress * (final - first), abs=0.002)
+        shapes.add(corrupted.positions.shape)
+    assert shapes == {(400, objective.slots(42))} == {(400, slot_count(max(rates), 42))}
+
+
+def test_held_out_text_is_masked_at_the_final_rate(anatomy, make_batch):
+    scheduled = MaskedLanguageModeling(
+        MaskedLanguageModeling.Config(rate=0.3, final_rate=0.15), anatomy
+    )
+    plain = MaskedLanguageModeling(MaskedLanguageModeling.Config(), anatomy)
+    batch = make_batch(8, 40)
+    assert batch.progress == 1.0
+    one, other = (o.corrupt(batch, Streams(0, rows=8)) for o in (scheduled, plain))
+    assert torch.equal(one.predicted, other.predicted)

@@ -1,6 +1,7 @@
 """RTD: both losses against plain loops, the sampler's distribution, what is replaced, training."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -246,3 +247,15 @@ def test_both_losses_fall_on_a_fixed_batch(build, batch_of):
         optimizer.step()
         optimizer.zero_grad()
     assert (torch.stack(losses[-5:]).mean(0) < 0.6 * losses[0]).all()
+
+
+def test_the_masking_rate_may_change_over_the_budget(build, batch_of):
+    objective = build(rate=0.2, final_rate=0.6).objective
+    counts = []
+    for progress in (0.0, 1.0):
+        batch = replace(batch_of(rows=40), progress=progress)
+        corrupted = objective.corrupt(batch, Streams(0, rows=40))
+        assert corrupted.positions.shape[1] == objective.slots(12) == 8
+        counts.append(int(corrupted.predicted.sum()))
+    # Of 40 x 10 maskable tokens.
+    assert counts == [80, 240]
