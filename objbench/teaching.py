@@ -52,7 +52,7 @@ def generations(cast: Cast, teachers: Teachers) -> tuple[tuple[str, ...], ...]:
         for teacher in wanted:
             if teacher not in teachers:
                 raise ConfigError(
-                    f"{name} learns from {teacher}: add {teacher} to --objectives"
+                    f"{name} learns from {teacher}: add {teacher} to --objectives, or "
                     f"{_another(cast, name, teacher)}"
                 )
     groups: list[tuple[str, ...]] = []
@@ -62,17 +62,18 @@ def generations(cast: Cast, teachers: Teachers) -> tuple[tuple[str, ...], ...]:
         if not ready:
             name, teacher = next((n, t) for n in left for t in teachers[n] if t in left)
             whom = "itself" if name == teacher else f"{teacher}, which in turn learns from it"
-            raise ConfigError(f"{name} learns from {whom}{_another(cast, name, teacher)}")
+            raise ConfigError(f"{name} learns from {whom}: {_another(cast, name, teacher)}")
         groups.append(ready)
         left = [name for name in left if name not in ready]
     return tuple(groups)
 
 
 def _another(cast: Cast, name: str, teacher: str) -> str:
-    """How to name another teacher, where an option says who it is."""
+    """How to name another teacher: by the option that says who it is, if one does."""
     options: dict[str, Any] = recorded_options(cast.objectives[name][1])
     naming = [option for option, value in options.items() if value == teacher]
-    return f", or name another with --set {name}.{naming[0]}=..." if len(naming) == 1 else ""
+    where = f"with --set {name}.{naming[0]}=..." if len(naming) == 1 else "by its options"
+    return f"name another teacher {where}"
 
 
 def _listed(names: Iterable[str]) -> str:

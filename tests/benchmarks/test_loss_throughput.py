@@ -3,7 +3,7 @@
 Run with ``pytest --benchmark-only tests/benchmarks/test_loss_throughput.py``. Each row is the
 corruption and the loss terms, forward and backward, of 32 x 128 tokens at width 256 in float32,
 without the encoder, whose output is stood in for by random numbers (with a second network where
-the objective has one). Throughput (tokens/s) and
+the objective has one, and its teachers). Throughput (tokens/s) and
 the peak of what was allocated (MiB) are in the extra information of the JSON.
 
 The peers compute the contrastive loss of the same tensors as a user would write it:
@@ -92,6 +92,10 @@ def test_objective(name, leaves, measured):
     anatomy = Anatomy(WIDTH, WIDTH, "gelu", 1e-12, 0.02, vocabulary, config.to_dict())
     kind = OBJECTIVES[name]
     objective = kind(kind.Config(), anatomy)
+    names = kind.teachers(objective.config)
+    if names:
+        teacher = BertModel(config, add_pooling_layer=False).eval().requires_grad_(False)
+        objective.learn_from(dict.fromkeys(names, teacher))
     # Some objectives share weights with the encoder, which is not run itself.
     encoder = BertModel(config, add_pooling_layer=False)
     objective.tie(encoder)

@@ -13,7 +13,7 @@ from objbench.plan import read_plan
 from objbench.records import PretrainRecord, read_records
 
 STUDY = """
-objectives = ["mlm", "taco"]
+objectives = ["mlm", "taco", "tacl"]
 budget = "4-steps"
 encoder.config = {{ num_hidden_layers = 1, hidden_size = 16, num_attention_heads = 2, \
 intermediate_size = 32, max_position_embeddings = 32, hidden_dropout_prob = 0.0, \
