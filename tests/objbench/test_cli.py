@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from objbench.cli import main
+from objbench.cli import COMMANDS, main
 
 DEMO = ["run", "--objectives", "mlm,taco", "--preset", "demo"]
 
@@ -90,8 +90,7 @@ for words in json.loads(sys.argv[1]):
         codes.append(main(words))
     except SystemExit as end:
         codes.append(end.code)
-heavy = {"torch", "transformers", "datasets", "pandas", "tokenizers", "accelerate", "evaluate"}
-print(json.dumps([codes, sorted(heavy & set(sys.modules))]), file=sys.stderr)
+print(json.dumps([codes, sorted(sys.modules)]), file=sys.stderr)
 """
 
 
@@ -128,22 +127,48 @@ def test_a_slip_in_a_study_file_is_one_line_too(lines, message, capsys, tmp_path
     assert printed.count("\n") == 1
 
 
+HEAVY = {
+    *("torch", "transformers", "datasets", "tokenizers", "accelerate", "evaluate"),
+    *("numpy", "scipy", "pandas", "pyarrow", "matplotlib"),
+}
+
+
+def codes_and_modules(cases, folder):
+    """The exit codes of several command lines in one new process, and all that it imported."""
+    ended = subprocess.run(
+        [sys.executable, "-c", CHECKED, json.dumps(cases)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+    )
+    codes, modules = json.loads(ended.stderr.splitlines()[-1])
+    return codes, set(modules)
+
+
 def test_help_and_usage_errors_import_nothing_heavy(tmp_path):
     cases = [["--help"], ["run", "--help"], ["leaderboard", "--help"], ["plugins", "--help"]]
     cases += [words for words, _ in USAGE_ERRORS]
     for number, (lines, _) in enumerate(STUDY_ERRORS):
         (tmp_path / str(number)).mkdir()
         cases.append(["run", "--config", str(written_study(tmp_path / str(number), lines))])
-    ended = subprocess.run(
-        [sys.executable, "-c", CHECKED, json.dumps(cases)],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    codes, heavy = json.loads(ended.stderr.splitlines()[-1])
+    codes, modules = codes_and_modules(cases, tmp_path)
     assert codes == [0] * 4 + [2] * (len(USAGE_ERRORS) + len(STUDY_ERRORS))
-    assert heavy == []
+    assert not HEAVY & modules
+
+
+def test_help_and_misspelt_names_and_flags_are_answered_before_pydantic(tmp_path):
+    helped = [["--help"], *([command, "--help"] for command in COMMANDS)]
+    refused = [
+        *([name, "typo"] for name in ("show", "check")),
+        ["run", "--objectives", "mlm,typo"],
+        ["run", "--objectives", "mlm+typo"],
+        [*DEMO, "--typo", "1"],
+        ["typo"],
+    ]
+    codes, modules = codes_and_modules(helped + refused, tmp_path)
+    assert codes == [0] * len(helped) + [2] * len(refused)
+    assert not (HEAVY | {"pydantic"}) & modules
 
 
 @pytest.mark.parametrize(
