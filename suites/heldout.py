@@ -89,7 +89,7 @@ class HeldoutSuite(Suite):
     def columns(self) -> tuple[Column, ...]:
         """The loss in points of 0.01 nat, and the perplexities."""
         return (
-            Column("mlm_loss", TASK, ("nats",), direction="min"),
+            Column("mlm_loss", TASK, ("cross_entropy",), direction="min"),
             Column("pseudo_perplexity", TASK, ("perplexity",), direction="min", scale=1.0),
             Column("perplexity", TASK, ("perplexity",), direction="min", scale=1.0),
         )
@@ -125,7 +125,7 @@ class HeldoutSuite(Suite):
             else ("pseudo_perplexity", "perplexity", "its head does not read from left to right")
         )
         scores: Mapping[str, Mapping[str, float]] = {
-            "mlm_loss": {"nats": masked.mean},
+            "mlm_loss": {"cross_entropy": masked.mean},
             own: {"perplexity": each.perplexity},
         }
         return TaskResult(

@@ -1,9 +1,16 @@
 """An exported encoder small enough to fine-tune in a test."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, BertTokenizerFast
+
+from objbench.engine.encoder import anatomy_of
+from objbench.engine.token_head import save_token_head
+from objbench.heads import TokenHead
+from objbench.objective import TokenReading, Vocabulary
 
 WORDS = [
     "good",
@@ -79,3 +86,28 @@ def make_encoder(tmp_path_factory):
 def tiny_encoder(make_encoder):
     """The folder of a random BERT over a vocabulary of a few words."""
     return make_encoder()
+
+
+@pytest.fixture(scope="session")
+def make_word_encoder(make_encoder):
+    """(reads, attention, **configuration) -> folder of a random BERT with a token head beside it."""
+
+    def make(reads="own", attention="bidirectional", **changes):
+        folder = make_encoder(**changes)
+        encoder = BertModel.from_pretrained(folder, add_pooling_layer=False)
+        words = encoder.config.vocab_size
+        vocabulary = Vocabulary(words, 0, 2, 3, 4, (0, 1, 2, 3, 4), ("",) * words)
+        anatomy = anatomy_of(encoder, vocabulary)
+        with torch.random.fork_rng():
+            torch.manual_seed(1)
+            head = TokenHead(anatomy)
+            # A fresh head says the same of every word.
+            torch.nn.init.normal_(head.dense.weight)
+            torch.nn.init.normal_(head.bias)
+        reading = TokenReading(reads, attention)
+        save_token_head(
+            SimpleNamespace(token_head=head, token_reading=reading, anatomy=anatomy), folder
+        )
+        return folder
+
+    return make

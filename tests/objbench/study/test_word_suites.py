@@ -120,7 +120,7 @@ def test_records_hold_scores_or_reasons(finished):
     mlm = records["heldout.text.mlm.seed-0.100pct.ft-0"]
     assert set(mlm.scores) == {"mlm_loss", "pseudo_perplexity"}
     assert mlm.unscored == {"perplexity": "its head does not read from left to right"}
-    assert 4 < mlm.scores["mlm_loss"]["nats"] < 7
+    assert 4 < mlm.scores["mlm_loss"]["cross_entropy"] < 7
     # Eight sequences of 16 tokens, [CLS] among them: 15% of at most 15 words each.
     assert 0 < mlm.eval_examples["mlm_loss"] <= 8 * 3
     clm = records["heldout.text.clm.seed-0.100pct.ft-0"]
