@@ -21,13 +21,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from objbench.batch import IGNORE_INDEX, Batch, Rows
 from objbench.data.tokenizer import TokenizerHandle
@@ -97,7 +98,7 @@ class WordModel:
             if self.reading.reads == "previous":
                 columns = (columns - 1).clamp(min=0)
             words = self.encoder.get_input_embeddings().weight  # type: ignore[operator]
-            rows = at_positions(states, columns).flatten(0, 1).split(LOGIT_ROWS)
+            rows = torch.split(at_positions(states, columns).flatten(0, 1), LOGIT_ROWS)
             losses = [
                 functional.cross_entropy(
                     self.head(part, words).float(),
@@ -105,7 +106,9 @@ class WordModel:
                     ignore_index=IGNORE_INDEX,
                     reduction="none",
                 )
-                for part, wanted in zip(rows, targets.flatten().split(LOGIT_ROWS), strict=True)
+                for part, wanted in zip(
+                    rows, torch.split(targets.flatten(), LOGIT_ROWS), strict=True
+                )
             ]
             return -torch.cat(losses).view(targets.shape)
 
@@ -124,7 +127,8 @@ def load_word_model(folder: Path, length: int, context: EvaluationContext) -> Wo
     """
     device = torch.device(context.device)
     tokenizer = load_tokenizer(folder)
-    vocabulary = TokenizerHandle(name=str(folder), fingerprint="", hf=tokenizer).vocabulary()
+    fast = cast(PreTrainedTokenizerFast, tokenizer)
+    vocabulary = TokenizerHandle(name=str(folder), fingerprint="", hf=fast).vocabulary()
     head, reading = load_token_head(folder, vocabulary)
     encoder = frozen_encoder(folder, device)
     length = length_limit(encoder, tokenizer, length, folder)
