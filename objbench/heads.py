@@ -16,6 +16,7 @@ from torch.nn import functional
 from transformers.activations import ACT2FN
 
 from objbench.batch import IGNORE_INDEX
+from objbench.cross_entropy import linear_cross_entropy
 from objbench.objective import Anatomy, EncoderPass, Need, Term, TermLoss
 from objbench.streams import Streams
 
@@ -59,8 +60,26 @@ class TokenHead(nn.Module):
 
     def forward(self, states: Tensor, word_embeddings: Tensor) -> Tensor:
         """Logits (..., V) in the compute dtype from states (..., D) and embeddings (V, E)."""
-        transformed = self.norm(self.activation(self.dense(states)))
-        return functional.linear(transformed, word_embeddings, self.bias)
+        return functional.linear(self.transform(states), word_embeddings, self.bias)
+
+    def transform(self, states: Tensor) -> Tensor:
+        """What is compared with the word embeddings: (..., E) from states (..., D)."""
+        transformed: Tensor = self.norm(self.activation(self.dense(states)))
+        return transformed
+
+    def cross_entropy(self, states: Tensor, word_embeddings: Tensor, targets: Tensor) -> Tensor:
+        """Sum of -log softmax(logits)[target], without all logits in memory; see its module.
+
+        Args:
+            states: (..., D).
+            word_embeddings: (V, E).
+            targets: (...) int64, IGNORE_INDEX where nothing is predicted.
+
+        Returns:
+            () float32.
+        """
+        transformed = self.transform(states).flatten(0, -2)
+        return linear_cross_entropy(transformed, word_embeddings, self.bias, targets.flatten())
 
 
 def word_logits(head: nn.Module, encoder_pass: EncoderPass) -> Tensor:
@@ -73,34 +92,48 @@ def word_logits(head: nn.Module, encoder_pass: EncoderPass) -> Tensor:
     Raises:
         LookupError: the corruption predicts no tokens, or the pass lacks the embeddings.
     """
+    logits: Tensor = head(read_states(encoder_pass), encoder_pass.need(Need.WORD_EMBEDDINGS))
+    return logits
+
+
+def read_states(encoder_pass: EncoderPass) -> Tensor:
+    """(B, M, D), the hidden states that the predicted slots are read from.
+
+    Raises:
+        LookupError: the corruption predicts no tokens.
+    """
     batch = encoder_pass.batch
     columns = batch.positions if batch.reads is None else batch.reads
     if columns is None:
         raise LookupError("the corruption predicts no tokens: it gives no positions")
-    states = at_positions(encoder_pass.last_hidden_state, columns)
-    logits: Tensor = head(states, encoder_pass.need(Need.WORD_EMBEDDINGS))
-    return logits
+    return at_positions(encoder_pass.last_hidden_state, columns)
 
 
-def token_loss(encoder_pass: EncoderPass) -> TermLoss:
+def token_loss(encoder_pass: EncoderPass, head: TokenHead | None = None) -> TermLoss:
     """Cross-entropy of the original tokens at the predicted positions.
 
     total = -sum over the slots in use of log softmax(logits)[target], in float32;
     count = the number of slots in use.
 
     Args:
-        encoder_pass: with word logits (B, M, V) and targets (B, M).
+        encoder_pass: with targets (B, M), and word logits (B, M, V) or word embeddings (V, E).
+        head: makes the loss of a pass without logits, which then are never in memory at once.
+            Where the pass holds some, because another term asked for them, they are used.
 
     Raises:
-        LookupError: the corruption predicts no tokens, or nobody has made the logits.
+        LookupError: the corruption predicts no tokens, or the pass lacks what it is made of.
     """
     targets: Tensor = encoder_pass.need(Need.LABELS)
-    total = functional.cross_entropy(
-        encoder_pass.need(Need.WORD_LOGITS).flatten(0, 1).float(),
-        targets.flatten(),
-        ignore_index=IGNORE_INDEX,
-        reduction="sum",
-    )
+    if head is not None and encoder_pass.word_logits is None:
+        embeddings = encoder_pass.need(Need.WORD_EMBEDDINGS)
+        total = head.cross_entropy(read_states(encoder_pass), embeddings, targets)
+    else:
+        total = functional.cross_entropy(
+            encoder_pass.need(Need.WORD_LOGITS).flatten(0, 1).float(),
+            targets.flatten(),
+            ignore_index=IGNORE_INDEX,
+            reduction="sum",
+        )
     return TermLoss(total=total, count=(targets != IGNORE_INDEX).sum().float())
 
 
@@ -115,10 +148,11 @@ class TokenPrediction(Term):
         weight: its factor in the total loss.
 
     Attributes:
-        token_head: the head that makes the word logits.
+        token_head: the head that makes the word logits, or the loss without them.
     """
 
-    needs = frozenset({Need.WORD_LOGITS, Need.LABELS})
+    # Not the logits: they are made only where another term wants them.
+    needs = frozenset({Need.WORD_EMBEDDINGS, Need.LABELS})
 
     def __init__(self, anatomy: Anatomy, name: str = "mlm", weight: float = 1.0) -> None:
         super().__init__()
@@ -130,6 +164,6 @@ class TokenPrediction(Term):
         """The loss of one pass; draws nothing.
 
         Raises:
-            LookupError: the corruption predicts no tokens, or nobody has made the logits.
+            LookupError: the corruption predicts no tokens, or the pass has no word embeddings.
         """
-        return token_loss(encoder_pass)
+        return token_loss(encoder_pass, self.token_head)

@@ -187,8 +187,8 @@ class Detached(Plain):
 
     def make_terms(self, anatomy):
         class Cut(TokenHead):
-            def forward(self, states, word_embeddings):
-                return super().forward(states.detach(), word_embeddings)
+            def transform(self, states):
+                return super().transform(states.detach())
 
         term = TokenPrediction(anatomy)
         term.token_head = Cut(anatomy)
