@@ -1,10 +1,12 @@
-"""The README's objective is a working plugin of at most 30 lines of code."""
+"""The README is true: its objective is a working plugin, its table is what is installed."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from objbench.commands.plugins import plugins_table
 from objbench.plugins import load_plugins
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
@@ -37,3 +39,16 @@ def test_it_loads_as_a_foreign_plugin(tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([\w./-]+)\)", README))))
 def test_every_link_leads_somewhere(path):
     assert (Path(__file__).parents[1] / path).exists()
+
+
+def test_the_table_is_what_this_project_registers():
+    """To make it anew: objbench plugins --markdown."""
+    registry = load_plugins()
+
+    def ours(classes):
+        return {n: cls for n, cls in classes.items() if registry.origin(n).project == "objbench"}
+
+    kinds = {kind: ours(getattr(registry, kind)) for kind in ("objectives", "terms", "suites")}
+    expected = plugins_table(replace(registry, **kinds))
+    table = re.search(r"<!-- plugins -->\n(.*)\n<!-- end of plugins -->", README, re.DOTALL)
+    assert table[1] == expected
