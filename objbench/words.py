@@ -6,7 +6,7 @@ on with a word or those that begin one. What a word is follows from that mark al
 - "##" (WordPiece) marks a piece that goes on;
 - U+0120, "G" with a dot (byte-level BPE), or U+2581, a low line (SentencePiece), stand for the
   space before a piece that begins a word. As in fairseq's ``is_beginning_of_word``, punctuation
-  that follows without a space belongs to the word before it.
+  or a line break that follows without a space belongs to the word before it.
 
 A word lies between special tokens: one that is cut off by the border of a sequence begins there,
 and one never goes on beyond [SEP].
@@ -84,14 +84,14 @@ def last_columns(ends: Tensor) -> Tensor:
     return final - first_columns(ends.flip(1)).flip(1)
 
 
-def pieces(first: Tensor, counted: Tensor) -> Tensor:
-    """(B, T) int64: at each unit's first column how many tokens it has, 0 elsewhere.
+def pieces(unit: Tensor, counted: Tensor) -> Tensor:
+    """(B, T) int64: at each unit's index how many tokens it has, 0 elsewhere.
 
     Args:
-        first: (B, T) int64, the first column of the unit that each token belongs to.
+        unit: (B, T) int64 in [0, T), what each token belongs to: a word by its first column, say.
         counted: (B, T) bool, the tokens that belong to a unit.
     """
-    return torch.zeros_like(first).scatter_add(1, first, counted.to(torch.int64))
+    return torch.zeros_like(unit).scatter_add(1, unit, counted.to(torch.int64))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ token x_i of a masked span (s, e) two losses are added, the second with ``bounda
                                    h0 = [x_{s-1}; x_{e+1}; p_{i-s+1}]
 
 with the hidden states of the two tokens beside the span, embeddings p of the place in it, and
-logits h E^T + c by the encoder's word embeddings E. Defaults: p = 0.2, at most 10 words, 15%,
-embeddings of 200 numbers (section 4 and the authors' command); 15 places (the authors' command,
-``--max-pair-targets 15``). Differences:
+logits h E^T + c by the encoder's word embeddings E. Defaults: geometric p = 0.2, at most 10 words,
+15% (section 3.1); places of 200 numbers, 15 of them (the command in the README of the authors'
+code, facebookresearch/SpanBERT: ``--pair-positional-embedding-size 200 --max-pair-targets 15``).
+Differences:
 
 - Replacement is drawn for a whole span, as in both: 80% [MASK], 10% random tokens, 10% kept. The
   code draws random tokens by their frequency in the corpus; here as ``mlm``, uniform over the
@@ -63,7 +64,7 @@ PLACE = "sbo.place"
 """Extra of the corruption: (B, M) int64 in [0, PLACES), i - s of each slot."""
 
 TARGETS = "sbo.targets"
-"""Extra of the corruption: (B, M) int64, the token, IGNORE_INDEX where the boundaries are silent."""
+"""Extra of the corruption: (B, M) int64, the token, IGNORE_INDEX where it has no second loss."""
 
 
 def boundaries(batch: Batch, positions: Tensor, used: Tensor, runs: Runs) -> dict[str, Tensor]:
