@@ -170,8 +170,8 @@ class SequenceContrast(AddedTerm):
         if not self.training:
             return vectors
         rate = self.config.dropout
-        kept = streams.uniform("simcse.dropout", vectors.shape[1]) >= rate
-        return vectors * kept / (1 - rate)
+        lot: Tensor = streams.uniform("simcse.dropout", vectors.shape[1])
+        return vectors * (lot >= rate) / (1 - rate)
 
     def _projected(self, vectors: Tensor) -> Tensor:
         return vectors if self.dense is None else torch.tanh(self.dense(vectors))
