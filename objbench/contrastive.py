@@ -9,9 +9,11 @@ width 256, and as much again going back. Both directions are old acquaintances u
 - backward, d anchor[n] = sum over c of ds[n, c] * pool[i[n, c]] is an embedding bag with weights
   (``torch.nn.functional.embedding_bag``).
 
-Both read the pool where it lies, or on a CPU slices of its columns. They are wrapped as two custom operators, so that torch.compile
-takes each as one opaque node without a graph break, and so that torch's FLOP counter sees
-nothing of either: whoever uses them declares ``similarity_flops``.
+Both read the pool where it lies, or on a CPU slices of its columns. They are wrapped as two custom
+operators, so that torch.compile takes each as one opaque node without a graph break, and so that
+torch's FLOP counter sees nothing of either: whoever uses them declares ``similarity_flops``.
+
+Where the candidates are all tokens of the other sequences, see ``objbench.exhaustive``.
 
 Everything is in float32: the encoder's bfloat16 vectors are converted before they are normalised,
 so that the similarities are accumulated and divided by a small temperature in full precision.

@@ -62,6 +62,31 @@ def _sequences(rows: slice, each: int) -> tuple[int, int]:
     return rows.start // each, (rows.stop - 1) // each
 
 
+def _accumulate(
+    logits: Tensor, tokens: Tensor, top: Tensor, total: Tensor, mean: Tensor | None
+) -> Tensor:
+    """Take one block into the sums over candidates, which are kept relative to the maximum so far.
+
+    Args:
+        logits: (n, p), overwritten.
+        tokens: (p, D), the candidates.
+        top: (n,), the maximum before this block, overwritten.
+        total: (n,), the sum of exp(logit - maximum), changed.
+        mean: (n, D), the sum of exp(logit - maximum) * candidate, changed; None if not wanted.
+
+    Returns:
+        (n,), the maximum now.
+    """
+    higher = torch.maximum(top, logits.amax(dim=1))
+    logits.sub_(higher.unsqueeze(1)).exp_()
+    shrunk = top.sub_(higher).exp_()
+    total.mul_(shrunk).add_(logits.sum(dim=1))
+    if mean is not None:
+        mean.mul_(shrunk.unsqueeze(1))
+        torch.addmm(mean, logits, tokens, out=mean)
+    return higher
+
+
 @torch.library.custom_op("objbench::exhaustive_losses", mutates_args=())
 def _exhaustive_losses(
     anchors: Tensor,
@@ -72,13 +97,12 @@ def _exhaustive_losses(
     temperature: float,
     with_slopes: bool,
 ) -> tuple[Tensor, Tensor]:
-    (sequences, each, width), (rows, length, _) = anchors.shape, pool.shape
+    (sequences, each, width), length = anchors.shape, pool.shape[1]
     flat, tokens = anchors.reshape(-1, width), pool.reshape(-1, width)
-    own = torch.arange(first, first + sequences, device=pool.device)
-    targets = (own.unsqueeze(1) * length + positives).view(-1)
     # Of each anchor and of each token, the sequence that it belongs to.
-    owners = own.repeat_interleave(each)
-    holders = torch.arange(rows, device=pool.device).repeat_interleave(length)
+    owners = torch.arange(len(flat), device=pool.device) // each + first
+    holders = torch.arange(len(tokens), device=pool.device) // length
+    targets = owners * length + positives.reshape(-1)
     padding = None
     if real is not None:
         padding = flat.new_zeros(len(tokens)).masked_fill_(~real.reshape(-1), -math.inf)
@@ -87,34 +111,25 @@ def _exhaustive_losses(
     losses = flat.new_empty(len(flat))
     slopes = torch.empty_like(flat) if with_slopes else flat.new_empty(0, width)
     for mine in _slices(len(flat), height):
-        query = flat[mine] / temperature
-        positive = tokens[targets[mine]]
+        query, positive = flat[mine] / temperature, tokens[targets[mine]]
         logit = (query * positive).sum(dim=1)
         top, total = logit.clone(), torch.ones_like(logit)
         mean = slopes[mine].copy_(positive) if with_slopes else None
         earliest, latest = (first + sequence for sequence in _sequences(mine, each))
         for part in _slices(len(tokens), breadth):
-            shares = block[: len(query), : part.stop - part.start]
-            torch.mm(query, tokens[part].t(), out=shares)
+            logits = block[: len(query), : part.stop - part.start]
+            torch.mm(query, tokens[part].t(), out=logits)
             start, end = _sequences(part, length)
             if start <= latest and end >= earliest:
                 is_own = owners[mine].unsqueeze(1) == holders[part]
-                shares.masked_fill_(is_own, -math.inf)
+                logits.masked_fill_(is_own, -math.inf)
             if padding is not None:
-                shares.add_(padding[part])
-            higher = torch.maximum(top, shares.amax(dim=1))
-            shares.sub_(higher.unsqueeze(1)).exp_()
-            shrunk = top.sub_(higher).exp_()
-            total.mul_(shrunk).add_(shares.sum(dim=1))
-            if mean is not None:
-                mean.mul_(shrunk.unsqueeze(1))
-                torch.addmm(mean, shares, tokens[part], out=mean)
-            top = higher
+                logits.add_(padding[part])
+            top = _accumulate(logits, tokens[part], top, total, mean)
         losses[mine] = total.log() + top - logit
         if mean is not None:
             mean.div_(total.unsqueeze(1)).sub_(positive).div_(temperature)
-    shape = anchors.shape if with_slopes else (*anchors.shape[:1], 0, width)
-    return losses.view(sequences, each), slopes.view(shape)
+    return losses.view(sequences, each), slopes.view(sequences, each if with_slopes else 0, width)
 
 
 @_exhaustive_losses.register_fake
