@@ -20,9 +20,10 @@ Documents run on across the borders of sequences, and a token sees the documents
 the sequence, as in GPT-2.
 
 What it costs: a loss at every token instead of a seventh of them, which is what makes it learn fast
-by steps, and logits (B, T - 1, V) instead of (B, M, V). At 15% they are 6.5 times the FLOPs and the
-memory of ``mlm``'s head: with 64 x 128 tokens and 30,522 words, 1 GB in float32, and as much again
-for their gradient. That is counted, so that at equal FLOPs it is given fewer steps.
+by steps, and (B, T - 1, V) logits instead of (B, M, V): against 15% masked, about 6.5 times the
+FLOPs of ``mlm``'s head. That is counted, so that at equal FLOPs it is given fewer steps. All of
+the logits are never in memory at once (see ``heads.TokenHead``) unless another term asks for them:
+with 64 x 128 tokens and 30,522 words they are 1 GB in float32.
 
 What is exported is an encoder, and suites read it like any other, with every token seeing every
 other. That is how the field compares models pretrained so with masked ones (GPT-BERT, see

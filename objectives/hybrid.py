@@ -67,21 +67,24 @@ class NextTokenPrediction(Term):
     Args:
         name: the term's name in logs and records.
         causal: whether it is about causal batches or about masked ones.
-        token_head: makes the word logits; of one term of an objective, for they share it.
+        head: shared with the other term.
+        owned: whether it is this term's, whose weights it then is among.
     """
 
-    needs = frozenset({Need.WORD_LOGITS, Need.LABELS})
+    needs = frozenset({Need.WORD_EMBEDDINGS, Need.LABELS})
 
-    def __init__(self, name: str, causal: bool, token_head: TokenHead | None) -> None:
+    def __init__(self, name: str, causal: bool, head: TokenHead, owned: bool) -> None:
         super().__init__()
         self.name = name
         self.causal = causal
-        self.token_head = token_head
+        # In a tuple it is no child: stored, counted and trained once.
+        self._head = (head,)
+        self.token_head = head if owned else None
 
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
         """The loss of one pass, 0 of 0 tokens in a batch of the other mode; draws nothing."""
         if encoder_pass.batch.causal == self.causal:
-            return token_loss(encoder_pass)
+            return token_loss(encoder_pass, *self._head)
         nothing = encoder_pass.last_hidden_state.new_zeros((), dtype=torch.float32)
         return TermLoss(total=nothing, count=nothing)
 
@@ -120,13 +123,13 @@ class HybridLanguageModeling(Objective):
 
     def __init__(self, config: Any, anatomy: Anatomy) -> None:
         super().__init__(config, anatomy)
-        names = {MASKED: "mntp", CAUSAL: "clm"}
-        head: TokenHead | None = TokenHead(anatomy)
-        terms = []
-        for mode in self.modes:
-            terms.append(NextTokenPrediction(names[mode], mode == CAUSAL, head))
-            head = None
-        self.set_terms(*terms)
+        names, head = {MASKED: "mntp", CAUSAL: "clm"}, TokenHead(anatomy)
+        self.set_terms(
+            *(
+                NextTokenPrediction(names[mode], mode == CAUSAL, head, owned=number == 0)
+                for number, mode in enumerate(self.modes)
+            )
+        )
 
     @property
     def modes(self) -> Mapping[str, float]:
