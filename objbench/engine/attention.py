@@ -11,6 +11,7 @@ one wins. The plain one keeps its (T x T) probabilities, so it is used for short
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -76,12 +77,12 @@ def written_out(encoder: nn.Module, seen: Tensor) -> Tensor | dict[str, Tensor]:
         encoder: a transformers model.
         seen: (B, 1, T, T) bool, True where the token of a row may see that of a column.
     """
-    config = encoder.config
+    config: Any = encoder.config
     kinds = getattr(config, "layer_types", None) or ()
     if "sliding_attention" not in kinds:
         return _for_kernel(config, seen)
     columns = torch.arange(seen.shape[-1], device=seen.device)
-    near = (columns - columns.unsqueeze(1)).abs() <= config.sliding_window  # type: ignore[union-attr]
+    near = (columns - columns.unsqueeze(1)).abs() <= config.sliding_window
     return {
         "full_attention": _for_kernel(config, seen),
         "sliding_attention": _for_kernel(config, seen & near),
@@ -89,7 +90,8 @@ def written_out(encoder: nn.Module, seen: Tensor) -> Tensor | dict[str, Tensor]:
 
 
 def _for_kernel(config: object, seen: Tensor) -> Tensor:
-    if getattr(config, "_attn_implementation", "eager") != "eager":
+    # Fused attention alone takes truth values: added to scores they would hide nothing.
+    if getattr(config, "_attn_implementation", "eager") == "sdpa":
         return seen
     return torch.zeros_like(seen, dtype=torch.float32).masked_fill(
         ~seen, torch.finfo(torch.float32).min
