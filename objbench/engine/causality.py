@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 
 from objbench.batch import Batch
 from objbench.engine.attention import attention_mask, written_out
+from objbench.engine.encoder import word_embeddings
 from objbench.engine.flops import leaving_no_trace
 from objbench.engine.step import TrainingStep
 from objbench.errors import ConfigError, one_line
@@ -92,7 +93,7 @@ def _fault(encoder: PreTrainedModel, ids: Tensor, batch: Batch) -> str:
         return "it misreads a written-out mask"
     half = length // 2
     later = torch.arange(length, device=ids.device) >= half
-    words = encoder.get_input_embeddings().weight.shape[0]
+    words = len(word_embeddings(encoder))
     causal = attention_mask(encoder, replace(batch, input_ids=ids, attention=None), causal=True)
     one, other = (
         encoder(input_ids=tokens, attention_mask=causal).last_hidden_state[:, :half]

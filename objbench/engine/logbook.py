@@ -102,8 +102,12 @@ class Logbook:
     def window(self, last: int) -> Window:
         """What was added since the last log point, fetched to the host; waits for the device."""
         rows = self._rows[: self._used].cpu()
-        terms, present = rows[:, :-1].clone().split(self._terms, dim=1)
-        return Window(terms=terms, present=present, norms=rows[:, -1].clone(), last=last)
+        return Window(
+            terms=rows[:, : self._terms].clone(),
+            present=rows[:, self._terms : -1].clone(),
+            norms=rows[:, -1].clone(),
+            last=last,
+        )
 
     def keep(self, count: int) -> None:
         """Forget all but the first ``count`` steps of the window."""
