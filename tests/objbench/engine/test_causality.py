@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 import torch
@@ -177,3 +177,10 @@ def test_one_token_is_causal_enough(tiny):
     batch = batch_of(tiny)
     short = Corrupted.of(replace(batch, input_ids=batch.input_ids[:, :1]))
     require_causal(build(tiny, "bert", SMALL), short)
+
+
+def test_only_fused_attention_is_given_truth_values(tiny):
+    """Added to the scores, as any other kernel does with a mask, they would hide nothing."""
+    for kernel, kind in (("sdpa", torch.bool), ("eager", torch.float32), ("own", torch.float32)):
+        encoder = SimpleNamespace(config=SimpleNamespace(_attn_implementation=kernel))
+        assert attention_mask(encoder, batch_of(tiny), causal=True).dtype == kind
