@@ -31,10 +31,9 @@ def budget_sentence(plan: Plan) -> str:
     if not others:
         return text + "."
     shares = listed([f"{name} {steps[name]:,} steps" for name in others])
-    return (
-        f"{text}; every other objective gets the same {AXIS_WORDS[plan.equalize]} ({shares})"
-        f"{budget_words(plan)}."
-    )
+    # Before the shares, of which there may be more than a line holds.
+    same = f"the same {AXIS_WORDS[plan.equalize]}{budget_words(plan)}"
+    return f"{text}; every other objective gets {same} ({shares})."
 
 
 def seeds_words(plan: Plan) -> str:

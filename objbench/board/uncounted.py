@@ -66,13 +66,13 @@ def qualified(standing: Standing, objectives: Iterable[str], sentence: str) -> s
 
 
 def budget_words(plan: Plan) -> str:
-    """What the plan's budgets leave out: ", without the pretraining of tacl's teacher mlm"."""
+    """What the plan's budgets leave out: ", not counting the pretraining of tacl's teacher mlm"."""
     parts = [
         f"{item.name}'s {_noun(found)} {listed(list(found))}"
         for item in plan.objectives
         if (found := teachers(plan, item.name))
     ]
-    return f", without the pretraining of {listed(parts)}" if parts else ""
+    return f", not counting the pretraining of {listed(parts)}" if parts else ""
 
 
 def uncounted_sentences(standing: Standing) -> list[str]:

@@ -104,7 +104,7 @@ def test_a_teacher_that_was_not_run_is_no_number(taught):
 def test_it_stands_beside_the_numbers_of_the_page(taught):
     standing = standing_of(taught(seeds=(1, 2, 3)))
     assert budget_sentence(standing.plan).endswith(
-        "(taco 900 steps), without the pretraining of taco's teacher mlm."
+        "the same FLOPs, not counting the pretraining of taco's teacher mlm (taco 900 steps)."
     )
     header, _, baseline, learner = cost_table(standing).splitlines()
     assert header.split("|")[-2].strip() == "teachers, not counted"
