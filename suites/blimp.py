@@ -85,8 +85,12 @@ class BlimpSuite(Suite):
         return "; ".join(parts)
 
     def tasks(self) -> tuple[str, ...]:
-        """All pairs: an encoder is loaded once for all of them."""
-        return (TASK,) if self._paradigms else ()
+        """All pairs, for which an encoder is loaded once; the hub is not asked whether it has them.
+
+        Raises:
+            DataError: the folder has none.
+        """
+        return (TASK,) if self.config.dir is None or self._paradigms else ()
 
     def columns(self) -> tuple[Column, ...]:
         """Every phenomenon, and the mean over the paradigms."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from objbench.errors import DataError, HubError, one_line
+from objbench_suites.hub import quiet_hub
 
 HUB_NAME = "nyu-mll/blimp"
 PARADIGMS = 67
@@ -72,8 +73,9 @@ def read_hub(flag: str) -> tuple[Paradigm, ...]:
     import datasets
 
     try:
-        names = sorted(datasets.get_dataset_config_names(HUB_NAME))
-        tables = {name: datasets.load_dataset(HUB_NAME, name, split="train") for name in names}
+        with quiet_hub():
+            names = sorted(datasets.get_dataset_config_names(HUB_NAME))
+            tables = {name: datasets.load_dataset(HUB_NAME, name, split="train") for name in names}
     except Exception as error:
         # datasets, huggingface_hub, httpx and fsspec each raise their own.
         raise HubError(

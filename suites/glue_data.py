@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +10,7 @@ import pyarrow as pa
 from objbench.engine.examples import Examples
 from objbench.errors import DataError, HubError, one_line
 from objbench_suites.glue_tasks import GLUE_TASKS
+from objbench_suites.hub import quiet_hub
 from objbench_suites.sentence_table import examples_of, read_table
 from objbench_suites.sentence_task import Place, SentenceTask
 
@@ -109,7 +109,7 @@ class Hub:
 
         where = f"{HUB_NAME} {task.name} {split}"
         try:
-            with _quietly():
+            with quiet_hub():
                 loaded = datasets.load_dataset(HUB_NAME, task.name, split=split)
         except Exception as error:
             # datasets, huggingface_hub, httpx and fsspec each raise their own.
@@ -119,21 +119,3 @@ class Hub:
             ) from error
         # Drops the hub's metadata and any row selection, which the checks need not know.
         return examples_of(loaded.with_format("arrow")[:], task, where)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without progress bars, and without a warning for every retry of a hub out of reach."""
-    import datasets
-    from huggingface_hub.utils import logging
-
-    had_bars = not datasets.are_progress_bars_disabled()
-    verbosity = logging.get_verbosity()
-    datasets.disable_progress_bars()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if had_bars:
-            datasets.enable_progress_bars()

@@ -4,9 +4,9 @@ An encoder gives a token's probability through the token head that lies beside i
 objective reads it (``objective.TokenReading``). Of a whole sequence every token is scored
 
 - by a masked language model with that token hidden: pseudo-log-likelihood, sum over t of
-  log P(w_t | all others), Salazar et al. 2020 (arXiv:1910.14659), equation 1;
+  log P(w_t | all others), Salazar et al. 2020 (arXiv:1910.14659);
 - the same with the rest of its word hidden too: PLL-word-l2r, Kauf & Ivanova 2023
-  (arXiv:2305.10588), section 3, for words of several pieces give each other away;
+  (arXiv:2305.10588), for the pieces of a word give each other away;
 - by an ordinary language model from what stands before it: log-likelihood, one pass.
 
 Special tokens are not scored, [UNK] included: masking never chooses them (``objbench.masking``).
