@@ -13,7 +13,8 @@ The peers compute the contrastive loss of the same tensors as a user would write
   subtracts and normalises what it gathered.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -24,8 +25,8 @@ from transformers import BertConfig, BertModel
 
 from objbench.batch import Batch, Rows
 from objbench.contrastive import context_vectors, contrastive_loss
-from objbench.heads import word_logits
-from objbench.objective import Anatomy, EncoderPass, Vocabulary
+from objbench.engine.step import TrainingStep, mean_loss
+from objbench.objective import Anatomy, Vocabulary
 from objbench.plugins import load_plugins
 from objbench.streams import Streams
 
@@ -92,33 +93,22 @@ def test_objective(name, leaves, measured):
     anatomy = Anatomy(WIDTH, WIDTH, "gelu", 1e-12, 0.02, vocabulary, config.to_dict())
     kind = OBJECTIVES[name]
     objective = kind(kind.Config(), anatomy)
-    names = kind.teachers(objective.config)
-    if names:
-        teacher = BertModel(config, add_pooling_layer=False).eval().requires_grad_(False)
-        objective.learn_from(dict.fromkeys(names, teacher))
-    # Some objectives share weights with the encoder, which is not run itself.
     encoder = BertModel(config, add_pooling_layer=False)
-    objective.tie(encoder)
+    encoder.set_input_embeddings(torch.nn.Embedding.from_pretrained(leaves.words, freeze=False))
+    teachers = dict.fromkeys(kind.teachers(objective.config), BertModel(config).eval())
+    module = TrainingStep(encoder, objective, teachers)
+    # The encoder is not run itself, but for a teacher: what it hands over is stood in for.
+    output = SimpleNamespace(last_hidden_state=leaves.states[-1], hidden_states=leaves.states)
+    module._encoded = lambda *inputs: output
+    weights = torch.tensor([term.weight for term in objective.terms])
     ids = torch.randint(4, WORDS, (ROWS, LENGTH), generator=torch.Generator().manual_seed(1))
     batch = Batch(ids, torch.zeros_like(ids, dtype=torch.bool), None, Rows.alone(ROWS))
 
     def step():
         leaves.clear()
-        objective.zero_grad()
-        encoder.zero_grad()
-        streams = Streams(0, 0, rows=ROWS)
-        corrupted = objective.corrupt(batch, streams)
-        encoder_pass = EncoderPass(
-            corrupted, leaves.states[-1], leaves.states[0], tuple(leaves.states), leaves.words
-        )
-        if objective.token_head is not None:
-            logits = word_logits(objective.token_head, encoder_pass)
-            encoder_pass = replace(encoder_pass, word_logits=logits)
-        losses = [term(encoder_pass, streams) for term in objective.terms]
-        loss = sum(
-            term.weight * part.total / part.count
-            for term, part in zip(objective.terms, losses, strict=True)
-        )
+        module.zero_grad()
+        totals, counts = module(batch, Streams(0, 0, rows=ROWS))
+        loss = mean_loss(totals, counts, weights, 1, 1)
         loss.backward()
         return loss.detach()
 
