@@ -4,15 +4,13 @@ Of its objectives one has a token head, one has none, and one reads from left to
 """
 
 import json
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from transformers import AutoModel, AutoTokenizer
 
-from objbench.batch import Corrupted
-from objbench.heads import TokenPrediction
-from objbench.objective import Objective, TokenReading
+from objbench.data.heldout import heldout_rows
+from objbench.errors import ConfigError
 from objbench.plan import read_plan
 from objbench.records import read_records
 from objbench.suite import AXES
@@ -21,36 +19,6 @@ PAIRS = {
     "agreement": ("anaphor_agreement", [("the bad dog", "the dog bad"), ("a cat", "cat a")]),
     "animate": ("s-selection", [("one bird", "bird one")]),
 }
-
-
-class LeftToRight(Objective):
-    """An ordinary language model over the words, for the tests."""
-
-    name = "clm"
-    summary = "predict every word from those before it"
-    reference = ""
-
-    @dataclass(frozen=True, kw_only=True)
-    class Config(Objective.Config):
-        """None."""
-
-    def __init__(self, config, anatomy):
-        super().__init__(config, anatomy)
-        self.set_terms(TokenPrediction(anatomy, name="clm"))
-
-    @property
-    def token_reading(self):
-        return TokenReading("previous", "causal")
-
-    def corrupt(self, batch, streams):
-        import torch
-
-        columns = torch.arange(1, batch.input_ids.shape[1], device=batch.input_ids.device)
-        columns = columns.expand(len(batch.input_ids), -1)
-        targets = batch.input_ids[:, 1:].masked_fill(batch.special[:, 1:], -100)
-        return Corrupted.of(
-            batch, positions=columns, targets=targets, reads=columns - 1, causal=True
-        )
 
 
 def write_pairs(folder):
@@ -85,15 +53,10 @@ def settings(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(make_study, run, registry, settings, tmp_path_factory):
+def finished(make_study, run, settings, tmp_path_factory):
     """(folder of a finished study, how its run ended)."""
-    import dataclasses
-
-    origins = {**registry._origins, "clm": registry.origin("mlm")}
-    objectives = {**registry.objectives, "clm": LeftToRight}
-    widened = dataclasses.replace(registry, objectives=objectives, _origins=origins)
     folder = tmp_path_factory.mktemp("runs") / "words"
-    return folder, run(make_study(**settings), folder, registry=widened)
+    return folder, run(make_study(**settings), folder)
 
 
 def _records(folder, kind="evaluation"):
@@ -164,3 +127,36 @@ def test_exports_are_ordinary_folders_with_a_head_where_there_is_one(finished):
         _, report = AutoModel.from_pretrained(folder, output_loading_info=True)
         assert not report["unexpected_keys"] and not report["mismatched_keys"]
         AutoTokenizer.from_pretrained(folder)
+
+
+def _tuning(score):
+    return {"score": score, "seed": 1000, "grid": {"training.learning_rate": [1e-3, 2e-3]}}
+
+
+@pytest.mark.parametrize(
+    ("score", "why"),
+    [("blimp", "reports on all of its data"), ("representation", "has no average")],
+)
+def test_a_suite_that_nothing_can_be_chosen_by_is_refused(
+    score, why, make_study, run, settings, tmp_path
+):
+    study = make_study(**{**settings, "objectives": ["mlm"], "tuning": _tuning(score)})
+    with pytest.raises(ConfigError, match=rf"tuning\.score = '{score}': the suite {why}"):
+        run(study, tmp_path / "run")
+
+
+def test_settings_are_chosen_on_the_half_that_is_not_reported(
+    make_study, run, settings, tmp_path, monkeypatch
+):
+    seen = []
+
+    def watched(sequences, part, count):
+        seen.append((part, count))
+        return heldout_rows(sequences, part, count)
+
+    monkeypatch.setattr("objbench.cell_evaluation.heldout_rows", watched)
+    evaluation = {**settings["evaluation"], "suites": ["heldout"], "points": 1}
+    changes = {"objectives": ["mlm"], "evaluation": evaluation, "tuning": _tuning("heldout")}
+    end = run(make_study(**{**settings, **changes}), tmp_path / "run")
+    assert end.exit_code == 0
+    assert seen == [("tuning", 8), ("tuning", 2)] * 2 + [("reported", 8), ("reported", 2)]
