@@ -3,14 +3,16 @@
 ``CACHE/tokens/KEY/`` holds ``train.bin`` and ``heldout.bin`` (little-endian uint16, or uint32 for
 large vocabularies; each document followed by [SEP]) and ``manifest.json``. The key is made from the
 fingerprints of corpus and tokenizer, so another text or tokenizer is another cache. Memory holds
-one chunk of documents, however large the corpus is.
+three chunks of documents, however large the corpus is: one that is read, one that all cores encode,
+and one that is written, all three at the same time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,7 +27,7 @@ from objbench.data.tokenizer import TokenizerHandle
 from objbench.errors import DataError
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 CACHE_VERSION = 1
 """Part of every key: raised whenever the same text would give other files."""
@@ -163,8 +165,8 @@ def _write(
     _log.info("tokenising %s with %s", corpus.name, tokenizer.name)
     writers = [_PartWriter(folder / f"{name}.bin", dtype) for name in ("train", "heldout")]
     encoder = tokenizer.encoder()
-    for chunk in _chunks(corpus.parts()):
-        for part, ids, documents in _encoded(chunk, encoder, vocabulary.sep):
+    for chunk, encodings in _encoded(_chunks(corpus.parts()), encoder):
+        for part, ids, documents in _joined(chunk, encodings, vocabulary.sep):
             writers[part].append(ids, documents)
         if progress is not None:
             progress(sum(writer.tokens for writer in writers))
@@ -188,9 +190,13 @@ def _write(
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def _chunks(parts: Iterator[tuple[str, bool]]) -> Iterator[list[tuple[str, bool]]]:
+Chunk = list[tuple[str, bool]]
+"""Documents, each with whether it is held out."""
+
+
+def _chunks(parts: Iterator[tuple[str, bool]]) -> Iterator[Chunk]:
     """``parts`` in lists of bounded size."""
-    chunk: list[tuple[str, bool]] = []
+    chunk: Chunk = []
     characters = 0
     for document, is_heldout in parts:
         chunk.append((document, is_heldout))
@@ -203,10 +209,35 @@ def _chunks(parts: Iterator[tuple[str, bool]]) -> Iterator[list[tuple[str, bool]
 
 
 def _encoded(
-    chunk: list[tuple[str, bool]], encoder: Tokenizer, separator: int
+    chunks: Iterator[Chunk], encoder: Tokenizer
+) -> Iterator[tuple[Chunk, Sequence[Encoding]]]:
+    """Each chunk with the encodings of its documents.
+
+    `tokenizers` encodes on all cores and without Python's lock. So that they do not wait for the
+    one thread that reads and writes, a chunk is encoded while the next one is read and the caller
+    has the one before.
+    """
+
+    def encode(chunk: Chunk) -> Sequence[Encoding]:
+        texts = [text for text, _ in chunk]
+        encodings: Sequence[Encoding] = encoder.encode_batch_fast(texts, add_special_tokens=False)
+        return encodings
+
+    under_way: tuple[Chunk, Future[Sequence[Encoding]]] | None = None
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        for chunk in chunks:
+            following = chunk, worker.submit(encode, chunk)
+            if under_way is not None:
+                yield under_way[0], under_way[1].result()
+            under_way = following
+        if under_way is not None:
+            yield under_way[0], under_way[1].result()
+
+
+def _joined(
+    chunk: Chunk, encodings: Sequence[Encoding], separator: int
 ) -> Iterator[tuple[int, list[int], int]]:
     """Yields (0 for training or 1 for held-out, ids with separators, documents) of a chunk."""
-    encodings = encoder.encode_batch_fast([text for text, _ in chunk], add_special_tokens=False)
     ids: tuple[list[int], list[int]] = ([], [])
     documents = [0, 0]
     for (_, is_heldout), encoding in zip(chunk, encodings, strict=True):
