@@ -252,7 +252,8 @@ class Objective(nn.Module, ABC):
         name: as registered, lowercase; the same as the plugin's entry point.
         summary: one line for lists and tables.
         reference: the paper, with a link where there is one.
-        is_baseline: whether it stands first where a study asks for all objectives.
+        is_baseline: whether it stands first where a study asks for all objectives; of this class,
+            not of those that derive from it.
         Config: a frozen dataclass of hyperparameters, every field with a default.
         terms: the loss terms, set by the subclass's ``__init__`` with ``set_terms``.
     """

@@ -124,7 +124,6 @@ class TokenAwareContrast(MaskedLanguageModeling):
     name = "tacl"
     summary = "MLM plus a contrast of masked tokens with a frozen teacher's tokens (TaCL)"
     reference = "Su et al. 2022, https://arxiv.org/abs/2111.04198"
-    is_baseline = False
 
     @dataclass(frozen=True, kw_only=True)
     class Config(MaskedLanguageModeling.Config):

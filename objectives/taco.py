@@ -26,7 +26,6 @@ class TokenAlignedMaskedLanguageModeling(MaskedLanguageModeling):
     name = "taco"
     summary = "MLM plus a contrastive loss between neighbouring tokens (TACO)"
     reference = "Fu et al. 2022, https://arxiv.org/abs/2204.04163"
-    is_baseline = False
 
     @dataclass(frozen=True, kw_only=True)
     class Config(MaskedLanguageModeling.Config):

@@ -11,7 +11,6 @@ class RandomLabels(MaskedLanguageModeling):
 
     name = "random_labels"
     summary = "for the tests: nothing can be learned"
-    is_baseline = False
 
     def corrupt(self, batch, streams):
         made = super().corrupt(batch, streams)
