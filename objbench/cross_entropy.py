@@ -30,7 +30,7 @@ from torch import Tensor
 
 from objbench.batch import IGNORE_INDEX
 
-_PART_ON_CPU, _BLOCK_ON_CPU = 64 * 2**20, 2 * 2**20
+_PART_ON_CPU, _BLOCK_ON_CPU = 128 * 2**20, 2 * 2**20
 """Bytes of the logits that exist at once, and of those that are worked on at once in float32.
 
 Parts of this size leave the matrix products their speed; blocks lie in the cache. On one core of

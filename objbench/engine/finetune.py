@@ -24,6 +24,7 @@ from torch import nn
 from objbench.engine.attention import choose_attention
 from objbench.engine.batching import assemble, evaluation_batches, subset, training_batches
 from objbench.engine.classifier import Classifier, length_limit, load_classifier, load_tokenizer
+from objbench.engine.dropout import choose_dropout
 from objbench.engine.examples import Source, TokenisedExamples, tokenised
 from objbench.engine.recipe import Recipe
 from objbench.streams import stream_key
@@ -103,7 +104,8 @@ def finetune(
             for name, source in evaluation.items()
         }
         model.to(device)
-        choose_attention(model, device, context.precision, length)
+        choose_attention(model, device, context.precision, length, training=True)
+        choose_dropout(model, device)
         # Loading drew a number that depends on the encoder's class: dropout starts afresh.
         torch.manual_seed(stream_key(seed, "finetune/dropout"))
         loss = _train(model, examples, recipe, seed, context)

@@ -25,6 +25,7 @@ from objbench.engine.attention import choose_attention
 from objbench.engine.causality import require_causal_where_asked
 from objbench.engine.compiled import compile_encoder
 from objbench.engine.devices import make_accelerator, set_gradient_exchange
+from objbench.engine.dropout import choose_dropout
 from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
 from objbench.engine.flops import count_training_flops
 from objbench.engine.job import PretrainJob
@@ -75,7 +76,10 @@ class Session:
         teachers = frozen_teachers(job, self.device)
         self.module = TrainingStep(encoder, objective, teachers).to(self.device).train()
         for module in (self.module, *teachers.values()):
-            choose_attention(module, self.device, training.precision, job.length)
+            trains = module is self.module and not training.compile
+            choose_attention(module, self.device, training.precision, job.length, trains)
+        if not training.compile:  # which brings a fast dropout of its own
+            choose_dropout(self.module, self.device)
         self.weights = term_weights(objective, self.device)
         self.names = [term.name for term in objective.terms]
         with self.accelerator.autocast():
