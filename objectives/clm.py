@@ -32,7 +32,7 @@ go on with masking). No state has looked ahead before fine-tuning: it is out of 
 most of all where nothing is fine-tuned. Its head is exported with ``token_reading``, by which
 suites that ask about words read it as the language model that it is.
 
-Shape legend: B sequences of this process, T tokens, V vocabulary.
+Shape legend: B sequences of this process, T tokens, M predicted slots, V vocabulary.
 """
 
 from __future__ import annotations
@@ -48,6 +48,11 @@ from objbench.objective import Anatomy, Objective, TokenReading
 from objbench.streams import Streams
 
 
+def next_token_slots(length: int) -> int:
+    """M: every token but the first of ``length``, and a slot to spare where there is no other."""
+    return max(1, length - 1)
+
+
 def next_tokens(batch: Batch, begin: int) -> Corrupted:
     """``batch`` as it is, to be read causally, every token predicted from the one before.
 
@@ -56,14 +61,15 @@ def next_tokens(batch: Batch, begin: int) -> Corrupted:
         begin: id of the token that begins a sequence; never predicted.
 
     Returns:
-        positions, targets and reads (B, T - 1); slots are filled from the left, in order.
+        positions, targets and reads (B, M), M as ``next_token_slots``; slots are filled from the
+        left, in order.
     """
     real, ids = batch.real, batch.input_ids
     predicted = real & (ids != begin)
     # Whatever stands first has nothing before it, and padding says nothing.
     predicted[:, 1:] &= real[:, :-1]
     predicted[:, :1] = False
-    positions, used = slots_of(predicted, ids.shape[1] - 1)
+    positions, used = slots_of(predicted, next_token_slots(ids.shape[1]))
     return Corrupted.of(
         batch,
         positions=positions,
@@ -94,7 +100,7 @@ class CausalLanguageModeling(Objective):
 
     def slots(self, length: int) -> int:
         """T - 1: every token but the first."""
-        return length - 1
+        return next_token_slots(length)
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Nothing is hidden but by the causal mask; draws nothing."""

@@ -51,7 +51,7 @@ from objbench.objective import (
     TokenReading,
 )
 from objbench.streams import Streams
-from objbench_objectives.clm import next_tokens
+from objbench_objectives.clm import next_token_slots, next_tokens
 from objbench_objectives.mlm import MaskedLanguageModeling, mask_on_schedule
 
 MASKED = "masked"
@@ -147,7 +147,7 @@ class HybridLanguageModeling(Objective):
     def slots(self, length: int) -> int:
         """T - 1 where some batches are causal, else M of the highest masking rate."""
         if CAUSAL in self.modes:
-            return length - 1
+            return next_token_slots(length)
         return slot_count(self.config.highest_rate, length)
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:

@@ -65,7 +65,9 @@ def test_padding_and_the_token_of_the_beginning_are_not_predicted():
 
 def test_sequences_of_one_token_predict_nothing():
     made = next_tokens(batch_of_ids([[CLS], [CLS]]), CLS)
-    assert made.positions.shape == made.targets.shape == made.reads.shape == (2, 0)
+    assert made.positions.shape == made.targets.shape == made.reads.shape == (2, 1)
+    assert (made.targets == IGNORE_INDEX).all()
+    assert not made.positions.any() and not made.reads.any()
 
 
 @pytest.mark.parametrize("padded", [False, True])
