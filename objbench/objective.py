@@ -378,5 +378,8 @@ class Objective(nn.Module, ABC):
         """
 
     def extra_flops(self, batch: int, length: int) -> float:
-        """Training FLOPs of one batch that torch's counter cannot see, terms included."""
+        """Training FLOPs of one batch that torch's counter cannot see, terms included.
+
+        In expectation, where modes differ in them.
+        """
         return sum(term.extra_flops(batch, length) for term in self.terms)
