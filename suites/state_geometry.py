@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from objbench.engine.classifier import load_tokenizer
 from objbench.engine.embed import sequence_states
+from objbench.engine.exported_encoder import load_tokenizer
 from objbench.errors import DataError
 from objbench.suite import EvaluationContext
 

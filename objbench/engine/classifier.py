@@ -11,21 +11,19 @@ Shape legend: B examples, T tokens, D width of the encoder, C classes (1 for a r
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
+from transformers import PreTrainedTokenizerBase
 
 from objbench.engine.batching import ExampleBatch
+from objbench.engine.exported_encoder import fresh_encoder
 from objbench.engine.recipe import Pooling
-from objbench.errors import CheckpointError, DataError, one_line
+from objbench.errors import DataError
 from objbench.streams import torch_generator
 
 
@@ -130,44 +128,6 @@ def _stop_at_first_token(encoder: nn.Module) -> None:
     output.register_forward_pre_hook(cut)
 
 
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of an exported encoder.
-
-    Raises:
-        CheckpointError: the folder holds none.
-    """
-    with _exported(folder):
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            str(folder), local_files_only=True
-        )
-    return tokenizer
-
-
-def load_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
-    """The encoder in ``folder``, float32; draws from torch's global generator.
-
-    Args:
-        folder: what ``AutoModel`` loads.
-        dropout: replaces every dropout rate of the encoder's configuration; None keeps them.
-
-    Raises:
-        CheckpointError: the folder holds no encoder.
-    """
-    with _exported(folder):
-        config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-        if dropout is not None:
-            for name, value in config.to_dict().items():
-                if "dropout" in name and isinstance(value, (int, float)):
-                    setattr(config, name, dropout)
-        encoder: nn.Module = AutoModel.from_pretrained(
-            str(folder), config=config, dtype=torch.float32, local_files_only=True
-        )
-    if getattr(encoder, "pooler", None) is not None:
-        # transformers adds a pooler of its own to some encoders, which nothing has trained.
-        encoder.pooler = None  # type: ignore[assignment]
-    return encoder
-
-
 def load_classifier(
     folder: Path, labels: int, dropout: float | None, seed: int, pooling: Pooling = "cls"
 ) -> Classifier:
@@ -183,7 +143,7 @@ def load_classifier(
     Raises:
         CheckpointError: the folder holds no encoder.
     """
-    encoder = load_encoder(folder, dropout)
+    encoder = fresh_encoder(folder, dropout)
     if dropout is None:
         # BertForSequenceClassification's choice where the configuration names no other.
         dropout = getattr(encoder.config, "classifier_dropout", None)
@@ -210,25 +170,3 @@ def length_limit(
     positions = getattr(config, "max_position_embeddings", None)
     limits = [length, int(tokenizer.model_max_length)]
     return min([*limits, int(positions)] if positions else limits)
-
-
-@contextmanager
-def _exported(folder: Path) -> Iterator[None]:
-    """Loading from ``folder``: local only, without bars and reports, faults as one line."""
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder} is not a folder: name an exported encoder")
-    verbosity = transformers_logging.get_verbosity()
-    has_bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{folder} holds no encoder and tokenizer that transformers can load "
-            f"({one_line(error)[:200]}): delete the folder and run the study again"
-        ) from error
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if has_bars:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

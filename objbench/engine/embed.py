@@ -20,14 +20,9 @@ from torch import Tensor, nn
 
 from objbench.engine.attention import choose_attention
 from objbench.engine.batching import assemble, evaluation_batches
-from objbench.engine.classifier import (
-    length_limit,
-    load_encoder,
-    load_tokenizer,
-    mean_state,
-    token_states,
-)
+from objbench.engine.classifier import length_limit, mean_state, token_states
 from objbench.engine.examples import Source, TokenisedExamples, tokenised
+from objbench.engine.exported_encoder import fresh_encoder, load_tokenizer
 from objbench.engine.finetune import EVALUATION_TOKENS, autocast
 from objbench.suite import EvaluationContext
 
@@ -131,9 +126,7 @@ def frozen_encoder(folder: Path, device: torch.device) -> nn.Module:
     Raises:
         CheckpointError: the folder holds no encoder.
     """
-    # Loading draws initial weights, which the stored ones then replace.
-    with torch.random.fork_rng(devices=[]):
-        return load_encoder(folder).to(device).eval()
+    return fresh_encoder(folder).to(device).eval()
 
 
 def _states(

@@ -162,8 +162,12 @@ def tokenised(
 
 
 def _fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
-    """What decides the tokens: the tokenizer's whole pipeline, read before it is first used."""
+    """What decides the tokens: the tokenizer's whole pipeline."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        # Left over from an earlier call, and set anew by the next one.
+        backend.no_truncation()
+        backend.no_padding()
     pipeline = backend.to_str() if backend is not None else repr(sorted(tokenizer.get_vocab()))
     text = f"{type(tokenizer).__name__} {tokenizer.pad_token_id} {pipeline}"
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

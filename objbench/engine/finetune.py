@@ -23,9 +23,10 @@ from torch import nn
 
 from objbench.engine.attention import choose_attention
 from objbench.engine.batching import assemble, evaluation_batches, subset, training_batches
-from objbench.engine.classifier import Classifier, length_limit, load_classifier, load_tokenizer
+from objbench.engine.classifier import Classifier, length_limit, load_classifier
 from objbench.engine.dropout import choose_dropout
 from objbench.engine.examples import Source, TokenisedExamples, tokenised
+from objbench.engine.exported_encoder import load_tokenizer
 from objbench.engine.recipe import Recipe
 from objbench.streams import stream_key
 from objbench.suite import EvaluationContext
@@ -93,7 +94,6 @@ def finetune(
     device = torch.device(context.device)
     forked = [device.index or 0] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=forked):
-        torch.manual_seed(stream_key(seed, "finetune/dropout"))
         tokenizer = load_tokenizer(encoder)
         model = load_classifier(encoder, labels, recipe.dropout, seed, recipe.pooling)
         length = length_limit(model.encoder, tokenizer, recipe.length, encoder)
@@ -106,7 +106,7 @@ def finetune(
         model.to(device)
         choose_attention(model, device, context.precision, length, training=True)
         choose_dropout(model, device)
-        # Loading drew a number that depends on the encoder's class: dropout starts afresh.
+        # Making the head drew numbers that nothing depends on: dropout starts here.
         torch.manual_seed(stream_key(seed, "finetune/dropout"))
         loss = _train(model, examples, recipe, seed, context)
         logits = {name: _predict(model, part, name, context) for name, part in held.items()}

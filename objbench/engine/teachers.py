@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from objbench.engine.classifier import load_encoder
 from objbench.engine.encoder import build_encoder
+from objbench.engine.exported_encoder import load_encoder
 from objbench.engine.job import PretrainJob
 from objbench.errors import ConfigError
 from objbench.objective import Vocabulary

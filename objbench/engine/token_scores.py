@@ -34,9 +34,10 @@ from objbench.batch import IGNORE_INDEX, Batch, Rows
 from objbench.data.tokenizer import TokenizerHandle
 from objbench.engine.attention import attention_mask, choose_attention
 from objbench.engine.batching import assemble, evaluation_batches
-from objbench.engine.classifier import length_limit, load_tokenizer
+from objbench.engine.classifier import length_limit
 from objbench.engine.embed import frozen_encoder
 from objbench.engine.examples import TokenisedExamples
+from objbench.engine.exported_encoder import load_tokenizer
 from objbench.engine.finetune import EVALUATION_TOKENS, autocast
 from objbench.engine.token_head import load_token_head
 from objbench.heads import at_positions

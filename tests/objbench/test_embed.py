@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 from transformers import BertModel
 
 from objbench.engine.batching import evaluation_batches
-from objbench.engine.classifier import load_tokenizer
 from objbench.engine.embed import embed
 from objbench.engine.examples import Examples, Source
+from objbench.engine.exported_encoder import load_tokenizer
 from objbench.engine.finetune import EVALUATION_TOKENS
 from objbench.errors import CheckpointError, DataError
 from objbench.suite import EvaluationContext

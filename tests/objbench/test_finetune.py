@@ -14,8 +14,9 @@ from objbench.engine.batching import (
     subset,
     training_batches,
 )
-from objbench.engine.classifier import load_classifier, load_tokenizer
+from objbench.engine.classifier import load_classifier
 from objbench.engine.examples import Examples, Source, TokenisedExamples, tokenise, tokenised
+from objbench.engine.exported_encoder import load_tokenizer
 from objbench.engine.finetune import finetune
 from objbench.engine.recipe import Recipe
 from objbench.errors import CheckpointError, DataError

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from objbench.engine.batching import subset
-from objbench.engine.classifier import load_tokenizer
 from objbench.engine.examples import Examples, Source, tokenise
+from objbench.engine.exported_encoder import load_tokenizer
 from objbench.engine.split import first_hashed, held_count, hold_out, subsample
 from objbench.errors import DataError
 

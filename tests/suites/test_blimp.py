@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from objbench.engine.classifier import load_tokenizer
+from objbench.engine.exported_encoder import load_tokenizer
 from objbench.engine.token_head import NO_TOKEN_HEAD
 from objbench.engine.token_scores import load_word_model, token_log_likelihoods
 from objbench.engine.word_pieces import tokenise_words

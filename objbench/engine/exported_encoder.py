@@ -1,0 +1,127 @@
+"""An exported encoder read back: its tokenizer, and its weights for each evaluation anew.
+
+A study evaluates one encoder on many tasks and with many seeds, one after the other, and each of
+them begins with the same weights. So the encoder that was read last is kept, one in each process
+and in its main memory: it is never run itself, every evaluation has a copy of its own, and the
+file is read once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from objbench.errors import CheckpointError, one_line
+
+
+class _Identity(NamedTuple):
+    """What agrees where two requests mean the same encoder.
+
+    Attributes:
+        files: name, inode, bytes and time of the last change, in nanoseconds, of each file: what
+            has been exported into the same folder anew is another encoder.
+    """
+
+    folder: Path
+    dropout: float | None
+    files: tuple[tuple[str, int, int, int], ...]
+
+
+_kept: dict[_Identity, nn.Module] = {}
+"""The last encoder, or nothing."""
+
+
+def fresh_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
+    """As ``load_encoder``, but from memory where it is the last one; draws nothing.
+
+    Args:
+        folder: what ``AutoModel`` loads.
+        dropout: replaces every dropout rate of the encoder's configuration; None keeps them.
+
+    Returns:
+        The encoder, float32 on the CPU, for the caller alone.
+
+    Raises:
+        CheckpointError: the folder holds no encoder.
+    """
+    wanted = _Identity(folder.resolve(), dropout, _files(folder))
+    if wanted not in _kept:
+        _kept.clear()
+        # Loading draws initial weights, which the stored ones then replace.
+        with torch.random.fork_rng(devices=[]):
+            _kept[wanted] = load_encoder(folder, dropout)
+    return copy.deepcopy(_kept[wanted])
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of an exported encoder.
+
+    Raises:
+        CheckpointError: the folder holds none.
+    """
+    with _exported(folder):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            str(folder), local_files_only=True
+        )
+    return tokenizer
+
+
+def load_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
+    """The encoder in ``folder``, float32; draws from torch's global generator.
+
+    Args:
+        folder: what ``AutoModel`` loads.
+        dropout: replaces every dropout rate of the encoder's configuration; None keeps them.
+
+    Raises:
+        CheckpointError: the folder holds no encoder.
+    """
+    with _exported(folder):
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+        if dropout is not None:
+            for name, value in config.to_dict().items():
+                if "dropout" in name and isinstance(value, (int, float)):
+                    setattr(config, name, dropout)
+        encoder: nn.Module = AutoModel.from_pretrained(
+            str(folder), config=config, dtype=torch.float32, local_files_only=True
+        )
+    if getattr(encoder, "pooler", None) is not None:
+        # transformers adds a pooler of its own to some encoders, which nothing has trained.
+        encoder.pooler = None  # type: ignore[assignment]
+    return encoder
+
+
+def _files(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
+    found = ((path.name, path.stat()) for path in folder.glob("*"))
+    return tuple(sorted((name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in found))
+
+
+@contextmanager
+def _exported(folder: Path) -> Iterator[None]:
+    """Loading from ``folder``: local only, without bars and reports, faults as one line."""
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not a folder: name an exported encoder")
+    verbosity = transformers_logging.get_verbosity()
+    has_bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{folder} holds no encoder and tokenizer that transformers can load "
+            f"({one_line(error)[:200]}): delete the folder and run the study again"
+        ) from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if has_bars:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
