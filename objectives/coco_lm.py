@@ -12,13 +12,14 @@ of the whole micro-batch over all processes: of each, the other one of the same 
 found among all the rest, by cosine over tau (``objbench_objectives.in_batch``, two_view_loss).
 
 Defaults are the paper's: lambda_copy 50, tau 1, crops of 90%, 15% masked and all of it as [MASK], a
-generator as wide as the encoder with a third of its layers (4 of 12), embeddings shared. The paper
-and its authors' code (microsoft/COCO-LM, ``fairseq/criterions/cocolm.py`` and
-``models/cocolm/model.py``) differ from each other and from this file:
+generator as wide as the encoder with a third of its layers (``cocolm_base``: 4 of 12), embeddings
+shared. The paper and its authors' code (microsoft/COCO-LM, fairseq's ``models/cocolm/model.py`` and
+the criterion "cocolm") differ from each other and from this file:
 
 - Where words are predicted. The copy mechanism makes a probability of every token, but where
-  nothing was masked the input is right, and p_copy is learned by L_copy: L_corrective is over the
-  masked positions, in the paper's sum as in the code. So no (B, T, V) logits are made anywhere.
+  nothing was masked the input is right, p_copy is learned by L_copy, and next to nothing is left
+  to learn about words: L_corrective is over the masked positions, as in the code. So no (B, T, V)
+  logits are made anywhere.
 - Its formula. At a masked position whose sample happened to be the original the paper takes the
   mixture of copying and writing, and elsewhere -log p_copy(0) - log p_word; the code weights
   -log p_word with p_copy(0) at all masked positions. Default: the paper's;

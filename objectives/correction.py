@@ -1,6 +1,6 @@
 """Corrective language modelling: say which tokens were replaced, and what stood there before.
 
-The two token-level losses of COCO-LM (Meng et al. 2021, section 3.2). The encoder reads a sequence
+The two token-level losses of COCO-LM (Meng et al. 2021, section 3). The encoder reads a sequence
 x' in which tokens at the positions m were sampled from a generator. With h[t] its states, E the
 word embeddings and sigma the logistic function,
 

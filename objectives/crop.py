@@ -1,6 +1,6 @@
 """A contiguous piece of each sequence, as a further input of the encoder.
 
-COCO-LM's positive (Meng et al. 2021, section 3.3) and one of the augmentations that SimCSE tries
+COCO-LM's positive (Meng et al. 2021, section 3) and one of the augmentations that SimCSE tries
 (Gao et al. 2021, table 1).
 
 Shape legend: B sequences of this process, T tokens, T' = 1 + kept tokens of a full sequence.

@@ -15,8 +15,8 @@ exp(s[a, c']), which needs one number of each anchor (its normaliser, gathered),
 
 is a constant by which a process weights the similarities of its own candidates with everybody's
 constant anchors. That sum enters with value 0 (x - x.detach()) and its gradient. Value and gradient
-are thus those of the formula on one process, bit for bit but for the order of sums. It costs a
-second matrix product of the similarities, and the gather of one number a sequence.
+are thus those of the formula on one process, but for rounding. It costs a second matrix product of
+the similarities, and the gather of one number a vector.
 
 Similarities are computed in float32, whatever the autocast: they are divided by small temperatures.
 
