@@ -171,7 +171,8 @@ class SequenceContrast(AddedTerm):
             return vectors
         rate = self.config.dropout
         lot: Tensor = streams.uniform("simcse.dropout", vectors.shape[1])
-        return vectors * (lot >= rate) / (1 - rate)
+        dropped: Tensor = vectors * (lot >= rate) / (1 - rate)
+        return dropped
 
     def _projected(self, vectors: Tensor) -> Tensor:
         return vectors if self.dense is None else torch.tanh(self.dense(vectors))
