@@ -64,6 +64,20 @@ class StepOverhead(Stored):
         return self.part(name).seconds / together if together else 0.0
 
 
+class MatmulPeak(Stored):
+    """What the device gives a matrix product.
+
+    Attributes:
+        flops_per_second: 2 a multiply-add, of the fastest of several.
+        precision: of the matrices, as in a study: "fp32", "bf16" or "fp16".
+        size: n of the n x n matrices.
+    """
+
+    flops_per_second: float = Field(gt=0)
+    precision: str
+    size: int = Field(ge=1)
+
+
 class Overhead(Stored):
     """The steps of a study's objectives, measured side by side.
 
@@ -73,6 +87,8 @@ class Overhead(Stored):
         repetitions: how often each part of each step was timed.
         cost_keys: objective -> key of what was measured; see ``step_costs.cost_key``.
         provenance: where and with what.
+        peak: what the same device gives a matrix product, in the baseline's precision; None in
+            records of before it was measured.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -81,6 +97,7 @@ class Overhead(Stored):
     repetitions: int
     cost_keys: dict[str, str]
     provenance: Provenance
+    peak: MatmulPeak | None = None
 
     @model_validator(mode="after")
     def _has_its_baseline(self) -> Self:
@@ -98,6 +115,20 @@ class Overhead(Stored):
             if step.objective == objective:
                 return step
         raise KeyError(objective)
+
+    def utilisation(self, objective: str) -> float | None:
+        """The FLOPs of a whole step over those that the peak allows in its time; None unknown.
+
+        Model FLOPs utilisation as in Chowdhery et al. 2022 (arXiv:2204.02311, appendix B), with
+        the measured peak in place of the maker's.
+
+        Raises:
+            KeyError: the objective was not measured.
+        """
+        whole = self.of(objective).whole_step
+        if self.peak is None or not whole.seconds:
+            return None
+        return whole.flops / whole.seconds / self.peak.flops_per_second
 
 
 _OVERHEAD = TypeAdapter(Overhead)

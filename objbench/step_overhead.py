@@ -45,12 +45,17 @@ def keep_overhead(
         overhead_path(run).unlink()
     if processes() > 1:
         return
+    import torch
+
     from objbench.engine.overhead import TIMED_ROUNDS, measure_overhead
+    from objbench.engine.peak import measure_matmul_peak
 
     shown.say("measuring the parts of a step of " + ", ".join(study.objectives))
     started = now()
     try:
-        measured = measure_overhead(step_jobs(study, chosen, text, run, device))
+        jobs = step_jobs(study, chosen, text, run, device)
+        measured = measure_overhead(jobs)
+        peak = measure_matmul_peak(torch.device(device), jobs[0].training.precision)
     except Exception as error:  # noqa: BLE001 - an objective's own fault shows in its cells
         shown.say(
             f"the parts of a step are not measured: {type(error).__name__}: {one_line(error)}"
@@ -62,5 +67,6 @@ def keep_overhead(
         repetitions=TIMED_ROUNDS,
         cost_keys=keys,
         provenance=provenance(command, device, processes(), started),
+        peak=peak,
     )
     write_overhead(run, overhead)

@@ -44,8 +44,24 @@ def overhead_table(overhead: Overhead) -> str:
             markdown(pd.DataFrame(times)),
             _how_timed(overhead, base),
             markdown(pd.DataFrame(flops)),
-            _COUNTED,
+            _COUNTED + _utilisation(overhead),
         ]
+    )
+
+
+def _utilisation(overhead: Overhead) -> str:
+    """A sentence on the share of the device's peak; nothing where that is not known."""
+    peak = overhead.peak
+    if peak is None:
+        return ""
+    shares = [
+        f"{plain(step.objective)} {overhead.utilisation(step.objective) or 0:.0%}"
+        for step in overhead.objectives
+    ]
+    return (
+        f" Model FLOPs utilisation of the whole step: {listed(shares)} of "
+        f"{three_digits(peak.flops_per_second / 1e12)} TFLOP/s, measured by a matrix product "
+        f"({peak.size} x {peak.size}, {peak.precision})."
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from objbench.errors import RecordError
 from objbench.overhead_record import (
     PARTS,
+    MatmulPeak,
     Overhead,
     PartCost,
     StepOverhead,
@@ -73,6 +74,24 @@ def test_shares_are_of_the_parts_together(overhead):
     nothing = cost(0.0)
     idle = overhead.of("mlm").model_copy(update=dict.fromkeys(PARTS, nothing))
     assert idle.share("encoder") == 0
+
+
+def test_utilisation_is_of_the_peak_and_unknown_without_one(overhead, tmp_path):
+    assert overhead.peak is None and overhead.utilisation("mlm") is None
+    write_overhead(tmp_path, overhead)
+    # A file of before the peak was measured.
+    path = overhead_path(tmp_path)
+    body = json.loads(path.read_text())
+    del body["peak"]
+    path.write_text(json.dumps(body))
+    assert read_overhead(tmp_path) == overhead
+    peak = MatmulPeak(flops_per_second=2e12, precision="bf16", size=1024)
+    known = overhead.model_copy(update={"peak": peak})
+    # 8 GFLOP in 10 ms are 0.8 TFLOP/s; the other's are 10 in 20 ms.
+    assert known.utilisation("mlm") == pytest.approx(0.4)
+    assert known.utilisation("taco") == pytest.approx(0.25)
+    write_overhead(tmp_path, known)
+    assert read_overhead(tmp_path).peak == peak
 
 
 @pytest.mark.parametrize("damage", ["cut", "negative", "stranger", "no baseline"])

@@ -3,7 +3,7 @@
 import pytest
 
 from objbench.board.overhead_table import overhead_table
-from objbench.overhead_record import Overhead, PartCost, StepOverhead
+from objbench.overhead_record import MatmulPeak, Overhead, PartCost, StepOverhead
 from objbench.records import Provenance
 
 
@@ -114,3 +114,14 @@ def test_it_says_how_and_where():
 def test_a_baseline_without_flops_is_not_divided_by():
     mlm = rows(overhead_table(made(base_flops=0.0)))[1][2]
     assert mlm[1:] == ["0 (-)"] * 4
+
+
+def test_utilisation_is_told_where_the_peak_is_known():
+    assert "utilisation" not in overhead_table(made())
+    peak = MatmulPeak(flops_per_second=1.6e12, precision="bf16", size=1024)
+    text = overhead_table(made().model_copy(update={"peak": peak}))
+    # 8 GFLOP in 10 ms, and 12 in 1.52 s.
+    assert text.endswith(
+        "Model FLOPs utilisation of the whole step: mlm 50% and slow_one 0% of 1.60 TFLOP/s, "
+        "measured by a matrix product (1024 x 1024, bf16)."
+    )
