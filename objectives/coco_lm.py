@@ -11,10 +11,11 @@ L_scl, sequence contrastive learning, is over the 2 R [CLS] states of corrupted 
 of the whole micro-batch over all processes: of each, the other one of the same sequence is to be
 found among all the rest, by cosine over tau (``objbench_objectives.in_batch``, two_view_loss).
 
-Defaults are the paper's: lambda_copy 50, tau 1, crops of 90%, 15% masked and all of it as [MASK], a
-generator as wide as the encoder with a third of its layers (``cocolm_base``: 4 of 12), embeddings
-shared. The paper and its authors' code (microsoft/COCO-LM, fairseq's ``models/cocolm/model.py`` and
-the criterion "cocolm") differ from each other and from this file:
+Defaults are those of the authors' code (microsoft/COCO-LM, fairseq's ``models/cocolm/model.py``,
+``base_architecture``): lambda_copy 50, tau 1, weight 1 of L_scl, a generator as wide as the encoder
+with 4 of its 12 layers, embeddings shared; and the paper's crops of 90%, and 15% masked, all of it
+as [MASK]. Paper and code (the criterion "cocolm" makes the losses) differ from each other and from
+this file:
 
 - Where words are predicted. The copy mechanism makes a probability of every token, but where
   nothing was masked the input is right, p_copy is learned by L_copy, and next to nothing is left

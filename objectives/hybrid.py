@@ -12,8 +12,9 @@ with the share ``causal_share`` of causal ones, on the host: a pure function of 
 micro-batch. So the loss is (1 - causal_share) L_MNTP + causal_share L_CLM in expectation, and so
 are its FLOPs; see ``Objective.modes``.
 
-Defaults are those of the paper and of the authors' code (ltgoslo/gpt-bert, ``train_100m.py``): one
-causal part to 15 masked ones, and 30% of the tokens masked at first, 15% at the end, on a line.
+Defaults are those of the paper's final model (sections 2.2 and 4.2) and of the authors' code
+(ltgoslo/gpt-bert, ``train_100m.py``): one causal part to 15 masked ones, and 30% of the tokens
+masked at first, 15% at the end, on a line.
 With ``rate=0.15`` the masks are ``mlm``'s at every seed and step. Differences:
 
 - The code gives each GPU one kind for good, a sixteenth of them the causal one, and averages

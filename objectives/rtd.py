@@ -16,7 +16,8 @@ L_RTD trains the encoder, L_MLM the generator, and both the embedding layer, whi
 the encoder is exported; the generator's work is part of what the objective costs.
 
 Defaults are those of the authors' code (google-research/electra, ``configure_pretraining.py``):
-rate 15%, lambda 50, a generator a quarter as wide (paper: table 6, Small). Differences:
+rate 15%, lambda 50, a generator a quarter as wide (the paper finds 1/4 to 1/2 best, section 3.2).
+Differences:
 
 - Masks. The paper masks all of m, the code 85% of it (``pretrain_helpers.mask``) and leaves the
   rest as it was, to be predicted, sampled and judged alike. Default: the code. So the predicted

@@ -17,9 +17,9 @@ Differences from the paper and its code (princeton-nlp/SimCSE, ``simcse/models.p
 - With ``--do_mlm`` the code encodes the clean input twice and the masked one once. Here both
   encodings are of the corrupted input, so that the objective's own pass is one of them: one pass
   more than the objective alone instead of two.
-- Weight. There the masked-LM loss is the auxiliary one, with weight 0.1 (``--mlm_weight``). As an
-  auxiliary loss in pretraining it is mostly just added (Giorgi et al. 2021, DeCLUTR; Wu et al.
-  2020, CLEAR): weight 1.
+- Weight. There the masked-LM loss is the auxiliary one, with weight 0.1 (``--mlm_weight``). Where
+  both are losses of pretraining they have been added as they are (Giorgi et al. 2021, DeCLUTR;
+  JohnGiorgi/DeCLUTR, ``declutr/model.py``): weight 1.
 - The code gathers the vectors of all processes, and candidates get no gradient from anchors of
   other processes. Here value and gradient are exact; see ``objbench_objectives.in_batch``.
 - With "mean" there is no W, as in the code (``pooler_type="avg"``).
@@ -31,7 +31,7 @@ Then h and h' are made of the one pass, and the term itself drops entries of the
 rate ``dropout``, independently for either. That is far from the paper, whose noise passes through
 every layer: what remains is mostly that sequences are driven apart. ``view="crop"`` is nearer to a
 contrastive loss there: h' is the encoding of a random crop of the input, an augmentation that the
-paper finds weaker than dropout (table 1).
+paper finds weaker than dropout (table 1: 77.8 against 82.5 on STS-B, for crops of 90%).
 
 Shape legend: B sequences of this process, T tokens, D width.
 """

@@ -23,7 +23,8 @@ Differences:
 - The boundary may be a special token, [CLS] or [SEP], whose states are encoded as well. The code
   leaves out spans at the border of its segment; here those that touch the end of the sequence or
   padding. In both, tokens beyond the last place have no second loss.
-- The code's activation is GeLU; here it is the encoder's, as for every head.
+- The activation is GeLU in both; here it is the encoder's, as for every head. The paper writes the
+  two layers without their biases b1 and b2.
 
 Shape legend: B sequences of this process, T tokens, M predicted slots, D width of the encoder,
 E width of the word embeddings, P width of p, V vocabulary.

@@ -5,8 +5,8 @@ The student's state h~ of a masked token should resemble the teacher's state h o
 more than the teacher's states of the other tokens of that sequence:
 
     L_TaCL = -sum over i of 1(x~_i) log( exp(sim(h~_i, h_i) / tau)
-                                         / sum over j of exp(sim(h~_i, h_j) / tau) )     (eq. 1)
-    L = L_MLM + L_NSP + L_TaCL                                                          (eq. 2)
+                                         / sum over j of exp(sim(h~_i, h_j) / tau) )
+    L = L_MLM + L_NSP + L_TaCL
 
 with 1(x~_i) = 1 for masked tokens, sim the cosine, and tau = 0.01. The gradient goes into the
 student alone. The teacher is another objective's encoder, pretrained first with the same seed: its
