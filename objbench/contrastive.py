@@ -17,7 +17,8 @@ Where the candidates are all tokens of the other sequences, see ``objbench.exhau
 
 Everything is in float32: the encoder's bfloat16 vectors are converted before they are normalised,
 so that the similarities are accumulated and divided by a small temperature in full precision.
-Measured on CPU only; both kernels exist for CUDA, where their speed is not known yet.
+Measured on CPU only. On CUDA both are kernels of ``objbench.triton_dots`` where triton is there,
+and otherwise torch's, which exist for CUDA too; neither's speed there is known yet.
 
 Shape legend: N anchors, C candidates of each, P vectors in the pool, D width.
 """
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -60,6 +62,11 @@ def column_slices(pool: Tensor) -> list[slice]:
 
 
 @cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
+
+
+@cache
 def _acknowledge_beta() -> None:
     # torch says once a process that its CSR tensors are in beta; the user cannot act on that.
     with warnings.catch_warnings():
@@ -70,6 +77,10 @@ def _acknowledge_beta() -> None:
 
 @torch.library.custom_op("objbench::gathered_dots", mutates_args=())
 def _gathered_dots(anchors: Tensor, pool: Tensor, candidates: Tensor) -> Tensor:
+    if pool.is_cuda and _has_triton():
+        from objbench import triton_dots
+
+        return triton_dots.gathered_dots(anchors, pool, candidates)
     _acknowledge_beta()
     count, each = candidates.shape
     if pool.shape[0] < each:
@@ -96,6 +107,10 @@ def _(anchors: Tensor, pool: Tensor, candidates: Tensor) -> Tensor:
 
 @torch.library.custom_op("objbench::gathered_sum", mutates_args=())
 def _gathered_sum(pool: Tensor, candidates: Tensor, weights: Tensor) -> Tensor:
+    if pool.is_cuda and _has_triton():
+        from objbench import triton_dots
+
+        return triton_dots.gathered_sum(pool, candidates, weights)
     sums = [
         functional.embedding_bag(
             candidates, pool[:, part].contiguous(), mode="sum", per_sample_weights=weights
