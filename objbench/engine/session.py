@@ -159,8 +159,10 @@ class Session:
     def begin(self, step: int, micro: int, mode: str | None = None) -> tuple[Batch, Streams]:
         """A micro-batch and its random numbers; dropout's are started anew for it."""
         batch = self._loader.batch(step, micro, self._micros)
-        # Taken at the middle of the step, as the learning rate is.
-        batch = replace(batch, progress=(step + 0.5) / self.job.steps, mode=mode)
+        # Taken at the middle of the step, as the learning rate is. Steps that are only timed go on
+        # beyond the job's last.
+        progress = min((step + 0.5) / self.job.steps, 1.0)
+        batch = replace(batch, progress=progress, mode=mode)
         self._seed_dropout(step, micro)
         return batch, self.streams(step, micro, batch)
 

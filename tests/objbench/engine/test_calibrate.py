@@ -7,6 +7,7 @@ import torch
 
 from objbench.engine import calibrate as module
 from objbench.engine.calibrate import calibrate, measure_step
+from objbench.engine.session import Session
 from objbench.engine.trainer import pretrain
 
 
@@ -38,6 +39,22 @@ def test_timed_jobs_take_turns(tiny, tmp_path, monkeypatch):
     assert turns[:4] == [(0, "tiny"), (0, "tiny-both"), (1, "tiny"), (1, "tiny-both")]
     assert len(turns) == 2 * (module.WARM_UP_STEPS + module.TIMED_STEPS)
     assert not any(tmp_path.iterdir())
+
+
+def test_timed_steps_are_never_beyond_the_end_of_the_budget(tiny, tmp_path, monkeypatch):
+    # The job is of one step, of which many are timed; schedules over the budget end at 1.
+    seen = []
+    plain = Session.begin
+
+    def noted(session, step, micro, mode=None):
+        batch, streams = plain(session, step, micro, mode)
+        seen.append(batch.progress)
+        return batch, streams
+
+    monkeypatch.setattr(Session, "begin", noted)
+    measure_step(tiny.tiny_job(tmp_path, steps=1), timed=True)
+    assert seen[:2] == [0.5, 1.0]
+    assert set(seen[1:]) == {1.0}
 
 
 @pytest.mark.parametrize("slow_steps", [0, 5])
