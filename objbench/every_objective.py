@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from objbench.composition import JOINT
+from objbench.composition import JOINT, parts_of
 from objbench.errors import ConfigError
 from objbench.plugins import Registry
 
@@ -15,7 +15,7 @@ def every_objective(named: Sequence[str], registry: Registry) -> tuple[str, ...]
     """``named`` with ``all`` replaced by all that is not named beside it.
 
     The baseline is what is named before ``all``, or the one objective that says it is one. After
-    it come the other objectives by name, then the baseline with each added term.
+    it come the other objectives by name, then the baseline with each added term that it lacks.
 
     Args:
         named: names as on the command line, ``all`` among them.
@@ -35,6 +35,8 @@ def every_objective(named: Sequence[str], registry: Registry) -> tuple[str, ...]
                 "--objectives all needs a baseline: name it first, as in --objectives NAME,all"
             )
         before = declared
-    joined = [f"{before[0]}{JOINT}{term}" for term in registry.terms]
+    # A baseline that is composed has some of them already.
+    own = parts_of(before[0])
+    joined = [f"{before[0]}{JOINT}{term}" for term in registry.terms if term not in own]
     after = named[named.index(ALL) + 1 :]
     return tuple(dict.fromkeys([*before, *registry.objectives, *joined, *after]))

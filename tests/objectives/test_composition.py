@@ -193,6 +193,16 @@ def test_all_is_every_objective_and_the_baseline_with_every_term(registry):
     assert every_objective(("rtd", "all"), registry) == ("rtd", "mlm", "rtd+closer")
 
 
+def test_a_composed_baseline_is_joined_by_the_terms_that_it_lacks(registry):
+    further = replace(registry, terms={**registry.terms, "farther": registry.terms["closer"]})
+    assert every_objective(("mlm+closer", "all"), further) == (
+        "mlm+closer",
+        "mlm",
+        "rtd",
+        "mlm+closer+farther",
+    )
+
+
 def test_all_without_a_baseline_says_how_to_name_one(registry):
     with pytest.raises(ConfigError, match="--objectives NAME,all"):
         every_objective(("all",), replace(registry, objectives={"rtd": Rtd}))
