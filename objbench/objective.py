@@ -1,10 +1,10 @@
 """The contract of an objective: a corruption of the batch plus weighted loss terms.
 
 A step arranges the batch as the terms want it, corrupts it, runs the encoder once over what came
-out, and hands that pass to every term. A term says what it needs from that pass, so terms compose: the contrastive term of one objective
-can stand beside the cross-entropy of another, and an objective with a second network (a
-generator, say) keeps it among its own modules and runs it inside ``corrupt``. The engine knows
-this file and no objective by name.
+out, and hands that pass to every term. A term says what it needs from that pass, so terms compose:
+the contrastive term of one objective can stand beside the cross-entropy of another, and an
+objective with a second network (a generator, say) keeps it among its own modules and runs it
+inside ``corrupt``. The engine knows this file and no objective by name.
 
 Shape legend: B sequences of this process, T tokens, D width of the encoder.
 """

@@ -60,7 +60,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _no_progress_bars() -> Iterator[None]:
-    """Hide the bar that transformers draws a bar for every file it writes."""
+    """Hide the bar that transformers draws for every file it writes."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
