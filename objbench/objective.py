@@ -196,7 +196,8 @@ class Term(nn.Module, ABC):
         """A further input that the encoder is to read for this term; None where it needs none.
 
         The encoder reads it in a pass of its own, with dropout of its own, and the term finds
-        what came out in ``EncoderPass.views``. Its cost is counted like any other.
+        what came out in ``EncoderPass.views``. Its cost is counted like any other. It is read
+        causally if it is a ``Corrupted`` that says so.
 
         Args:
             batch: as it was before the corruption; not to be changed in place.

@@ -139,9 +139,10 @@ class SequenceContrast(AddedTerm):
             corrupted.rows,
             corrupted.progress,
         )
-        if self.config.view == "dropout":
-            return again
-        return random_crop(again, self.vocabulary, self.config.keep, streams, "simcse.crop")
+        if self.config.view == "crop":
+            again = random_crop(again, self.vocabulary, self.config.keep, streams, "simcse.crop")
+        # Read as the first encoding is, or the two would differ in more than their noise.
+        return Corrupted.of(again, causal=corrupted.causal)
 
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
         """The loss of one pass; draws where the term drops itself.

@@ -86,7 +86,7 @@ class TrainingStep(nn.Module):
     def encode(self, readings: Readings) -> EncoderPass:
         """One pass of the encoder, with only those outputs that some term needs, and the views."""
         corrupted, needs = readings.corrupted, self._needs
-        output = self._encoded(corrupted, corrupted.causal, self._asked)
+        output = self._encoded(corrupted, self._asked)
         states: Sequence[Tensor] = output.hidden_states if self._asked else ()
         embedded = not needs.isdisjoint({Need.WORD_EMBEDDINGS, Need.WORD_LOGITS})
         return EncoderPass(
@@ -122,10 +122,9 @@ class TrainingStep(nn.Module):
             raise LookupError("a term needs word logits, and no term has a `token_head`")
         return replace(encoder_pass, word_logits=word_logits(head, encoder_pass))
 
-    def _encoded(
-        self, batch: Batch, causal: bool = False, asked: Mapping[str, Any] | None = None
-    ) -> Any:
+    def _encoded(self, batch: Batch, asked: Mapping[str, Any] | None = None) -> Any:
         options = dict(asked or {})
+        causal = isinstance(batch, Corrupted) and batch.causal
         mask = attention_mask(self.encoder, batch, causal)
         if mask is not None:
             # Without padding no mask is passed: fused attention is fastest without one.

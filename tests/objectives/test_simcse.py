@@ -10,7 +10,9 @@ from objbench.engine.step import TrainingStep
 from objbench.errors import ConfigError
 from objbench.objective import EncodedView, EncoderPass
 from objbench.streams import Streams
+from objbench_objectives.clm import CausalLanguageModeling
 from objbench_objectives.mlm import MaskedLanguageModeling
+from objbench_objectives.sequence_vector import sequence_vectors
 from objbench_objectives.simcse import SequenceContrast
 
 D = 16
@@ -82,6 +84,27 @@ def test_the_loss_is_equation_4_in_loops(build_with, batch_of, pooling, view, pa
     ]
     assert loss.total.item() == pytest.approx(loss_in_loops(*sides, 0.1), rel=1e-5)
     assert loss.count == 6
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_beside_a_causal_objective_both_encodings_are_causal(build, batch_of, padded):
+    step = build(CausalLanguageModeling)
+    kind = Composition(CausalLanguageModeling, (SequenceContrast,))
+    parts = {"clm": CausalLanguageModeling.Config(), "simcse": SequenceContrast.Config()}
+    objective = kind(ComposedConfig(parts), step.objective.anatomy)
+    step = TrainingStep(step.encoder, objective).eval()
+    encoder_pass = step.encode(step.corrupt(batch_of(padded=padded), Streams(0, rows=6)))
+    view = encoder_pass.views["simcse"]
+    # Without dropout they are the same, and so is the vector that is read from them.
+    assert torch.equal(view.last_hidden_state, encoder_pass.last_hidden_state)
+    one, other = (
+        sequence_vectors(states, batch)
+        for states, batch in (
+            (encoder_pass.last_hidden_state, encoder_pass.batch),
+            (view.last_hidden_state, view.batch),
+        )
+    )
+    assert torch.equal(one, other)
 
 
 def test_an_encoder_without_dropout_is_read_once_and_its_vectors_are_dropped(build_with, batch_of):
