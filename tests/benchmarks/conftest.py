@@ -1,0 +1,88 @@
+"""What the benchmarks share: whether they measure, jobs on made-up text, and their clock.
+
+A benchmark stores in ``benchmark.extra_info`` what ``report.py`` makes a row of: ``row`` (what),
+``at`` (where), ``floor`` (text), ``ratio`` (the number measured, whatever it is of), ``meets``
+(whether it reaches the floor) and ``note``. Without ``--benchmark-only`` everything is small and
+only looked at for faults.
+"""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from objbench.data.sequences import PackedSequences
+from objbench.engine.allocator import keep_freed_memory
+from objbench.engine.job import PretrainJob
+from objbench.engine.size import made_up_vocabulary
+from objbench.plugins import load_plugins
+from objbench.sections import EncoderSection, TrainingSection
+
+
+@pytest.fixture(scope="session")
+def measures(request):
+    """Whether anything is measured; otherwise sizes are small."""
+    return request.config.getoption("--benchmark-only")
+
+
+@pytest.fixture(scope="session")
+def seconds():
+    """A clock: the processor's where there is one thread, which other work then hardly moves."""
+    return time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+
+
+@pytest.fixture(scope="session")
+def job_of(tmp_path_factory):
+    """(name, words, length, encoder, training, **fields) -> a job on made-up text."""
+    objectives = load_plugins().objectives
+    # As `objbench run` does; the peers in the process have it from then on too.
+    keep_freed_memory()
+
+    def make(name, *, words, length, encoder, training, **fields):
+        # Words by Zipf's law; 512 sequences.
+        ranks = np.random.default_rng(0).zipf(1.2, 512 * (length - 1)) % (words - 5)
+        text = PackedSequences(
+            tokens=(ranks + 5).astype(np.uint32), length=length, cls=2, name="made-up text"
+        )
+        run = tmp_path_factory.mktemp(name)
+        values = {
+            "seed": 0,
+            "steps": 1000,
+            "run": run,
+            "encoders": "encoders",
+            "checkpoints": run / "checkpoints",
+            "tokenizer": None,  # exported beside an encoder, and none is
+            "key": "benchmark",
+            **fields,
+        }
+        return PretrainJob(
+            objective=objectives[name],
+            config=objectives[name].Config(),
+            encoder=EncoderSection(**encoder),
+            training=TrainingSection(**training),
+            length=length,
+            train=text,
+            heldout=text,
+            vocabulary=made_up_vocabulary(words),
+            **values,
+        )
+
+    return make
+
+
+@pytest.fixture
+def store(benchmark):
+    """(row, at, floor, ratio, meets, note) -> stored for the report."""
+
+    def keep(row, at, floor, ratio, meets, note=""):
+        benchmark.extra_info |= {
+            "row": row,
+            "at": at,
+            "floor": floor,
+            "ratio": round(float(ratio), 4),
+            "meets": bool(meets),
+            "note": note,
+        }
+
+    return keep
