@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from objbench.conformance.subject import Subject
@@ -30,12 +30,15 @@ class Check:
         remedy: how to mend it.
         run: looks at a subject and returns what was seen, or raises ``Broken`` or
             ``NotChecked``; anything else it raises is the objective's own fault.
+        by_mode: whether it is run once in each mode of the objective, which a single step draws;
+            not where it trains, or goes over the modes itself.
     """
 
     name: str
     meaning: str
     remedy: str
     run: Callable[[Subject], str]
+    by_mode: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def run_checks(subject: Subject, checks: Iterable[Check]) -> Iterator[Result]:
 def result_of(check: Check, subject: Subject) -> Result:
     """What ``check`` finds, with whatever the objective raises as a failure of it."""
     try:
-        return Result(check, "ok", one_line(check.run(subject)))
+        return Result(check, "ok", one_line(_seen(check, subject)))
     except NotChecked as reason:
         return Result(check, "skipped", one_line(reason))
     except Broken as fault:
@@ -70,3 +73,16 @@ def result_of(check: Check, subject: Subject) -> Result:
     # The objective's own code runs in there, and the other checks are still wanted.
     except Exception as error:  # noqa: BLE001
         return Result(check, "failed", one_line(f"{type(error).__name__}: {error}"))
+
+
+def _seen(check: Check, subject: Subject) -> str:
+    modes = subject.modes() if check.by_mode else ()
+    if len(modes) < 2:
+        return check.run(subject)
+    notes = []
+    for mode in modes:
+        try:
+            notes.append(f"{mode}: {check.run(replace(subject, mode=mode))}")
+        except Broken as fault:
+            raise Broken(f"in mode {mode}: {fault}") from fault
+    return "; ".join(notes)

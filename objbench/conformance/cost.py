@@ -36,5 +36,6 @@ CHECKS = (
         "let the step run to its end where its parts are cut apart: hand on graphs in "
         "`extras`, run no backward pass inside a term",
         step_cost,
+        by_mode=False,
     ),
 )

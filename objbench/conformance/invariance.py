@@ -141,19 +141,24 @@ def _require_kept(padded: Batch, ids: Tensor) -> None:
 
 
 def _scaled_at_padding(encoder_pass: EncoderPass, scale: float) -> EncoderPass:
-    at_padding = ~encoder_pass.batch.real.unsqueeze(-1)
+    """The pass with other states at padding, in the views too."""
 
-    def scaled(state: Tensor | None) -> Tensor | None:
+    def scaled(state: Tensor, batch: Batch) -> Tensor:
         # Scaled and moved: a loss of directions alone would not see a factor.
-        moved = None if state is None else state * scale + state.roll(1, dims=-1) * (scale - 1)
-        return state if moved is None else torch.where(at_padding, moved, state)  # type: ignore[arg-type]
+        moved = state * scale + state.roll(1, dims=-1) * (scale - 1)
+        return torch.where(batch.real.unsqueeze(-1), state, moved)
 
-    states = encoder_pass.hidden_states
+    read, states = encoder_pass.batch, encoder_pass.hidden_states
+    embedded = encoder_pass.embedding_output
     return replace(
         encoder_pass,
-        last_hidden_state=scaled(encoder_pass.last_hidden_state),  # type: ignore[arg-type]
-        embedding_output=scaled(encoder_pass.embedding_output),
-        hidden_states=None if states is None else tuple(scaled(s) for s in states),  # type: ignore[misc]
+        last_hidden_state=scaled(encoder_pass.last_hidden_state, read),
+        embedding_output=None if embedded is None else scaled(embedded, read),
+        hidden_states=None if states is None else tuple(scaled(state, read) for state in states),
+        views={
+            name: replace(view, last_hidden_state=scaled(view.last_hidden_state, view.batch))
+            for name, view in encoder_pass.views.items()
+        },
     )
 
 

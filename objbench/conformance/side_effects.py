@@ -1,13 +1,10 @@
-"""Side effects: a step leaves its inputs and the global generators alone, and can be repeated.
-
-Shape legend: B sequences, T tokens, M predicted slots a sequence.
-"""
+"""Side effects: a step leaves its inputs and the global generators alone, and can be repeated."""
 
 from __future__ import annotations
 
 import pickle
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,33 +12,56 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from objbench.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.batch import Batch
 from objbench.conformance.check import Broken, Check
 from objbench.conformance.subject import Subject, gradients, losses, relative_difference
-from objbench.engine.encoder import word_embeddings
+from objbench.engine.step import Readings
 from objbench.objective import EncoderPass
 
 
 def inputs_unchanged(subject: Subject) -> str:
-    """The batch is the same after the corruption, and the pass the same after every term."""
+    """Each part of a step leaves what it is given as it was, for those that read it after it."""
     module, batch = subject.step(), subject.batch()
-    streams = subject.streams(batch)
-    before = _copied(_of_batch(batch))
-    readings = module.corrupt(batch, streams)
-    _require_same(before, _of_batch(batch), "the corruption changes the batch's")
-    encoder_pass = module.with_logits(module.encode(readings))
-    corrupted = readings.corrupted
-    watched = {**_of_batch(corrupted), **corrupted.extras, **_of_pass(encoder_pass)}
-    before = _copied(watched)
-    for term in module.objective.terms:
-        term(encoder_pass, streams).total.detach()
-        _require_same(before, watched, f"the term {term.name!r} changes the pass's")
+    streams, terms = subject.streams(batch), module.objective.terms
+    for term in terms:
+        what = f"the term {term.name!r}, arranging, changes the batch's"
+        batch = _keeping(_of_batch(batch), what, term.arrange, batch, streams)
+    corrupt, what = module.objective.corrupt, "the corruption changes the batch's"
+    corrupted = _keeping(_of_batch(batch), what, corrupt, batch, streams)
+    views: dict[str, Batch] = {}
+    for term in terms:
+        seen = {
+            **_of_batch(batch, "the batch's "),
+            **_of_batch(corrupted, "the corrupted batch's "),
+        }
+        what = f"the view of the term {term.name!r} changes"
+        view = _keeping(seen, what, term.view, batch, corrupted, streams)
+        if view is not None:
+            views[term.name] = view
+    encoder_pass = module.with_logits(module.encode(Readings(corrupted, views)))
+    watched = {**_of_batch(corrupted), **_of_pass(encoder_pass)}
+    for term in terms:
+        what = f"the term {term.name!r} changes the pass's"
+        _keeping(watched, what, term, encoder_pass, streams).total.detach()
     return f"{len(watched)} tensors as before"
 
 
-def _of_batch(batch: Batch) -> dict[str, Tensor]:
+def _keeping(
+    watched: Mapping[str, Tensor], what: str, call: Callable[..., Any], *given: Any
+) -> Any:
+    """The result of ``call``, which must not have changed what is watched."""
+    before = {name: tensor.detach().clone() for name, tensor in watched.items()}
+    result = call(*given)
+    for name, tensor in before.items():
+        if not torch.equal(tensor, watched[name].detach()):
+            raise Broken(f"{what} {name} in place")
+    return result
+
+
+def _of_batch(batch: Batch, whose: str = "") -> dict[str, Tensor]:
     named = {name: getattr(batch, name, None) for name in _BATCH_TENSORS}
-    return {name: tensor for name, tensor in named.items() if tensor is not None}
+    named |= {f"extras[{name!r}]": tensor for name, tensor in batch.extras.items()}
+    return {f"{whose}{name}": tensor for name, tensor in named.items() if tensor is not None}
 
 
 _BATCH_TENSORS = ("input_ids", "special", "attention", "positions", "targets", "reads")
@@ -57,55 +77,6 @@ def _of_pass(encoder_pass: EncoderPass) -> dict[str, Tensor]:
     for number, state in enumerate(encoder_pass.hidden_states or ()):
         named[f"hidden_states[{number}]"] = state
     return {name: tensor for name, tensor in named.items() if tensor is not None}
-
-
-def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
-
-
-def _require_same(before: Mapping[str, Tensor], now: Mapping[str, Tensor], what: str) -> None:
-    for name, tensor in before.items():
-        if not torch.equal(tensor, now[name].detach()):
-            raise Broken(f"{what} {name} in place")
-
-
-def corruption_fits(subject: Subject) -> str:
-    """The corruption keeps special tokens, stays in the vocabulary and fills its slots."""
-    module, batch = subject.step(), subject.batch()
-    streams = subject.streams(batch)
-    for term in module.objective.terms:
-        batch = term.arrange(batch, streams)
-    made = module.objective.corrupt(batch, streams)
-    if not isinstance(made, Corrupted):
-        raise Broken(f"corrupt returns {type(made).__name__}, not a Corrupted")
-    ids, words = made.input_ids, word_embeddings(module.encoder).shape[0]
-    if ids.dtype != torch.int64 or int(ids.min()) < 0 or int(ids.max()) >= words:
-        raise Broken(
-            f"the ids are {ids.dtype} from {ids.min()} to {ids.max()}, not in [0, {words})"
-        )
-    if ids.shape == batch.input_ids.shape and bool((ids != batch.input_ids)[batch.special].any()):
-        raise Broken("special tokens are replaced")
-    if made.positions is None or made.targets is None:
-        if (made.positions is None) != (made.targets is None):
-            raise Broken("there are positions without targets, or targets without positions")
-        return "no tokens are predicted"
-    return _slots(made.positions, made.targets, ids.shape, words)
-
-
-def _slots(positions: Tensor, targets: Tensor, shape: torch.Size, words: int) -> str:
-    if positions.shape != targets.shape or len(positions) != shape[0]:
-        raise Broken(
-            f"positions are {tuple(positions.shape)} and targets {tuple(targets.shape)} for "
-            f"{shape[0]} sequences"
-        )
-    used = targets != IGNORE_INDEX
-    if bool(((positions < 0) | (positions >= shape[1])).any()):
-        raise Broken(f"positions lie outside the sequence of {shape[1]} tokens")
-    if bool((positions[~used] != 0).any()):
-        raise Broken("an unused slot points at another column than 0")
-    if bool(((targets[used] < 0) | (targets[used] >= words)).any()):
-        raise Broken("a target is no word of the vocabulary")
-    return f"{used.float().mean():.0%} of {positions.shape[1]} slots a sequence in use"
 
 
 def same_streams_same_loss(subject: Subject) -> str:
@@ -174,13 +145,6 @@ CHECKS = (
         "make new tensors: scatter instead of scatter_, a + b instead of a += b, a clone before "
         "an assignment to an index",
         inputs_unchanged,
-    ),
-    Check(
-        "corruption fits",
-        "special tokens and padding stay, ids are of the vocabulary, and unused slots point at "
-        "column 0 with the target IGNORE_INDEX, as shared terms expect",
-        "leave out batch.special, and see objbench.masking for slots that are filled so",
-        corruption_fits,
     ),
     Check(
         "same streams, same loss",

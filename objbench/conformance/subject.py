@@ -36,12 +36,14 @@ class Subject:
         against: a job of another objective, to compare the cost of a step with; None for none.
         compiles: whether the check that compiles may take its minute.
         start_method: how a second process is started, as ``multiprocessing`` names it.
+        mode: the objective's mode that batches ask for; None to let it draw.
     """
 
     job: PretrainJob
     against: PretrainJob | None = None
     compiles: bool = False
     start_method: str = "spawn"
+    mode: str | None = None
 
     def step(self, device: torch.device | None = None) -> TrainingStep:
         """A new encoder and objective with the job's initial weights, without dropout.
@@ -49,6 +51,12 @@ class Subject:
         Args:
             device: where they and any teachers are put; the CPU when None.
         """
+        return self.with_teachers(device)[0]
+
+    def with_teachers(
+        self, device: torch.device | None = None
+    ) -> tuple[TrainingStep, dict[str, nn.Module]]:
+        """What ``step`` makes, and the frozen encoders that it learns from, by name."""
         where = device or torch.device("cpu")
         job = self.job
         encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
@@ -57,13 +65,17 @@ class Subject:
         teachers = frozen_teachers(job, where)
         module = TrainingStep(encoder, objective, teachers).to(where).train()
         silence(module)
-        return module
+        return module, teachers
 
     def batch(self, number: int = 0) -> Batch:
         """Rows of the training text: (B, T) ids without padding."""
         job = self.job
         loader = Loader(job.train, job.vocabulary, seed=job.seed, batch=job.training.batch)
-        return loader.batch(number)
+        return replace(loader.batch(number), mode=self.mode)
+
+    def modes(self) -> tuple[str, ...]:
+        """The objective's modes."""
+        return tuple(self.step().objective.modes)
 
     def streams(self, batch: Batch, number: int = 0) -> Streams:
         """The random numbers of ``batch`` at step ``number``."""
@@ -132,7 +144,7 @@ def on_rows(batch: Batch, input_ids: Tensor, vocabulary_special: tuple[int, ...]
     """``batch`` with other (B, T) ``input_ids`` of unpadded rows."""
     special = torch.isin(input_ids, torch.tensor(vocabulary_special))
     rows = replace(batch.rows, total=len(input_ids))
-    return Batch(input_ids=input_ids, special=special, attention=None, rows=rows)
+    return replace(batch, input_ids=input_ids, special=special, attention=None, rows=rows)
 
 
 def silence(module: TrainingStep) -> None:

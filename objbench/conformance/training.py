@@ -165,6 +165,7 @@ CHECKS = (
         "look at the sign of the loss, at labels that do not depend on the input, at a "
         "temperature or weight so large that clipping leaves nothing",
         loss_falls,
+        by_mode=False,
     ),
     Check(
         "resume changes nothing",
@@ -173,6 +174,7 @@ CHECKS = (
         "register_buffer what changes during training (a queue, a running mean, a count of "
         "steps), and draw from `streams`",
         resume_changes_nothing,
+        by_mode=False,
     ),
     Check(
         "export loads in transformers",
@@ -181,5 +183,6 @@ CHECKS = (
         "keep heads and further networks among the terms' and the objective's own modules, and "
         "neither resize nor replace the encoder's",
         export_loads,
+        by_mode=False,
     ),
 )

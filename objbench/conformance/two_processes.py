@@ -39,7 +39,7 @@ def one_and_two(subject: Subject) -> str:
     """Each term's mean and the gradients of one step, by one process and by two."""
     if subject.job.training.batch % 2:
         raise NotChecked("the batch is odd and cannot be shared by two")
-    one = _step_of(subject.job)
+    one = _step_of(subject.job, subject.mode)
     two = _step_of_two(subject)
     means, others = one.pop(_MEANS), two.pop(_MEANS)
     if not torch.allclose(means, others, rtol=_LOSS, atol=_LOSS):
@@ -54,12 +54,12 @@ _MEANS = "the terms' means"
 _JOB = "job.pickle"
 
 
-def _step_of(job: PretrainJob) -> dict[str, Tensor]:
+def _step_of(job: PretrainJob, mode: str | None) -> dict[str, Tensor]:
     """The terms' means and the gradients of step 0, as this process is told to compute them."""
     with torch.random.fork_rng():
         session = Session(job)
         silence(session.module)
-        means = session.gradients(0)
+        means = session.gradients(0, mode)
         found = {_MEANS: means, **gradients(session.module)}
         session.close()
     return found
@@ -71,7 +71,7 @@ def _step_of_two(subject: Subject) -> dict[str, Tensor]:
         number = _free_port()
         # By a file: a spawned process that dies before it has read a long message leaves its
         # parent writing for ever.
-        (Path(folder) / _JOB).write_bytes(pickle.dumps(subject.job))
+        (Path(folder) / _JOB).write_bytes(pickle.dumps((subject.job, subject.mode)))
         started: list[BaseProcess] = []
         for rank in range(2):
             process = context.Process(  # type: ignore[attr-defined]
@@ -107,7 +107,7 @@ def _share(rank: int, port: int, place: str) -> None:
     # A process that was forked has inherited that it is alone.
     AcceleratorState._reset_state(reset_partial_state=True)
     try:
-        found = _step_of(pickle.loads((folder / _JOB).read_bytes()))
+        found = _step_of(*pickle.loads((folder / _JOB).read_bytes()))
         if rank == 0:
             torch.save(found, folder / "found.pt")
         torch.distributed.destroy_process_group()

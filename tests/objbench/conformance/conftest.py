@@ -28,6 +28,8 @@ def load(path: Path) -> ModuleType:
 
 train_tiny = load(HERE.parent / "engine" / "train_tiny.py")
 planted = load(HERE / "planted.py")
+for faults in ("planted_batches.py", "planted_losses.py"):
+    load(HERE / faults)
 
 
 @pytest.fixture

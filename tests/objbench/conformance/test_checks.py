@@ -43,7 +43,7 @@ def test_nothing_is_found_where_nothing_is_wrong(make_subject):
     assert {r.check.name for r in results if r.status != "ok"} <= ELSEWHERE, results
 
 
-@pytest.mark.parametrize("kind", [planted.Gathering, planted.Silent, planted.Refusing])
+@pytest.mark.parametrize("kind", planted.RIGHT[1:])
 def test_nothing_is_found_at_once_in_others_that_are_right(make_subject, kind):
     assert failures(make_subject(kind), set(BY_NAME) - LONG) == {}
 
