@@ -27,6 +27,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from objbench.batch import IGNORE_INDEX
 
@@ -55,7 +56,7 @@ def linear_cross_entropy(states: Tensor, weights: Tensor, bias: Tensor, targets:
         targets: (N,) int64 in [0, V), or IGNORE_INDEX where nothing is predicted.
 
     Returns:
-        () float32.
+        () float32, 0 where N is 0. Its gradients have none: differentiating twice is refused.
     """
     kind = states.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else states.dtype
@@ -84,10 +85,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
         total = offset.new_zeros(())
         of_rows, of_bias = torch.empty_like(rows), torch.zeros_like(offset)
         of_matrix: Tensor | None = None
-        for start in range(0, len(rows), part):
+        # Without predictions there is one part, an empty one, whose gradients are zeros.
+        for start in range(0, max(len(rows), 1), part):
             own = slice(start, start + part)
             logits = rows[own] @ matrix.t()
-            for z, y in zip(logits.split(block), targets[own].split(block), strict=True):
+            for z, y in zip(
+                torch.split(logits, block), torch.split(targets[own], block), strict=True
+            ):
                 total += _losses(z, y, offset, of_bias if with_slopes else None).sum()
             if with_slopes:
                 torch.mm(logits, matrix, out=of_rows[own])
@@ -99,6 +103,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
+    @once_differentiable  # the gradients' own gradients are not known here
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (factor,) = gradients
         slopes = [

@@ -127,6 +127,21 @@ def test_the_backward_pass_may_be_run_twice(inputs):
     torch.testing.assert_close([leaf.grad for leaf in leaves], [2 * grad for grad in once])
 
 
+def test_no_predictions_cost_nothing_and_leave_no_gradient(inputs):
+    (states, weights, bias), targets = inputs
+    for value in with_gradients(linear_cross_entropy, [states[:0], weights, bias], targets[:0]):
+        assert not value.any()
+
+
+def test_a_gradient_of_the_gradient_is_refused(inputs):
+    tensors, targets = inputs
+    leaves = [tensor.clone().requires_grad_() for tensor in tensors]
+    loss = linear_cross_entropy(*leaves, targets)
+    (of_states,) = torch.autograd.grad(loss.square(), leaves[:1], create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        of_states.sum().backward()
+
+
 def test_products_are_counted_as_the_plain_ones(inputs, in_parts):
     tensors, targets = inputs
     counts = []
