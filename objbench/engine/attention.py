@@ -11,10 +11,10 @@ the case. On a CPU there are two where it is not:
   2.13, transformers 5.23). In float32 the two are level up to 128 tokens, then the fused one wins.
 
 There ``plain_attention`` runs: transformers' own eager attention with the dropout of
-``engine.dropout``. It keeps its (T x T) probabilities, as torch's fallback does; so without dropout
-it is used for short sequences only. Some models' eager attention does more than the common one
-(caps scores, adds sinks or biases), so it is used where it computes what the model's own does, and
-that is looked at first.
+``engine.dropout``, which is torch's own in an encoder that is compiled. It keeps its (T x T)
+probabilities, as torch's fallback does; so without dropout it is used for short sequences only.
+Some models' eager attention does more than the common one (caps scores, adds sinks or biases), so
+it is used where it computes what the model's own does, and that is looked at first.
 """
 
 from __future__ import annotations

@@ -72,9 +72,15 @@ def dropout_noise(like: Tensor, rate: float) -> Tensor:
 
 
 def dropout(values: Tensor, rate: float, training: bool) -> Tensor:
-    """``torch.nn.functional.dropout``, by ``dropout_noise`` where that can be."""
+    """``torch.nn.functional.dropout``, by ``dropout_noise`` where that can be.
+
+    Under ``torch.compile`` it is torch's: drawing a key would break the graph in every layer, and
+    a compiled graph has fast coins of its own.
+    """
     if not training or rate == 0:
         return values
+    if torch.compiler.is_compiling():
+        return functional.dropout(values, rate)
     if values.device.type != "cpu" or values.dtype not in _COINS or rate >= 1:
         return functional.dropout(values, rate)
     return values * dropout_noise(values, rate)

@@ -101,6 +101,14 @@ def test_dtypes_without_coins_are_left_to_torch():
     assert torch.equal(dropout(torch.ones(50, dtype=torch.float64), 0.5, True), expected)
 
 
+def test_it_does_not_break_a_compiled_graph():
+    compiled = torch.compile(lambda x: dropout(x, 0.25, True) + 1, backend="eager", fullgraph=True)
+    torch.manual_seed(0)
+    expected = functional.dropout(torch.ones(50), 0.25) + 1
+    torch.manual_seed(0)
+    assert torch.equal(compiled(torch.ones(50)), expected)
+
+
 def test_every_plain_dropout_is_replaced_and_no_other():
     class Own(nn.Dropout):
         pass
