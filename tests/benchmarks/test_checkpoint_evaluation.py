@@ -70,9 +70,9 @@ def encoder(tmp_path):
     return folder
 
 
-def test_evaluation_of_one_checkpoint(benchmark, request, counts, encoder, tmp_path):
+def test_evaluation_of_one_checkpoint(benchmark, measures, counts, encoder, tmp_path):
     # The smallest are enough where nothing is measured.
-    tasks = () if request.config.getoption("--benchmark-only") else ("rte", "wnli")
+    tasks = () if measures else ("rte", "wnli")
     suite = GlueSuite(GlueSuite.Config(dir=str(GLUE), epochs=1, tasks=tasks))
     context = EvaluationContext(cache=tmp_path / "tasks", precision="bf16", max_train_samples=TRAIN)
     exported_encoder._kept.clear()

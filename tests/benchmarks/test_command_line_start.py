@@ -36,13 +36,13 @@ def cpu_seconds(words, folder):
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_command_line_start(name, benchmark, request, tmp_path):
+def test_command_line_start(name, benchmark, measures, tmp_path):
     words = [sys.executable, "-m", "objbench", *LINES[name]]
 
     def answer():
         return cpu_seconds(words, tmp_path)
 
-    if request.config.getoption("--benchmark-only"):
+    if measures:
         answer()  # byte code is compiled once, at installation
         pairs = [
             (answer()[0], cpu_seconds([sys.executable, "-c", ""], tmp_path)[0])

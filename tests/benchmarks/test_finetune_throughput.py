@@ -12,7 +12,6 @@ The two differ in the order of the examples and in the initial head, so their sc
 noise: the 95% t-interval of the difference over the seeds holds 0.
 """
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -62,14 +61,9 @@ class Data:
 
 
 @pytest.fixture(scope="module")
-def is_whole(request):
-    return request.config.getoption("--benchmark-only")
-
-
-@pytest.fixture(scope="module")
-def data(is_whole):
+def data(measures):
     """Task -> its examples: GLUE's, or a few made-up ones where nothing is measured."""
-    if not is_whole:
+    if not measures:
         return dict.fromkeys(SCORES, Data(made_up(48, 0), made_up(16, 1)))
     if not GLUE.is_dir():
         pytest.skip(f"{GLUE} is not there")
@@ -88,14 +82,14 @@ def made_up(count, seed):
 
 
 @pytest.fixture(scope="module")
-def encoder(is_whole, data, tmp_path_factory):
+def encoder(measures, data, tmp_path_factory):
     """The folder of an untrained BERT-Mini that knows the words of all tasks."""
     folder = tmp_path_factory.mktemp("encoder")
     columns = [c for d in data.values() for c in (d.train.first, d.train.second or ())]
     text = folder / "words.txt"
     text.write_text("\n\n".join(sentence for column in columns for sentence in column))
     tokenizer = load_tokenizer("train:8192", open_corpus(str(text)), folder).hf
-    layers, width = (4, 256) if is_whole else (2, 32)
+    layers, width = (4, 256) if measures else (2, 32)
     config = BertConfig(
         vocab_size=len(tokenizer),
         num_hidden_layers=layers,
@@ -128,8 +122,8 @@ def padded(examples, tokenizer):
     ]
 
 
-def trained_by_peer(encoder, train, held, seed, folder):
-    """Seconds, and (N, C) logits of the held examples."""
+def trained_by_peer(encoder, train, held, seed, folder, seconds):
+    """Seconds by the clock ``seconds``, and (N, C) logits of the held examples."""
     set_seed(seed)
     model = BertForSequenceClassification.from_pretrained(encoder, num_labels=2)
     arguments = TrainingArguments(
@@ -152,38 +146,38 @@ def trained_by_peer(encoder, train, held, seed, folder):
         dataloader_pin_memory=False,
     )
     trainer = Trainer(model, arguments, default_data_collator, train_dataset=train)
-    started = time.perf_counter()
+    started = seconds()
     trainer.train()
     logits = trainer.predict(held).predictions
-    return time.perf_counter() - started, logits
+    return seconds() - started, logits
 
 
-def trained_by_us(encoder, train, held, seed, cache):
+def trained_by_us(encoder, train, held, seed, cache, seconds):
     """The same."""
     exported_encoder._kept.clear()
     context = EvaluationContext(cache=cache, precision=PRECISION)
-    started = time.perf_counter()
+    started = seconds()
     result = finetune(encoder, train, {"held": held}, 2, RECIPE, seed, context)
-    return time.perf_counter() - started, result.logits["held"]
+    return seconds() - started, result.logits["held"]
 
 
 @pytest.mark.parametrize("task", SCORES)
-def test_finetuning(task, benchmark, is_whole, data, encoder, tmp_path):
+def test_finetuning(task, benchmark, measures, seconds, data, encoder, tmp_path):
     train, held = data[task].train, data[task].held
     tokenizer = exported_encoder.load_tokenizer(encoder)
     dense = [padded(examples, tokenizer) for examples in (train, held)]
     ragged = [Source(examples.fingerprint, lambda e=examples: e) for examples in (train, held)]
 
     def ours(seed):
-        return trained_by_us(encoder, *ragged, seed, tmp_path / "cache")
+        return trained_by_us(encoder, *ragged, seed, tmp_path / "cache", seconds)
 
     def peer(seed):
-        return trained_by_peer(encoder, *dense, seed, tmp_path / "trainer")
+        return trained_by_peer(encoder, *dense, seed, tmp_path / "trainer", seconds)
 
     ours(0)  # tokenises, as ``padded`` did
-    seeds = SEEDS if is_whole else SEEDS[:1]
+    seeds = SEEDS if measures else SEEDS[:1]
     pairs = [(peer(seed), ours(seed)) for seed in seeds]
-    if is_whole:
+    if measures:
         ratio = median(theirs / mine for (theirs, _), (mine, _) in pairs)
         scores = np.array(
             [[SCORES[task](held.labels, logits.argmax(1)) for _, logits in pair] for pair in pairs]

@@ -57,12 +57,11 @@ def log(points):
     ]
 
 
-def test_leaderboard(benchmark, request, make_study, tmp_path, monkeypatch):
-    whole = request.config.getoption("--benchmark-only")
-    study = make_study(**WHOLE if whole else {})
+def test_leaderboard(benchmark, measures, make_study, tmp_path, monkeypatch):
+    study = make_study(**WHOLE if measures else {})
     for cell in study.plan.cells:
         if cell.kind == "pretrain":
-            study.change(cell.id, log=log(100 if whole else 2))
+            study.change(cell.id, log=log(100 if measures else 2))
     # What is written here need not outlast a power cut.
     monkeypatch.setattr(stored.os, "fsync", lambda number: None)
     run = study.write(tmp_path / "run")
@@ -79,7 +78,7 @@ def test_leaderboard(benchmark, request, make_study, tmp_path, monkeypatch):
         )
         return json.loads(ended.stderr.splitlines()[-1])
 
-    if whole:
+    if measures:
         assert len(study.records) == 10_000
         found = [leaderboard() for _ in range(ROUNDS)]
         cpu, wall, everything = (median(row[k] for row in found) for k in ("cpu", "wall", "all"))

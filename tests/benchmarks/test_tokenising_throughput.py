@@ -39,18 +39,13 @@ pytestmark = pytest.mark.benchmark(group="tokenising")
 
 
 @pytest.fixture(scope="module")
-def is_whole(request):
-    return request.config.getoption("--benchmark-only")
-
-
-@pytest.fixture(scope="module")
-def text(is_whole, tmp_path_factory):
+def text(measures, tmp_path_factory):
     """A folder of text files: 50 MB, or 0.2 MB where nothing is measured."""
-    if is_whole and SHARED.is_dir():
+    if measures and SHARED.is_dir():
         return SHARED
     folder = tmp_path_factory.mktemp("corpus")
     documents = ["\n".join(document) for document in toy_documents(0, documents=400)]
-    write_repeated(folder / "toy.txt", documents, (50 if is_whole else 0.2) * MEGABYTE)
+    write_repeated(folder / "toy.txt", documents, (50 if measures else 0.2) * MEGABYTE)
     return folder
 
 
@@ -92,7 +87,7 @@ def bytes_of(folder):
     return sum(file.stat().st_size for file in folder.rglob("*.txt"))
 
 
-def test_tokenising(benchmark, is_whole, text, tokenizer, tmp_path):
+def test_tokenising(benchmark, measures, text, tokenizer, tmp_path):
     handle = load_tokenizer(tokenizer, open_corpus(str(text)), tmp_path)
     batches = list(batches_of(document for document, _ in open_corpus(str(text)).parts()))
     folders = (tmp_path / str(number) for number in range(1 + ROUNDS))
@@ -110,7 +105,7 @@ def test_tokenising(benchmark, is_whole, text, tokenizer, tmp_path):
         for batch in batches:
             encoder.encode_batch_fast(batch, add_special_tokens=False)
 
-    if is_whole:
+    if measures:
         rows = [
             [seconds_of(work) for work in (peer, ours, peer_without_offsets)] for _ in range(ROUNDS)
         ]
@@ -135,14 +130,14 @@ def test_tokenising(benchmark, is_whole, text, tokenizer, tmp_path):
     assert len(cache.train) + len(cache.heldout) == tokens
 
 
-def test_opening_a_warm_cache(benchmark, is_whole, text, tokenizer, tmp_path):
+def test_opening_a_warm_cache(benchmark, measures, text, tokenizer, tmp_path):
     handle = load_tokenizer(tokenizer, open_corpus(str(text)), tmp_path)
     made = open_token_cache(open_corpus(str(text)), handle, tmp_path)
 
     def opened():
         return open_token_cache(open_corpus(str(text)), handle, tmp_path)
 
-    if is_whole:
+    if measures:
         whole = median(seconds_of(opened) for _ in range(5))
         corpus = open_corpus(str(text))
         alone = median(
@@ -160,7 +155,7 @@ def test_opening_a_warm_cache(benchmark, is_whole, text, tokenizer, tmp_path):
     assert benchmark.pedantic(opened, rounds=1).manifest == made.manifest
 
 
-def test_memory_of_tokenising(benchmark, is_whole, text, tokenizer, tmp_path):
+def test_memory_of_tokenising(benchmark, measures, text, tokenizer, tmp_path):
     documents = [document for document, _ in open_corpus(str(text)).parts()]
 
     def peak_bytes(folder):
@@ -168,7 +163,7 @@ def test_memory_of_tokenising(benchmark, is_whole, text, tokenizer, tmp_path):
         ended = subprocess.run(words, check=True, capture_output=True, text=True)
         return int(ended.stdout) * 1024
 
-    if not is_whole:
+    if not measures:
         assert benchmark.pedantic(peak_bytes, args=(text,), rounds=1) > 0
         return
     started = time.perf_counter()
