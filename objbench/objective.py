@@ -274,6 +274,15 @@ class Objective(nn.Module, ABC):
         self.anatomy = anatomy
         self._terms = nn.ModuleList()
 
+    def __setattr__(self, name: str, value: Tensor | nn.Module) -> None:
+        # nn.Module would store it and never give it back: what a class has hides its modules.
+        if isinstance(value, nn.Module | nn.Parameter) and hasattr(Objective, name):
+            raise AttributeError(
+                f"{type(self).__name__}: `{name}` is a name of the contract, objbench.Objective; "
+                "store the module under another name"
+            )
+        super().__setattr__(name, value)
+
     def set_terms(self, *terms: Term) -> None:
         """Declare the loss terms; call it once, at the end of ``__init__``."""
         self._terms = nn.ModuleList(terms)

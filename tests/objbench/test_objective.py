@@ -59,3 +59,14 @@ def test_an_objective_has_one_mode_unless_it_says_otherwise(batch):
 
     assert list(Plain(None, None).modes.values()) == [1.0]
     assert set(drawn(Plain(None, None), batch, 20)) == set(Plain(None, None).modes)
+
+
+@pytest.mark.parametrize("name", ["token_head", "terms", "learn_from"])
+def test_a_module_that_the_contract_would_hide_is_refused_where_it_is_stored(name):
+    class Shadowed(InTurns):
+        def __init__(self):
+            super().__init__(None, None)
+            setattr(self, name, torch.nn.Linear(2, 2))
+
+    with pytest.raises(AttributeError, match=f"Shadowed: `{name}` is a name of the contract"):
+        Shadowed()
