@@ -131,7 +131,8 @@ def run_study(
             for names in trial_rounds(study, chosen):
                 best = best_trials(study, chosen, trials, run)
                 trials += trial_cells(study, chosen, names, best, data, costs, processes())
-                if any(cell.id not in finished_cells(run, trials) for cell in trials):
+                finished = finished_cells(run, trials)
+                if any(cell.id not in finished for cell in trials):
                     carry_out(planned(study, trials).only_trials())
             study = tuned(study, chosen, trials, run)
             shown.say(_choice(study))
