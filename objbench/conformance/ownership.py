@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from objbench.conformance.check import Broken, Check
 from objbench.conformance.subject import Subject
 
@@ -9,7 +11,7 @@ from objbench.conformance.subject import Subject
 def weights_owned_once(subject: Subject) -> str:
     """None of the objective's own parameters is one of the encoder's or of a teacher's."""
     module, teachers = subject.with_teachers()
-    owners = {"the encoder": module.encoder}
+    owners: dict[str, nn.Module] = {"the encoder": module.encoder}
     owners |= {f"the teacher {name}": teacher for name, teacher in teachers.items()}
     theirs = {
         id(weight): owner for owner, network in owners.items() for weight in network.parameters()
