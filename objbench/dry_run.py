@@ -43,8 +43,10 @@ def _trials(study: Study, chosen: Cast) -> Iterator[str]:
         return
     suite = chosen.suites.get(study.tuning.score)
     for name in study.objectives:
-        for number in range(len(study.tuning.trials(name))):
-            yield f"{name}.trial-{number}"
-            if suite is not None:
-                for task in suite.tasks():
-                    yield f"{suite.name}.{task}.{name}.trial-{number}"
+        for seed in study.tuning.seeds:
+            for number in range(len(study.tuning.trials(name))):
+                trial = study.tuning.trial_id(name, number, seed)
+                yield trial
+                if suite is not None:
+                    for task in suite.tasks():
+                        yield f"{suite.name}.{task}.{trial}"

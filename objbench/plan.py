@@ -6,6 +6,7 @@ stale: its code, data or settings have changed since.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -131,6 +132,19 @@ class Plan(Stored):
         """The plan while its settings are still being chosen: nothing else can be run yet."""
         trials = tuple(cell for cell in self.cells if cell.kind in TUNING_KINDS)
         return self.model_copy(update={"cells": trials})
+
+
+def tried_settings(cells: Iterable[PlannedCell], objective: str) -> list[tuple[PlannedCell, ...]]:
+    """The trials of ``objective``, one row a setting in the order of its grid: one a tuning seed.
+
+    Args:
+        cells: among others the trials, with each seed in the order of the grid.
+    """
+    of_seed: dict[int, list[PlannedCell]] = {}
+    for cell in cells:
+        if cell.kind == "trial" and cell.objective == objective:
+            of_seed.setdefault(cell.seed, []).append(cell)
+    return list(zip(*of_seed.values(), strict=True))
 
 
 _PLAN = TypeAdapter(Plan)

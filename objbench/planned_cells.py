@@ -94,25 +94,26 @@ def trial_cell(
     cast: Cast,
     objective: str,
     number: int,
+    seed: int,
     settings: Settings,
     steps: int,
     data: Mapping[str, Any],
-    best: Mapping[str, PlannedCell],
+    best: Mapping[str, Mapping[int, PlannedCell]],
 ) -> PlannedCell:
-    """The cell that pretrains one objective with one combination of its grid.
+    """The cell that pretrains one objective with one combination of its grid and one tuning seed.
 
     Args:
-        best: objective -> its best trial, of all that it may learn from.
+        best: objective -> tuning seed -> the trial of its best settings, of all that it may
+            learn from.
     """
     assert study.tuning is not None
-    seed = study.tuning.seed
     own = study.of(objective, settings)
     cls, _ = cast.objectives[objective]
     config = cast.config(own, objective)
-    teachers = [best[teacher] for teacher in cls.teachers(config)]
+    teachers = [best[teacher][seed] for teacher in cls.teachers(config)]
     parts = _training_parts(own, cls, config, seed, steps, [steps], data, teachers)
     return PlannedCell(
-        id=f"{objective}.trial-{number}",
+        id=study.tuning.trial_id(objective, number, seed),
         kind="trial",
         key=content_key({**parts, "heldout_part": "tuning"}),
         objective=objective,

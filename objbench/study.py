@@ -78,8 +78,9 @@ class Study(Section):
                     raise ValueError(f"{place!r} cannot be overridden for {name}")
         if self.tuning is None:
             return self
-        if self.tuning.seed in self.seeds:
-            raise ValueError(f"tuning.seed = {self.tuning.seed} is one of the study's seeds")
+        for seed in self.tuning.seeds:
+            if seed in self.seeds:
+                raise ValueError(f"tuning seed {seed} is one of the study's seeds: name another")
         for name in self.tuning.objectives:
             if name not in self.objectives:
                 raise ValueError(f"tuning names {name!r}, which is no objective of the study")
@@ -140,7 +141,11 @@ def _fault(item: Any) -> str:
         return f"{where}: {_unknown_field(item['loc'])}"
     if item["type"] == "missing":
         return f"{where} is missing"
-    return f"{where} = {item['input']!r}: {one_line(item['msg']).removeprefix('Value error, ')}"
+    told = one_line(item["msg"]).removeprefix("Value error, ")
+    if isinstance(item["input"], Mapping):
+        # A whole section, or the study: the message names the settings that do not fit together.
+        return f"{where}: {told}" if where else told
+    return f"{where} = {item['input']!r}: {told}"
 
 
 def _unknown_field(location: tuple[Any, ...]) -> str:

@@ -1,13 +1,15 @@
 """Tuning: the trials of a study, and the settings that they choose.
 
 A study may try settings before its seeds are run. Every objective gets the same number of trials,
-of the same budget, on one pretraining seed that no reported run has, and is scored on what no
-reported number is measured on: held-out text, or a split of a suite's training data. The best
-trial of each objective gives it its settings; what the trials spent stands in its row. Diverged
-trials count, as the worst.
+of the same budget, on pretraining seeds that no reported run has, and is scored on what no
+reported number is measured on: held-out text, or a split of a suite's training data. Each setting
+is tried with every tuning seed, and each objective is given the one whose mean score over them is
+best, the first of the grid where several are; what the trials spent stands in its row. A trial that
+diverged or failed counts as infinitely bad, and so does the mean that it is part of: a setting
+that cannot be relied on is chosen for no objective.
 
 An objective that learns from others does so in its trials too: from the final encoder of the best
-trial of each. So trials come in rounds, those of teachers first.
+settings of each, with the same tuning seed. So trials come in rounds, those of teachers first.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from objbench.budget import StepCost
 from objbench.cast import Cast
 from objbench.errors import ConfigError, UnknownNameError
-from objbench.plan import PlannedCell
+from objbench.plan import PlannedCell, tried_settings
 from objbench.planned_cells import trial_cell, trial_evaluation_cells
 from objbench.planner import planned_steps
 from objbench.records import (
@@ -58,17 +61,17 @@ def trial_cells(
     study: Study,
     cast: Cast,
     names: Sequence[str],
-    best: Mapping[str, PlannedCell],
+    best: Mapping[str, Mapping[int, PlannedCell]],
     data: Mapping[str, Any],
     costs: Mapping[str, StepCost],
     devices: int,
 ) -> Iterator[PlannedCell]:
-    """The trials of some objectives of a study, those of all of them side by side.
+    """The trials of some objectives of a study, seed by seed, those of all of them side by side.
 
     Args:
         study: one that tunes.
         names: one of ``trial_rounds``.
-        best: objective -> its best trial, of the rounds before.
+        best: as from ``best_trials``, of the rounds before.
         data, costs, devices: as for ``planner.make_plan``; the costs are those before tuning.
 
     Raises:
@@ -80,7 +83,8 @@ def trial_cells(
     steps = planned_steps(study, tuning.budget or study.budget, costs, devices)
     grids = {name: tuning.trials(name) for name in names}
     cells = [
-        trial_cell(study, cast, name, number, grid[number], steps[name], data, best)
+        trial_cell(study, cast, name, number, seed, grid[number], steps[name], data, best)
+        for seed in tuning.seeds
         for number in range(len(grids[names[0]]))
         for name, grid in grids.items()
     ]
@@ -90,7 +94,7 @@ def trial_cells(
 
 
 def tuned(study: Study, cast: Cast, cells: Sequence[PlannedCell], run: Path) -> Study:
-    """The study with each objective's settings as its best trial had them.
+    """The study with each objective's settings as its best trials had them.
 
     Args:
         cells: the trials and their evaluations, all of them finished.
@@ -102,46 +106,53 @@ def tuned(study: Study, cast: Cast, cells: Sequence[PlannedCell], run: Path) -> 
     if study.tuning is None:
         return study
     overrides = dict(study.overrides)
-    for name, trial in best_trials(study, cast, cells, run).items():
-        overrides[name] = {**overrides.get(name, {}), **trial.settings}
+    for name, best in best_trials(study, cast, cells, run).items():
+        for trial in best.values():
+            overrides[name] = {**overrides.get(name, {}), **trial.settings}
     return study.model_copy(update={"overrides": overrides})
 
 
 def best_trials(
     study: Study, cast: Cast, cells: Sequence[PlannedCell], run: Path
-) -> dict[str, PlannedCell]:
-    """The best trial of each objective that ``cells`` holds trials of.
+) -> dict[str, dict[int, PlannedCell]]:
+    """The trials of the best settings of each objective that ``cells`` holds trials of.
 
     Args:
         study: one that tunes.
         cells: trials and their evaluations, all of them finished.
         run: the run folder that holds their records.
 
+    Returns:
+        Objective -> tuning seed -> the trial with that seed.
+
     Raises:
-        ConfigError: every trial of an objective failed or diverged.
+        ConfigError: every setting of an objective failed or diverged on one of the seeds.
         UnknownNameError: the score is neither a suite nor a held-out loss of an objective.
         RecordError: a record cannot be read.
     """
     assert study.tuning is not None
     suite = cast.suites.get(study.tuning.score)
-    trials = [cell for cell in cells if cell.kind == "trial"]
     scoring = [cell for cell in cells if cell.kind == "trial_evaluation"]
     found = {}
-    for name in dict.fromkeys(cell.objective for cell in trials):
-        own = [cell for cell in trials if cell.objective == name]
-        scores = [
-            _loss(study.tuning.score, run, cell)
-            if suite is None
-            else _shortfall(suite, run, [c for c in scoring if cell.id in c.needs])
-            for cell in own
+    for name in dict.fromkeys(cell.objective for cell in cells if cell.kind == "trial"):
+        tried = tried_settings(cells, name)
+        means = [
+            fmean(
+                _loss(study.tuning.score, run, cell)
+                if suite is None
+                else _shortfall(suite, run, [c for c in scoring if cell.id in c.needs])
+                for cell in trials
+            )
+            for trials in tried
         ]
-        best = min(range(len(own)), key=scores.__getitem__)
-        if not math.isfinite(scores[best]):
+        best = min(range(len(tried)), key=means.__getitem__)
+        if not math.isfinite(means[best]):
+            one = "" if len(study.tuning.seeds) == 1 else " on one of the tuning seeds"
             raise ConfigError(
-                f"tuning: every trial of {name} failed or diverged; widen its grid, "
+                f"tuning: every setting of {name} failed or diverged{one}; widen its grid, "
                 f"or delete their records in {run / 'records' / 'trial'} to run them again"
             )
-        found[name] = own[best]
+        found[name] = {cell.seed: cell for cell in tried[best]}
     return found
 
 
