@@ -6,7 +6,8 @@ mnli 52 (50 and 54), so a mean of 49 for mlm at the first seed; every later seed
 20 points less times the share that is missing, and a held-out loss that is higher by it.
 
 With trials every objective has tried that many learning rates, 0.001 and up, for half of its
-budget; each is worse than the one before by a held-out loss of 0.1.
+budget; each is worse than the one before by a held-out loss of 0.1, and every further tuning seed
+is worse by 0.5.
 """
 
 from collections.abc import Callable, Iterable
@@ -78,17 +79,18 @@ def meters(objective: str, seed: int, share: float) -> Meters:
     return Meters(steps=steps, tokens=steps * 2048, flops=flops, seconds=0.0625 * steps + seed)
 
 
-def planned_cells(objectives, seeds, points, finetune, trials):
+def planned_cells(objectives, seeds, points, finetune, trials, tuning_seeds):
     cells = []
 
     def add(kind, cell_id, **values):
         cells.append(PlannedCell(id=cell_id, kind=kind, key=f"key-of-{cell_id}", **values))
 
-    for number in range(trials):
-        for objective in objectives:
-            settings = tried(number)
-            own = {"objective": objective, "seed": 1000, "settings": settings}
-            add("trial", f"{objective}.trial-{number}", **own)
+    for seed in tuning_seeds:
+        for number in range(trials):
+            for objective in objectives:
+                own = {"objective": objective, "seed": seed, "settings": tried(number)}
+                which = "" if seed == tuning_seeds[0] else f".seed-{seed}"
+                add("trial", f"{objective}.trial-{number}{which}", **own)
 
     for objective in objectives:
         for seed in seeds:
@@ -179,7 +181,9 @@ def record_of(plan: Plan, cell: PlannedCell):
         "plugin": PLUGIN,
     }
     if cell.kind == "trial":
-        loss = 4.0 + 0.1 * int(cell.id[-1])
+        tuned_on = list(dict.fromkeys(c.seed for c in plan.cells if c.kind == "trial"))
+        number = round(cell.settings["training.learning_rate"] / 0.001) - 1
+        loss = 4.0 + 0.1 * number + 0.5 * tuned_on.index(cell.seed)
         spend = meters(cell.objective, 0, 0.5)
         point = ExportedPoint(meters=spend, share=1.0, encoder="e", heldout={"mlm": loss})
         return TrialRecord(
@@ -246,10 +250,11 @@ def make_study():
         points=3,
         finetune=(0, 1),
         trials=0,
+        tuning_seeds=(1000,),
         schedule="linear",
         declared=(),
     ) -> MadeStudy:
-        tuning = {"score": "mlm", "budget": "600-steps", "seed": 1000}
+        tuning = {"score": "mlm", "budget": "600-steps", "seeds": list(tuning_seeds)}
         plan = Plan(
             name="made-up",
             command="objbench run --objectives mlm,taco --suites glue,convergence",
@@ -281,7 +286,7 @@ def make_study():
             ),
             suites=tuple(planned_suites(points, finetune)),
             declared=declared,
-            cells=planned_cells(objectives, seeds, points, finetune, trials),
+            cells=planned_cells(objectives, seeds, points, finetune, trials, tuning_seeds),
         )
         made = MadeStudy(plan)
         made.records = {cell.id: record_of(plan, cell) for cell in plan.cells}

@@ -74,6 +74,58 @@ def test_the_tuning_table_has_a_row_a_trial(make_study):
     )
 
 
+def test_a_choice_on_one_seed_is_said_to_be_one(make_study):
+    said = "Chosen on one seed each: where luck decides early, the choice is luck too."
+    assert tuning_sentence(standing_of(make_study(trials=2))).endswith(said)
+    assert said not in tuning_sentence(
+        standing_of(make_study(trials=2, tuning_seeds=(1000, 1001, 1002)))
+    )
+
+
+def test_each_setting_stands_with_its_mean_and_spread_over_the_tuning_seeds(make_study):
+    standing = standing_of(make_study(trials=2, tuning_seeds=(1000, 1001, 1002)))
+    found = rows(tuning_table(standing))
+    assert [row["objective"] for row in found] == ["mlm", "mlm", "taco", "taco"]
+    assert found[1] == {
+        "objective": "mlm",
+        "training.learning_rate": "0.002",
+        # 4.1 at the first tuning seed, half more at each of the others.
+        "held-out mlm, mean": "4.600",
+        "smallest": "4.100",
+        "largest": "5.100",
+        "seeds": "3",
+        "chosen": "",
+        # Three times half of 1,200 steps at 3 GFLOPs and a sixteenth of a second.
+        "steps": "1,800",
+        "FLOPs": "5.40e12",
+        "device time": "112 s",
+    }
+    assert [row["chosen"] for row in found] == ["yes", "", "yes", ""]
+    # The objective's row pays for all six.
+    assert apart_cells(standing, "mlm") == {"tuning": "6 trials: 1.08e13 FLOPs, 3.75 min"}
+    assert tuning_sentence(standing) == (
+        "Before the seeds were run, every objective got 6 trials of 600-steps (the baseline's, at "
+        "equal spend), 2 settings on each of the pretraining seeds 1000, 1001 and 1002, scored by "
+        "held-out mlm loss, on text that no reported number is measured on; the best mean over "
+        "these seeds gave each objective its settings. A setting that diverged or failed on one "
+        "of them has no mean and was not chosen; what was spent is summed over the seeds."
+    )
+
+
+def test_a_setting_that_diverged_on_one_tuning_seed_has_no_mean(make_study):
+    study = make_study(trials=2, tuning_seeds=(1000, 1001, 1002))
+    study.change("mlm.trial-1.seed-1002", status="diverged", reason="nan", points=[])
+    for name in ("taco.trial-0", "taco.trial-0.seed-1001", "taco.trial-0.seed-1002"):
+        del study.records[name]
+    _, mlm, taco, _ = rows(tuning_table(standing_of(study)))
+    assert mlm["held-out mlm, mean"] == "diverged on 1 of 3 seeds"
+    assert (mlm["smallest"], mlm["largest"], mlm["seeds"]) == ("4.100", "4.600", "2 of 3")
+    assert mlm["steps"] == "1,200"
+    assert taco["held-out mlm, mean"] == "missing on 3 of 3 seeds"
+    assert [taco[name] for name in ("smallest", "largest", "seeds")] == ["-", "-", "0 of 3"]
+    assert [taco[name] for name in ("steps", "FLOPs", "device time")] == ["-"] * 3
+
+
 def test_a_suite_may_have_chosen(make_study):
     study = make_study(trials=1)
     tuning = {**study.plan.study["tuning"], "score": "glue"}
