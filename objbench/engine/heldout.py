@@ -21,6 +21,8 @@ HELDOUT_SEED = stream_key(0, "heldout")
 def heldout_losses(session: Session) -> dict[str, float]:
     """The mean of each term over the job's held-out batches, and "loss", their weighted sum.
 
+    A term that has no items in any of them is left out.
+
     Evaluated without dropout. A batch is as large as a training micro-batch, so that terms that
     compare sequences within a batch mean the same here. An objective with several modes is
     measured on every batch in each of them, so that a rare mode is known as well as the others:
@@ -55,7 +57,8 @@ def heldout_losses(session: Session) -> dict[str, float]:
     finally:
         session.module.train()
     means, loss = over_modes(sums, counts, list(modes.values()), session.weights)
-    return {**dict(zip(session.names, means.tolist(), strict=True)), "loss": float(loss)}
+    each = zip(session.names, means.tolist(), counts.any(dim=0).tolist(), strict=True)
+    return {**{name: mean for name, mean, present in each if present}, "loss": float(loss)}
 
 
 def over_modes(

@@ -59,7 +59,15 @@ def kinds(tiny):
         name = "many"
         modes = MappingProxyType({"many": 1.0})
 
-    found = {kind.name: kind for kind in (InTurns, Few, Many)}
+    class Never(Few):
+        """Few batches, and the loss of many: a term without items."""
+
+        name = "never"
+
+        def make_terms(self, anatomy):
+            return [OfMode(anatomy, mode) for mode in ("few", "many")]
+
+    found = {kind.name: kind for kind in (InTurns, Few, Many, Never)}
     tiny.OBJECTIVES.update(found)
     yield found
     for name in found:
@@ -156,6 +164,11 @@ def test_held_out_text_is_scored_in_every_mode(session_of):
     found = heldout_losses(sessions["in-turns"])
     assert found["few"] == losses["few"] and found["many"] == losses["many"]
     assert found["loss"] == pytest.approx(0.75 * losses["few"] + 0.25 * losses["many"])
+
+
+def test_a_term_without_items_has_no_held_out_loss(session_of):
+    found = heldout_losses(session_of("never"))
+    assert set(found) == {"few", "loss"} and found["few"] == found["loss"]
 
 
 def test_a_term_of_several_modes_is_averaged_over_them():
