@@ -4,6 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 # One thread a test worker: two workers with a thread pool each would fight over the cores.
 TEST_WORKERS ?= 2
+MEASURED := .benchmarks/last.json
 
 .PHONY: demo test bench lint format clean
 
@@ -13,8 +14,11 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --benchmark-disable
 
+# Wants a machine with nothing else to do; writes leaderboard/performance.md and its picture.
 bench: $(INSTALLED)
-	$(BIN)/python -m pytest --benchmark-only
+	mkdir -p .benchmarks
+	$(BIN)/python -m pytest --benchmark-only --benchmark-json=$(MEASURED)
+	$(BIN)/python tests/benchmarks/report.py $(MEASURED) leaderboard
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

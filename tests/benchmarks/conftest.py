@@ -11,12 +11,14 @@ import time
 import numpy as np
 import pytest
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from objbench.data.sequences import PackedSequences
 from objbench.engine.allocator import keep_freed_memory
 from objbench.engine.job import PretrainJob
 from objbench.engine.size import made_up_vocabulary
 from objbench.plugins import load_plugins
+from objbench.provenance import processor_name, versions
 from objbench.sections import EncoderSection, TrainingSection
 
 
@@ -86,3 +88,29 @@ def store(benchmark):
         }
 
     return keep
+
+
+@pytest.fixture(scope="session")
+def peak_bytes():
+    """(step) -> the most that it has allocated at once beyond what was there, after a first run."""
+
+    def peak_of(step):
+        step()
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+            step()
+        now = peak = 0
+        events = seen.profiler.kineto_results.events()
+        for event in sorted(events, key=lambda event: event.start_ns()):
+            if event.name() == "[memory]":
+                now += event.nbytes()
+                peak = max(peak, now)
+        return peak
+
+    return peak_of
+
+
+def pytest_benchmark_update_machine_info(config, machine_info):
+    """What a ratio depends on, into the JSON."""
+    machine_info["versions"] = versions()
+    machine_info["device"] = processor_name()
+    machine_info["threads"] = torch.get_num_threads()

@@ -1,16 +1,10 @@
-"""How fast the losses are: every registered objective, and the contrastive loss against peers.
+"""How fast the loss of every registered objective is.
 
 Run with ``pytest --benchmark-only tests/benchmarks/test_loss_throughput.py``. Each row is the
 corruption and the loss terms, forward and backward, of 32 x 128 tokens at width 256 in float32,
 without the encoder, whose output is stood in for by random numbers (with a second network where
-the objective has one, and its teachers). Throughput (tokens/s) and
-the peak of what was allocated (MiB) are in the extra information of the JSON.
-
-The peers compute the contrastive loss of the same tensors as a user would write it:
-
-- ``gathered``: g normalised once, then gathered, (N, 1 + K, D) numbers;
-- ``reference``: as the public TACO script, which gathers hidden states and embeddings and
-  subtracts and normalises what it gathered.
+the objective has one, and its teachers). Throughput (tokens/s) and the peak of what was allocated
+(MiB) are in the extra information of the JSON.
 """
 
 from dataclasses import dataclass
@@ -19,18 +13,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
-from torch.profiler import ProfilerActivity, profile
 from transformers import BertConfig, BertModel
 
 from objbench.batch import Batch, Rows
-from objbench.contrastive import context_vectors, contrastive_loss
 from objbench.engine.step import TrainingStep, mean_loss
 from objbench.objective import Anatomy, Vocabulary
 from objbench.plugins import load_plugins
 from objbench.streams import Streams
 
-ROWS, LENGTH, WIDTH, WORDS, NEGATIVES, TEMPERATURE = 32, 128, 256, 8192, 50, 0.07
+ROWS, LENGTH, WIDTH, WORDS = 32, 128, 256, 8192
 OBJECTIVES = dict(load_plugins().objectives)
 
 pytestmark = pytest.mark.benchmark(group="loss", min_rounds=5, warmup=True, warmup_iterations=1)
@@ -57,7 +48,7 @@ def leaves():
 
 
 @pytest.fixture
-def measured(benchmark):
+def measured(benchmark, peak_bytes):
     """Time ``step`` (or run it once), after a look at what it allocates where that is asked."""
 
     def measure(step):
@@ -70,20 +61,6 @@ def measured(benchmark):
         return result
 
     return measure
-
-
-def peak_bytes(step):
-    """The most that ``step`` had allocated at once beyond what was there, after a first run."""
-    step()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
-        step()
-    now = peak = 0
-    events = seen.profiler.kineto_results.events()
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        if event.name() == "[memory]":
-            now += event.nbytes()
-            peak = max(peak, now)
-    return peak
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -113,43 +90,3 @@ def test_objective(name, leaves, measured):
         return loss.detach()
 
     assert measured(step).isfinite()
-
-
-def ours(hidden, embedded, candidates):
-    g = context_vectors(hidden, embedded).flatten(0, 1)
-    weights = torch.ones(len(g), dtype=torch.bool)
-    loss = contrastive_loss(g, g.detach(), candidates, weights, TEMPERATURE)
-    return loss.total / loss.count
-
-
-def gathered(hidden, embedded, candidates):
-    g = functional.normalize(hidden - embedded, dim=-1).flatten(0, 1)
-    logits = torch.einsum("nd,ncd->nc", g, g.detach()[candidates]) / TEMPERATURE
-    return functional.cross_entropy(logits, torch.zeros(len(g), dtype=torch.int64))
-
-
-def reference(hidden, embedded, candidates):
-    h, e = hidden.flatten(0, 1), embedded.flatten(0, 1)
-    anchors = functional.normalize(h - e, dim=-1)
-    others = functional.normalize(h[candidates] - e[candidates], dim=-1).detach()
-    logits = torch.einsum("nd,ncd->nc", anchors, others) / TEMPERATURE
-    return functional.cross_entropy(logits, torch.zeros(len(h), dtype=torch.int64))
-
-
-@pytest.mark.parametrize("loss_of", [ours, gathered, reference], ids=lambda f: f.__name__)
-def test_contrastive(loss_of, leaves, measured):
-    hidden, embedded = leaves.states[-1], leaves.states[0]
-    generator = torch.Generator().manual_seed(2)
-    shape = ROWS * LENGTH, 1 + NEGATIVES
-    candidates = torch.randint(ROWS * LENGTH, shape, generator=generator)
-
-    def step():
-        leaves.clear()
-        loss = loss_of(hidden, embedded, candidates)
-        loss.backward()
-        return loss.detach()
-
-    value = measured(step)
-    with torch.no_grad():
-        expected = gathered(hidden, embedded, candidates)
-    torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-5)

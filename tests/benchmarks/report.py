@@ -1,0 +1,172 @@
+"""Writes leaderboard/performance.md and its picture from pytest-benchmark's JSON.
+
+    python tests/benchmarks/report.py BENCHMARK.json [FOLDER]
+
+A row for each benchmark that stored one (see ``conftest.py``), and a table of the others' seconds.
+No date and no clock: the same JSON gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import matplotlib.style
+import pandas as pd
+from matplotlib.figure import Figure
+
+from objbench.board.notation import markdown, three_digits
+
+COMMAND = "make bench"
+PAGE, PICTURE = "performance.md", "performance.svg"
+_HOW = (
+    "Each row is measured beside its peer in one process, the two taking turns, or is a number of "
+    "its own with a limit; the files under `tests/benchmarks/` say how."
+)
+_FIELDS = ("row", "at", "floor", "ratio", "meets", "note")
+_VERSIONS = ("objbench", "torch", "transformers", "tokenizers", "numpy", "python")
+_REACHED, _MISSED = "#009e73", "#d55e00"  # Okabe and Ito's, told apart by the colour-blind too
+_STYLE = {"svg.hashsalt": "objbench", "svg.fonttype": "path", "font.size": 9.0}
+_NUMBER = re.compile(r"(<=|>=|<|>)\s*([\d.]+)\s*(%|x|s|ms)?")
+
+
+def main(arguments: list[str]) -> None:
+    """Read the JSON and write the page and its picture."""
+    source = Path(arguments[0])
+    folder = Path(arguments[1]) if len(arguments) > 1 else Path("leaderboard")
+    found = json.loads(source.read_text("utf-8"))
+    rows = measured_rows(found)
+    folder.joinpath(PAGE).write_text(page(found, rows), "utf-8")
+    folder.joinpath(PICTURE).write_bytes(picture(rows))
+    missed = [f"{row['row']} ({row['at']})" for row in rows if not row["meets"]]
+    print(f"{folder / PAGE}: {len(rows)} rows, floors missed: {', '.join(missed) or 'none'}")
+
+
+def measured_rows(found: dict) -> list[dict]:
+    """What the benchmarks stored for a row, in the order in which they ran."""
+    stored = (benchmark["extra_info"] for benchmark in found["benchmarks"])
+    return [{field: row[field] for field in _FIELDS} for row in stored if "row" in row]
+
+
+def page(found: dict, rows: list[dict]) -> str:
+    """The page: where and with what, the rows with floors, the others' seconds."""
+    tables = [_rows_table(rows)] if rows else []
+    seconds = _seconds_table(found)
+    if seconds:
+        tables += ["## Seconds without a floor", seconds]
+    return (
+        "\n\n".join(
+            [
+                "# Performance",
+                f"<!-- Made by `{COMMAND}`; edits are overwritten. -->",
+                _where(found),
+                _HOW,
+                f"![Every measured number against its floor]({PICTURE})",
+                *tables,
+            ]
+        )
+        + "\n"
+    )
+
+
+def _rows_table(rows: list[dict]) -> str:
+    return markdown(
+        pd.DataFrame(
+            {
+                "what": row["row"],
+                "at": row["at"],
+                "measured": _number(row),
+                "floor": row["floor"],
+                "met": "yes" if row["meets"] else "**no**",
+                "note": row["note"],
+            }
+            for row in rows
+        ),
+        left=6,
+    )
+
+
+def _seconds_table(found: dict) -> str:
+    """Median seconds of the benchmarks that are compared by eye."""
+    plain = [one for one in found["benchmarks"] if "row" not in one["extra_info"]]
+    return (
+        markdown(
+            pd.DataFrame(
+                {
+                    "benchmark": f"{one['group'] or ''}: {one['name']}",
+                    "median": f"{three_digits(one['stats']['median'] * 1000)} ms",
+                    "rounds": str(one["stats"]["rounds"]),
+                    "also": ", ".join(f"{k} {v:,}" for k, v in one["extra_info"].items()),
+                }
+                for one in plain
+            )
+        )
+        if plain
+        else ""
+    )
+
+
+def _where(found: dict) -> str:
+    machine = found["machine_info"]
+    versions = machine.get("versions", {})
+    named = ", ".join(f"{name} {versions[name]}" for name in _VERSIONS if name in versions)
+    return (
+        f"Measured on {machine.get('device', machine['cpu'].get('brand_raw', 'a processor'))}, "
+        f"{machine.get('threads', '?')} threads, with {named}, by `{COMMAND}`."
+    )
+
+
+def _number(row: dict) -> str:
+    """The measured number in the unit of its floor: a share in percent, seconds, or a factor."""
+    unit = _limit(row)[1]
+    if unit == "%":
+        return f"{row['ratio']:.2%}"
+    return f"{three_digits(row['ratio'])}{' ' if unit in ('s', 'ms') else ''}{unit}"
+
+
+def _limit(row: dict) -> tuple[float, str, bool]:
+    """The first number of the floor as a plain number, its unit, and whether more is better."""
+    found = _NUMBER.search(row["floor"])
+    if found is None:
+        return float("nan"), "", True
+    sign, number, unit = found.groups()
+    scale = 0.01 if unit == "%" else 1.0
+    return float(number) * scale, unit or "", sign.startswith(">")
+
+
+def margins_of(rows: list[dict]) -> list[tuple[str, float, bool]]:
+    """Name, times better than the floor, and whether it is met, of rows with a number in it."""
+    margins = []
+    for row in rows:
+        limit, _, is_least = _limit(row)
+        if limit > 0 and row["ratio"] > 0:
+            margin = row["ratio"] / limit if is_least else limit / row["ratio"]
+            margins.append((f"{row['row']}\n{row['at']}", margin, row["meets"]))
+    return margins
+
+
+def picture(rows: list[dict]) -> bytes:
+    """How far each row is from its floor: to the right of 1 it is met, on a logarithmic axis."""
+    bars = margins_of(rows)
+    with matplotlib.style.context(["default", _STYLE]):
+        figure = Figure(figsize=(8.4, 0.9 + 0.42 * len(bars)), layout="constrained")
+        panel = figure.subplots()
+        names, margins, met = zip(*reversed(bars), strict=True) if bars else ((), (), ())
+        colours = [_REACHED if each else _MISSED for each in met]
+        places = range(len(names))
+        panel.barh(places, [m - 1 for m in margins], left=1, color=colours, height=0.6)
+        panel.axvline(1, color="#4d4d4d", linewidth=0.8)
+        panel.set_xscale("log")
+        panel.set_yticks(places, names, fontsize=7)
+        panel.set_xlabel("times better than the floor (below 1: missed)")
+        panel.spines[["top", "right"]].set_visible(False)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,90 @@
+"""The page of measured numbers, from made JSON."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+_SPEC = importlib.util.spec_from_file_location("report", Path(__file__).with_name("report.py"))
+report = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(report)
+
+
+def benchmark(name, **extra):
+    return {
+        "name": name,
+        "group": "made",
+        "stats": {"median": 0.0123, "rounds": 5},
+        "extra_info": extra,
+    }
+
+
+def row(what, floor, ratio, meets=True):
+    return benchmark(
+        what, row=what, at="here", floor=floor, ratio=ratio, meets=meets, note="as made"
+    )
+
+
+@pytest.fixture
+def found():
+    return {
+        "machine_info": {
+            "cpu": {},
+            "device": "Test CPU (2 cores)",
+            "threads": 2,
+            "versions": {"torch": "2.13.0", "python": "3.11.9", "idle": "1"},
+        },
+        "benchmarks": [
+            row("step", ">= 4.2x", 4.4428),
+            row("engine", "<= 3%, waiting <= 1%", 0.0312, meets=False),
+            row("start", "< 0.5 s", 0.25),
+            row("encoders", "1 encoder read", 1),
+            benchmark("test_objective[mlm]", tokens_per_second=12345),
+        ],
+    }
+
+
+def cells(text, what):
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {what}")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_every_row_has_its_number_in_the_unit_of_its_floor(found):
+    text = report.page(found, report.measured_rows(found))
+    assert cells(text, "step ") == ["step", "here", "4.44x", ">= 4.2x", "yes", "as made"]
+    assert cells(text, "engine")[2:5] == ["3.12%", "<= 3%, waiting <= 1%", "**no**"]
+    assert cells(text, "start")[2:5] == ["0.250 s", "< 0.5 s", "yes"]
+    assert cells(text, "encoders")[2] == "1.00"
+    seconds = cells(text, "made: test_objective")
+    assert seconds[1:] == ["12.3 ms", "5", "tokens_per_second 12,345"]
+
+
+def test_the_page_says_where_with_what_and_how(found):
+    text = report.page(found, report.measured_rows(found))
+    assert (
+        "Test CPU (2 cores), 2 threads, with torch 2.13.0, python 3.11.9, by `make bench`" in text
+    )
+
+
+def test_margins_are_times_better_than_the_floor(found):
+    found = report.margins_of(report.measured_rows(found))
+    margins = {name.split("\n")[0]: margin for name, margin, _ in found}
+    assert margins == pytest.approx({"step": 4.4428 / 4.2, "engine": 0.03 / 0.0312, "start": 2.0})
+
+
+def test_written_twice_the_bytes_are_the_same_and_missed_floors_are_named(found, tmp_path, capsys):
+    source = tmp_path / "made.json"
+    source.write_text(json.dumps(found))
+    written = []
+    for _ in range(2):
+        report.main([str(source), str(tmp_path)])
+        written.append([(tmp_path / name).read_bytes() for name in (report.PAGE, report.PICTURE)])
+    assert written[0] == written[1]
+    assert "4 rows, floors missed: engine (here)" in capsys.readouterr().out
+
+
+def test_without_benchmarks_there_is_a_page_all_the_same(found, tmp_path):
+    found["benchmarks"] = []
+    assert "# Performance" in report.page(found, [])
+    assert report.picture([]).startswith(b"<?xml")
