@@ -36,9 +36,9 @@ class TuningSection(Section):
             are chosen by their mean over them: where luck decides early, one seed tells too little.
         budget: of a trial, for the baseline; the study's own when None.
         score: what to choose by, each objective among its own trials. A held-out loss: "loss",
-            the weighted sum of its terms, or one term, such as "mlm", where the grid varies the
-            rest. Or a suite of the study, whose tasks are then scored on a fifth of their
-            training examples.
+            the weighted sum of its terms, or one term, such as "mlm", on whatever text the
+            objective gives it, where the grid varies the rest. Or a suite of the study, whose
+            tasks are then scored on a fifth of their training examples.
     """
 
     grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)

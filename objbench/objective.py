@@ -184,7 +184,8 @@ class Term(nn.Module, ABC):
 
         For terms that ask about the text itself: whether two segments have changed places, say.
         What the term must know of it later goes into the batch's ``extras``, under names that
-        begin with the term's. Every process is asked equally often.
+        begin with the term's. Every process is asked equally often. Where a term defines this,
+        held-out losses of the terms beside it are not compared with those of other objectives.
 
         Args:
             batch: not to be changed in place.

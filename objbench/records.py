@@ -61,8 +61,8 @@ class ExportedPoint(Stored):
         meters: the spend at the export.
         share: share of the cell's own budget spent.
         encoder: folder relative to the run folder.
-        heldout: mean of each term that has items in the held-out text, and "loss", the weighted
-            sum of all.
+        heldout: mean of each term that has items in the held-out text, called as
+            ``heldout_names`` says, and "loss", the weighted sum of all.
     """
 
     meters: Meters

@@ -23,6 +23,7 @@ from typing import Any
 from objbench.budget import StepCost
 from objbench.cast import Cast
 from objbench.errors import ConfigError, UnknownNameError
+from objbench.heldout_names import own_loss
 from objbench.plan import PlannedCell, tried_settings
 from objbench.planned_cells import trial_cell, trial_evaluation_cells
 from objbench.planner import planned_steps
@@ -147,6 +148,8 @@ def best_trials(
         ]
         best = min(range(len(tried)), key=means.__getitem__)
         if not math.isfinite(means[best]):
+            if suite is None:
+                _require_known(study.tuning.score, run, [cell for row in tried for cell in row])
             one = "" if len(study.tuning.seeds) == 1 else " on one of the tuning seeds"
             raise ConfigError(
                 f"tuning: every setting of {name} failed or diverged{one}; widen its grid, "
@@ -171,13 +174,23 @@ def _shortfall(suite: Suite, run: Path, cells: Sequence[PlannedCell]) -> float:
     return -score if average.direction == "max" else score
 
 
-def _loss(term: str, run: Path, cell: PlannedCell) -> float:
-    """The trial's held-out loss at its end; infinite if it did not get there."""
+def _heldout(run: Path, cell: PlannedCell) -> Mapping[str, float]:
+    """The trial's held-out losses at its end; none if it did not get there."""
     path = record_path(run, cell.kind, cell.id, cell.key)
     record = read_record(path) if path.is_file() else None
     if not isinstance(record, TrialRecord) or record.status != "ok":
-        return math.inf
-    heldout = record.points[-1].heldout
-    if term not in heldout:
-        raise UnknownNameError(f"tuning.score for {cell.objective}", term, heldout)
-    return heldout[term]
+        return {}
+    return record.points[-1].heldout
+
+
+def _loss(term: str, run: Path, cell: PlannedCell) -> float:
+    """The trial's held-out loss; infinite if it has none, as where the term never has items."""
+    loss = own_loss(_heldout(run, cell), term)
+    return math.inf if loss is None else loss
+
+
+def _require_known(term: str, run: Path, cells: Sequence[PlannedCell]) -> None:
+    """Refuse a term that no finished trial of an objective has."""
+    known = {name: loss for cell in cells for name, loss in _heldout(run, cell).items()}
+    if known and own_loss(known, term) is None:
+        raise UnknownNameError(f"tuning.score for {cells[0].objective}", term, known)

@@ -24,6 +24,7 @@ from objbench.board.tables import cost_table, heldout_table
 from objbench.board.task_table import column_table, gain_tables
 from objbench.board.tuning_table import tuning_sentence, tuning_table
 from objbench.board.unscored import unscored_sentence
+from objbench.heldout_names import AFTER
 from objbench.overhead_record import Overhead
 from objbench.plan import PlannedSuite
 from objbench.score_arrays import final_scores
@@ -62,6 +63,10 @@ _HELDOUT = (
     "Losses of different objectives are not comparable: each is measured under the objective's "
     "own corruption of the text, and sums differ in their terms."
 )
+_ARRANGED = (
+    f'"mlm{AFTER}sop" would be the loss of mlm on text that sop has arranged anew, which is '
+    "comparable to no loss of mlm on text as it is."
+)
 
 
 def page_text(standing: Standing, overhead: Overhead | None) -> tuple[str, dict[str, str]]:
@@ -69,6 +74,7 @@ def page_text(standing: Standing, overhead: Overhead | None) -> tuple[str, dict[
     plan = standing.plan
     pictures: dict[str, str] = {}
     curves = curve_sections(standing, pictures)
+    losses = heldout_table(standing)
     runs = count(len(standing.seeds), "pretraining seed")
     tuning = tuning_table(standing)
     parts = [
@@ -89,7 +95,7 @@ def page_text(standing: Standing, overhead: Overhead | None) -> tuple[str, dict[
         "## Cost of pretraining",
         "Means over the finished pretraining seeds; the largest peak memory.",
         cost_table(standing),
-        *_titled("## Loss on held-out text", heldout_table(standing), _HELDOUT),
+        *_titled("## Loss on held-out text", losses, _heldout_sentence(losses)),
         "## How to read this",
         _READING,
         "## Settings",
@@ -177,6 +183,10 @@ def _not_run(standing: Standing) -> list[str]:
 
 def _bullets(lines: list[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _heldout_sentence(table: str) -> str:
+    return f"{_HELDOUT} {_ARRANGED}" if AFTER in table else _HELDOUT
 
 
 def _titled(title: str, table: str, sentence: str = "") -> list[str]:

@@ -26,6 +26,7 @@ from objbench.board.notation import (
     points,
 )
 from objbench.board.spent import last_meters, trial_cells
+from objbench.heldout_names import own_loss
 from objbench.plan import PlannedCell, PlannedSuite, tried_settings
 from objbench.records import EvaluationRecord, TrialRecord
 from objbench.score_arrays import column_value, suite_average
@@ -147,7 +148,8 @@ def _loss_of(standing: Standing, cell: PlannedCell, term: str) -> float | str:
     state = standing.state(cell)
     if not isinstance(record, TrialRecord) or state != "ok" or not record.points:
         return state
-    return record.points[-1].heldout.get(term, DASH)
+    found = own_loss(record.points[-1].heldout, term)
+    return DASH if found is None else found
 
 
 def _score_of(standing: Standing, cell: PlannedCell, suite: PlannedSuite) -> float | str:

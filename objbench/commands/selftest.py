@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import sys
 from importlib import metadata
@@ -104,7 +105,7 @@ def _on_real_runs(arguments: argparse.Namespace, words: list[str]) -> int:
     page = real_page(rates, what, shlex.join(["objbench", *words]), _made_with())
     print(page)
     if arguments.out is not None:
-        stem = f"{standing.plan.name}-{score.replace(':', '-')}"
+        stem = f"{standing.plan.name}-{re.sub('[: ]', '-', score)}"
         write_text(arguments.out / f"{stem}.json", dump(rates))
         write_text(arguments.out / f"{stem}.md", page)
         print(f"self-test: {os.path.relpath(arguments.out / f'{stem}.md')}")

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from objbench.engine.session import Session
+from objbench.heldout_names import heldout_name
+from objbench.objective import Objective, Term
 from objbench.streams import Streams, stream_key
 
 HELDOUT_SEED = stream_key(0, "heldout")
@@ -21,7 +23,8 @@ HELDOUT_SEED = stream_key(0, "heldout")
 def heldout_losses(session: Session) -> dict[str, float]:
     """The mean of each term over the job's held-out batches, and "loss", their weighted sum.
 
-    A term that has no items in any of them is left out.
+    A term that has no items in any of them is left out; one whose text another term arranges has
+    a name that says so.
 
     Evaluated without dropout. A batch is as large as a training micro-batch, so that terms that
     compare sequences within a batch mean the same here. An objective with several modes is
@@ -57,8 +60,16 @@ def heldout_losses(session: Session) -> dict[str, float]:
     finally:
         session.module.train()
     means, loss = over_modes(sums, counts, list(modes.values()), session.weights)
-    each = zip(session.names, means.tolist(), counts.any(dim=0).tolist(), strict=True)
+    names = loss_names(session.module.objective)
+    each = zip(names, means.tolist(), counts.any(dim=0).tolist(), strict=True)
     return {**{name: mean for name, mean, present in each if present}, "loss": float(loss)}
+
+
+def loss_names(objective: Objective) -> list[str]:
+    """What the held-out loss of each term is called."""
+    terms = objective.terms
+    arranging = [term.name for term in terms if type(term).arrange is not Term.arrange]
+    return [heldout_name(term.name, arranging) for term in terms]
 
 
 def over_modes(

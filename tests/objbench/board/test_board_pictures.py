@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from objbench.board.convergence_picture import band, band_words, convergence_picture, is_drawable
-from objbench.board.curve_sources import curve_sources, source_curves, unfinished_schedule
+from objbench.board.curve_sources import (
+    CurveSource,
+    curve_sources,
+    source_curves,
+    unfinished_schedule,
+)
 from objbench.board.drawing import look, ticks_within
 from objbench.board.speedup_picture import ClaimedSpeedup, band_edge, speedup_picture
 from objbench.board.speedup_table import functions
@@ -53,6 +58,11 @@ def test_held_out_terms_have_curves_where_two_objectives_have_them(make_study):
     assert curve.shares == pytest.approx((1 / 3, 2 / 3, 1.0))
     assert curve.spend[:, 0, 0] == pytest.approx([300, 600, 900])
     assert source_curves(standing, glue)["taco"].scores.shape == (3, 2)
+
+
+def test_a_loss_on_rearranged_text_has_words_and_a_file_name():
+    source = CurveSource(name="heldout:mlm after sop", suite=None, sign=-1.0)
+    assert (source.words, source.stem) == ("held-out mlm after sop loss", "heldout-mlm-after-sop")
 
 
 def test_an_objective_without_the_term_has_no_curve_of_it(make_study):

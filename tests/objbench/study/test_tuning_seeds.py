@@ -11,7 +11,7 @@ from objbench.board.spent import spent
 from objbench.budget import StepCost
 from objbench.cast import cast
 from objbench.dry_run import dry_run
-from objbench.errors import ConfigError
+from objbench.errors import ConfigError, UnknownNameError
 from objbench.plan import tried_settings
 from objbench.records import (
     ExportedPoint,
@@ -63,9 +63,9 @@ def trials(registry):
     return plan
 
 
-def record_trial(run, cell, loss):
+def record_trial(run, cell, loss, name="mlm"):
     """The trial's record; it has diverged where the loss is not finite."""
-    heldout = {"mlm": loss, "loss": loss}
+    heldout = {name: loss, "loss": loss}
     point = ExportedPoint(meters=NOTHING, share=1.0, encoder="e", heldout=heldout)
     write_record(
         run,
@@ -84,13 +84,16 @@ def record_trial(run, cell, loss):
     )
 
 
-def choice(trials, run, tuning, losses):
-    """Which setting is chosen for mlm by the losses of (setting, seed), by its place."""
+def choice(trials, run, tuning, losses, names=("mlm", "mlm")):
+    """Which setting is chosen for mlm by the losses of (setting, seed), by its place.
+
+    ``names`` are what the loss is called at each setting.
+    """
     own = study({"grid": GRID, **tuning}, objectives=["mlm"])
     chosen, cells = trials(own)
-    for trial, row in zip(tried_settings(cells, "mlm"), losses, strict=True):
+    for trial, row, name in zip(tried_settings(cells, "mlm"), losses, names, strict=True):
         for cell, loss in zip(trial, row, strict=True):
-            record_trial(run, cell, loss)
+            record_trial(run, cell, loss, name)
     rate = tuned(own, chosen, cells, run).overrides["mlm"]["training.learning_rate"]
     return own.tuning.trials("mlm").index({"training.learning_rate": rate})
 
@@ -292,3 +295,18 @@ def test_seeds_are_added_to_a_finished_study_and_what_was_tried_counts(
     assert not standing.stale
     listed = dry_run(more, run=tmp_path, registry=registry).splitlines()[:-1]
     assert sorted(line.split() for line in listed) == sorted(["done", name] for name in records)
+
+
+def test_a_term_is_found_also_where_another_has_arranged_its_text(trials, tmp_path):
+    names = ["mlm after sop"] * 2
+    assert choice(trials, tmp_path, {"score": "mlm"}, [[2.0], [1.0]], names) == 1
+
+
+def test_a_setting_without_the_term_is_not_the_best(trials, tmp_path):
+    assert choice(trials, tmp_path, {"score": "mlm"}, [[0.0], [3.0]], ["tc", "mlm"]) == 1
+
+
+def test_a_term_that_no_setting_has_is_refused(trials, tmp_path):
+    told = r"tuning\.score for mlm 'mlm' \(known: loss, tc\)"
+    with pytest.raises(UnknownNameError, match=told):
+        choice(trials, tmp_path, {"score": "mlm"}, [[0.0], [3.0]], ["tc", "tc"])
