@@ -129,7 +129,8 @@ def _looked_at(model: PreTrainedModel) -> Tensor:
     # By the configuration: a model that borrows its embeddings may have none to ask.
     ids = torch.arange(12).view(2, 6) % int(getattr(model.config, "vocab_size", 1))
     mask = torch.tensor([[1] * 6, [1] * 4 + [0] * 2])
-    states: Tensor = model.eval()(input_ids=ids, attention_mask=mask).last_hidden_state
+    model.train(False)
+    states: Tensor = model(input_ids=ids, attention_mask=mask).last_hidden_state
     for module, training in modes:
         module.training = training
     return states
