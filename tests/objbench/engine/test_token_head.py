@@ -21,6 +21,8 @@ from objbench.engine.token_head import (
 from objbench.errors import CheckpointError
 from objbench.heads import TokenHead
 from objbench.objective import TokenReading
+from objbench_objectives.clm import CausalLanguageModeling
+from objbench_objectives.hybrid import HybridLanguageModeling
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.rtd import ReplacedTokenDetection
 
@@ -51,6 +53,18 @@ def test_the_head_that_is_read_back_says_what_the_trained_one_says(export, encod
     assert reading == TokenReading("own", "bidirectional") and not reading.is_left_to_right
     states, words = torch.randn(3, 5, 16), encoder.get_input_embeddings().weight
     assert torch.equal(head(states, words), objective.token_head(states, words))
+
+
+@pytest.mark.parametrize("kind", [CausalLanguageModeling, HybridLanguageModeling])
+def test_what_was_trained_under_a_causal_mask_is_loaded_seeing_both_ways(export, tiny, kind):
+    folder, _ = export(kind)
+    loaded = AutoModel.from_pretrained(folder).eval()
+    ids = torch.arange(5, 5 + tiny.LENGTH).unsqueeze(0)
+    other = ids.clone()
+    other[0, -1] += 1
+    with torch.no_grad():
+        one, changed = (loaded(input_ids=x).last_hidden_state[0, 0] for x in (ids, other))
+    assert not torch.allclose(one, changed)
 
 
 def test_the_settings_say_how_to_rebuild_and_read_it(export):
