@@ -1,8 +1,18 @@
 """TACO: masked language modelling plus a contrastive loss that aligns neighbouring tokens.
 
 The objective of Fu et al. 2022 with the defaults of its authors' code: ``mlm`` and the term
-``tc``, whose options stand in one list here. What the term does, and where paper, code and
-this project differ, is in ``objbench_objectives.alignment``.
+``tc``, whose options stand in one list here.
+
+With g the normalised difference of a token's last hidden state and its embedding, t2 a token
+drawn from the window around t1, and N the negatives, K tokens drawn from other sequences or all of
+theirs:
+
+    L_TC = mean over anchors t1 of -log( exp(g[t1].g[t2] / tau)
+                                         / sum over c in {t2} and N of exp(g[t1].g[c] / tau) )
+
+    total = L_MLM + weight * L_TC
+
+Where paper, code and this project differ is in ``objbench_objectives.alignment``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,12 @@
 """TACO's token-alignment contrastive loss as a term that can be added to any objective.
 
+With g the normalised difference of a token's last hidden state and its embedding, t2 a token
+drawn from the window around t1, and N the negatives, K tokens drawn from other sequences or all of
+theirs:
+
+    L_TC = mean over anchors t1 of -log( exp(g[t1].g[t2] / tau)
+                                         / sum over c in {t2} and N of exp(g[t1].g[c] / tau) )
+
 ``taco`` is ``mlm+tc`` with the options of both in one list. What is contrasted with what, and
 where that differs from the paper and from its authors' code, is in
 ``objbench_objectives.alignment``.
