@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from objbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from objbench.anatomy import Anatomy as Anatomy
+    from objbench.anatomy import Vocabulary as Vocabulary
     from objbench.batch import IGNORE_INDEX as IGNORE_INDEX
     from objbench.batch import Batch as Batch
     from objbench.batch import Corrupted as Corrupted
@@ -21,15 +23,8 @@ if TYPE_CHECKING:
     from objbench.errors import HubError as HubError
     from objbench.errors import ObjbenchError as ObjbenchError
     from objbench.objective import AddedTerm as AddedTerm
-    from objbench.objective import Anatomy as Anatomy
-    from objbench.objective import EncodedView as EncodedView
-    from objbench.objective import EncoderPass as EncoderPass
-    from objbench.objective import Need as Need
     from objbench.objective import Objective as Objective
-    from objbench.objective import Term as Term
-    from objbench.objective import TermLoss as TermLoss
     from objbench.objective import TokenReading as TokenReading
-    from objbench.objective import Vocabulary as Vocabulary
     from objbench.streams import Streams as Streams
     from objbench.suite import AXES as AXES
     from objbench.suite import Average as Average
@@ -42,24 +37,19 @@ if TYPE_CHECKING:
     from objbench.suite import EvaluationContext as EvaluationContext
     from objbench.suite import Suite as Suite
     from objbench.suite import TaskResult as TaskResult
+    from objbench.term import EncodedView as EncodedView
+    from objbench.term import EncoderPass as EncoderPass
+    from objbench.term import Need as Need
+    from objbench.term import Term as Term
+    from objbench.term import TermLoss as TermLoss
 
 __version__ = "0.1.0"
 
 PUBLIC_NAMES = {
+    "objbench.anatomy": ("Anatomy", "Vocabulary"),
     "objbench.batch": ("IGNORE_INDEX", "Batch", "Corrupted", "Rows"),
     "objbench.errors": ("ConfigError", "DataError", "HubError", "ObjbenchError"),
-    "objbench.objective": (
-        "AddedTerm",
-        "Anatomy",
-        "EncodedView",
-        "EncoderPass",
-        "Need",
-        "Objective",
-        "Term",
-        "TermLoss",
-        "TokenReading",
-        "Vocabulary",
-    ),
+    "objbench.objective": ("AddedTerm", "Objective", "TokenReading"),
     "objbench.streams": ("Streams",),
     "objbench.suite": (
         "AXES",
@@ -74,6 +64,7 @@ PUBLIC_NAMES = {
         "Suite",
         "TaskResult",
     ),
+    "objbench.term": ("EncodedView", "EncoderPass", "Need", "Term", "TermLoss"),
 }
 _HOME = {name: module for module, names in PUBLIC_NAMES.items() for name in names}
 

@@ -1,0 +1,49 @@
+"""What an objective knows of the encoder and of the tokenizer when its heads are built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What an objective may know of the tokenizer.
+
+    Attributes:
+        size: number of tokens.
+        pad, cls, sep, mask: ids of the special tokens.
+        special: ids of all special tokens, those four included.
+        tokens: the token strings by id, for objectives that look at word pieces.
+    """
+
+    size: int
+    pad: int
+    cls: int
+    sep: int
+    mask: int
+    special: tuple[int, ...]
+    tokens: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Anatomy:
+    """What an objective builds its heads from.
+
+    Attributes:
+        width: D, the width of the last hidden state.
+        embedding_width: the width of the word embeddings.
+        activation: name of the encoder's activation function, as in transformers' ``ACT2FN``.
+        norm_epsilon: epsilon of the encoder's layer normalisation.
+        initializer_range: standard deviation of the encoder's initial weights.
+        vocabulary: the tokenizer's.
+        encoder_config: the Hugging Face encoder configuration as a dictionary.
+    """
+
+    width: int
+    embedding_width: int
+    activation: str
+    norm_epsilon: float
+    initializer_range: float
+    vocabulary: Vocabulary
+    encoder_config: dict[str, Any]
