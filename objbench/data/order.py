@@ -11,6 +11,7 @@ s * s exceeds n by so little that this is rare.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isqrt
 
 import numpy as np
@@ -21,6 +22,9 @@ from objbench.streams import stream_key
 ROUNDS = 8
 """Four make a Feistel network indistinguishable from random in theory; twice that for the small
 domains and the fast, uncryptographic mixing used here."""
+
+BLOCK = 2048
+"""Positions that are computed at a time."""
 
 Indices = NDArray[np.int64]
 
@@ -49,11 +53,21 @@ def batch_indices(seed: int, step: int, batch: int, n: int) -> Indices:
     done = 0
     while done < batch:
         epoch, start = divmod(first + done, n)
-        stop = min(n, start + batch - done)
-        positions = np.arange(start, stop, dtype=np.int64)
-        indices[done : done + stop - start] = permuted(positions, n, seed, epoch)
-        done += stop - start
+        number, offset = divmod(start, BLOCK)
+        part = _block(number, n, seed, epoch)[offset : offset + batch - done]
+        indices[done : done + len(part)] = part
+        done += len(part)
     return indices
+
+
+@lru_cache(maxsize=4)
+def _block(number: int, n: int, seed: int, epoch: int) -> Indices:
+    """Where the positions of block ``number`` are sent; not to be changed.
+
+    The last blocks are kept: for a few positions the permutation costs as much as for hundreds.
+    """
+    positions = np.arange(number * BLOCK, min(n, (number + 1) * BLOCK), dtype=np.int64)
+    return permuted(positions, n, seed, epoch)
 
 
 def permuted(positions: Indices, n: int, seed: int, epoch: int) -> Indices:

@@ -21,6 +21,8 @@ from objbench.plugins import load_plugins
 from objbench.provenance import processor_name, versions
 from objbench.sections import EncoderSection, TrainingSection
 
+SEQUENCES = 4096
+
 
 @pytest.fixture(scope="session")
 def measures(request):
@@ -42,8 +44,8 @@ def job_of(tmp_path_factory):
     keep_freed_memory()
 
     def make(name, *, words, length, encoder, training, **fields):
-        # Words by Zipf's law; 512 sequences.
-        ranks = np.random.default_rng(0).zipf(1.2, 512 * (length - 1)) % (words - 5)
+        # Words by Zipf's law.
+        ranks = np.random.default_rng(0).zipf(1.2, SEQUENCES * (length - 1)) % (words - 5)
         text = PackedSequences(
             tokens=(ranks + 5).astype(np.uint32), length=length, cls=2, name="made-up text"
         )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from objbench.data.order import batch_indices, permuted
+from objbench.data.order import BLOCK, batch_indices, permuted
 
 seeds = st.integers(min_value=-(2**40), max_value=2**40)
 
@@ -83,3 +83,10 @@ def test_order_is_frozen() -> None:
 def test_impossible_orders_are_refused(step: int, batch: int, n: int) -> None:
     with pytest.raises(ValueError, match="no order"):
         batch_indices(0, step, batch, n)
+
+
+@pytest.mark.parametrize("n", [BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 5])
+def test_steps_over_borders_of_blocks_follow_the_permutation(n):
+    walked = np.concatenate([batch_indices(7, step, 300, n) for step in range(2 * n // 300 + 1)])
+    epochs = [permuted(np.arange(n), n, 7, epoch) for epoch in range(3)]
+    assert np.array_equal(walked, np.concatenate(epochs)[: len(walked)])
