@@ -23,7 +23,9 @@ def reader(tmp_path):
     shared = sysconfig.get_path("purelib")
     (site / "shared.pth").write_text(f"import site; site.addsitedir({shared!r})\n")
     script = python.with_name("objbench")
-    script.write_text(f"#!{python}\nfrom objbench.cli import main\nraise SystemExit(main())\n")
+    # Guarded as pip's are: processes that are spawned run it again.
+    guarded = 'if __name__ == "__main__":\n    raise SystemExit(main())\n'
+    script.write_text(f"#!{python}\nfrom objbench.cli import main\n\n{guarded}")
     script.chmod(0o755)
     folder = tmp_path / "reader"
     folder.mkdir()
