@@ -2,6 +2,7 @@
 
     python tests/benchmarks/report.py BENCHMARK.json [FOLDER]
 
+What is to be said by hand stands in FOLDER/performance-notes.md, and is put under the rows.
 A row for each benchmark that stored one (see ``conftest.py``), and a table of the others' seconds.
 No date and no clock: the same JSON gives the same bytes.
 """
@@ -21,7 +22,7 @@ from matplotlib.figure import Figure
 from objbench.board.notation import markdown, three_digits
 
 COMMAND = "make bench"
-PAGE, PICTURE = "performance.md", "performance.svg"
+PAGE, PICTURE, NOTES = "performance.md", "performance.svg", "performance-notes.md"
 _HOW = (
     "Each row is measured beside its peer in one process, the two taking turns, or is a number of "
     "its own with a limit; the files under `tests/benchmarks/` say how."
@@ -39,7 +40,9 @@ def main(arguments: list[str]) -> None:
     folder = Path(arguments[1]) if len(arguments) > 1 else Path("leaderboard")
     found = json.loads(source.read_text("utf-8"))
     rows = measured_rows(found)
-    folder.joinpath(PAGE).write_text(page(found, rows), "utf-8")
+    by_hand = folder / NOTES
+    notes = by_hand.read_text("utf-8").strip() if by_hand.is_file() else ""
+    folder.joinpath(PAGE).write_text(page(found, rows, notes), "utf-8")
     folder.joinpath(PICTURE).write_bytes(picture(rows))
     missed = [f"{row['row']} ({row['at']})" for row in rows if not row["meets"]]
     print(f"{folder / PAGE}: {len(rows)} rows, floors missed: {', '.join(missed) or 'none'}")
@@ -51,9 +54,11 @@ def measured_rows(found: dict) -> list[dict]:
     return [{field: row[field] for field in _FIELDS} for row in stored if "row" in row]
 
 
-def page(found: dict, rows: list[dict]) -> str:
+def page(found: dict, rows: list[dict], notes: str = "") -> str:
     """The page: where and with what, the rows with floors, the others' seconds."""
     tables = [_rows_table(rows)] if rows else []
+    if notes:
+        tables += [f"Notes, by hand ({NOTES}):", notes]
     seconds = _seconds_table(found)
     if seconds:
         tables += ["## Seconds without a floor", seconds]

@@ -67,6 +67,14 @@ def test_the_page_says_where_with_what_and_how(found):
     )
 
 
+def test_notes_by_hand_stand_on_the_page(found, tmp_path):
+    source = tmp_path / "made.json"
+    source.write_text(json.dumps(found))
+    (tmp_path / report.NOTES).write_text("One row was not run.\n")
+    report.main([str(source), str(tmp_path)])
+    assert "\n\nOne row was not run.\n\n" in (tmp_path / report.PAGE).read_text()
+
+
 def test_margins_are_times_better_than_the_floor(found):
     found = report.margins_of(report.measured_rows(found))
     margins = {name.split("\n")[0]: margin for name, margin, _ in found}
