@@ -1,10 +1,12 @@
 """Turns a step number into this process's batch on its device.
 
 A batch is a pure function of (seed, step, micro-batch) and of this process's place, so there is
-no position to save: a resumed run asks for the next step. Rows are gathered from a memory map in
-well under a millisecond, which is why nothing is prefetched; on a GPU the copy is asynchronous.
+no position to save: a resumed run asks for the next step. Rows are gathered from a memory map, in
+well under a millisecond, for some steps at a time: of a small batch most of the cost is in the
+calls, not in the rows. So no thread prefetches; on a GPU the copy is asynchronous.
 
-Shape legend: R rows of a micro-batch over all processes, B rows of this process, T tokens.
+Shape legend: S steps gathered at a time, A micro-batches of a step, R rows of a micro-batch over
+all processes, B rows of this process, T tokens.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from objbench.data.order import batch_indices
 from objbench.data.sequences import PackedSequences
 from objbench.errors import ConfigError
 from objbench.objective import Vocabulary
+
+AHEAD = 2**15
+"""Tokens of this process that are gathered at a time, if a step has fewer."""
 
 
 def _alone(tensor: Tensor) -> Tensor:
@@ -70,7 +75,9 @@ class Loader:
         special = torch.zeros(vocabulary.size, dtype=torch.bool)
         special[list(vocabulary.special)] = True
         self._special = special.to(self._device)
-        self._rows_of_micro(1)
+        own = self._rows_of_micro(1) // processes
+        self._steps = max(1, AHEAD // (own * sequences.length))
+        self._block: tuple[tuple[int, int], Tensor, Tensor] | None = None
 
     def batch(self, step: int, micro: int = 0, micros: int = 1) -> Batch:
         """This process's rows of micro-batch ``micro`` out of ``micros`` of a step.
@@ -89,8 +96,11 @@ class Loader:
         if not 0 <= micro < micros:
             raise IndexError(f"micro-batch {micro} of {micros} does not exist")
         total = self._rows_of_micro(micros)
-        whole = batch_indices(self._seed, step, self._whole, len(self._sequences))
-        return self._of(self._sequences, whole[micro * total : (micro + 1) * total])
+        block, offset = divmod(step, self._steps)
+        if self._block is None or self._block[0] != (block, micros):
+            self._block = ((block, micros), *self._gathered(block, micros))
+        _, input_ids, special = self._block
+        return self._batch(input_ids[offset, micro], special[offset, micro], total)
 
     def heldout(
         self, sequences: PackedSequences, batches: int, part: HeldoutPart = "reported"
@@ -126,16 +136,33 @@ class Loader:
             )
         return self._whole // micros
 
+    def _gathered(self, block: int, micros: int) -> tuple[Tensor, Tensor]:
+        """This process's rows of the S steps from S * ``block`` on: ids and which are special.
+
+        (S, A, B, T) int64 and bool.
+        """
+        rows = self._steps * self._whole
+        indices = batch_indices(self._seed, block, rows, len(self._sequences))
+        own = indices.reshape(self._steps, micros, self._processes, -1)[:, :, self._process]
+        input_ids = self._placed(self._sequences.rows(own.ravel()))
+        input_ids = input_ids.view(*own.shape, -1)
+        return input_ids, self._special[input_ids]
+
     def _of(self, sequences: PackedSequences, indices: NDArray[np.int64]) -> Batch:
         """This process's share of the sequences ``indices`` of all processes."""
         count = len(indices) // self._processes
         first = self._process * count
         input_ids = self._placed(sequences.rows(indices[first : first + count]))
+        return self._batch(input_ids, self._special[input_ids], len(indices))
+
+    def _batch(self, input_ids: Tensor, special: Tensor, total: int) -> Batch:
+        """A batch of this process's rows, out of ``total``."""
+        first = self._process * len(input_ids)
         return Batch(
             input_ids=input_ids,
-            special=self._special[input_ids],
+            special=special,
             attention=None,
-            rows=Rows(first=first, total=len(indices), gather=self._gather),
+            rows=Rows(first=first, total=total, gather=self._gather),
         )
 
     def _placed(self, rows: NDArray[np.int64]) -> Tensor:

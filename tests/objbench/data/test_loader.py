@@ -8,6 +8,7 @@ import torch
 
 from objbench.batch import Batch
 from objbench.data import Loader, PackedSequences, batch_indices
+from objbench.data import loader as loader_module
 from objbench.errors import ConfigError, DataError
 from objbench.objective import Vocabulary
 
@@ -46,6 +47,18 @@ def test_a_batch_is_a_pure_function_of_its_step() -> None:
     assert torch.equal(one.batch(8).input_ids, two.batch(8).input_ids)
     assert not torch.equal(one.batch(8).input_ids, two.batch(9).input_ids)
     assert not torch.equal(one.batch(8).input_ids, loader(seed=6).batch(8).input_ids)
+
+
+@pytest.mark.parametrize("tokens", [1, 500, 2**15])
+def test_how_many_steps_are_gathered_at_a_time_changes_nothing(monkeypatch, tokens: int) -> None:
+    monkeypatch.setattr(loader_module, "AHEAD", tokens)
+    several = loader(process=1, processes=2)
+    for step in (*range(20), 3):
+        own = batch_indices(5, step, 12, 100).reshape(2, 2, 3)[:, 1]
+        for micro in range(2):
+            batch = several.batch(step, micro, 2)
+            assert batch.input_ids.tolist() == sequences(100).rows(own[micro]).tolist()
+            assert torch.equal(batch.special, batch.input_ids < 5)
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])

@@ -6,6 +6,7 @@ A change that moves the stored numbers by more than their tolerance raises ``ENG
 from __future__ import annotations
 
 from dataclasses import replace
+from shutil import which
 
 import pytest
 import torch
@@ -37,6 +38,8 @@ def curve(tiny, run, precision, dropout, **options):
         **options,
     )
     session = Session(replace(job, objective=MLM, config=MLM.Config(), steps=STEPS))
+    # Where it was asked for and does not compute the same, the engine goes on without it.
+    assert (session.module.encoder._compiled_call_impl is not None) is options.get("compile", False)
     losses = []
     for step in range(STEPS):
         losses.append(session.gradients(step)[0])
@@ -81,6 +84,16 @@ def test_with_dropout_other_coins_change_little(both, precision):
     fast, plain = both(precision, dropout=0.1)
     assert not torch.equal(fast, plain)
     torch.testing.assert_close(fast, plain, rtol=0.01, atol=0)
+
+
+@pytest.mark.skipif(not which("g++"), reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("precision", TOLERANCE)
+def test_a_compiled_encoder_trains_as_an_eager_one(tiny, tmp_path, precision):
+    eager, compiled = (
+        curve(tiny, tmp_path, precision, dropout=0.0, compile=compiled)
+        for compiled in (False, True)
+    )
+    torch.testing.assert_close(compiled, eager, rtol=TOLERANCE[precision], atol=0)
 
 
 @pytest.mark.parametrize("precision", TOLERANCE)
