@@ -6,17 +6,19 @@ The peer is ``Trainer.train`` itself with ``BertForMaskedLM`` and
 ``DataCollatorForLanguageModeling``, what the TACO authors' scripts use: same sizes, rows of the
 same text, batch, precision, fused AdamW with the same settings, clipping at 1, nothing logged or
 saved. Special tokens are marked in the data set, as transformers' own script does, so that the
-collator need not look for them. Its callback at the end of a step takes one step of ours, so the
-two take turns step by step in one process; its time is from one callback to the next, ours that of
-the gradients of ``Session`` and the update, batch and masks included in both. The Trainer's model
-makes logits at every position and torch's float32 cross-entropy of them; ours predicts the same
-share of the tokens at their positions only.
+collator need not look for them. Its callback takes steps of ours, so the two take turns in one
+process; its time is from one callback to the next, ours that of the gradients of ``Session`` and
+the update, batch and masks included in both. The Trainer's model makes logits at every position
+and torch's float32 cross-entropy of them; ours predicts the same share of the tokens at their
+positions only.
 
 ``objbench run`` tells the C library to keep freed memory (``engine.allocator``), and a user of
-Trainer does not. So the Trainer's steps run on the C library's own settings, and every second one
-on ours: the ratio is of the former, and the note says what it is with the latter.
+Trainer does not. So the Trainer's steps run on the C library's own settings in one half of its
+turns, and on ours in the other: the ratio is of the former, and the note says what it is with the
+latter. The first step of a turn finds the memory as the other side left it, which would be charged
+for what that gave back or spared what that kept; so a turn is two steps, and the second is timed.
 
-Ratios are medians over the steps of quotients of neighbours.
+Ratios are medians over the turns of quotients of neighbours.
 """
 
 import ctypes
@@ -45,6 +47,7 @@ from objbench.engine.step_memory import LiveTensors, step_memory
 from objbench.engine.trainer import pretrain
 from objbench.layers import preset_layer
 
+TURNS = 8  # of the Trainer with each of the two settings
 WARM_UP, ROUNDS = 4, 20
 AT = "4 layers, width 256, vocabulary 30,522, 32 x 128 tokens"
 TRAINER_FLOORS = {"bf16": 4.2, "fp32": 3.8}
@@ -90,15 +93,24 @@ def settle_as_by_itself():
 
 
 class Turns(TrainerCallback):
-    """After each step of the Trainer one of ours; keeps the seconds of both.
+    """After each turn of the Trainer one of ours; keeps the seconds of the second step of both.
 
-    ``pairs`` holds those of steps before which the Trainer was given the C library's settings,
-    and ``alike`` the others.
+    ``pairs`` holds those of turns in which the Trainer has the C library's settings, ``alike``
+    those of the others, by turns. The first of each is dropped: it warms up.
     """
 
     def __init__(self, ours, seconds):
         self.ours, self.clock, self.steps = ours, seconds, 0
-        self.pairs, self.alike = [], []
+        self._pairs, self._alike = [], []
+        settle_as_by_itself()
+
+    @property
+    def pairs(self):
+        return self._pairs[1:]
+
+    @property
+    def alike(self):
+        return self._alike[1:]
 
     def on_step_begin(self, args, state, control, **kwargs):
         # The first step's time is with the set-up, and dropped with the warm-up.
@@ -107,15 +119,17 @@ class Turns(TrainerCallback):
 
     def on_step_end(self, args, state, control, **kwargs):
         theirs = self.clock() - self.since
-        allocator.keep_freed_memory()
-        started = self.clock()
-        self.ours(state.global_step)
-        mine = self.clock() - started
-        if self.steps >= WARM_UP:
-            (self.alike if self.steps % 2 else self.pairs).append((mine, theirs))
         self.steps += 1
-        if self.steps % 2 == 0:
-            settle_as_by_itself()
+        turn, is_first = divmod(self.steps, 2)
+        if not is_first:
+            allocator.keep_freed_memory()
+            self.ours(self.steps)
+            started = self.clock()
+            self.ours(self.steps + 1)
+            pair = (self.clock() - started, theirs)
+            (self._pairs if turn % 2 else self._alike).append(pair)
+            if turn % 2 == 0:
+                settle_as_by_itself()
         self.since = self.clock()
 
 
@@ -170,7 +184,7 @@ def test_mlm_step_beside_trainer(
     precision, step_job, seconds, measures, store, benchmark, tmp_path
 ):
     session = Session(step_job("mlm", precision))
-    steps = WARM_UP + ROUNDS if measures else 2
+    steps = 4 * (1 + TURNS) if measures else 4
     trainer = trainer_of(session.job, steps, tmp_path)
     turns = Turns(lambda step: take_step(session, step), seconds)
     trainer.add_callback(turns)
