@@ -39,6 +39,14 @@ an EPYC with 1 MiB of L2 and 32 MiB of L3, blocks of 8 to 32 rows of 30,522 word
 all 640 rows at once take 1.6 times as long.
 """
 
+_ALIGNED = 64
+"""The rows of a part begin at multiples of this many logits.
+
+A row of 30,522 words begins in the midst of a cache line, and the product that writes such rows in
+float32 reaches 88 of the 105 GFLOP/s that it reaches otherwise (one core of an EPYC; 156 of 199 on
+two); in bfloat16 the one that reads them 652 of 777 on two.
+"""
+
 _PART_ELSEWHERE = 256 * 2**20
 """The same for a GPU, where a part is one block: few launches. Not measured."""
 
@@ -82,13 +90,15 @@ class _LinearCrossEntropy(torch.autograd.Function):
     ) -> Tensor:
         rows, matrix, offset = states.to(dtype), weights.to(dtype), bias.float()
         part, block = _rows_at_once(matrix)
+        whole = rows.new_empty(min(part, len(rows)), -len(matrix) // _ALIGNED * -_ALIGNED)
         total = offset.new_zeros(())
         of_rows, of_bias = torch.empty_like(rows), torch.zeros_like(offset)
         of_matrix: Tensor | None = None
         # Without predictions there is one part, an empty one, whose gradients are zeros.
         for start in range(0, max(len(rows), 1), part):
             own = slice(start, start + part)
-            logits = rows[own] @ matrix.t()
+            logits = whole[: len(rows[own]), : len(matrix)]
+            torch.mm(rows[own], matrix.t(), out=logits)
             for z, y in zip(
                 torch.split(logits, block), torch.split(targets[own], block), strict=True
             ):
@@ -128,16 +138,16 @@ def _losses(logits: Tensor, targets: Tensor, bias: Tensor, of_bias: Tensor | Non
     """
     used = (targets != IGNORE_INDEX).float().unsqueeze(1)
     columns = targets.clamp(min=0).unsqueeze(1)
-    shares = logits.float().add_(bias)  # itself where it is float32
-    shares.sub_(shares.amax(dim=1, keepdim=True))
-    at_target = shares.gather(1, columns)
-    together = shares.exp_().sum(dim=1, keepdim=True)
+    scores = logits.float().add_(bias)  # in place where they are float32
+    at_target, largest = scores.gather(1, columns), scores.amax(dim=1, keepdim=True)
+    # One fused pass. Its largest share, at least 1 / V, tells what it divided by.
+    shares = torch.softmax(scores, dim=1)
+    normaliser = largest - shares.amax(dim=1, keepdim=True).log()
     if of_bias is not None:
-        shares.mul_(used / together).scatter_add_(1, columns, -used)
+        shares.mul_(used).scatter_add_(1, columns, -used)
         of_bias.addmv_(shares.t(), torch.ones_like(used[:, 0]))
-        if shares is not logits:
-            logits.copy_(shares)
-    return (together.log() - at_target) * used
+        logits.copy_(shares)
+    return (normaliser - at_target) * used
 
 
 def _rows_at_once(matrix: Tensor) -> tuple[int, int]:
