@@ -118,9 +118,10 @@ def _where(found: dict) -> str:
     machine = found["machine_info"]
     versions = machine.get("versions", {})
     named = ", ".join(f"{name} {versions[name]}" for name in _VERSIONS if name in versions)
+    threads = f"threads: {machine.get('threads', '?')} unless a row says otherwise"
     return (
-        f"Measured on {machine.get('device', machine['cpu'].get('brand_raw', 'a processor'))}, "
-        f"{machine.get('threads', '?')} threads, with {named}, by `{COMMAND}`."
+        f"Measured on {machine.get('device', machine['cpu'].get('brand_raw', 'a processor'))} "
+        f"({threads}), with {named}, by `{COMMAND}`."
     )
 
 

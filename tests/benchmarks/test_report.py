@@ -63,7 +63,8 @@ def test_every_row_has_its_number_in_the_unit_of_its_floor(found):
 def test_the_page_says_where_with_what_and_how(found):
     text = report.page(found, report.measured_rows(found))
     assert (
-        "Test CPU (2 cores), 2 threads, with torch 2.13.0, python 3.11.9, by `make bench`" in text
+        "Test CPU (2 cores) (threads: 2 unless a row says otherwise), with torch 2.13.0, "
+        "python 3.11.9, by `make bench`" in text
     )
 
 
