@@ -59,7 +59,7 @@ def convergence_picture(
             ends = {name: float(c.scores[c.whole[-1]].mean()) for name, c in drawn.items()}
             name_lines(panel, ends, looks)
 
-    return picture(draw, _heading(drawn, baseline, is_finished), list(drawn), kind)
+    return picture(draw, _heading(drawn, baseline, is_finished), looks, kind)
 
 
 def band(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -107,7 +107,7 @@ def _draw(
         low, high = band(scores)
         spend = spends[name] / size
         panel.fill_between(spend, low, high, color=own.colour, alpha=0.16, linewidth=0)
-        panel.plot(spend, scores.mean(axis=1), color=own.colour, lw=1.6)
+        panel.plot(spend, scores.mean(axis=1), color=own.colour, ls=own.dashes, lw=1.6)
         finished = [is_finished or point == len(curve.shares) - 1 for point in points]
         for shown, face in ((True, own.colour), (False, "white")):
             panel.plot(

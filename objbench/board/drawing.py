@@ -14,6 +14,8 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 # Okabe and Ito's colours, told apart with every common colour blindness; grey for the baseline,
@@ -21,11 +23,14 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 _BASELINE_COLOUR = "#4d4d4d"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 _MARKERS = "osD^vPX"
+# One for each time that the colours are used up.
+_DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
+_FONT, _POINTS = "DejaVu Sans", 9.0
 _STYLE = {
     "svg.hashsalt": "objbench",
     "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
+    "font.family": _FONT,
+    "font.size": _POINTS,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#808080",
@@ -40,7 +45,7 @@ _STYLE = {
 QUIET = "#4d4d4d"
 # In inches; names and numbers are 9 points high, and a letter is about 0.075 wide.
 _WIDTH, _LEFT, _BOTTOM, _PANEL, _LINE, _LETTER = 8.4, 0.62, 0.5, 2.35, 0.17, 0.078
-_TITLE = 0.22
+_TITLE, _SAMPLE = 0.22, 0.16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Look:
     colour: str
     marker: str
     weight: str
+    dashes: str | tuple[int, tuple[float, ...]] = "-"
 
 
 def look(name: str, objectives: Sequence[str], baseline: str) -> Look:
@@ -63,13 +69,16 @@ def look(name: str, objectives: Sequence[str], baseline: str) -> Look:
     if name == baseline:
         return Look(_BASELINE_COLOUR, _MARKERS[0], "normal")
     place = [other for other in objectives if other != baseline].index(name)
-    return Look(_COLOURS[place % len(_COLOURS)], _MARKERS[1 + place % (len(_MARKERS) - 1)], "bold")
+    turn, colour = divmod(place, len(_COLOURS))
+    # Another marker in each turn: a colour that comes again has neither dashes nor marker in common.
+    marker = _MARKERS[1 + (place + turn) % (len(_MARKERS) - 1)]
+    return Look(_COLOURS[colour], marker, "bold", _DASHES[turn % len(_DASHES)])
 
 
 def picture(
     draw: Callable[[Sequence[Axes]], None],
     heading: Sequence[str],
-    names: Sequence[str],
+    looks: Mapping[str, Look],
     kind: str,
     *,
     is_titled: bool = False,
@@ -79,7 +88,7 @@ def picture(
     Args:
         draw: draws into the four panels.
         heading: lines above the panels.
-        names: what will stand at the right of the panels, for its width.
+        looks: of what ``name_lines`` will write at the right of the panels, for its width.
         kind: "svg" or "png".
         is_titled: whether every panel has a title, for which there must be room.
     """
@@ -87,7 +96,8 @@ def picture(
     title = _TITLE if is_titled else 0.0
     top = 0.16 + _LINE * len(heading) + title
     height = top + 2 * (_PANEL + _BOTTOM) + title
-    right = 0.12 + _LETTER * max(map(len, names), default=0)
+    sample = _SAMPLE if _colours_repeat(looks) else 0.0
+    right = 0.12 + sample + max(map(_inches, looks), default=0)
     with matplotlib.style.context(["default", _STYLE]):
         figure = Figure(figsize=(_WIDTH, height))
         # By hand: a layout engine draws everything once more, for the same places.
@@ -125,16 +135,43 @@ def name_lines(panel: Axes, ends: Mapping[str, float], looks: Mapping[str, Look]
     wanted = [float(to_share.transform((1.0, end))[1]) for end in ends.values()]
     # A line of 9-point text is about a fifteenth of a panel's height.
     heights = spread_out([min(max(share, 0.0), 1.0) for share in wanted], 1 / 15)
+    repeats = _colours_repeat(looks)
     for name, height in zip(ends, heights, strict=True):
+        own = looks[name]
+        if repeats:  # the colour alone does not tell whose line it is
+            panel.plot(
+                (1.01, 1.035, 1.06),
+                (height,) * 3,
+                transform=panel.transAxes,
+                color=own.colour,
+                ls=own.dashes,
+                lw=1.2,
+                marker=own.marker,
+                markevery=(1, 5),
+                ms=3.5,
+                clip_on=False,
+            )
         panel.annotate(
             name,
-            xy=(1.02, height),
+            xy=(1.075 if repeats else 1.02, height),
             xycoords="axes fraction",
-            color=looks[name].colour,
+            color=own.colour,
             va="center",
-            fontweight=looks[name].weight,
+            fontweight=own.weight,
             annotation_clip=False,
         )
+
+
+def _colours_repeat(looks: Mapping[str, Look]) -> bool:
+    """Whether a name needs a piece of its line before it."""
+    return any(own.dashes != _DASHES[0] for own in looks.values())
+
+
+def _inches(name: str) -> float:
+    """The width of a name; of a short one rather more than it needs."""
+    bold = FontProperties(family=_FONT, weight="bold")
+    exact = float(TextPath((0, 0), name, size=_POINTS, prop=bold).get_extents().x1) / 72
+    return max(_LETTER * len(name), exact)
 
 
 def logarithmic_spend(panel: Axes, low: float, high: float) -> None:

@@ -81,7 +81,7 @@ def speedup_picture(
             ends = {n: f[axis][-1].estimate.value for n, f in found.items() if f.get(axis)}
             name_lines(panel, ends, looks)
 
-    return picture(draw, _heading(found), list(found), kind, is_titled=True)
+    return picture(draw, _heading(found), looks, kind, is_titled=True)
 
 
 def _heading(found: Mapping[str, Functions]) -> list[str]:
@@ -133,7 +133,7 @@ def _draw(
     for ends in ([at.low for at in function], [at.high for at in function]):
         panel.plot(targets, _measured(ends), color=own.colour, lw=0.6, alpha=0.6)
     estimates = [at.estimate for at in function]
-    panel.plot(targets, _measured(estimates), color=own.colour, lw=1.6)
+    panel.plot(targets, _measured(estimates), color=own.colour, ls=own.dashes, lw=1.6)
     if len(function) == 1 and not estimates[0].side:
         panel.plot(targets, _measured(estimates), color=own.colour, marker=own.marker, ms=4.0)
     for side, marker in _TRIANGLES.items():

@@ -143,6 +143,13 @@ def test_looks_go_by_the_plan():
     assert [item.weight for item in looks] == ["normal", "bold", "bold"]
 
 
+def test_no_two_of_nineteen_look_alike():
+    names = ("mlm", *(f"other{number}" for number in range(18)))
+    looks = [look(name, names, "mlm") for name in names]
+    assert len({(item.colour, item.dashes) for item in looks}) == 19
+    assert len({(item.colour, item.marker) for item in looks}) == 19
+
+
 def test_ticks_are_1_2_and_5():
     assert ticks_within(0.3, 12.0) == pytest.approx([0.5, 1.0, 2.0, 5.0, 10.0])
     assert ticks_within(1.0, 1.0) == [1.0]
