@@ -46,8 +46,10 @@ from objbench_suites.glue_tasks import GLUE_TASKS
 GLUE = Path(__file__).parents[3] / "shared" / "data" / "glue"
 SCORES = {"sst2": accuracy_score, "mrpc": accuracy_score, "cola": matthews_corrcoef}
 SEEDS, TRAIN, SEEN, LEAST, LENGTH, PRECISION = (0, 1, 2), 2048, 256, 2.5, 128, "bf16"
+# CoLA is learned later: after three epochs both sides still answer the same to all of it.
+EPOCHS = {"sst2": 3, "mrpc": 3, "cola": 5}
 RECIPE = Recipe(
-    learning_rate=2e-4, batch=32, epochs=3, warmup_share=0.1, length=LENGTH, weight_decay=0.01
+    learning_rate=2e-4, batch=32, epochs=1, warmup_share=0.1, length=LENGTH, weight_decay=0.01
 )
 WORDS = ("good", "bad", "the", "a", "dog", "cat", "runs", "sees", "red", "and")
 
@@ -129,19 +131,19 @@ def padded(examples, tokenizer):
     ]
 
 
-def trained_by_peer(encoder, train, held, seen, seed, folder, seconds):
+def trained_by_peer(encoder, recipe, train, held, seen, seed, folder, seconds):
     """Seconds by the clock ``seconds``, and (N, C) logits of the held and of the seen examples."""
     set_seed(seed)
     model = BertForSequenceClassification.from_pretrained(encoder, num_labels=2)
     arguments = TrainingArguments(
         output_dir=str(folder),
-        per_device_train_batch_size=RECIPE.batch,
+        per_device_train_batch_size=recipe.batch,
         per_device_eval_batch_size=64,
-        num_train_epochs=RECIPE.epochs,
-        learning_rate=RECIPE.learning_rate,
-        warmup_steps=RECIPE.warmup_share,
-        weight_decay=RECIPE.weight_decay,
-        max_grad_norm=RECIPE.clip,
+        num_train_epochs=recipe.epochs,
+        learning_rate=recipe.learning_rate,
+        warmup_steps=recipe.warmup_share,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.clip,
         optim="adamw_torch_fused",
         bf16=PRECISION == "bf16",
         use_cpu=True,
@@ -159,13 +161,13 @@ def trained_by_peer(encoder, train, held, seen, seed, folder, seconds):
     return seconds() - started, *logits
 
 
-def trained_by_us(encoder, train, held, seen, seed, cache, seconds):
+def trained_by_us(encoder, recipe, train, held, seen, seed, cache, seconds):
     """The same."""
     exported_encoder._kept.clear()
     context = EvaluationContext(cache=cache, precision=PRECISION)
     started = seconds()
     parts = {"held": held, "seen": seen}
-    result = finetune(encoder, train, parts, 2, RECIPE, seed, context)
+    result = finetune(encoder, train, parts, 2, recipe, seed, context)
     return seconds() - started, result.logits["held"], result.logits["seen"]
 
 
@@ -183,11 +185,13 @@ def test_finetuning(task, benchmark, measures, seconds, data, encoder, tmp_path)
     dense = [padded(examples, tokenizer) for examples in parts]
     ragged = [Source(examples.fingerprint, lambda e=examples: e) for examples in parts]
 
+    recipe = RECIPE.model_copy(update={"epochs": EPOCHS[task]})
+
     def ours(seed):
-        return trained_by_us(encoder, *ragged, seed, tmp_path / "cache", seconds)
+        return trained_by_us(encoder, recipe, *ragged, seed, tmp_path / "cache", seconds)
 
     def peer(seed):
-        return trained_by_peer(encoder, *dense, seed, tmp_path / "trainer", seconds)
+        return trained_by_peer(encoder, recipe, *dense, seed, tmp_path / "trainer", seconds)
 
     ours(0)  # tokenises, as ``padded`` did
     seeds = SEEDS if measures else SEEDS[:1]
@@ -199,7 +203,7 @@ def test_finetuning(task, benchmark, measures, seconds, data, encoder, tmp_path)
         own, other, gap, doubt = differing(accuracy_score, seen.labels, pairs, 2)
         benchmark.extra_info |= {
             "row": "GLUE fine-tuning",
-            "at": f"{task}, {len(train):,} examples, BERT-Mini, {PRECISION}, 1 thread",
+            "at": f"{task}, {len(train):,} examples, {recipe.epochs} epochs, BERT-Mini, {PRECISION}, 1 thread",
             "floor": f">= {LEAST}x Trainer padding to {LENGTH}, same score",
             "ratio": round(ratio, 2),
             "meets": bool(ratio >= LEAST and abs(mean) <= half),
