@@ -6,14 +6,17 @@ each logit, 430 MB at 640 predictions of BERT's 30,522 words in bfloat16. But th
 loss in the logits is known as soon as they are, softmax(z) - onehot(y), but for a factor. So the
 forward pass makes a part of the logits, turns it in place into that gradient, takes from it the
 gradients of the layer's inputs and weights, and forgets it; the backward pass multiplies these by
-the factor. Memory is N * D + V * D and one part, and the three matrix products are those of the
+the factor. Memory is N * D + V * D and one part (off the CPU, its float32 twice as well), and the three matrix products are those of the
 plain way. (Done for language models by Wijmans et al. 2024, https://arxiv.org/abs/2411.09009, and
 Hsu et al. 2024, https://arxiv.org/abs/2410.10989, whose order of work this is.)
 
 The softmax is in float32, block by block of rows that stay in the cache; the bias is added there
 too, so that only the product itself is rounded to the compute dtype. An ``autograd.Function``
 rather than a custom operator, so that torch's FLOP counter sees the three products. They take
-place in the forward pass, and where no gradient is wanted only the first does.
+place in the forward pass, and where gradients are switched off only the first does.
+
+In float16 the plain way is taken: the gradient of a logit without its factor, a probability, is
+below what float16 holds, and the factor is what a loss scaler is for.
 
 torch 2.13 has a ``linear_cross_entropy`` of its own. In bfloat16 on a CPU its chunks took seven
 times the plain way's time at the size above, and it asks for that version.
@@ -28,6 +31,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from objbench.batch import IGNORE_INDEX
 
@@ -69,6 +73,11 @@ def linear_cross_entropy(states: Tensor, weights: Tensor, bias: Tensor, targets:
     kind = states.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else states.dtype
     with torch.autocast(kind, enabled=False):
+        if dtype == torch.float16:
+            logits = functional.linear(states.to(dtype), weights.to(dtype)).float() + bias.float()
+            return functional.cross_entropy(
+                logits, targets, ignore_index=IGNORE_INDEX, reduction="sum"
+            )
         total: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
             states, weights, bias, targets, dtype, torch.is_grad_enabled()
         )

@@ -69,7 +69,7 @@ def page(found: dict, rows: list[dict], notes: str = "") -> str:
                 f"<!-- Made by `{COMMAND}`; edits are overwritten. -->",
                 _where(found),
                 _HOW,
-                f"![Every measured number against its floor]({PICTURE})",
+                f"![Every row that has a number for a floor, against it]({PICTURE})",
                 *tables,
             ]
         )
@@ -167,7 +167,7 @@ def picture(rows: list[dict]) -> bytes:
         panel.axvline(1, color="#4d4d4d", linewidth=0.8)
         panel.set_xscale("log")
         panel.set_yticks(places, names, fontsize=7)
-        panel.set_xlabel("times better than the floor (below 1: missed)")
+        panel.set_xlabel("times better than the first number of the floor (red: a floor is missed)")
         panel.spines[["top", "right"]].set_visible(False)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

@@ -11,7 +11,7 @@ the seeds.
 The two differ in the order of the examples and in the initial head, so their scores agree up to
 noise: the 95% t-interval of the difference over the seeds holds 0. On MRPC and CoLA an encoder
 without pretraining learns little that holds for other examples, and two that learn nothing agree;
-so the note has the accuracy on examples of the training set too, which both do learn.
+so the note has the accuracy on examples of the training set too.
 """
 
 from dataclasses import dataclass

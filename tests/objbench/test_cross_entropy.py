@@ -170,3 +170,18 @@ def test_memory_does_not_grow_with_predictions_times_words(monkeypatch):
     logits = 400 * 2000 * 4
     assert peaks[0] < 0.2 * logits
     assert peaks[1] > 2 * logits
+
+
+def test_in_float16_a_scaled_loss_keeps_small_gradients(inputs):
+    (states, weights, bias), targets = inputs
+    bias[3] = -20.0  # its share is below what float16 holds
+    targets[targets == 3] = 4
+    _, _, of_weights, _ = with_gradients(
+        linear_cross_entropy, [states.half(), weights.half(), bias], targets, factor=2.0**16
+    )
+    exact = with_gradients(
+        plain, [states.double(), weights.double(), bias.double()], targets, factor=2.0**16
+    )
+    assert of_weights.dtype == torch.float16
+    assert (of_weights[3] != 0).all()
+    torch.testing.assert_close(of_weights[3].double(), exact[2][3], rtol=0.1, atol=1e-6)
