@@ -3,9 +3,10 @@
 The parts of the gradients are those of ``step_parts``; the optimizer is clipping, the guard and
 AdamW. Every part is timed on real steps of throw-away models, with the device waited for at its
 borders, in training's precision. The whole step is timed by itself, uncut and waited for at its
-ends only, and fetches its batch as well. So the parts' seconds add up to about the whole: it has
-the fetching, they have the waiting. Objectives take turns, a cut and a whole step each, so that a
-machine that is shared for a while slows all of them alike.
+ends only, and fetches its batch as well, from rows that are gathered for some steps at a time. So
+the parts' seconds add up to about the whole: it has the fetching, they have the waiting. Objectives
+take turns, a cut and a whole step each, so that a machine that is shared for a while slows all of
+them alike.
 
 An objective with several modes takes steps in each of them; all that is told of it is their mean
 with the modes' shares, but for its memory, which is that of the mode that needs most.
