@@ -27,7 +27,7 @@ from objbench.toy_language import toy_documents
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "corpus"
 ROUNDS, LEAST, FLOOR_OPENING = 3, 0.8, 0.2
-MEGABYTE, LARGEST, PATIENCE = 10**6, 10**9, 900.0
+MEGABYTE, LARGEST, PATIENCE = 10**6, 10**9, 300.0
 CHILD = """
 import sys
 from pathlib import Path
