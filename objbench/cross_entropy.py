@@ -6,8 +6,8 @@ each logit, 430 MB at 640 predictions of BERT's 30,522 words in bfloat16. But th
 loss in the logits is known as soon as they are, softmax(z) - onehot(y), but for a factor. So the
 forward pass makes a part of the logits, turns it in place into that gradient, takes from it the
 gradients of the layer's inputs and weights, and forgets it; the backward pass multiplies these by
-the factor. Memory is N * D + V * D and one part (off the CPU, its float32 twice as well), and the three matrix products are those of the
-plain way. (Done for language models by Wijmans et al. 2024, https://arxiv.org/abs/2411.09009, and
+the factor. Memory is N * D + V * D and one part (off the CPU, its float32 twice as well), and the
+three matrix products are those of the plain way. (Done for language models by Wijmans et al. 2024, https://arxiv.org/abs/2411.09009, and
 Hsu et al. 2024, https://arxiv.org/abs/2410.10989, whose order of work this is.)
 
 The softmax is in float32, block by block of rows that stay in the cache; the bias is added there

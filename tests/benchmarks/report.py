@@ -36,6 +36,11 @@ _NUMBER = re.compile(r"(<=|>=|<|>)\s*([\d.]+)\s*(%|x|s|ms)?")
 
 def main(arguments: list[str]) -> None:
     """Read the JSON and write the page and its picture."""
+    if not arguments or not Path(arguments[0]).is_file():
+        print(
+            f"report.py: no such file: {''.join(arguments[:1]) or 'BENCHMARK.json'}: make it by `{COMMAND}`"
+        )
+        sys.exit(2)
     source = Path(arguments[0])
     folder = Path(arguments[1]) if len(arguments) > 1 else Path("leaderboard")
     found = json.loads(source.read_text("utf-8"))
