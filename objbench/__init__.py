@@ -9,49 +9,49 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from objbench.hookspecs import hookimpl
+from objbench.contract.hooks import hookimpl
 
 if TYPE_CHECKING:
-    from objbench.anatomy import Anatomy as Anatomy
-    from objbench.anatomy import Vocabulary as Vocabulary
-    from objbench.batch import IGNORE_INDEX as IGNORE_INDEX
-    from objbench.batch import Batch as Batch
-    from objbench.batch import Corrupted as Corrupted
-    from objbench.batch import Rows as Rows
+    from objbench.contract.batch import IGNORE_INDEX as IGNORE_INDEX
+    from objbench.contract.batch import Batch as Batch
+    from objbench.contract.batch import Corrupted as Corrupted
+    from objbench.contract.batch import Rows as Rows
+    from objbench.contract.encoder_spec import Anatomy as Anatomy
+    from objbench.contract.encoder_spec import Vocabulary as Vocabulary
+    from objbench.contract.objective import AddedTerm as AddedTerm
+    from objbench.contract.objective import Objective as Objective
+    from objbench.contract.objective import TokenReading as TokenReading
+    from objbench.contract.random_streams import Streams as Streams
+    from objbench.contract.suite import AXES as AXES
+    from objbench.contract.suite import Average as Average
+    from objbench.contract.suite import Axis as Axis
+    from objbench.contract.suite import Column as Column
+    from objbench.contract.suite import CurvePoint as CurvePoint
+    from objbench.contract.suite import CurveSuite as CurveSuite
+    from objbench.contract.suite import CurveValue as CurveValue
+    from objbench.contract.suite import Direction as Direction
+    from objbench.contract.suite import EvaluationContext as EvaluationContext
+    from objbench.contract.suite import Suite as Suite
+    from objbench.contract.suite import TaskResult as TaskResult
+    from objbench.contract.term import EncodedView as EncodedView
+    from objbench.contract.term import EncoderPass as EncoderPass
+    from objbench.contract.term import Need as Need
+    from objbench.contract.term import Term as Term
+    from objbench.contract.term import TermLoss as TermLoss
     from objbench.errors import ConfigError as ConfigError
     from objbench.errors import DataError as DataError
     from objbench.errors import HubError as HubError
     from objbench.errors import ObjbenchError as ObjbenchError
-    from objbench.objective import AddedTerm as AddedTerm
-    from objbench.objective import Objective as Objective
-    from objbench.objective import TokenReading as TokenReading
-    from objbench.streams import Streams as Streams
-    from objbench.suite import AXES as AXES
-    from objbench.suite import Average as Average
-    from objbench.suite import Axis as Axis
-    from objbench.suite import Column as Column
-    from objbench.suite import CurvePoint as CurvePoint
-    from objbench.suite import CurveSuite as CurveSuite
-    from objbench.suite import CurveValue as CurveValue
-    from objbench.suite import Direction as Direction
-    from objbench.suite import EvaluationContext as EvaluationContext
-    from objbench.suite import Suite as Suite
-    from objbench.suite import TaskResult as TaskResult
-    from objbench.term import EncodedView as EncodedView
-    from objbench.term import EncoderPass as EncoderPass
-    from objbench.term import Need as Need
-    from objbench.term import Term as Term
-    from objbench.term import TermLoss as TermLoss
 
 __version__ = "0.1.0"
 
 PUBLIC_NAMES = {
-    "objbench.anatomy": ("Anatomy", "Vocabulary"),
-    "objbench.batch": ("IGNORE_INDEX", "Batch", "Corrupted", "Rows"),
+    "objbench.contract.encoder_spec": ("Anatomy", "Vocabulary"),
+    "objbench.contract.batch": ("IGNORE_INDEX", "Batch", "Corrupted", "Rows"),
     "objbench.errors": ("ConfigError", "DataError", "HubError", "ObjbenchError"),
-    "objbench.objective": ("AddedTerm", "Objective", "TokenReading"),
-    "objbench.streams": ("Streams",),
-    "objbench.suite": (
+    "objbench.contract.objective": ("AddedTerm", "Objective", "TokenReading"),
+    "objbench.contract.random_streams": ("Streams",),
+    "objbench.contract.suite": (
         "AXES",
         "Average",
         "Axis",
@@ -64,7 +64,7 @@ PUBLIC_NAMES = {
         "Suite",
         "TaskResult",
     ),
-    "objbench.term": ("EncodedView", "EncoderPass", "Need", "Term", "TermLoss"),
+    "objbench.contract.term": ("EncodedView", "EncoderPass", "Need", "Term", "TermLoss"),
 }
 _HOME = {name: module for module, names in PUBLIC_NAMES.items() for name in names}
 

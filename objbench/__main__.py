@@ -2,6 +2,6 @@
 
 import sys
 
-from objbench.cli import main
+from objbench.cli.main import main
 
 sys.exit(main())

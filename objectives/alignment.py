@@ -14,8 +14,8 @@ Differences between the paper's formula, its authors' code (FUZHIYI/TACO, f9a412
 - The code's negatives come from the micro-batch of one process or, under DataParallel, of all;
   here from the whole micro-batch over all processes, so that their number changes nothing.
 - The code subtracts in place, draws from the global generator in Python loops on the CPU, and
-  gathers a (B, T, K, D) tensor; see ``objbench.contrastive`` for what is done instead.
-- Neither knows all positions of the other sequences as negatives; see ``objbench.exhaustive``.
+  gathers a (B, T, K, D) tensor; see ``objbench.blocks.sampled_contrast`` for what is done instead.
+- Neither knows all positions of the other sequences as negatives; see ``objbench.blocks.full_contrast``.
 
 Shape legend: B sequences of this process, R of the whole batch, T tokens, A anchors a sequence,
 K negatives an anchor, D width.
@@ -28,12 +28,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from objbench.batch import IGNORE_INDEX, Batch, Corrupted, Rows
-from objbench.contrastive import context_vectors, contrastive_loss
-from objbench.exhaustive import exhaustive_contrastive_loss
-from objbench.heads import at_positions
-from objbench.objective import EncoderPass, Need, TermLoss
-from objbench.streams import Streams
+from objbench.blocks.full_contrast import exhaustive_contrastive_loss
+from objbench.blocks.heads import at_positions
+from objbench.blocks.sampled_contrast import context_vectors, contrastive_loss
+from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted, Rows
+from objbench.contract.objective import EncoderPass, Need, TermLoss
+from objbench.contract.random_streams import Streams
 
 Anchors = Literal["all", "masked", "unmasked"]
 

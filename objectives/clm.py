@@ -41,11 +41,11 @@ from collections.abc import Callable
 from typing import Any
 
 from objbench import hookimpl
-from objbench.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.heads import TokenPrediction
-from objbench.masking import slots_of
-from objbench.objective import Anatomy, Objective, TokenReading
-from objbench.streams import Streams
+from objbench.blocks.heads import TokenPrediction
+from objbench.blocks.masking import slots_of
+from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.contract.objective import Anatomy, Objective, TokenReading
+from objbench.contract.random_streams import Streams
 
 
 def next_token_slots(length: int) -> int:

@@ -47,11 +47,11 @@ from torch import nn
 from transformers import CONFIG_MAPPING
 
 from objbench import hookimpl
-from objbench.batch import Batch, Corrupted
+from objbench.blocks.masking import slot_count
+from objbench.contract.batch import Batch, Corrupted
+from objbench.contract.objective import Anatomy, EncoderPass, Objective, Term, TermLoss, Vocabulary
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.masking import slot_count
-from objbench.objective import Anatomy, EncoderPass, Objective, Term, TermLoss, Vocabulary
-from objbench.streams import Streams
 from objbench_objectives.correction import CopyDetection, Correction, Formula
 from objbench_objectives.crop import random_crop
 from objbench_objectives.dropout import dropout_fields

@@ -24,10 +24,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from objbench.batch import IGNORE_INDEX
-from objbench.heads import at_positions
-from objbench.objective import Anatomy, EncoderPass, Need, Term, TermLoss
-from objbench.streams import Streams
+from objbench.blocks.heads import at_positions
+from objbench.contract.batch import IGNORE_INDEX
+from objbench.contract.objective import Anatomy, EncoderPass, Need, Term, TermLoss
+from objbench.contract.random_streams import Streams
 from objbench_objectives.rtd import REPLACED
 
 Formula = Literal["paper", "reference"]

@@ -13,9 +13,9 @@ import math
 import torch
 from torch import Tensor
 
-from objbench.batch import Batch
-from objbench.objective import Vocabulary
-from objbench.streams import Streams
+from objbench.contract.batch import Batch
+from objbench.contract.objective import Vocabulary
+from objbench.contract.random_streams import Streams
 
 
 def kept_tokens(share: float, length: int) -> int:

@@ -30,10 +30,10 @@ import torch
 from torch import Tensor, nn
 from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoModel, PreTrainedConfig
 
-from objbench.batch import Corrupted
+from objbench.blocks.heads import TokenHead, at_positions
+from objbench.contract.batch import Corrupted
+from objbench.contract.objective import Anatomy
 from objbench.errors import ConfigError, one_line
-from objbench.heads import TokenHead, at_positions
-from objbench.objective import Anatomy
 
 # Where the size of the feed-forward layer stands; other names are mapped by transformers.
 _INTERMEDIATE = ("intermediate_size", "hidden_dim")

@@ -22,7 +22,7 @@ With ``rate=0.15`` the masks are ``mlm``'s at every seed and step. Differences:
   takes one, and a step is of one kind: more noise from step to step. With ``--micro-batches`` a
   step is a mixture here too.
 - The code masks spans of 1 to 3 tokens, those seen least often first; here single tokens, as
-  ``objbench.masking`` draws them. The paper's attention gates, layer weights, growing batches and
+  ``objbench.blocks.masking`` draws them. The paper's attention gates, layer weights, growing batches and
   z-loss belong to the model and the recipe, and are the same for every objective here.
 - [SEP] is predicted in causal batches, as in ``clm``; the code parts documents otherwise.
 
@@ -38,11 +38,10 @@ from typing import Any
 import torch
 
 from objbench import hookimpl
-from objbench.batch import Batch, Corrupted
-from objbench.errors import ConfigError
-from objbench.heads import TokenHead, token_loss
-from objbench.masking import slot_count
-from objbench.objective import (
+from objbench.blocks.heads import TokenHead, token_loss
+from objbench.blocks.masking import slot_count
+from objbench.contract.batch import Batch, Corrupted
+from objbench.contract.objective import (
     Anatomy,
     EncoderPass,
     Need,
@@ -51,7 +50,8 @@ from objbench.objective import (
     TermLoss,
     TokenReading,
 )
-from objbench.streams import Streams
+from objbench.contract.random_streams import Streams
+from objbench.errors import ConfigError
 from objbench_objectives.clm import next_token_slots, next_tokens
 from objbench_objectives.mlm import MaskedLanguageModeling, mask_on_schedule
 

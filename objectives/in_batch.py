@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from objbench.batch import Rows
+from objbench.contract.batch import Rows
 
 
 def pair_loss(anchors: Tensor, candidates: Tensor, rows: Rows, temperature: float) -> Tensor:

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from objbench import hookimpl
-from objbench.batch import Batch, Corrupted
+from objbench.blocks.heads import TokenPrediction
+from objbench.blocks.masking import mask_tokens, slot_count
+from objbench.contract.batch import Batch, Corrupted
+from objbench.contract.objective import Anatomy, Objective, Vocabulary
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.heads import TokenPrediction
-from objbench.masking import mask_tokens, slot_count
-from objbench.objective import Anatomy, Objective, Vocabulary
-from objbench.streams import Streams
 
 
 class MaskedLanguageModeling(Objective):
     """BERT's masked-LM loss: the mean cross-entropy of the original tokens at masked positions.
 
     Devlin et al. 2019, section 3.1, without next-sentence prediction. The number of masked
-    tokens in a sequence varies less than in public code; see ``objbench.masking``.
+    tokens in a sequence varies less than in public code; see ``objbench.blocks.masking``.
 
     Knobs that papers turn:
 

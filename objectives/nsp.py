@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 
 from objbench import hookimpl
-from objbench.batch import Batch
+from objbench.contract.batch import Batch
+from objbench.contract.objective import AddedTerm
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.objective import AddedTerm
-from objbench.streams import Streams
 from objbench_objectives.segments import SegmentPairPrediction, Segments, random_cuts
 
 

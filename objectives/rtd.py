@@ -23,7 +23,7 @@ Differences:
   rest as it was, to be predicted, sampled and judged alike. Default: the code. So the predicted
   positions are ``mlm``'s at every seed and step; what stands there is not.
 - The code draws m with replacement, so that a token drawn twice counts twice in L_MLM, and counts
-  special tokens in the n of rate * n; here m is drawn as ``objbench.masking`` does.
+  special tokens in the n of rate * n; here m is drawn as ``objbench.blocks.masking`` does.
 - Sampling. The code adds Gumbel noise to every logit and takes the largest. Here one uniform
   number a slot is looked up in the cumulated softmax: the same distribution from 1 / V of the
   random numbers, which every process draws for the whole batch.
@@ -46,11 +46,11 @@ from torch.nn import functional
 from transformers.activations import ACT2FN
 
 from objbench import hookimpl
-from objbench.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.blocks.masking import slot_count
+from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.contract.objective import Anatomy, EncoderPass, Need, Objective, Term, TermLoss
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.masking import slot_count
-from objbench.objective import Anatomy, EncoderPass, Need, Objective, Term, TermLoss
-from objbench.streams import Streams
 from objbench_objectives.generator import Generator
 from objbench_objectives.mlm import MaskedLanguageModeling, mask_on_schedule
 

@@ -32,10 +32,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from objbench.batch import Batch
+from objbench.contract.batch import Batch
+from objbench.contract.objective import AddedTerm, Anatomy, EncoderPass, Objective, TermLoss
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.objective import AddedTerm, Anatomy, EncoderPass, Objective, TermLoss
-from objbench.streams import Streams
 from objbench_objectives.sequence_vector import sequence_vectors
 
 SHORTEST = 4

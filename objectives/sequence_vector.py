@@ -9,8 +9,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from objbench.batch import Batch, Corrupted
-from objbench.heads import at_positions
+from objbench.blocks.heads import at_positions
+from objbench.contract.batch import Batch, Corrupted
 
 Pooling = Literal["cls", "mean"]
 

@@ -46,10 +46,10 @@ import torch
 from torch import Tensor, nn
 
 from objbench import hookimpl
-from objbench.batch import Batch, Corrupted
+from objbench.contract.batch import Batch, Corrupted
+from objbench.contract.objective import AddedTerm, Anatomy, EncoderPass, Objective, TermLoss
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.objective import AddedTerm, Anatomy, EncoderPass, Objective, TermLoss
-from objbench.streams import Streams
 from objbench_objectives.crop import random_crop
 from objbench_objectives.dropout import drops
 from objbench_objectives.in_batch import pair_loss

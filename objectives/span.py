@@ -1,7 +1,7 @@
 """Span masking and the span boundary objective (SpanBERT).
 
 Joshi et al. 2020, sections 3.1 and 3.2. Spans of whole words are masked instead of tokens, of
-geometric length; see ``objbench.spans`` for how they are drawn and what differs there. For every
+geometric length; see ``objbench.blocks.spans`` for how they are drawn and what differs there. For every
 token x_i of a masked span (s, e) two losses are added, the second with ``boundary=true`` only:
 
     L_MLM(x_i) = -log P(x_i | x_i's own hidden state)
@@ -42,14 +42,14 @@ from torch.nn import functional
 from transformers.activations import ACT2FN
 
 from objbench import hookimpl
-from objbench.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.blocks.heads import TokenHead, at_positions
+from objbench.blocks.masking import corrupted_tokens, prediction_count, slots_of, with_corrupted
+from objbench.blocks.spans import Runs, length_thresholds, select_spans
+from objbench.blocks.whole_words import Words, continuing_tokens
+from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.contract.objective import Anatomy, EncoderPass, Need, Objective, Term, TermLoss
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.heads import TokenHead, at_positions
-from objbench.masking import corrupted_tokens, prediction_count, slots_of, with_corrupted
-from objbench.objective import Anatomy, EncoderPass, Need, Objective, Term, TermLoss
-from objbench.spans import Runs, length_thresholds, select_spans
-from objbench.streams import Streams
-from objbench.words import Words, continuing_tokens
 from objbench_objectives.mlm import MaskedLanguageModeling
 
 PLACES = 15

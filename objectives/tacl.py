@@ -41,11 +41,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from objbench import hookimpl
-from objbench.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.blocks.heads import at_positions
+from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.contract.objective import Anatomy, EncoderPass, Need, Objective, Term, TermLoss
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.heads import at_positions
-from objbench.objective import Anatomy, EncoderPass, Need, Objective, Term, TermLoss
-from objbench.streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 
 Start = Literal["fresh", "teacher"]

@@ -22,7 +22,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from objbench import hookimpl
-from objbench.objective import Anatomy, Objective
+from objbench.contract.objective import Anatomy, Objective
 from objbench_objectives.alignment import Anchors
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.tc import Sampling, TokenAlignment, WindowRule

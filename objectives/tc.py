@@ -24,12 +24,12 @@ import torch
 from torch import Tensor, distributed
 
 from objbench import hookimpl
-from objbench.batch import Corrupted
-from objbench.contrastive import similarity_flops
+from objbench.blocks.full_contrast import exhaustive_flops
+from objbench.blocks.sampled_contrast import similarity_flops
+from objbench.contract.batch import Corrupted
+from objbench.contract.objective import AddedTerm, Anatomy, EncoderPass, Need, Objective, TermLoss
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.exhaustive import exhaustive_flops
-from objbench.objective import AddedTerm, Anatomy, EncoderPass, Need, Objective, TermLoss
-from objbench.streams import Streams
 from objbench_objectives.alignment import (
     Anchors,
     alignment_loss,

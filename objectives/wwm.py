@@ -12,10 +12,10 @@ without split words the very same ones. Differences from Google's code:
   predictions, so that longer words are chosen less often: one of 4 pieces among words of one
   piece 16% less often than these at 19 predictions (128 tokens), 60% less at 5 (32 tokens). Here
   every token is chosen with probability ``rate``, as far as the number of predictions has room;
-  see ``objbench.words.select_words``.
+  see ``objbench.blocks.whole_words.select_words``.
 - The code joins a "##" piece behind [SEP] to the word before; here it is a word of its own.
 - As in the code, [MASK], a random token or the token itself is drawn for each token by itself,
-  in one word too. The number of predictions is ``mlm``'s; see ``objbench.masking``.
+  in one word too. The number of predictions is ``mlm``'s; see ``objbench.blocks.masking``.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from typing import Any
 from torch import Tensor
 
 from objbench import hookimpl
-from objbench.batch import Batch, Corrupted
-from objbench.masking import corrupted_tokens, prediction_count, slots_of, with_corrupted
-from objbench.objective import Anatomy, Objective
-from objbench.streams import Streams
-from objbench.words import Words, continuing_tokens, select_words
+from objbench.blocks.masking import corrupted_tokens, prediction_count, slots_of, with_corrupted
+from objbench.blocks.whole_words import Words, continuing_tokens, select_words
+from objbench.contract.batch import Batch, Corrupted
+from objbench.contract.objective import Anatomy, Objective
+from objbench.contract.random_streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 
 

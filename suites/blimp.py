@@ -28,8 +28,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objbench import hookimpl
+from objbench.contract.suite import (
+    Average,
+    Column,
+    CurveSuite,
+    EvaluationContext,
+    Suite,
+    TaskResult,
+)
 from objbench.errors import ConfigError
-from objbench.suite import Average, Column, CurveSuite, EvaluationContext, Suite, TaskResult
 from objbench_suites.blimp_data import PARADIGMS, Paradigm, read_folder, read_hub
 
 TASK = "pairs"
@@ -117,8 +124,8 @@ class BlimpSuite(Suite):
         """
         if context.tuning:
             raise ConfigError(f"{self.name} reports on all of its pairs: tune by another suite")
-        from objbench.engine.token_head import NO_TOKEN_HEAD, has_token_head
-        from objbench.engine.token_scores import load_word_model
+        from objbench.engine.encoder.token_head import NO_TOKEN_HEAD, has_token_head
+        from objbench.engine.evaluation.token_scores import load_word_model
         from objbench_suites.pair_scores import pair_points
 
         if not has_token_head(encoder):

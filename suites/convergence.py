@@ -1,7 +1,7 @@
 """Convergence: how much less an objective spends to reach the baseline's final score.
 
 Follows another suite's score over the points of the budget and reads one number off every pair of
-curves and every meter; see ``objbench.speedup`` for the definition. The points lie on one
+curves and every meter; see ``objbench.judge.statistics.point_speedup`` for the definition. The points lie on one
 learning-rate schedule, so all but the last are scores of unfinished runs: that is conservative
 for the candidate, whose early points would be higher had its own schedule ended there.
 """
@@ -13,9 +13,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from objbench import hookimpl
+from objbench.contract.suite import (
+    AXES,
+    Column,
+    CurvePoint,
+    CurveSuite,
+    CurveValue,
+    Direction,
+    Suite,
+)
 from objbench.errors import ConfigError, UnknownNameError
-from objbench.speedup import speedup
-from objbench.suite import AXES, Column, CurvePoint, CurveSuite, CurveValue, Direction, Suite
+from objbench.judge.statistics.point_speedup import speedup
 
 
 class ConvergenceSuite(CurveSuite):

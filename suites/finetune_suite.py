@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from objbench.engine.recipe import Recipe
+from objbench.contract.suite import EvaluationContext, TaskResult
+from objbench.engine.evaluation.recipe import Recipe
 from objbench.errors import ConfigError
-from objbench.suite import EvaluationContext, TaskResult
 from objbench_suites.protocol import load_protocol, overridden
 from objbench_suites.sentence_task import Place, SentenceTask
 from objbench_suites.table_suite import TableSuite
@@ -88,8 +88,8 @@ class FinetuneSuite(TableSuite):
         self, encoder: Path, task: str, seed: int, context: EvaluationContext
     ) -> TaskResult:
         """Fine-tune on the task and score every evaluation split by the official metrics."""
-        from objbench.engine.finetune import finetune
-        from objbench.engine.split import subsample
+        from objbench.engine.evaluation.finetune import finetune
+        from objbench.engine.evaluation.splits import subsample
 
         chosen = self.table[task]
         train = self.source(task, chosen.train)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from objbench import hookimpl
-from objbench.suite import CurveSuite, Suite
+from objbench.contract.suite import CurveSuite, Suite
 from objbench_suites.finetune_suite import FinetuneSuite
 from objbench_suites.glue_data import glue_place
 from objbench_suites.glue_tasks import GLUE_TASKS

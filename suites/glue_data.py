@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from objbench.engine.examples import Examples
+from objbench.engine.evaluation.examples import Examples
 from objbench.errors import DataError, HubError, one_line
 from objbench_suites.glue_tasks import GLUE_TASKS
 from objbench_suites.hub import quiet_hub

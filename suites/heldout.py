@@ -30,8 +30,15 @@ from pathlib import Path
 from typing import Any
 
 from objbench import hookimpl
+from objbench.contract.suite import (
+    Average,
+    Column,
+    CurveSuite,
+    EvaluationContext,
+    Suite,
+    TaskResult,
+)
 from objbench.errors import ConfigError
-from objbench.suite import Average, Column, CurveSuite, EvaluationContext, Suite, TaskResult
 
 _LEAST = {"sequences": 1, "pseudo": 1}
 
@@ -108,8 +115,8 @@ class HeldoutSuite(Suite):
         self, encoder: Path, task: str, seed: int, context: EvaluationContext
     ) -> TaskResult:
         """Score the encoder on the half of the held-out text that ``context`` lends."""
-        from objbench.engine.token_head import NO_TOKEN_HEAD, has_token_head
-        from objbench.engine.token_scores import load_word_model
+        from objbench.engine.encoder.token_head import NO_TOKEN_HEAD, has_token_head
+        from objbench.engine.evaluation.token_scores import load_word_model
         from objbench_suites.token_losses import masked_loss, mean_log_likelihood
 
         if not has_token_head(encoder):

@@ -25,7 +25,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from objbench.engine.split import held_count
+from objbench.engine.evaluation.splits import held_count
 
 MOST_ITERATIONS = 10_000
 """Of L-BFGS, out of reach: it ends by its tolerance, after about 15 (strong) to 100 (weak)."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from objbench.engine.token_scores import WordModel, token_log_likelihoods
-from objbench.engine.word_pieces import tokenise_words
+from objbench.engine.evaluation.token_scores import WordModel, token_log_likelihoods
+from objbench.engine.evaluation.word_pieces import tokenise_words
 
 
 def pair_points(

@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objbench import hookimpl
-from objbench.engine.examples import Examples, Source
+from objbench.contract.suite import CurveSuite, EvaluationContext, Suite, TaskResult
+from objbench.engine.evaluation.examples import Examples, Source
 from objbench.errors import ConfigError
-from objbench.suite import CurveSuite, EvaluationContext, Suite, TaskResult
 from objbench_suites.glue_data import glue_place
 from objbench_suites.glue_tasks import GLUE_TASKS
 from objbench_suites.protocol import load_protocol
@@ -39,7 +39,7 @@ from objbench_suites.table_suite import TableSuite
 from objbench_suites.toy_data import TOY_TABLE, Generated
 
 if TYPE_CHECKING:
-    from objbench.engine.embed import Embedded
+    from objbench.engine.evaluation.embed import Embedded
     from objbench_suites.linear_probe import LinearProbe
 
 STRENGTHS = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
@@ -116,8 +116,8 @@ class ProbeSuite(TableSuite):
         self, encoder: Path, task: str, seed: int, context: EvaluationContext
     ) -> TaskResult:
         """Embed the task's examples, fit the probe, and score by the official metrics."""
-        from objbench.engine.embed import embed
-        from objbench.engine.split import first_hashed
+        from objbench.engine.evaluation.embed import embed
+        from objbench.engine.evaluation.splits import first_hashed
         from objbench_suites.linear_probe import fit_chosen
 
         chosen = self.table[task]

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from objbench.engine.recipe import Recipe
+from objbench.engine.evaluation.recipe import Recipe
 from objbench.errors import ConfigError, UnknownNameError, one_line
 
 

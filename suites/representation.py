@@ -33,8 +33,15 @@ from pathlib import Path
 from typing import Any
 
 from objbench import hookimpl
+from objbench.contract.suite import (
+    Average,
+    Column,
+    CurveSuite,
+    EvaluationContext,
+    Suite,
+    TaskResult,
+)
 from objbench.errors import ConfigError
-from objbench.suite import Average, Column, CurveSuite, EvaluationContext, Suite, TaskResult
 
 TASK = "text"
 

@@ -17,7 +17,7 @@ import pyarrow.json
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from objbench.engine.examples import Examples
+from objbench.engine.evaluation.examples import Examples
 from objbench.errors import DataError, one_line
 from objbench_suites.sentence_task import SentenceTask
 

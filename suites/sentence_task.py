@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from objbench.engine.examples import Examples
+from objbench.engine.evaluation.examples import Examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from objbench.engine.embed import sequence_states
-from objbench.engine.exported_encoder import load_tokenizer
+from objbench.contract.suite import EvaluationContext
+from objbench.engine.encoder.load import load_tokenizer
+from objbench.engine.evaluation.embed import sequence_states
 from objbench.errors import DataError
-from objbench.suite import EvaluationContext
 
 Array = NDArray[np.float64]
 

@@ -18,9 +18,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from objbench.engine.examples import Examples, Source
+from objbench.contract.suite import Average, Column, Suite
+from objbench.engine.evaluation.examples import Examples, Source
 from objbench.errors import ConfigError, DataError, UnknownNameError
-from objbench.suite import Average, Column, Suite
 from objbench_suites.glue_tasks import METRICS
 from objbench_suites.protocol import Protocol
 from objbench_suites.sentence_task import Place, SentenceTask
@@ -130,7 +130,7 @@ class TableSuite(Suite):
         evaluation = self.table[task].evaluation
         if not tuning:
             return train, {column: self.source(task, split) for column, split in evaluation.items()}
-        from objbench.engine.split import hold_out
+        from objbench.engine.evaluation.splits import hold_out
 
         kept, held = hold_out(train)
         return kept, dict.fromkeys(evaluation, held)

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from objbench.batch import IGNORE_INDEX, Batch, Rows
-from objbench.engine.examples import TokenisedExamples
-from objbench.engine.token_scores import WordModel, token_log_likelihoods
+from objbench.blocks.masking import mask_tokens
+from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
+from objbench.contract.random_streams import Streams, stream_key
+from objbench.engine.evaluation.examples import TokenisedExamples
+from objbench.engine.evaluation.token_scores import WordModel, token_log_likelihoods
 from objbench.errors import DataError
-from objbench.masking import mask_tokens
-from objbench.streams import Streams, stream_key
 
 MASKS_SEED = stream_key(0, "heldout suite")
 """Keys the masks; no function of a pretraining seed."""

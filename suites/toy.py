@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from objbench import hookimpl
-from objbench.suite import CurveSuite, Suite
+from objbench.contract.suite import CurveSuite, Suite
 from objbench_suites.finetune_suite import FinetuneSuite
 from objbench_suites.toy_data import TOY_TABLE, Generated
 
@@ -21,7 +21,7 @@ class ToySuite(FinetuneSuite):
 
     name = "toy"
     summary = "five generated tasks over the toy language, fine-tuned"
-    reference = "objbench.toy_tasks"
+    reference = "objbench.data.toy.tasks"
     version = 1
 
     @dataclass(frozen=True, kw_only=True)

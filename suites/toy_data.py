@@ -1,7 +1,7 @@
 """The toy tasks as a table, and the generator as the place they are read from.
 
 What they ask and why a bag of words does not solve the pair tasks stands in
-``objbench.toy_tasks``. Each borrows the official metrics of the GLUE task it is shaped after.
+``objbench.data.toy.tasks``. Each borrows the official metrics of the GLUE task it is shaped after.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, cast
 
-from objbench.engine.examples import Examples
-from objbench.toy_tasks import toy_task
+from objbench.data.toy.tasks import toy_task
+from objbench.engine.evaluation.examples import Examples
 from objbench_suites.sentence_task import SentenceTask
 
 

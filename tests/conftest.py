@@ -7,10 +7,10 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from objbench.engine.encoder import anatomy_of
-from objbench.engine.token_head import save_token_head
-from objbench.heads import TokenHead
-from objbench.objective import TokenReading, Vocabulary
+from objbench.blocks.heads import TokenHead
+from objbench.contract.objective import TokenReading, Vocabulary
+from objbench.engine.encoder.build import anatomy_of
+from objbench.engine.encoder.token_head import save_token_head
 
 WORDS = [
     "good",

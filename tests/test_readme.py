@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from objbench.commands.plugins import plugins_table
-from objbench.plugins import load_plugins
+from objbench.cli.plugins import plugins_table
+from objbench.plugins.registry import load_plugins
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 OBJECTIVE = next(

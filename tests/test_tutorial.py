@@ -25,7 +25,7 @@ def reader(tmp_path):
     script = python.with_name("objbench")
     # Guarded as pip's are: processes that are spawned run it again.
     guarded = 'if __name__ == "__main__":\n    raise SystemExit(main())\n'
-    script.write_text(f"#!{python}\nfrom objbench.cli import main\n\n{guarded}")
+    script.write_text(f"#!{python}\nfrom objbench.cli.main import main\n\n{guarded}")
     script.chmod(0o755)
     folder = tmp_path / "reader"
     folder.mkdir()

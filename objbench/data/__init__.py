@@ -4,7 +4,7 @@ from objbench.data.cache import TokenCache, open_token_cache
 from objbench.data.corpus import Corpus, open_corpus
 from objbench.data.loader import Loader
 from objbench.data.order import batch_indices
-from objbench.data.sequences import PackedSequences
+from objbench.data.packed_sequences import PackedSequences
 from objbench.data.tokenizer import TokenizerHandle, load_tokenizer
 
 __all__ = [

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from objbench.data.built_once import built_once
+from objbench.data.atomic_folder import built_once
 from objbench.data.corpus import Corpus
 from objbench.data.tokenizer import TokenizerHandle
 from objbench.errors import DataError

@@ -135,7 +135,7 @@ def open_corpus(
 
 def _toy(seed: int, documents: int) -> Corpus:
     # Imported here: only the demo and the tests need the generated language.
-    from objbench import toy_language
+    from objbench.data.toy import language as toy_language
 
     def source() -> Iterator[str]:
         for sentences in toy_language.toy_documents(seed, documents=documents):

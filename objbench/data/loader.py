@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from objbench.batch import Batch, Rows
-from objbench.data.heldout import HeldoutPart, part_indices, spread
+from objbench.contract.batch import Batch, Rows
+from objbench.contract.objective import Vocabulary
+from objbench.data.heldout_split import HeldoutPart, part_indices, spread
 from objbench.data.order import batch_indices
-from objbench.data.sequences import PackedSequences
+from objbench.data.packed_sequences import PackedSequences
 from objbench.errors import ConfigError
-from objbench.objective import Vocabulary
 
 AHEAD = 2**15
 """Tokens of this process that are gathered at a time, if a step has fewer."""

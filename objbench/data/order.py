@@ -17,7 +17,7 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from objbench.streams import stream_key
+from objbench.contract.random_streams import stream_key
 
 ROUNDS = 8
 """Four make a Feistel network indistinguishable from random in theory; twice that for the small

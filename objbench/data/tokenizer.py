@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from objbench.data.built_once import built_once
+from objbench.contract.objective import Vocabulary
+from objbench.data.atomic_folder import built_once
 from objbench.data.corpus import Corpus
 from objbench.errors import ConfigError, DataError, HubError, one_line
-from objbench.objective import Vocabulary
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -96,7 +96,7 @@ def load_tokenizer(spec: str, corpus: Corpus, cache_dir: Path | str) -> Tokenize
 
 
 def _size(spec: str) -> int:
-    from objbench.data.wordpiece import SMALLEST_VOCABULARY
+    from objbench.data.wordpiece_training import SMALLEST_VOCABULARY
 
     digits = spec.removeprefix(TRAIN_PREFIX)
     if not re.fullmatch(r"\d{1,7}", digits) or int(digits) < SMALLEST_VOCABULARY:
@@ -109,7 +109,7 @@ def _size(spec: str) -> int:
 
 def _trained(size: int, corpus: Corpus, cache_dir: Path) -> Path:
     """The folder of the WordPiece tokenizer of ``corpus``, trained now if it is not there."""
-    from objbench.data.wordpiece import WORDPIECE_VERSION
+    from objbench.data.wordpiece_training import WORDPIECE_VERSION
 
     key = f"wordpiece-{size}-v{WORDPIECE_VERSION}-{corpus.fingerprint[:24]}"
     folder = cache_dir / "tokenizers" / key
@@ -120,7 +120,7 @@ def _trained(size: int, corpus: Corpus, cache_dir: Path) -> Path:
 def _train_into(folder: Path, size: int, corpus: Corpus) -> None:
     from transformers import BertTokenizer
 
-    from objbench.data.wordpiece import wordpiece_vocabulary
+    from objbench.data.wordpiece_training import wordpiece_vocabulary
 
     _log.info("training a WordPiece tokenizer of %d tokens on %s", size, corpus.name)
     tokens = wordpiece_vocabulary(corpus.training, size)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objbench.board.notation import count, listed
-from objbench.judge.curves import SeedCurves
+from objbench.contract.suite import AXES, Axis
+from objbench.judge.formatting import count, listed
 from objbench.judge.score_source import (
     Pair,
     SideScores,
@@ -23,10 +23,10 @@ from objbench.judge.score_source import (
     following_suite,
     planned_suite,
 )
-from objbench.plan import PlannedCell
-from objbench.standing import Standing
-from objbench.statistics import FloatArray
-from objbench.suite import AXES, Axis
+from objbench.judge.statistics.estimate import FloatArray
+from objbench.judge.statistics.seed_curves import SeedCurves
+from objbench.results.plan import PlannedCell
+from objbench.results.study_results import Standing
 
 
 @dataclass(frozen=True, slots=True)

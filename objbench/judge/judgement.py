@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from objbench.board.axes import AXIS_WORDS
-from objbench.board.notation import listed
-from objbench.board.ranking import budget_mismatch
+from objbench.contract.meters import AXIS_WORDS
+from objbench.contract.suite import Axis
 from objbench.errors import ConfigError
-from objbench.judge.claims import Claim, ClaimFile
 from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence
-from objbench.judge.labels import Labels, labels
+from objbench.judge.formatting import listed
+from objbench.judge.paper_differences import Labels, labels
+from objbench.judge.papers.claims import Claim, ClaimFile
 from objbench.judge.score_source import HELDOUT, Pair, check_source, score_sources
-from objbench.judge.sentence import sentence
 from objbench.judge.verdict import Finding, Verdict, judge_gain, judge_speedup
-from objbench.standing import Standing
-from objbench.suite import Axis
+from objbench.judge.verdict_sentence import sentence
+from objbench.leaderboard.ranking import budget_mismatch
+from objbench.results.study_results import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from objbench.contract.suite import AXES
 from objbench.errors import UnknownNameError
-from objbench.plan import PlannedSuite
-from objbench.records import PretrainRecord
-from objbench.score_arrays import final_scores, score_curves
-from objbench.standing import Standing
-from objbench.statistics import FloatArray
-from objbench.suite import AXES
+from objbench.judge.score_arrays import final_scores, score_curves
+from objbench.judge.statistics.estimate import FloatArray
+from objbench.results.plan import PlannedSuite
+from objbench.results.records import PretrainRecord
+from objbench.results.study_results import Standing
 
 HELDOUT = "heldout:"
 # The weighted sum of each objective's own terms: two objectives' sums measure different things.

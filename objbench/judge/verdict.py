@@ -15,12 +15,12 @@ from typing import Literal
 
 import numpy as np
 
-from objbench.judge.crossing import Crossing, crossing
-from objbench.judge.curves import SAME_SPEND, SeedCurves
-from objbench.judge.paired import t_interval
-from objbench.judge.power import more_seeds
-from objbench.judge.speedup_curve import Bound, TargetGaps, read_speedup, target_gaps
-from objbench.statistics import MIN_RUNS, FloatArray
+from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
+from objbench.judge.statistics.paired_t import t_interval
+from objbench.judge.statistics.power import more_seeds
+from objbench.judge.statistics.seed_curves import SAME_SPEND, SeedCurves
+from objbench.judge.statistics.speedup import Bound, TargetGaps, read_speedup, target_gaps
+from objbench.judge.statistics.target_crossing import Crossing, crossing
 
 Verdict = Literal["confirmed", "refuted", "inconclusive"]
 Direction = Literal["better", "worse", "unclear"]

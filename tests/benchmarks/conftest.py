@@ -13,13 +13,13 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from objbench.data.sequences import PackedSequences
-from objbench.engine.allocator import keep_freed_memory
-from objbench.engine.job import PretrainJob
-from objbench.engine.size import made_up_vocabulary
-from objbench.plugins import load_plugins
-from objbench.provenance import processor_name, versions
-from objbench.sections import EncoderSection, TrainingSection
+from objbench.data.packed_sequences import PackedSequences
+from objbench.engine.measuring.objective_size import made_up_vocabulary
+from objbench.engine.training.allocator import keep_freed_memory
+from objbench.engine.training.job import PretrainJob
+from objbench.plugins.registry import load_plugins
+from objbench.results.provenance import processor_name, versions
+from objbench.study.settings import EncoderSection, TrainingSection
 
 SEQUENCES = 4096
 

@@ -19,7 +19,7 @@ import matplotlib.style
 import pandas as pd
 from matplotlib.figure import Figure
 
-from objbench.board.notation import markdown, three_digits
+from objbench.judge.formatting import markdown, three_digits
 
 COMMAND = "make bench"
 PAGE, PICTURE, NOTES = "performance.md", "performance.svg", "performance-notes.md"

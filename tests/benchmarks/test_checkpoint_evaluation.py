@@ -15,9 +15,10 @@ import pytest
 import torch
 from transformers import AutoModel, BertConfig, BertModel
 
+from objbench.contract.suite import EvaluationContext
 from objbench.data import load_tokenizer, open_corpus
-from objbench.engine import examples, exported_encoder
-from objbench.suite import EvaluationContext
+from objbench.engine.encoder import load as exported_encoder
+from objbench.engine.evaluation import examples
 from objbench_suites.glue import GlueSuite
 from objbench_suites.glue_data import Folder
 from objbench_suites.glue_tasks import GLUE_TASKS

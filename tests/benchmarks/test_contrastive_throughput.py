@@ -18,7 +18,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from objbench.contrastive import context_vectors, contrastive_loss
+from objbench.blocks.sampled_contrast import context_vectors, contrastive_loss
 
 ROUNDS, NEGATIVES, TEMPERATURE, TIME, MEMORY = 7, 50, 0.07, 6.0, 0.1
 SIZES = {"32 x 128 tokens, width 256": (32, 128, 256), "64 x 256 tokens, width 512": (64, 256, 512)}

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from objbench.exhaustive import block_shape, exhaustive_contrastive_loss, exhaustive_flops
+from objbench.blocks.full_contrast import block_shape, exhaustive_contrastive_loss, exhaustive_flops
 
 ROUNDS, TEMPERATURE, MOST = 3, 0.07, 1.5
 

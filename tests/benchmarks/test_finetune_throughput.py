@@ -32,14 +32,14 @@ from transformers import (
     set_seed,
 )
 
+from objbench.contract.suite import EvaluationContext
 from objbench.data import load_tokenizer, open_corpus
-from objbench.engine import exported_encoder
-from objbench.engine.batching import subset_rows
-from objbench.engine.examples import Examples, Source
-from objbench.engine.finetune import finetune
-from objbench.engine.recipe import Recipe
-from objbench.judge.paired import t_interval
-from objbench.suite import EvaluationContext
+from objbench.engine.encoder import load as exported_encoder
+from objbench.engine.evaluation.batching import subset_rows
+from objbench.engine.evaluation.examples import Examples, Source
+from objbench.engine.evaluation.finetune import finetune
+from objbench.engine.evaluation.recipe import Recipe
+from objbench.judge.statistics.paired_t import t_interval
 from objbench_suites.glue_data import Folder
 from objbench_suites.glue_tasks import GLUE_TASKS
 

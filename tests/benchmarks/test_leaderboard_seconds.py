@@ -19,13 +19,13 @@ from statistics import median
 
 import pytest
 
-from objbench import stored
-from objbench.records import LoggedPoint, Meters
+from objbench.results import json_files as stored
+from objbench.results.records import LoggedPoint, Meters
 
 ROUNDS, MOST = 3, 3.0
 CHILD = """
 import json, sys, time
-from objbench.cli import main
+from objbench.cli.main import main
 started, clock = time.process_time(), time.perf_counter()
 code = main(sys.argv[1:])
 seconds = {"cpu": time.process_time() - started, "wall": time.perf_counter() - clock}

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
-from objbench.batch import Batch, Rows
-from objbench.engine.step import TrainingStep, mean_loss
-from objbench.objective import Anatomy, Vocabulary
-from objbench.plugins import load_plugins
-from objbench.streams import Streams
+from objbench.contract.batch import Batch, Rows
+from objbench.contract.objective import Anatomy, Vocabulary
+from objbench.contract.random_streams import Streams
+from objbench.engine.training.step import TrainingStep, mean_loss
+from objbench.plugins.registry import load_plugins
 
 ROWS, LENGTH, WIDTH, WORDS = 32, 128, 256, 8192
 OBJECTIVES = dict(load_plugins().objectives)

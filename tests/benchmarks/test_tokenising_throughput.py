@@ -23,7 +23,7 @@ import pytest
 
 from objbench.data import load_tokenizer, open_corpus, open_token_cache
 from objbench.data.cache import CHUNK_CHARACTERS
-from objbench.toy_language import toy_documents
+from objbench.data.toy.language import toy_documents
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "corpus"
 ROUNDS, LEAST, FLOOR_OPENING = 3, 0.8, 0.2

@@ -42,14 +42,14 @@ from transformers import (
 )
 
 from objbench.data.loader import Loader
-from objbench.engine import allocator
-from objbench.engine.optimizer import GuardedUpdate
-from objbench.engine.peak import measure_matmul_peak
-from objbench.engine.session import Session
-from objbench.engine.step import TrainingStep
-from objbench.engine.step_memory import LiveTensors, step_memory
-from objbench.engine.trainer import pretrain
-from objbench.layers import preset_layer
+from objbench.engine.measuring.matmul_peak import measure_matmul_peak
+from objbench.engine.measuring.step_memory import LiveTensors, step_memory
+from objbench.engine.training import allocator
+from objbench.engine.training.optimizer import GuardedUpdate
+from objbench.engine.training.session import Session
+from objbench.engine.training.step import TrainingStep
+from objbench.engine.training.trainer import pretrain
+from objbench.study.files import preset_layer
 
 TURNS = 8  # of the Trainer with each of the two settings
 WARM_UP, ROUNDS = 4, 20

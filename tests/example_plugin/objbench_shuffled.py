@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 
 from objbench import IGNORE_INDEX, ConfigError, Corrupted, Objective, hookimpl
-from objbench.heads import TokenPrediction
-from objbench.masking import select_positions
+from objbench.blocks.heads import TokenPrediction
+from objbench.blocks.masking import select_positions
 
 
 class Shuffled(Objective):

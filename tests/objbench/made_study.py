@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from objbench.plan import Plan, PlannedCell, PlannedColumn, PlannedObjective, PlannedSuite
-from objbench.records import (
+from objbench.results.json_files import dump, write_text
+from objbench.results.plan import Plan, PlannedCell, PlannedColumn, PlannedObjective, PlannedSuite
+from objbench.results.records import (
     Cost,
     CurveEntry,
     CurveRecord,
@@ -30,7 +31,6 @@ from objbench.records import (
     TrialRecord,
     write_record,
 )
-from objbench.stored import dump, write_text
 
 COLUMNS = {
     "cola": ("cola", {"matthews": 0.20}),

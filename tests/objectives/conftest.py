@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
-from objbench.batch import IGNORE_INDEX, Batch, Corrupted, Rows
-from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
-from objbench.engine.step import TrainingStep
-from objbench.objective import Anatomy, Vocabulary
+from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted, Rows
+from objbench.contract.objective import Anatomy, Vocabulary
+from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.training.step import TrainingStep
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.rtd import ReplacedTokenDetection
 

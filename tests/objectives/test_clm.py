@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from objbench.batch import IGNORE_INDEX, Batch, Rows
-from objbench.heads import word_logits
-from objbench.streams import Streams
+from objbench.blocks.heads import word_logits
+from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
+from objbench.contract.random_streams import Streams
 from objbench_objectives.clm import CausalLanguageModeling, next_tokens
 
 PAD, CLS, SEP = 0, 2, 3

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from objbench.batch import IGNORE_INDEX
+from objbench.contract.batch import IGNORE_INDEX
+from objbench.contract.objective import EncodedView, EncoderPass
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.objective import EncodedView, EncoderPass
-from objbench.streams import Streams
 from objbench_objectives.coco_lm import CorrectingAndContrasting, shallower
 from objbench_objectives.correction import PlainWordHead
 from objbench_objectives.mlm import MaskedLanguageModeling

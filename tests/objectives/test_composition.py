@@ -7,16 +7,16 @@ from importlib.metadata import EntryPoint
 import pytest
 import torch
 
-from objbench.arguments import assignment, options_of
-from objbench.composition import ComposedConfig, Composition, configured, recorded_options
-from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
-from objbench.engine.step import TrainingStep
+from objbench.cli.arguments import assignment, options_of
+from objbench.cli.every_objective import every_objective
+from objbench.contract.composition import ComposedConfig, Composition, configured, recorded_options
+from objbench.contract.objective import AddedTerm, TermLoss
+from objbench.contract.random_streams import Streams
+from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError, UnknownNameError, WrongKindError
-from objbench.every_objective import every_objective
-from objbench.objective import AddedTerm, TermLoss
-from objbench.plugins import load_plugins
-from objbench.source import source_digest
-from objbench.streams import Streams
+from objbench.plugins.registry import load_plugins
+from objbench.plugins.source_digest import source_digest
 from objbench_objectives.mlm import MaskedLanguageModeling as Mlm
 from objbench_objectives.rtd import ReplacedTokenDetection as Rtd
 

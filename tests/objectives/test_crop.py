@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from objbench.batch import Batch, Rows
-from objbench.streams import Streams
+from objbench.contract.batch import Batch, Rows
+from objbench.contract.random_streams import Streams
 from objbench_objectives.crop import kept_tokens, random_crop
 
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from transformers import AutoConfig
 
-from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
-from objbench.engine.flops import count_training_flops
-from objbench.engine.session import Session
-from objbench.engine.step_parts import parted_gradients
+from objbench.contract.random_streams import Streams
+from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.measuring.step_parts import parted_gradients
+from objbench.engine.training.flops import count_training_flops
+from objbench.engine.training.session import Session
 from objbench.errors import ConfigError
-from objbench.sections import EncoderSection
-from objbench.streams import Streams
+from objbench.study.settings import EncoderSection
 from objbench_objectives.generator import generator_fields
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.rtd import ReplacedTokenDetection

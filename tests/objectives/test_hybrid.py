@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from objbench.batch import IGNORE_INDEX
-from objbench.engine.flops import count_training_flops
+from objbench.contract.batch import IGNORE_INDEX
+from objbench.contract.random_streams import Streams
+from objbench.engine.training.flops import count_training_flops
 from objbench.errors import ConfigError
-from objbench.streams import Streams
 from objbench_objectives.clm import CausalLanguageModeling
 from objbench_objectives.hybrid import CAUSAL, MASKED, HybridLanguageModeling
 from objbench_objectives.mlm import MaskedLanguageModeling

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from objbench.batch import Rows
+from objbench.contract.batch import Rows
 from objbench_objectives.in_batch import pair_loss, two_view_loss
 
 R, D = 6, 5

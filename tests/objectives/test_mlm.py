@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from objbench.batch import IGNORE_INDEX, Corrupted
+from objbench.blocks.heads import TokenHead, word_logits
+from objbench.blocks.masking import corrupted_tokens, select_positions, slot_count
+from objbench.contract.batch import IGNORE_INDEX, Corrupted
+from objbench.contract.objective import EncoderPass
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.heads import TokenHead, word_logits
-from objbench.masking import corrupted_tokens, select_positions, slot_count
-from objbench.objective import EncoderPass
-from objbench.streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.taco import TokenAlignedMaskedLanguageModeling
 

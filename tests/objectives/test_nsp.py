@@ -7,11 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from objbench.batch import Batch, Rows
-from objbench.composition import ComposedConfig, Composition
+from objbench.contract.batch import Batch, Rows
+from objbench.contract.composition import ComposedConfig, Composition
+from objbench.contract.objective import EncoderPass
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.objective import EncoderPass
-from objbench.streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.nsp import NextSentencePrediction
 from objbench_objectives.sop import SentenceOrderPrediction

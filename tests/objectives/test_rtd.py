@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from objbench.batch import IGNORE_INDEX
-from objbench.engine.trainer import pretrain
+from objbench.contract.batch import IGNORE_INDEX
+from objbench.contract.objective import EncoderPass
+from objbench.contract.random_streams import Streams
+from objbench.engine.training.trainer import pretrain
 from objbench.errors import ConfigError
-from objbench.objective import EncoderPass
-from objbench.streams import Streams
 from objbench_objectives import rtd
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.rtd import GENERATOR_LOSS, REPLACED, ReplacedTokenDetection

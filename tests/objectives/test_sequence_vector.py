@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from objbench.batch import Corrupted
+from objbench.contract.batch import Corrupted
 from objbench_objectives.dropout import dropout_fields, drops
 from objbench_objectives.sequence_vector import sequence_vectors
 

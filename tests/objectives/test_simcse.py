@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from objbench.composition import ComposedConfig, Composition
-from objbench.engine.step import TrainingStep
+from objbench.contract.composition import ComposedConfig, Composition
+from objbench.contract.objective import EncodedView, EncoderPass
+from objbench.contract.random_streams import Streams
+from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError
-from objbench.objective import EncodedView, EncoderPass
-from objbench.streams import Streams
 from objbench_objectives.clm import CausalLanguageModeling
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.sequence_vector import sequence_vectors

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from objbench.batch import Batch
-from objbench.composition import ComposedConfig, Composition
-from objbench.streams import Streams
+from objbench.contract.batch import Batch
+from objbench.contract.composition import ComposedConfig, Composition
+from objbench.contract.random_streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.sop import SentenceOrderPrediction
 

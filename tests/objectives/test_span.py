@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from objbench.batch import IGNORE_INDEX, Batch, Rows
+from objbench.blocks.masking import slot_count
+from objbench.blocks.spans import Runs
+from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
+from objbench.contract.objective import EncoderPass, Vocabulary
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.masking import slot_count
-from objbench.objective import EncoderPass, Vocabulary
-from objbench.spans import Runs
-from objbench.streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.span import LEFT, PLACE, PLACES, RIGHT, TARGETS, SpanMasking, boundaries
 

@@ -7,15 +7,15 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from objbench.batch import IGNORE_INDEX
-from objbench.engine.encoder import anatomy_of, build_encoder, build_objective
-from objbench.engine.export import export_encoder
-from objbench.engine.step import TrainingStep
-from objbench.engine.teachers import frozen_teachers, stand_ins
-from objbench.engine.trainer import pretrain
+from objbench.contract.batch import IGNORE_INDEX
+from objbench.contract.objective import EncoderPass
+from objbench.contract.random_streams import Streams
+from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.export import export_encoder
+from objbench.engine.training.step import TrainingStep
+from objbench.engine.training.teachers import frozen_teachers, stand_ins
+from objbench.engine.training.trainer import pretrain
 from objbench.errors import ConfigError
-from objbench.objective import EncoderPass
-from objbench.streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.tacl import TAUGHT, TokenAwareContrast, TokenContrast, token_contrast
 
@@ -280,7 +280,7 @@ def _two(job):
 
 
 def test_the_teachers_forward_pass_is_counted(job, tiny, tmp_path):
-    from objbench.engine.session import Session
+    from objbench.engine.training.session import Session
 
     ours, theirs = Session(job()), Session(tiny.tiny_job(tmp_path, "tiny"))
     with torch.random.fork_rng():
@@ -290,7 +290,7 @@ def test_the_teachers_forward_pass_is_counted(job, tiny, tmp_path):
 
 
 def _forward_flops(tiny, session):
-    from objbench.engine.flops import flop_counter
+    from objbench.engine.training.flops import flop_counter
 
     batch, _ = session.begin(0, 0)
     with flop_counter() as counter, torch.no_grad():

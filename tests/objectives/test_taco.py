@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from objbench.batch import Corrupted, Rows
+from objbench.blocks.heads import word_logits
+from objbench.blocks.masking import slot_count
+from objbench.contract.batch import Corrupted, Rows
+from objbench.contract.objective import EncoderPass, Need
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.heads import word_logits
-from objbench.knobs import knobs
-from objbench.masking import slot_count
-from objbench.objective import EncoderPass, Need
-from objbench.streams import Streams
+from objbench.plugins.option_docs import knobs
 from objbench_objectives.alignment import (
     alignment_loss,
     anchor_positions,

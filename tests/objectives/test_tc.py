@@ -6,12 +6,12 @@ import weakref
 import pytest
 import torch
 
-from objbench.batch import Corrupted
-from objbench.composition import ComposedConfig, Composition
-from objbench.engine.step import TrainingStep
+from objbench.contract.batch import Corrupted
+from objbench.contract.composition import ComposedConfig, Composition
+from objbench.contract.objective import EncoderPass, Need, Objective
+from objbench.contract.random_streams import Streams
+from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError
-from objbench.objective import EncoderPass, Need, Objective
-from objbench.streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.rtd import ReplacedTokenDetection
 from objbench_objectives.taco import TokenAlignedMaskedLanguageModeling

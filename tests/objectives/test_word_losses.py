@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from objbench.batch import IGNORE_INDEX
-from objbench.objective import EncoderPass
-from objbench.streams import Streams
+from objbench.contract.batch import IGNORE_INDEX
+from objbench.contract.objective import EncoderPass
+from objbench.contract.random_streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.span import SpanMasking
 from objbench_objectives.wwm import WholeWordMasking

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from objbench.batch import IGNORE_INDEX, Batch, Rows
+from objbench.blocks.masking import slot_count
+from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
+from objbench.contract.objective import Vocabulary
+from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-from objbench.masking import slot_count
-from objbench.objective import Vocabulary
-from objbench.streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.wwm import WholeWordMasking
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from objbench.engine.exported_encoder import load_tokenizer
-from objbench.engine.token_head import NO_TOKEN_HEAD
-from objbench.engine.token_scores import load_word_model, token_log_likelihoods
-from objbench.engine.word_pieces import tokenise_words
+from objbench.contract.objective import TokenReading, Vocabulary
+from objbench.contract.options import configure
+from objbench.contract.suite import EvaluationContext
+from objbench.engine.encoder.load import load_tokenizer
+from objbench.engine.encoder.token_head import NO_TOKEN_HEAD
+from objbench.engine.evaluation.token_scores import load_word_model, token_log_likelihoods
+from objbench.engine.evaluation.word_pieces import tokenise_words
 from objbench.errors import ConfigError, DataError, HubError
-from objbench.objective import TokenReading, Vocabulary
-from objbench.options import configure
-from objbench.suite import EvaluationContext
 from objbench_suites.blimp import BlimpSuite
 from objbench_suites.pair_scores import pair_points
 
@@ -123,8 +123,10 @@ PARADIGMS = {
 
 def test_accuracies_by_hand(write, word_model, tmp_path, monkeypatch):
     suite = _suite(write(PARADIGMS))
-    monkeypatch.setattr("objbench.engine.token_head.has_token_head", lambda folder: True)
-    monkeypatch.setattr("objbench.engine.token_scores.load_word_model", lambda *what: word_model)
+    monkeypatch.setattr("objbench.engine.encoder.token_head.has_token_head", lambda folder: True)
+    monkeypatch.setattr(
+        "objbench.engine.evaluation.token_scores.load_word_model", lambda *what: word_model
+    )
     result = suite.evaluate(tmp_path, "pairs", 0, EvaluationContext(cache=tmp_path))
     assert result.details["paradigms"] == {"a_one": 1.0, "b_one": 1.0, "b_two": 0.5, "s_one": 0.0}
     assert {name: score["accuracy"] for name, score in result.scores.items()} == {
@@ -142,8 +144,10 @@ def test_accuracies_by_hand(write, word_model, tmp_path, monkeypatch):
 
 def test_at_most_so_many_pairs(write, word_model, tmp_path, monkeypatch):
     suite = _suite(write(PARADIGMS), pairs=1)
-    monkeypatch.setattr("objbench.engine.token_head.has_token_head", lambda folder: True)
-    monkeypatch.setattr("objbench.engine.token_scores.load_word_model", lambda *what: word_model)
+    monkeypatch.setattr("objbench.engine.encoder.token_head.has_token_head", lambda folder: True)
+    monkeypatch.setattr(
+        "objbench.engine.evaluation.token_scores.load_word_model", lambda *what: word_model
+    )
     result = suite.evaluate(tmp_path, "pairs", 0, EvaluationContext(cache=tmp_path))
     assert result.details["paradigms"]["b_two"] == 0.0 and result.eval_examples == {"overall": 4}
     assert "at most 1 pairs a paradigm" in suite.protocol

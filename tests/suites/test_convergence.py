@@ -2,9 +2,9 @@
 
 import pytest
 
+from objbench.contract.options import configure
+from objbench.contract.suite import AXES, CurvePoint
 from objbench.errors import ConfigError, UnknownNameError
-from objbench.options import configure
-from objbench.suite import AXES, CurvePoint
 from objbench_suites.convergence import ConvergenceSuite
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from objbench.contract.options import configure
+from objbench.contract.suite import EvaluationContext
 from objbench.errors import ConfigError, DataError, HubError, UnknownNameError
-from objbench.options import configure
-from objbench.suite import EvaluationContext
 from objbench_suites.glue import GlueSuite
 from objbench_suites.glue_tasks import GLUE_TASKS
 from objbench_suites.sentence_table import examples_of

@@ -7,14 +7,14 @@ import pytest
 import torch
 from transformers import BertModel
 
-from objbench.batch import IGNORE_INDEX, Batch, Rows
-from objbench.engine.token_head import NO_TOKEN_HEAD, load_token_head
-from objbench.engine.token_scores import load_word_model
+from objbench.blocks.masking import mask_tokens
+from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
+from objbench.contract.options import configure
+from objbench.contract.random_streams import Streams
+from objbench.contract.suite import EvaluationContext
+from objbench.engine.encoder.token_head import NO_TOKEN_HEAD, load_token_head
+from objbench.engine.evaluation.token_scores import load_word_model
 from objbench.errors import ConfigError, DataError
-from objbench.masking import mask_tokens
-from objbench.options import configure
-from objbench.streams import Streams
-from objbench.suite import EvaluationContext
 from objbench_suites.heldout import HeldoutSuite
 from objbench_suites.token_losses import MASKS_SEED, masked_loss, mean_log_likelihood
 

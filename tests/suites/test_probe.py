@@ -9,9 +9,9 @@ import pyarrow.parquet
 import pytest
 import torch
 
+from objbench.contract.options import configure
+from objbench.contract.suite import EvaluationContext
 from objbench.errors import ConfigError, DataError, HubError, UnknownNameError
-from objbench.options import configure
-from objbench.suite import EvaluationContext
 from objbench_suites.glue import GlueSuite
 from objbench_suites.linear_probe import fit, fit_chosen
 from objbench_suites.probe import STRENGTHS, ProbeSuite, features

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from objbench.contract.suite import Average
 from objbench.errors import ConfigError, UnknownNameError
-from objbench.suite import Average
 from objbench_suites.protocol import load_protocol, overridden, parse_protocol, protocols
 
 FIGURES = json.loads((Path(__file__).parents[1] / "data/figures/taco-2022.json").read_text())

@@ -7,9 +7,9 @@ import pytest
 import torch
 from transformers import BertModel
 
+from objbench.contract.options import configure
+from objbench.contract.suite import EvaluationContext
 from objbench.errors import CheckpointError, ConfigError, DataError
-from objbench.options import configure
-from objbench.suite import EvaluationContext
 from objbench_suites.representation import RepresentationSuite
 from objbench_suites.state_geometry import (
     PairSums,
@@ -118,7 +118,7 @@ class Oracle:
 def test_every_number_as_by_loops(length, tiny_encoder, tmp_path, monkeypatch):
     rows = _rows(5, length)
     # Several batches.
-    monkeypatch.setattr("objbench.engine.embed.EVALUATION_TOKENS", 2 * length)
+    monkeypatch.setattr("objbench.engine.evaluation.embed.EVALUATION_TOKENS", 2 * length)
     found = measured(tiny_encoder, rows, EvaluationContext(cache=tmp_path))
     expected = Oracle(tiny_encoder).numbers(rows.tolist())
     assert set(found) == set(expected)

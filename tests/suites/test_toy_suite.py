@@ -2,10 +2,10 @@
 
 import pytest
 
+from objbench.contract.options import configure
+from objbench.contract.suite import EvaluationContext
+from objbench.data.toy.tasks import TOY_TASKS
 from objbench.errors import UnknownNameError
-from objbench.options import configure
-from objbench.suite import EvaluationContext
-from objbench.toy_tasks import TOY_TASKS
 from objbench_suites.toy import ToySuite
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from objbench.options import configure
-from objbench.suite import EvaluationContext
+from objbench.contract.options import configure
+from objbench.contract.suite import EvaluationContext
 from objbench_suites.glue import GlueSuite
 from objbench_suites.probe import ProbeSuite
 

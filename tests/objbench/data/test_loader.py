@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from objbench.batch import Batch
+from objbench.contract.batch import Batch
+from objbench.contract.objective import Vocabulary
 from objbench.data import Loader, PackedSequences, batch_indices
 from objbench.data import loader as loader_module
 from objbench.errors import ConfigError, DataError
-from objbench.objective import Vocabulary
 
 SIZE = 50
 VOCABULARY = Vocabulary(

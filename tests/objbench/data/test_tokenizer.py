@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from objbench.data import Corpus, TokenizerHandle, load_tokenizer, open_corpus
-from objbench.data.wordpiece import SPECIAL, wordpiece_vocabulary
+from objbench.data.wordpiece_training import SPECIAL, wordpiece_vocabulary
 from objbench.errors import ConfigError, DataError
 
 ROOT = Path(__file__).parents[3]

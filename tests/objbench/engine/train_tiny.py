@@ -20,10 +20,8 @@ import torch
 from torch import nn
 from transformers import BertTokenizerFast
 
-from objbench.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.data.sequences import PackedSequences
-from objbench.engine.job import PretrainJob
-from objbench.objective import (
+from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.contract.objective import (
     Anatomy,
     EncoderPass,
     Need,
@@ -32,8 +30,10 @@ from objbench.objective import (
     TermLoss,
     Vocabulary,
 )
-from objbench.sections import EncoderSection, TrainingSection
-from objbench.streams import Streams
+from objbench.contract.random_streams import Streams
+from objbench.data.packed_sequences import PackedSequences
+from objbench.engine.training.job import PretrainJob
+from objbench.study.settings import EncoderSection, TrainingSection
 from objbench_objectives.rtd import ReplacedTokenDetection
 
 WORDS = 60
@@ -222,7 +222,7 @@ def tiny_job(run: Path, objective: str = "tiny", **options: Any) -> PretrainJob:
 
 def train(run: str, result: str, options: dict[str, Any]) -> None:
     """Train, and write what came out; the weights are in the exported encoders."""
-    from objbench.engine.trainer import pretrain
+    from objbench.engine.training.trainer import pretrain
 
     torch.set_num_threads(1)
     outcome = pretrain(tiny_job(Path(run), **options), lambda done, total, text: None)
@@ -259,7 +259,7 @@ def serve() -> None:
     Requests are JSON lines, {"start": [run, result, options], "env": {}, "die_at": [...]} or
     {"wait": pid}; the answers are the process id and the exit status.
     """
-    import objbench.engine.trainer  # noqa: F401 - so that the forks need not
+    import objbench.engine.training.trainer  # noqa: F401 - so that the forks need not
 
     for line in sys.stdin:
         request = json.loads(line)

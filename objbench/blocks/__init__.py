@@ -1,0 +1,1 @@
+"""Corruptions and losses that objectives share."""

@@ -1,0 +1,169 @@
+"""Heads on top of the encoder that several objectives share.
+
+The token head is applied to the predicted positions only, which are gathered before its first
+layer: at 15% that is about a seventh of the work and of the memory of logits at every position,
+and the same loss.
+
+Shape legend: B sequences of this process, T tokens, M predicted slots, D width of the encoder,
+E width of the word embeddings, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers.activations import ACT2FN
+
+from objbench.blocks.cross_entropy import linear_cross_entropy
+from objbench.contract.batch import IGNORE_INDEX
+from objbench.contract.objective import Anatomy, EncoderPass, Need, Term, TermLoss
+from objbench.contract.random_streams import Streams
+
+
+def at_positions(states: Tensor, positions: Tensor) -> Tensor:
+    """The states at the given columns of each sequence.
+
+    Args:
+        states: (B, T, D).
+        positions: (B, M) int64, columns in [0, T).
+
+    Returns:
+        (B, M, D); its gradient is added up where a column occurs more than once.
+    """
+    return states.gather(1, positions.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
+
+
+class TokenHead(nn.Module):
+    """BERT's prediction head with tied embeddings: word logits from hidden states.
+
+    logits = LayerNorm(act(x W + b)) E^T + c, with E the encoder's word embeddings (V, E), which
+    are not parameters of the head. Same as ``cls.predictions`` of transformers' BERT, where the
+    decoder's bias c is a parameter of its own; W maps D to E, which differ in ELECTRA's and
+    ALBERT's encoders.
+
+    Args:
+        anatomy: of the encoder; gives the widths, the activation, the epsilon of the layer
+            normalisation and the standard deviation of the initial weights.
+    """
+
+    def __init__(self, anatomy: Anatomy) -> None:
+        super().__init__()
+        self.dense = nn.Linear(anatomy.width, anatomy.embedding_width)
+        self.activation = ACT2FN[anatomy.activation]
+        self.norm = nn.LayerNorm(anatomy.embedding_width, eps=anatomy.norm_epsilon)
+        # An encoder may round its vocabulary up, so its own number of rows comes first.
+        words = anatomy.encoder_config.get("vocab_size", anatomy.vocabulary.size)
+        self.bias = nn.Parameter(torch.zeros(words))
+        nn.init.normal_(self.dense.weight, std=anatomy.initializer_range)
+        nn.init.zeros_(self.dense.bias)
+
+    def forward(self, states: Tensor, word_embeddings: Tensor) -> Tensor:
+        """Logits (..., V) in the compute dtype from states (..., D) and embeddings (V, E)."""
+        return functional.linear(self.transform(states), word_embeddings, self.bias)
+
+    def transform(self, states: Tensor) -> Tensor:
+        """What is compared with the word embeddings: (..., E) from states (..., D)."""
+        transformed: Tensor = self.norm(self.activation(self.dense(states)))
+        return transformed
+
+    def cross_entropy(self, states: Tensor, word_embeddings: Tensor, targets: Tensor) -> Tensor:
+        """Sum of -log softmax(logits)[target], without all logits in memory; see its module.
+
+        Args:
+            states: (..., D).
+            word_embeddings: (V, E).
+            targets: (...) int64, IGNORE_INDEX where nothing is predicted.
+
+        Returns:
+            () float32.
+        """
+        transformed = self.transform(states).flatten(0, -2)
+        return linear_cross_entropy(transformed, word_embeddings, self.bias, targets.flatten())
+
+
+def word_logits(head: nn.Module, encoder_pass: EncoderPass) -> Tensor:
+    """(B, M, V) logits in the compute dtype, at the predicted slots only.
+
+    Args:
+        head: makes logits of states (B, M, D) and word embeddings (V, E), as ``TokenHead``.
+        encoder_pass: with predicted slots and word embeddings.
+
+    Raises:
+        LookupError: the corruption predicts no tokens, or the pass lacks the embeddings.
+    """
+    logits: Tensor = head(read_states(encoder_pass), encoder_pass.need(Need.WORD_EMBEDDINGS))
+    return logits
+
+
+def read_states(encoder_pass: EncoderPass) -> Tensor:
+    """(B, M, D), the hidden states that the predicted slots are read from.
+
+    Raises:
+        LookupError: the corruption predicts no tokens.
+    """
+    batch = encoder_pass.batch
+    columns = batch.positions if batch.reads is None else batch.reads
+    if columns is None:
+        raise LookupError("the corruption predicts no tokens: it gives no positions")
+    return at_positions(encoder_pass.last_hidden_state, columns)
+
+
+def token_loss(encoder_pass: EncoderPass, head: TokenHead | None = None) -> TermLoss:
+    """Cross-entropy of the original tokens at the predicted positions.
+
+    total = -sum over the slots in use of log softmax(logits)[target], in float32;
+    count = the number of slots in use.
+
+    Args:
+        encoder_pass: with targets (B, M), and word logits (B, M, V) or word embeddings (V, E).
+        head: makes the loss of a pass without logits, which then are never in memory at once.
+            Where the pass holds some, because another term asked for them, they are used.
+
+    Raises:
+        LookupError: the corruption predicts no tokens, or the pass lacks what it is made of.
+    """
+    targets: Tensor = encoder_pass.need(Need.LABELS)
+    if head is not None and encoder_pass.word_logits is None:
+        embeddings = encoder_pass.need(Need.WORD_EMBEDDINGS)
+        total = head.cross_entropy(read_states(encoder_pass), embeddings, targets)
+    else:
+        total = functional.cross_entropy(
+            encoder_pass.need(Need.WORD_LOGITS).flatten(0, 1).float(),
+            targets.flatten(),
+            ignore_index=IGNORE_INDEX,
+            reduction="sum",
+        )
+    return TermLoss(total=total, count=(targets != IGNORE_INDEX).sum().float())
+
+
+class TokenPrediction(Term):
+    """Cross-entropy of the original tokens at the predicted positions.
+
+    ``token_loss`` by a head of its own; total / count is transformers' masked-LM loss.
+
+    Args:
+        anatomy: of the encoder, for the head.
+        name: the term's name in logs and records.
+        weight: its factor in the total loss.
+
+    Attributes:
+        token_head: the head that makes the word logits, or the loss without them.
+    """
+
+    # Not the logits: they are made only where another term wants them.
+    needs = frozenset({Need.WORD_EMBEDDINGS, Need.LABELS})
+
+    def __init__(self, anatomy: Anatomy, name: str = "mlm", weight: float = 1.0) -> None:
+        super().__init__()
+        self.name = name
+        self.weight = weight
+        self.token_head = TokenHead(anatomy)
+
+    def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
+        """The loss of one pass; draws nothing.
+
+        Raises:
+            LookupError: the corruption predicts no tokens, or the pass has no word embeddings.
+        """
+        return token_loss(encoder_pass, self.token_head)

@@ -1,0 +1,92 @@
+"""From a name on the command line to a subject: a preset's encoder on a little of the toy language.
+
+Whatever the preset's corpus and batch, rows are those of the toy language with its own tokenizer,
+at most ROWS sequences of LENGTH tokens: a check asks whether, not how well, and needs no download.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from objbench.plugins.conformance.subject import Subject
+from objbench.plugins.registry import Registry
+from objbench.results.plan import PlannedCell
+from objbench.runs.cells.prepared_study import open_text, pretrain_job
+from objbench.runs.planning.configured_plugins import cast
+from objbench.study.files import preset_layer
+from objbench.study.study import Study, build_study
+
+ROWS = 16
+LENGTH = 64
+_TOKENIZER = "train:1024"
+
+
+def chosen_subject(
+    name: str,
+    *,
+    preset: str,
+    options: Mapping[str, Mapping[str, Any]],
+    against: str | None,
+    registry: Registry,
+    cache: Path,
+    scratch: Path,
+    compiles: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> Subject:
+    """The objective called ``name`` as the preset would train it, made small.
+
+    Args:
+        options: plugin -> option -> value.
+        against: the objective to compare a step's cost with; None for none.
+        cache: folder for the tokenised toy language.
+        scratch: a folder that may be written to and is nobody's run.
+        compiles: let the check run that compiles the encoder.
+        say: told what takes time.
+
+    Raises:
+        UnknownNameError, ConfigError, PluginError: a name or an option does not fit.
+    """
+    names = list(dict.fromkeys([name, *([against] if against else [])]))
+    study = _small_study(names, preset, options)
+    chosen = cast(study, registry)
+    text = open_text(study, cache, say)
+
+    def job(objective: str) -> Any:
+        cell = PlannedCell(
+            id="", kind="pretrain", key="0" * 64, objective=objective, seed=0, step=1
+        )
+        return pretrain_job(study, chosen, text, cell, run=scratch, device="cpu", folder=objective)
+
+    return Subject(job=job(name), against=job(against) if against else None, compiles=compiles)
+
+
+def _small_study(names: list[str], preset: str, options: Mapping[str, Any]) -> Study:
+    """The preset's study, with less of everything that only makes it slower."""
+    base = build_study([preset_layer(preset), {"objectives": names}], f"preset {preset}")
+    changes = {
+        "options": {plugin: dict(own) for plugin, own in options.items()},
+        "data": {
+            "corpus": "toy",
+            "tokenizer": _TOKENIZER,
+            "length": min(base.data.length, LENGTH),
+        },
+        "training": {
+            "batch": min(base.training.batch, ROWS),
+            "micro_batches": 1,
+            "precision": "fp32",
+            "compile": False,
+        },
+        "evaluation": {"suites": []},
+    }
+    return build_study([base.model_dump(exclude={"tuning"}), changes], f"preset {preset}")
+
+
+def described(subject: Subject, preset: str) -> str:
+    """One line: what is looked at."""
+    job = subject.job
+    return (
+        f"{job.objective.name}: {preset} encoder, batches of {job.training.batch} x {job.length} "
+        "tokens of the toy language, float32 on the CPU"
+    )

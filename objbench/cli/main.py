@@ -1,0 +1,119 @@
+"""The command line: ``objbench run``, ``leaderboard``, ``check``, ``new`` and the other subcommands.
+
+``--help`` and every usage error answer at once, so nothing heavy is imported here or in a
+subcommand's file: a subcommand imports what it needs once its arguments are known to be good.
+Errors that the user can mend become one line and exit code 2; anything else is a bug and keeps
+its traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from objbench import __version__
+from objbench.cli import check, leaderboard, new, plugins, run, selftest, show, verify
+from objbench.cli.arguments import Parser, expand_plugin_flags, refuse
+from objbench.errors import ObjbenchError, one_line
+from objbench.plugins.registry import entry_point_names
+
+
+class Command(Protocol):
+    """A subcommand: a module of ``objbench.cli``."""
+
+    SUMMARY: str
+    EPILOG: str
+
+    def add_arguments(self, parser: Parser) -> None:
+        """Declare the arguments."""
+
+    def main(self, arguments: argparse.Namespace, words: list[str]) -> int:
+        """Run the subcommand; returns the exit code."""
+
+
+COMMANDS: dict[str, Command] = {
+    "run": run,
+    "leaderboard": leaderboard,
+    "verify": verify,
+    "selftest": selftest,
+    "plugins": plugins,
+    "show": show,
+    "new": new,
+    "check": check,
+}
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: the words after ``objbench``; the process's own when None.
+
+    Returns:
+        The exit code: 0, 1 for cells that failed or diverged and for checks that found a fault, 2
+        for what the user can mend, 130 if interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(words)
+    except ObjbenchError as error:
+        print(f"objbench: error: {one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("objbench: interrupted; run the same command again to go on", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _dispatch(words: list[str]) -> int:
+    parser, subparsers = _parsers()
+    name = next((word for word in words if not word.startswith("-")), "")
+    known_plugins: tuple[str, ...] = ()
+    if name == "run":
+        known_plugins = entry_point_names()
+        at = words.index(name) + 1
+        words_of_run = expand_plugin_flags(words[at:], subparsers[name].flags(), known_plugins)
+        parsed, left_over = parser.parse_known_args([*words[:at], *words_of_run])
+    else:
+        parsed, left_over = parser.parse_known_args(words)
+    if left_over:
+        refuse(left_over, subparsers[parsed.command], known_plugins)
+    _configure_logging(verbose=parsed.verbose)
+    return COMMANDS[parsed.command].main(parsed, words)
+
+
+def _parsers() -> tuple[Parser, dict[str, Parser]]:
+    parser = Parser(
+        prog="objbench",
+        description="Compare pretraining objectives for text encoders under equal compute.",
+    )
+    parser.add_argument("--version", action="version", version=f"objbench {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what is being done")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    made = {}
+    for name, command in COMMANDS.items():
+        made[name] = commands.add_parser(
+            name, help=command.SUMMARY, description=command.SUMMARY, epilog=command.EPILOG
+        )
+        command.add_arguments(made[name])
+    return parser, made
+
+
+def _configure_logging(*, verbose: bool) -> None:
+    """Our own log on stderr; the libraries' chatter and bars off, so that ours can be read."""
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="objbench: %(levelname)s: %(name)s: %(message)s")
+    if not verbose:
+        # Set in the environment, before the libraries are imported, for worker processes as well.
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("DATASETS_VERBOSITY", "error")
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""``objbench plugins``: what is installed, and what is broken and why."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from objbench.cli.arguments import Parser
+
+if TYPE_CHECKING:
+    from objbench.plugins.registry import Registry
+
+SUMMARY = "List the installed objectives, terms and suites, and the plugins that are broken."
+EPILOG = """\
+A term joins any objective: --objectives mlm,mlm+TERM.
+OBJBENCH_PLUGINS=a,b limits loading to the plugins named."""
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declare the flags."""
+    parser.add_argument("--check", action="store_true", help="exit code 1 if a plugin is broken")
+    parser.add_argument(
+        "--markdown", action="store_true", help="as a table with papers, for a README"
+    )
+
+
+def main(arguments: argparse.Namespace, words: list[str]) -> int:
+    """Print the table; see ``SUMMARY``."""
+    from objbench.plugins.registry import load_plugins
+
+    registry = load_plugins()
+    print(plugins_table(registry) if arguments.markdown else _listing(registry))
+    if registry.broken:
+        print(f"\n{len(registry.broken)} broken:")
+        print(_aligned([(b.name, str(b.origin), b.reason) for b in registry.broken]))
+    return 1 if arguments.check and registry.broken else 0
+
+
+def plugins_table(registry: Registry) -> str:
+    """Every plugin with what it is and its paper, as a markdown table."""
+    from tabulate import tabulate
+
+    rows = [
+        (f"`{name}`", kind, cls.summary, _linked(getattr(cls, "reference", "")))
+        for kind, name, cls in _plugins(registry)
+    ]
+    return tabulate(rows, headers=["name", "kind", "what", "source"], tablefmt="github")
+
+
+def _plugins(registry: Registry) -> Iterator[tuple[str, str, Any]]:
+    """(kind, name, class) of every plugin, kind by kind and by name."""
+    for kind, classes in (
+        ("objective", registry.objectives),
+        ("term", registry.terms),
+        ("suite", registry.suites),
+    ):
+        for name, cls in classes.items():
+            yield kind, name, cls
+
+
+def _listing(registry: Registry) -> str:
+    rows = [
+        (name, kind, str(registry.origin(name)), cls.summary)
+        for kind, name, cls in _plugins(registry)
+    ]
+    return _aligned([("NAME", "KIND", "PROJECT", "SUMMARY"), *rows])
+
+
+def _linked(reference: str) -> str:
+    """A reference that ends in ", https://..." as a link."""
+    who, _, address = reference.partition(", https://")
+    return f"[{who}](https://{address})" if address and " " not in address else reference
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(lines)

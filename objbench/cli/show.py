@@ -1,0 +1,148 @@
+"""``objbench show``: what a plugin is, its knobs, and what an objective costs at a preset."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from objbench.cli import arguments as read
+from objbench.cli.plugin_arguments import add_plugin_arguments, check_names
+from objbench.contract.composition import Composition, configured
+from objbench.errors import ObjbenchError
+from objbench.plugins.registry import Registry, configure, load_plugins
+from objbench.study.files import preset_layer
+
+if TYPE_CHECKING:
+    from objbench.engine.measuring.objective_size import Size
+    from objbench.study.study import Study
+
+SUMMARY = "Show an objective, term or suite: what it is, its knobs, an objective's heads and cost."
+EPILOG = """\
+FLOPs are of the real step, forward and backward, counted on a few made-up sequences.
+
+examples:
+  objbench show taco --against mlm
+  objbench show glue
+"""
+PRESET = "small"
+
+_WIDTH = 100
+_INDENT = "  "
+_WORDS = 30522
+"""Size of the vocabulary where the preset's tokenizer is a name or a folder: BERT's."""
+
+
+def add_arguments(parser: read.Parser) -> None:
+    """Declare the arguments."""
+    add_plugin_arguments(parser, "objective, term or suite to show", PRESET)
+    parser.add_argument("--against", metavar="NAME", help="objective to compare the FLOPs with")
+
+
+def main(arguments: argparse.Namespace, words: list[str]) -> int:
+    """Print what there is to say."""
+    names = [arguments.name, *([arguments.against] if arguments.against else [])]
+    check_names(names, arguments.set, any_kind=True)
+    preset_layer(arguments.preset)
+    registry = load_plugins(only=set(names))
+    options = read.options_of(arguments.set)
+    if arguments.name in registry.suites:
+        cls: Any = registry.suites[arguments.name]
+        parts = [_what(registry, cls), *_protocol(cls, options), _knobs(cls)]
+    elif arguments.name in registry.terms:
+        cls = registry.terms[arguments.name]
+        parts = [_what(registry, cls), _knobs(cls)]
+    else:
+        kind = registry.objective(arguments.name)
+        classes = kind.parts if isinstance(kind, Composition) else (kind,)
+        parts = [text for cls in classes for text in (_what(registry, cls), _knobs(cls))]
+        parts.append(_cost(registry, names, arguments, options))
+    print("\n\n".join(parts))
+    return 0
+
+
+def _what(registry: Registry, cls: Any) -> str:
+    kinds = {"suite": registry.suites, "term": registry.terms, "objective": registry.objectives}
+    kind = next(kind for kind, classes in kinds.items() if cls.name in classes)
+    lines = [f"{cls.name}: {kind} of {registry.origin(cls.name)}", cls.summary]
+    reference = getattr(cls, "reference", "")
+    texts = [("\n".join(lines))]
+    # Not inspect.getdoc: a class without a docstring would show the contract's.
+    texts += [inspect.cleandoc(it.__doc__) for it in (cls, inspect.getmodule(cls)) if it.__doc__]
+    if reference:
+        texts.append(f"reference: {reference}")
+    return "\n\n".join(texts)
+
+
+def _knobs(cls: Any) -> str:
+    from objbench.plugins.option_docs import knobs
+
+    found = knobs(cls.Config)
+    if not found:
+        return "knobs: none"
+    lines = [f"knobs (--set {cls.name}.NAME=VALUE):"]
+    for knob in found:
+        lines.append(f"{_INDENT}{knob.name} = {knob.default}  ({knob.type})")
+        lines += textwrap.wrap(
+            knob.meaning, _WIDTH, initial_indent=_INDENT * 3, subsequent_indent=_INDENT * 3
+        )
+    return "\n".join(lines)
+
+
+def _protocol(cls: Any, options: dict[str, dict[str, Any]]) -> list[str]:
+    """The protocol and the tasks, where the suite says them with these options."""
+    from objbench.contract.suite import Suite
+
+    if not issubclass(cls, Suite):
+        return ["compares the curves of another suite's scores over the budget"]
+    suite = cls(configure(cls, options.get(cls.name, {})))
+    lines = [f"protocol: {suite.protocol}"]
+    try:
+        lines.append(f"tasks: {', '.join(suite.tasks())}")
+    except ObjbenchError as error:
+        lines.append(f"tasks: {error}")
+    lines += [f"left out: {task}: {why}" for task, why in suite.missing().items()]
+    return ["\n".join(lines)]
+
+
+def _cost(
+    registry: Registry,
+    names: list[str],
+    arguments: argparse.Namespace,
+    options: dict[str, dict[str, Any]],
+) -> str:
+    """Parameters and FLOPs at the preset, and beside another objective's."""
+    from objbench.engine.measuring.objective_size import size_of
+    from objbench.study.study import build_study
+
+    layers = [preset_layer(arguments.preset), {"objectives": names[:1]}]
+    study = build_study(layers, f"preset {arguments.preset}")
+    words, length = _vocabulary_size(study), study.data.length
+    sizes = []
+    for name in names:
+        kind = registry.objective(name)
+        config = configured(kind, options)
+        sizes.append(size_of(kind, config, study.encoder, words, length))
+    lines = [f"at preset {arguments.preset} ({words:,} words, sequences of {length} tokens):"]
+    lines += [f"{_INDENT}{line}" for line in _size_lines(sizes[0], study.training.batch)]
+    if arguments.against:
+        ratio = sizes[0].flops / sizes[1].flops
+        lines.append(f"{_INDENT}{ratio:.3f} times the FLOPs of a step of {arguments.against}")
+    return "\n".join(lines)
+
+
+def _size_lines(size: Size, batch: int) -> list[str]:
+    heads = [f"head of {term}: {count:,} parameters" for term, count in size.heads.items()]
+    beside = [f"beside the terms: {size.beside:,} parameters"] if size.beside else []
+    return [
+        f"encoder: {size.encoder:,} parameters",
+        *heads,
+        *beside,
+        f"step: {size.flops * batch:.3g} FLOPs ({batch} sequences, {size.flops:.3g} each)",
+    ]
+
+
+def _vocabulary_size(study: Study) -> int:
+    kind, _, size = study.data.tokenizer.partition(":")
+    return int(size) if kind == "train" and size.isdecimal() else _WORDS

@@ -1,0 +1,110 @@
+"""``objbench verify``: papers' claims judged on a run folder, or a paper's own numbers replayed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from objbench.cli.arguments import Parser
+from objbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from objbench.judge.papers.claims import ClaimFile
+    from objbench.results.study_results import Standing
+
+SUMMARY = "Judge papers' claims on a run folder, or replay a paper's published numbers."
+EPILOG = """\
+The verdicts are confirmed, refuted and inconclusive; the exit code is 0 whichever they are.
+
+examples:
+  objbench verify runs/demo
+  objbench verify runs/demo --claim taco-2022 --score heldout:mlm
+  objbench verify --figure taco-2022
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "run", type=Path, nargs="?", metavar="RUN", help="run folder, such as runs/demo"
+    )
+    parser.add_argument(
+        "--claim",
+        action="append",
+        default=[],
+        metavar="NAME|FILE",
+        help="claims to judge, such as taco-2022 or mine.toml; may be repeated "
+        "(all that ship and whose objectives are in the study)",
+    )
+    parser.add_argument(
+        "--score",
+        default="",
+        metavar="SUITE|heldout:TERM",
+        help="score to judge by (the suite that the claim names, else the study's first)",
+    )
+    parser.add_argument(
+        "--figure", metavar="NAME|FILE", help="published numbers to replay, such as taco-2022"
+    )
+
+
+def main(arguments: argparse.Namespace, words: list[str]) -> int:
+    """Print the verdicts, or what the published numbers support."""
+    if arguments.figure is not None:
+        if arguments.run is not None or arguments.claim or arguments.score:
+            raise ConfigError("--figure replays published numbers and goes with nothing else")
+        print(_replayed(arguments.figure), end="")
+        return 0
+    if arguments.run is None:
+        raise ConfigError("nothing to verify: name a run folder, or --figure FILE")
+    print(_judged(arguments.run, arguments.claim, arguments.score), end="")
+    return 0
+
+
+def _replayed(figure: str) -> str:
+    from objbench.judge.papers.figures import read_figure
+
+    published = read_figure(figure)
+    from objbench.judge.papers.replay_text import replay_text
+
+    return replay_text(published)
+
+
+def _judged(run: Path, names: list[str], score: str) -> str:
+    from objbench.judge.papers.claims import read_claims, shipped_claims
+    from objbench.results.plan import read_plan
+
+    read_plan(run)  # a wrong folder or claim is told before the numerical libraries are loaded
+    files = [read_claims(name) for name in dict.fromkeys(names)] or list(shipped_claims())
+    from objbench.judge.judgement import concerned, judge_claims
+    from objbench.judge.verdict_text import detail_text, verdict_lines
+    from objbench.results.study_results import read_standing
+
+    standing = read_standing(run)
+    if not names:
+        files = list(concerned(standing, files))
+        if not files:
+            raise ConfigError(
+                f"no claim that ships is about the objectives of {run}: name a claim file with "
+                "--claim FILE.toml"
+            )
+    judged = judge_claims(standing, files, score)
+    parts = [
+        "\n".join(f"- {line}" for line in verdict_lines(judged)),
+        *(detail_text(item) for item in judged),
+        *_other_scores(standing, files, {item.source for item in judged}),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _other_scores(standing: Standing, files: list[ClaimFile], used: set[str]) -> list[str]:
+    """What else the claims could be judged by, as a line; none where there is nothing else."""
+    from objbench.judge.score_source import Pair, score_sources
+
+    found = dict.fromkeys(
+        source
+        for file in files
+        for source in score_sources(standing, Pair(file.objective, file.baseline))
+        if source not in used
+    )
+    return [f"Other scores in this study, for --score: {', '.join(found)}."] if found else []

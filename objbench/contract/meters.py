@@ -1,0 +1,43 @@
+"""The four meters in words: what they are called, and in which unit a picture shows them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from objbench.contract.suite import AXES, Axis
+
+AXIS_WORDS = {
+    "steps": "steps",
+    "tokens": "tokens",
+    "flops": "FLOPs",
+    "seconds": "device seconds",
+}
+
+# Axis -> what a picture calls it, and units with the least amount that each is for.
+_UNITS: Mapping[str, tuple[str, tuple[tuple[float, float, str], ...]]] = {
+    "steps": ("optimizer steps", ((1e4, 1e3, "thousands"),)),
+    "tokens": ("tokens", ((1e9, 1e9, "billions"), (1e6, 1e6, "millions"), (1e3, 1e3, "thousands"))),
+    "flops": ("training FLOPs", ()),
+    "seconds": (
+        "device time",
+        ((3 * 3600.0, 3600.0, "hours"), (300.0, 60.0, "minutes"), (0.0, 1.0, "seconds")),
+    ),
+}
+
+
+def column_axis(column: str) -> Axis | None:
+    """The axis that a column of a curve suite stands for; None if it stands for none."""
+    return next((axis for axis in AXES if column == axis or column.endswith(f"_{axis}")), None)
+
+
+def unit(axis: Axis, largest: float) -> tuple[float, str]:
+    """What to divide by, and the label of the axis, so that the ticks are short numbers."""
+    noun, choices = _UNITS[axis]
+    if axis == "flops":
+        exponent = 3 * math.floor(math.log10(max(largest, 1.0)) / 3)
+        return 10.0**exponent, rf"{noun} ($\times 10^{{{exponent}}}$)" if exponent else noun
+    for least, size, words in choices:
+        if largest >= least:
+            return size, f"{noun} ({words})"
+    return 1.0, noun

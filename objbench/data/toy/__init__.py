@@ -1,0 +1,1 @@
+"""The generated toy language and its tasks."""

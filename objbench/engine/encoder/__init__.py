@@ -1,0 +1,1 @@
+"""Encoders: building, attention kernels, export and loading."""

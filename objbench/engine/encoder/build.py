@@ -1,0 +1,173 @@
+"""Building, describing and exporting the encoder: any text encoder of Hugging Face.
+
+The initial weights come from a stream of their own, so every objective at one seed starts from
+the same encoder. They are drawn on the CPU whatever the device, so that does not change them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    MODEL_MAPPING,
+)
+
+from objbench.contract.composition import Composition
+from objbench.contract.objective import Anatomy, Objective, Vocabulary
+from objbench.contract.random_streams import stream_key
+from objbench.errors import ConfigError, one_line
+from objbench.study.settings import EncoderSection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# Set from the tokenizer and the sequence length, never by the user.
+_OURS = {"vocab_size", "pad_token_id", "cls_token_id", "sep_token_id", "mask_token_id"}
+
+
+@contextmanager
+def seeded_initialisation(seed: int, stream: str) -> Iterator[None]:
+    """Seed the global CPU generator from a stream, and put it back as it was afterwards.
+
+    Modules initialise themselves from the global generator; this is the one place it is lent.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(stream_key(seed, stream))
+        yield
+
+
+def build_encoder(
+    section: EncoderSection, vocabulary: Vocabulary, length: int, seed: int
+) -> PreTrainedModel:
+    """A freshly initialised encoder without a pooling layer, on the CPU in float32.
+
+    Vocabulary size and special tokens are the tokenizer's; there are at least ``length``
+    positions, and at least as many as configured.
+
+    Args:
+        section: model type and the fields of its configuration.
+        length: T, tokens of a sequence.
+        seed: the pretraining seed; weights are a function of (seed, "init.encoder").
+
+    Raises:
+        ConfigError: an unknown model type or field, or a value the model refuses.
+    """
+    config = _configuration(section, vocabulary)
+    _at_least_positions(config, length)
+    encoder = _initialised(section, config, seed)
+    offset = _position_offset(encoder)
+    if offset:
+        # RoBERTa's kin number positions from pad + 1, so their table must be that much longer.
+        _at_least_positions(config, length + offset)
+        encoder = _initialised(section, config, seed)
+    return encoder
+
+
+def build_objective(
+    kind: type[Objective] | Composition, config: Any, anatomy: Anatomy, seed: int
+) -> Objective:
+    """The objective ``kind``, its heads initialised from the stream (seed, "init.heads")."""
+    with seeded_initialisation(seed, "init.heads"):
+        return kind(config, anatomy)
+
+
+def word_embeddings(encoder: PreTrainedModel) -> Tensor:
+    """(V, E), the encoder's input embedding matrix itself, not a copy."""
+    return cast(nn.Embedding, encoder.get_input_embeddings()).weight
+
+
+def anatomy_of(encoder: PreTrainedModel, vocabulary: Vocabulary) -> Anatomy:
+    """What an objective builds its heads from; names differ between model types."""
+    config = encoder.config
+
+    def first(names: tuple[str, ...], default: Any) -> Any:
+        return next((getattr(config, name) for name in names if hasattr(config, name)), default)
+
+    return Anatomy(
+        width=int(config.hidden_size),
+        embedding_width=word_embeddings(encoder).shape[1],
+        activation=str(first(("hidden_act", "hidden_activation", "activation"), "gelu")),
+        norm_epsilon=float(first(("layer_norm_eps", "norm_eps"), 1e-12)),
+        initializer_range=float(first(("initializer_range",), 0.02)),
+        vocabulary=vocabulary,
+        encoder_config=config.to_dict(),
+    )
+
+
+def _configuration(section: EncoderSection, vocabulary: Vocabulary) -> PreTrainedConfig:
+    name = section.model_type
+    if name not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise ConfigError(
+            f"encoder.model_type = {name!r} is no text encoder that transformers knows"
+            f"{_guess(name, MODEL_FOR_MASKED_LM_MAPPING_NAMES)}; name one such as 'bert'"
+        )
+    plain = AutoConfig.for_model(name)
+    if plain.is_encoder_decoder:
+        raise ConfigError(
+            f"encoder.model_type = {name!r} has a decoder too; name an encoder such as 'bert'"
+        )
+    known = {*plain.to_dict(), *plain.attribute_map, *inspect.signature(type(plain)).parameters}
+    for field in section.config:
+        if field in _OURS:
+            raise ConfigError(
+                f"encoder.config.{field} is set from the tokenizer; leave it out of the study"
+            )
+        if field not in known:
+            raise ConfigError(
+                f"encoder.config.{field} is no setting of {name!r}{_guess(field, known)}"
+            )
+    ours = {
+        "vocab_size": vocabulary.size,
+        "pad_token_id": vocabulary.pad,
+        "cls_token_id": vocabulary.cls,
+        "sep_token_id": vocabulary.sep,
+        "bos_token_id": vocabulary.cls,
+        "eos_token_id": vocabulary.sep,
+    }
+    fields = {key: value for key, value in ours.items() if key in known}
+    try:
+        return AutoConfig.for_model(name, **{**fields, **section.config})
+    except Exception as error:  # transformers checks fields with errors of several libraries
+        raise ConfigError(f"encoder.config does not fit {name!r}: {one_line(error)}") from error
+
+
+def _at_least_positions(config: PreTrainedConfig, count: int) -> None:
+    configured = getattr(config, "max_position_embeddings", None)
+    if configured is not None and 0 < configured < count:
+        config.max_position_embeddings = count
+
+
+def _initialised(section: EncoderSection, config: PreTrainedConfig, seed: int) -> PreTrainedModel:
+    mapped: Any = MODEL_MAPPING[type(config)]
+    kind = mapped[0] if isinstance(mapped, tuple) else mapped
+    poolless = "add_pooling_layer" in inspect.signature(kind).parameters
+    options = {"add_pooling_layer": False} if poolless else {}
+    try:
+        with seeded_initialisation(seed, "init.encoder"):
+            encoder = AutoModel.from_config(config, **options)  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError, KeyError, RuntimeError, ZeroDivisionError) as error:
+        raise ConfigError(
+            f"encoder.config does not fit {section.model_type!r}: {one_line(error)}"
+        ) from error
+    assert isinstance(encoder, PreTrainedModel)
+    return encoder
+
+
+def _position_offset(encoder: PreTrainedModel) -> int:
+    """How many entries at the start of the position table no token ever uses."""
+    for name, module in encoder.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            return 0 if module.padding_idx is None else module.padding_idx + 1
+    return 0
+
+
+def _guess(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,47 @@
+"""``torch.compile`` for the encoder, trusted only after a look at what it computes."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from transformers import PreTrainedModel
+
+from objbench.contract.batch import Batch
+from objbench.errors import one_line
+
+TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+"""Largest accepted difference of hidden states, relative to their largest magnitude."""
+
+
+def compile_encoder(encoder: PreTrainedModel, batch: Batch, log: logging.Logger) -> bool:
+    """Compile ``encoder`` in place, or leave it as it is and say why in a warning.
+
+    Compiled and eager hidden states are compared without dropout on ``batch``, and a backward
+    pass is run with it; nothing but the compilation remains of either.
+
+    Returns:
+        Whether the encoder is compiled now.
+    """
+    training = encoder.training
+    device = batch.input_ids.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        try:
+            encoder.train(False)
+            with torch.no_grad():
+                eager = encoder(input_ids=batch.input_ids).last_hidden_state
+                encoder.compile()
+                compiled = encoder(input_ids=batch.input_ids).last_hidden_state
+            difference = float((eager - compiled).abs().max() / eager.abs().max())
+            if not difference <= TOLERANCE[eager.dtype]:
+                raise ArithmeticError(f"compiled hidden states differ by {difference:.1e}")
+            encoder.train(training)
+            encoder(input_ids=batch.input_ids).last_hidden_state.float().sum().backward()
+        except Exception as error:  # noqa: BLE001 - whatever it is, training goes on without
+            log.warning("torch.compile is not used: %s", one_line(error)[:300])
+            encoder._compiled_call_impl = None
+            return False
+        finally:
+            encoder.train(training)
+            encoder.zero_grad(set_to_none=True)
+    return True

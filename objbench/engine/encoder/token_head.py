@@ -1,0 +1,125 @@
+"""The token head beside an exported encoder: written with it, read back by suites.
+
+Two files in the encoder's folder, which transformers does not look at::
+
+    token_head.safetensors    the head's weights
+    token_head.json           its widths, activation and epsilon, and how it is read
+
+The decoder's weights are the encoder's word embeddings and are not written twice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import TypeAdapter
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from objbench.blocks.heads import TokenHead
+from objbench.contract.objective import Anatomy, Objective, TokenReading, Vocabulary
+from objbench.errors import CheckpointError, RecordError, one_line
+from objbench.results.json_files import Stored, dump, read_stored
+
+WEIGHTS = "token_head.safetensors"
+SETTINGS = "token_head.json"
+
+NO_TOKEN_HEAD = "no token head: its objective predicts no words by the encoder"
+"""Why an encoder without one has no score where words are scored."""
+
+
+class TokenHeadSettings(Stored):
+    """What rebuilds a ``TokenHead`` and says how to read it.
+
+    Attributes:
+        width: D, of the encoder's states.
+        embedding_width: E, of the word embeddings.
+        words: V, rows of the word embeddings.
+        activation: as in transformers' ``ACT2FN``.
+        norm_epsilon: of the layer normalisation.
+        reads, attention: see ``objective.TokenReading``.
+    """
+
+    version: Literal[1] = 1
+    width: int
+    embedding_width: int
+    words: int
+    activation: str
+    norm_epsilon: float
+    reads: Literal["own", "previous"]
+    attention: Literal["bidirectional", "causal"]
+
+
+_SETTINGS = TypeAdapter(TokenHeadSettings)
+
+
+def save_token_head(objective: Objective, folder: Path) -> None:
+    """Write the token head of ``objective`` into ``folder``; nothing where it has none.
+
+    A head of another class than ``TokenHead`` is left out: nothing could rebuild it from its
+    weights alone, and code is never loaded from a folder.
+    """
+    head, reading = objective.token_head, objective.token_reading
+    if type(head) is not TokenHead:
+        return
+    settings = TokenHeadSettings(
+        width=head.dense.in_features,
+        embedding_width=head.dense.out_features,
+        words=len(head.bias),
+        activation=objective.anatomy.activation,
+        norm_epsilon=head.norm.eps,
+        reads=reading.reads,
+        attention=reading.attention,
+    )
+    weights = {name: tensor.detach().contiguous() for name, tensor in head.state_dict().items()}
+    save_file(weights, folder / WEIGHTS)
+    (folder / SETTINGS).write_text(dump(settings), encoding="utf-8")
+
+
+def has_token_head(folder: Path) -> bool:
+    """Whether a token head lies beside the encoder in ``folder``."""
+    return (folder / SETTINGS).is_file()
+
+
+def load_token_head(folder: Path, vocabulary: Vocabulary) -> tuple[TokenHead, TokenReading]:
+    """The token head in ``folder``, float32 on the CPU, and how it is read.
+
+    Args:
+        folder: an exported encoder's.
+        vocabulary: its tokenizer's.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    if not has_token_head(folder):
+        raise CheckpointError(
+            f"{folder} holds no token head: its objective predicts no words by the encoder, or it "
+            "was exported before heads were; pretrain it again if it should have one"
+        )
+    try:
+        settings = read_stored(folder / SETTINGS, _SETTINGS)
+        # Without memory, hence without initial weights, which would be random numbers.
+        with torch.device("meta"):
+            head = TokenHead(_anatomy(settings, vocabulary))
+        head.load_state_dict(load_file(folder / WEIGHTS), assign=True)
+    except (RecordError, OSError, RuntimeError, KeyError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{folder} holds a token head that cannot be read ({one_line(error)[:200]}): "
+            "delete the folder and run the study again"
+        ) from error
+    return head, TokenReading(settings.reads, settings.attention)
+
+
+def _anatomy(settings: TokenHeadSettings, vocabulary: Vocabulary) -> Anatomy:
+    """As much of the encoder's anatomy as the head is built from."""
+    return Anatomy(
+        width=settings.width,
+        embedding_width=settings.embedding_width,
+        activation=settings.activation,
+        norm_epsilon=settings.norm_epsilon,
+        initializer_range=0.0,
+        vocabulary=vocabulary,
+        encoder_config={"vocab_size": settings.words},
+    )

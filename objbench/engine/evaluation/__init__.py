@@ -1,0 +1,1 @@
+"""Services for suites: fine-tuning, embedding and token scores of a finished encoder."""

@@ -1,0 +1,129 @@
+"""Batches of examples of similar length, drawn by counter-based streams and built by indexing.
+
+Sorting by length inside shuffled blocks keeps padding low while every epoch still sees its
+examples in another order, as transformers' ``group_by_length`` does. The order is a pure function
+of (seed, epoch, lengths), so two encoders with the same tokenizer are fine-tuned on the same
+batches in the same order.
+
+Shape legend: N examples, B examples of a batch, T tokens of its longest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from objbench.contract.random_streams import numpy_generator
+from objbench.engine.evaluation.examples import TokenisedExamples
+
+BLOCK_BATCHES = 50
+"""Batches in a block that is sorted by length, as in transformers' ``LengthGroupedSampler``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleBatch:
+    """A padded batch.
+
+    Attributes:
+        ids: (B, T) int64.
+        types: (B, T) int64.
+        attention: (B, T) int64, 0 at padding; None where nothing is padded, which lets attention
+            run without a mask.
+        labels: (B,) int64 or float32.
+    """
+
+    ids: Tensor
+    types: Tensor
+    attention: Tensor | None
+    labels: Tensor
+
+    def to(self, device: torch.device) -> ExampleBatch:
+        """The batch on ``device``."""
+        attention = None if self.attention is None else self.attention.to(device)
+        return ExampleBatch(
+            self.ids.to(device), self.types.to(device), attention, self.labels.to(device)
+        )
+
+
+def training_batches(
+    lengths: NDArray[np.int64], batch: int, seed: int, epoch: int
+) -> list[NDArray[np.int64]]:
+    """One epoch's batches as arrays of example indices; every example occurs exactly once.
+
+    Args:
+        lengths: (N,) tokens of each example.
+        batch: B; the batch that holds the remainder is smaller.
+        seed: the fine-tuning seed.
+        epoch: number of the epoch, from 0.
+    """
+    generator = numpy_generator(seed, "finetune/order", epoch)
+    count = len(lengths)
+    # At least four blocks, or none: one block of everything would be the same batches each epoch.
+    block = batch * max(1, min(BLOCK_BATCHES, count // (4 * batch)))
+    shuffled = generator.permutation(count)
+    blocks = np.arange(count) // block
+    order = shuffled[np.lexsort((-lengths[shuffled], blocks))]
+    batches = np.split(order, np.arange(batch, count, batch))
+    return [batches[index] for index in generator.permutation(len(batches))]
+
+
+def evaluation_batches(lengths: NDArray[np.int64], tokens: int) -> list[NDArray[np.int64]]:
+    """Batches in order of length, each of at most ``tokens`` tokens, padding included.
+
+    Args:
+        lengths: (N,) tokens of each example.
+        tokens: largest B x T; one example longer than that makes a batch of its own.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    batches = []
+    start = 0
+    while start < len(order):
+        size = max(1, tokens // max(1, int(lengths[order[start]])))
+        batches.append(order[start : start + size])
+        start += size
+    return batches
+
+
+def assemble(examples: TokenisedExamples, rows: NDArray[np.int64]) -> ExampleBatch:
+    """The padded batch of the examples numbered ``rows``, (B,), in that order."""
+    starts = examples.offsets[rows]
+    lengths = examples.offsets[rows + 1] - starts
+    columns = np.arange(int(lengths.max()))
+    real = columns < lengths[:, None]
+    # Padding reads some token of the array, which the mask then replaces.
+    index = np.where(real, starts[:, None] + columns, 0)
+    ids = np.where(real, examples.ids[index], examples.pad).astype(np.int64)
+    types = np.where(real, examples.types[index], 0).astype(np.int64)
+    return ExampleBatch(
+        ids=torch.from_numpy(ids),
+        types=torch.from_numpy(types),
+        attention=None if real.all() else torch.from_numpy(real.astype(np.int64)),
+        labels=torch.from_numpy(examples.labels[rows]),
+    )
+
+
+def subset_rows(total: int, count: int) -> NDArray[np.int64]:
+    """The rows, (count,), that ``subset`` keeps of ``total``."""
+    # Random, not the first: a file may be sorted by label or source.
+    return np.sort(numpy_generator(0, "finetune/subset").permutation(total)[:count])
+
+
+def subset(examples: TokenisedExamples, count: int | None) -> TokenisedExamples:
+    """At most ``count`` of the examples, the same random ones for every encoder and seed."""
+    if count is None or count >= len(examples):
+        return examples
+    chosen = subset_rows(len(examples), count)
+    lengths = examples.lengths[chosen]
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    index = np.repeat(examples.offsets[chosen] - offsets[:-1], lengths) + np.arange(offsets[-1])
+    return TokenisedExamples(
+        ids=examples.ids[index],
+        types=examples.types[index],
+        offsets=offsets,
+        labels=examples.labels[chosen],
+        pad=examples.pad,
+    )

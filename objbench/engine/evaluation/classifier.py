@@ -1,0 +1,172 @@
+"""An exported encoder, alone or under a fresh head on its first token or on their mean.
+
+The head is the one of transformers' ``BertForSequenceClassification``, for every encoder alike:
+dense + tanh (BERT's pooler), dropout, linear. The pooler is fresh because no objective here
+trains one. Its initial weights come from a stream of their own, so they are the same for every
+encoder at one fine-tuning seed.
+
+Shape legend: B examples, T tokens, D width of the encoder, C classes (1 for a regression).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
+
+from objbench.contract.random_streams import torch_generator
+from objbench.engine.encoder.load import fresh_encoder
+from objbench.engine.evaluation.batching import ExampleBatch
+from objbench.engine.evaluation.recipe import Pooling
+from objbench.errors import DataError
+
+
+class Classifier(nn.Module):
+    """Encoder, pooler and linear layer.
+
+    Args:
+        encoder: a transformers encoder whose output has ``last_hidden_state``.
+        labels: C, or 1 for a regression.
+        dropout: before the linear layer.
+        seed: the fine-tuning seed, which decides the head's initial weights.
+        pooling: see ``Recipe``.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        labels: int,
+        dropout: float,
+        seed: int,
+        pooling: Pooling = "cls",
+    ) -> None:
+        super().__init__()
+        self._pooling = pooling
+        if pooling == "cls":
+            _stop_at_first_token(encoder)
+        self.encoder = encoder
+        config = encoder.config
+        width = int(config.hidden_size)  # type: ignore[union-attr, arg-type]
+        deviation = float(getattr(config, "initializer_range", 0.02))
+        self.dense = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, labels)
+        generator = torch_generator(seed, "finetune/head")
+        for layer in (self.dense, self.linear):
+            nn.init.normal_(layer.weight, std=deviation, generator=generator)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, batch: ExampleBatch) -> Tensor:
+        """Logits, (B, C) float32."""
+        states = token_states(self.encoder, batch)
+        read = states[:, 0] if self._pooling == "cls" else mean_state(states, batch.attention)
+        pooled = torch.tanh(self.dense(read))
+        logits: Tensor = self.linear(self.dropout(pooled))
+        return logits.float()
+
+    def loss(self, batch: ExampleBatch) -> Tensor:
+        """Mean loss, (): cross-entropy, or the squared error where there is one label."""
+        logits = self(batch)
+        if logits.shape[1] == 1:
+            return F.mse_loss(logits[:, 0], batch.labels)
+        return F.cross_entropy(logits, batch.labels)
+
+
+def token_states(encoder: nn.Module, batch: ExampleBatch) -> Tensor:
+    """The last layer's states, (B, T, D), those at padding included."""
+    known = _arguments(type(encoder).forward)
+    has_types = "token_type_ids" in known and getattr(encoder.config, "type_vocab_size", 0) > 1
+    types = {"token_type_ids": batch.types} if has_types else {}
+    output = encoder(input_ids=batch.ids, attention_mask=batch.attention, **types)
+    states: Tensor = output.last_hidden_state
+    return states
+
+
+@cache
+def _arguments(forward: Callable[..., object]) -> frozenset[str]:
+    return frozenset(inspect.signature(forward).parameters)
+
+
+def mean_state(states: Tensor, attention: Tensor | None) -> Tensor:
+    """The mean over an example's own tokens, (B, D).
+
+    Args:
+        states: (B, T, D).
+        attention: (B, T), 0 at padding; None where nothing is padded.
+    """
+    if attention is None:
+        return states.mean(dim=1)
+    real = attention.unsqueeze(-1).to(states.dtype)
+    return (states * real).sum(dim=1) / real.sum(dim=1)
+
+
+def _stop_at_first_token(encoder: nn.Module) -> None:
+    """Let the last layer of a BERT-shaped encoder go on with the first token alone.
+
+    Only that token's output is read. Behind the last attention no token sees another, so cutting
+    there changes no number and saves the largest part of the last layer, 9/24 of the matrix
+    products of a two-layer encoder. Encoders of another shape are left as they are.
+    """
+    layers = getattr(getattr(encoder, "encoder", None), "layer", None)
+    if not isinstance(layers, nn.ModuleList):
+        return
+    output = getattr(getattr(layers[-1], "attention", None), "output", None)
+    if not isinstance(output, nn.Module):
+        return
+    if list(inspect.signature(output.forward).parameters) != ["hidden_states", "input_tensor"]:
+        return
+
+    def cut(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(tensor[:, :1] for tensor in inputs)
+
+    output.register_forward_pre_hook(cut)
+
+
+def load_classifier(
+    folder: Path, labels: int, dropout: float | None, seed: int, pooling: Pooling = "cls"
+) -> Classifier:
+    """The encoder in ``folder`` under a fresh head; draws from torch's global generator.
+
+    Args:
+        folder: what ``AutoModel`` loads.
+        labels: C, or 1 for a regression.
+        dropout: replaces every dropout rate of the encoder's configuration; None keeps them.
+        seed: the fine-tuning seed.
+        pooling: see ``Recipe``.
+
+    Raises:
+        CheckpointError: the folder holds no encoder.
+    """
+    encoder = fresh_encoder(folder, dropout)
+    if dropout is None:
+        # BertForSequenceClassification's choice where the configuration names no other.
+        dropout = getattr(encoder.config, "classifier_dropout", None)
+    if dropout is None:
+        dropout = getattr(encoder.config, "hidden_dropout_prob", 0.1)
+    return Classifier(encoder, labels, float(dropout), seed, pooling)
+
+
+def length_limit(
+    encoder: nn.Module, tokenizer: PreTrainedTokenizerBase, length: int, folder: Path
+) -> int:
+    """``length``, or less where the encoder has fewer positions or the tokenizer says so.
+
+    Raises:
+        DataError: the tokenizer has more tokens than the encoder.
+    """
+    config = encoder.config
+    size = getattr(config, "vocab_size", None)
+    if size is not None and len(tokenizer) > int(size):
+        raise DataError(
+            f"{folder}: its tokenizer has {len(tokenizer)} tokens but its encoder {size}; "
+            "they do not belong together: export the encoder again"
+        )
+    positions = getattr(config, "max_position_embeddings", None)
+    limits = [length, int(tokenizer.model_max_length)]
+    return min([*limits, int(positions)] if positions else limits)

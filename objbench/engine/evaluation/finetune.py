@@ -1,0 +1,219 @@
+"""Fine-tuning, offered to suites: one exported encoder, one task, one seed, predictions out.
+
+Deterministic: the head's weights, the order of the examples and the dropout masks are streams
+keyed by the fine-tuning seed, so two runs on one CPU with the same number of threads agree bit
+for bit, and two encoders differ in nothing but themselves. The caller's random state is left as
+it was.
+
+Shape legend: N examples, C classes (1 for a regression).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from objbench.contract.random_streams import stream_key
+from objbench.contract.suite import EvaluationContext
+from objbench.engine.encoder.attention import choose_attention
+from objbench.engine.encoder.dropout import choose_dropout
+from objbench.engine.encoder.load import load_tokenizer
+from objbench.engine.evaluation.batching import (
+    assemble,
+    evaluation_batches,
+    subset,
+    training_batches,
+)
+from objbench.engine.evaluation.classifier import Classifier, length_limit, load_classifier
+from objbench.engine.evaluation.examples import Source, TokenisedExamples, tokenised
+from objbench.engine.evaluation.recipe import Recipe
+
+CHECK_EVERY = 50
+"""Steps between two looks at the loss; a look waits for the device."""
+
+EVALUATION_TOKENS = 8192
+"""Tokens of an evaluation batch, padding included."""
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneResult:
+    """What a fine-tuned encoder says about the examples it was evaluated on.
+
+    Attributes:
+        logits: name -> (N, C) float32, in the order of the examples.
+        labels: name -> (N,) int64 or float32, the truth.
+        train_examples: training examples used.
+        steps: optimizer steps taken.
+        loss: mean training loss of the last epoch.
+        length: most tokens of an example, after the encoder's own limit.
+    """
+
+    logits: Mapping[str, NDArray[np.float32]]
+    labels: Mapping[str, NDArray[Any]]
+    train_examples: int
+    steps: int
+    loss: float
+    length: int
+
+    def predictions(self, name: str) -> NDArray[Any]:
+        """(N,) int64 classes, or float32 values of a regression."""
+        logits = self.logits[name]
+        return logits[:, 0] if logits.shape[1] == 1 else logits.argmax(axis=1)
+
+
+def finetune(
+    encoder: Path,
+    train: Source,
+    evaluation: Mapping[str, Source],
+    labels: int,
+    recipe: Recipe,
+    seed: int,
+    context: EvaluationContext,
+) -> FinetuneResult:
+    """Fine-tune the encoder in the folder ``encoder`` on ``train`` and predict ``evaluation``.
+
+    Args:
+        encoder: folder that ``AutoModel`` and ``AutoTokenizer`` load.
+        train: the training examples.
+        evaluation: name -> examples to predict.
+        labels: C, or 1 for a regression.
+        recipe: how to fine-tune.
+        seed: decides everything random.
+        context: device, precision, cache, cap on the training examples.
+
+    Raises:
+        CheckpointError: the folder holds no encoder.
+        DataError: encoder and tokenizer do not fit.
+        FloatingPointError: the loss or a prediction is not finite.
+    """
+    device = torch.device(context.device)
+    forked = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=forked):
+        tokenizer = load_tokenizer(encoder)
+        model = load_classifier(encoder, labels, recipe.dropout, seed, recipe.pooling)
+        length = length_limit(model.encoder, tokenizer, recipe.length, encoder)
+        examples = tokenised(train, tokenizer, length, context.cache)
+        examples = subset(examples, context.max_train_samples)
+        held = {
+            name: tokenised(source, tokenizer, length, context.cache)
+            for name, source in evaluation.items()
+        }
+        model.to(device)
+        choose_attention(model, device, context.precision, length, training=True)
+        choose_dropout(model, device)
+        # Making the head drew numbers that nothing depends on: dropout starts here.
+        torch.manual_seed(stream_key(seed, "finetune/dropout"))
+        loss = _train(model, examples, recipe, seed, context)
+        logits = {name: _predict(model, part, name, context) for name, part in held.items()}
+    return FinetuneResult(
+        logits=logits,
+        labels={name: part.labels for name, part in held.items()},
+        train_examples=len(examples),
+        steps=recipe.steps(len(examples)),
+        loss=loss,
+        length=length,
+    )
+
+
+def _train(
+    model: Classifier,
+    examples: TokenisedExamples,
+    recipe: Recipe,
+    seed: int,
+    context: EvaluationContext,
+) -> float:
+    """Train ``model`` in place; returns the mean loss of the last epoch's steps."""
+    device = torch.device(context.device)
+    optimizer = _optimizer(model, recipe, device)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    scaler = torch.amp.GradScaler(device.type, enabled=context.precision == "fp16")
+    total = recipe.steps(len(examples))
+    lengths = examples.lengths
+    step = 0
+    mean = float("nan")
+    model.train()
+    for epoch in range(recipe.epochs):
+        batches = training_batches(lengths, recipe.batch, seed, epoch)
+        # A loss that is not finite stays so in the sum, so the sum need only be read now and then.
+        summed = torch.zeros((), device=device)
+        for done, rows in enumerate(batches, start=1):
+            rate = recipe.rate_at(step, total)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            batch = assemble(examples, rows).to(device)
+            with autocast(device, context.precision):
+                loss = model.loss(batch)
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            if recipe.clip:
+                scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(parameters, recipe.clip)
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad(set_to_none=True)
+            summed += loss.detach()
+            step += 1
+            if step % CHECK_EVERY == 0 or done == len(batches):
+                mean = _finite_mean(summed, done, step, total)
+                context.progress(step, total, f"loss {mean:.3f}")
+    return mean
+
+
+def _finite_mean(summed: torch.Tensor, count: int, step: int, total: int) -> float:
+    mean = float(summed) / count
+    if not np.isfinite(mean):
+        raise FloatingPointError(
+            f"the fine-tuning loss is not finite at or before step {step} of {total}; "
+            "lower the learning rate, or use --precision fp32"
+        )
+    return mean
+
+
+def _predict(
+    model: Classifier, examples: TokenisedExamples, name: str, context: EvaluationContext
+) -> NDArray[np.float32]:
+    """Logits, (N, C) float32, in the order of the examples."""
+    device = torch.device(context.device)
+    batches = evaluation_batches(examples.lengths, EVALUATION_TOKENS)
+    model.eval()
+    with torch.inference_mode(), autocast(device, context.precision):
+        parts = [model(assemble(examples, rows).to(device)) for rows in batches]
+    sorted_logits = torch.cat(parts).cpu().numpy()
+    logits = np.empty_like(sorted_logits)
+    logits[np.concatenate(batches)] = sorted_logits
+    if not np.isfinite(logits).all():
+        raise FloatingPointError(
+            f"the fine-tuned encoder's predictions on {name} are not finite; "
+            "lower the learning rate, or use --precision fp32"
+        )
+    return logits
+
+
+def _optimizer(model: Classifier, recipe: Recipe, device: torch.device) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices only, as BERT's."""
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    vectors = [p for p in model.parameters() if p.ndim < 2]
+    return torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": recipe.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ],
+        lr=recipe.learning_rate,
+        betas=(recipe.beta1, recipe.beta2),
+        eps=recipe.epsilon,
+        fused=device.type in ("cpu", "cuda"),
+    )
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Torch's autocast for a precision of ``EvaluationContext``; nothing for fp32."""
+    return torch.autocast(device.type, _DTYPES[precision], enabled=precision != "fp32")

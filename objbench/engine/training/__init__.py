@@ -1,0 +1,1 @@
+"""The training loop: schedule, optimizer, checkpoints, cost counters and held-out loss."""

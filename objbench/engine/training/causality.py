@@ -1,0 +1,104 @@
+"""Whether an encoder keeps to a causal mask: tried once, before an objective relies on it.
+
+Most of transformers' encoders take a mask of four dimensions as it is. Some fail on one (DeBERTa),
+and some take it and look ahead all the same: by a convolution over time (ConvBERT), by neighbours
+joined in the embeddings (MobileBERT), by landmarks (Nystroemformer) or with no attention to mask
+(FNet). A language model that sees the token it is to predict has a fine loss and learns nothing,
+so none of them is told by its name: each shows what it does.
+
+Shape legend: B sequences, T tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from objbench.contract.batch import Batch
+from objbench.contract.random_streams import Streams
+from objbench.engine.encoder.attention import attention_mask, written_out
+from objbench.engine.encoder.build import word_embeddings
+from objbench.engine.training.flops import leaving_no_trace
+from objbench.engine.training.step import TrainingStep
+from objbench.errors import ConfigError, one_line
+
+ROWS = 2
+"""Sequences that it is tried on."""
+
+ALIKE = 1e-4
+"""Largest difference of hidden states that another kernel makes, relative to their largest."""
+
+UNMOVED = 1e-5
+"""The same where nothing at all should change."""
+
+
+def require_causal_where_asked(step: TrainingStep, batch: Batch, streams: Streams) -> None:
+    """Refuse an encoder that looks ahead, if the objective has a mode that forbids it to.
+
+    Leaves no trace in ``step``.
+
+    Args:
+        step: encoder and objective.
+        batch: (B, T), any rows.
+        streams: the batch's.
+
+    Raises:
+        ConfigError: the encoder does not keep to a causal mask.
+    """
+    with leaving_no_trace(step, batch), torch.no_grad():
+        made = (step.corrupt(replace(batch, mode=m), streams) for m in step.objective.modes)
+        if any(readings.corrupted.causal for readings in made):
+            require_causal(step.encoder, batch)
+
+
+@torch.no_grad()
+def require_causal(encoder: PreTrainedModel, batch: Batch) -> None:
+    """Refuse an encoder that does not keep to a causal mask.
+
+    Without dropout, in float32, on the first rows of ``batch``: a written-out mask that hides
+    nothing must change nothing, so that it is read as it is meant; and under a causal mask other
+    tokens in the second half of the sequence must leave the states of the first half alone.
+
+    Raises:
+        ConfigError: it fails on the mask, misreads it, or looks ahead.
+    """
+    training = encoder.training
+    encoder.train(False)
+    try:
+        with torch.autocast(batch.input_ids.device.type, enabled=False):
+            fault = _fault(encoder, batch.input_ids[:ROWS], batch)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it cannot be trained like this
+        fault = f"it fails on one ({one_line(error)[:120]})"
+    finally:
+        encoder.train(training)
+    if fault:
+        raise ConfigError(
+            f"the encoder {encoder.config.model_type!r} does not keep to the causal mask that the "
+            f"objective needs: {fault}; choose another, such as 'bert' or 'modernbert'"
+        )
+
+
+def _fault(encoder: PreTrainedModel, ids: Tensor, batch: Batch) -> str:
+    """What the encoder does wrong, or nothing; ``ids`` are (B, T)."""
+    rows, length = ids.shape
+    plain = encoder(input_ids=ids).last_hidden_state
+    scale = plain.abs().max()
+    everything = torch.ones(rows, 1, length, length, dtype=torch.bool, device=ids.device)
+    mask = written_out(encoder, everything)
+    unhidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    if not bool((unhidden - plain).abs().max() <= ALIKE * scale):
+        return "it misreads a written-out mask"
+    half = length // 2
+    later = torch.arange(length, device=ids.device) >= half
+    words = len(word_embeddings(encoder))
+    causal = attention_mask(encoder, replace(batch, input_ids=ids, attention=None), causal=True)
+    one, other = (
+        encoder(input_ids=tokens, attention_mask=causal).last_hidden_state[:, :half]
+        for tokens in (ids, torch.where(later, (ids + 1) % words, ids))
+    )
+    if half and not bool((one - other).abs().max() <= UNMOVED * scale):
+        return "its states depend on the tokens after them"
+    return ""

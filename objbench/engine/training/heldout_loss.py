@@ -1,0 +1,94 @@
+"""The held-out loss: the same text and the same masks for every objective, seed and point.
+
+Shape legend: K terms of the objective, N modes of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from objbench.contract.objective import Objective, Term
+from objbench.contract.random_streams import Streams, stream_key
+from objbench.engine.training.session import Session
+from objbench.results.heldout_loss_names import heldout_name
+
+HELDOUT_SEED = stream_key(0, "heldout")
+"""Keys the masks of held-out text; no function of the pretraining seed."""
+
+
+@torch.no_grad()
+def heldout_losses(session: Session) -> dict[str, float]:
+    """The mean of each term over the job's held-out batches, and "loss", their weighted sum.
+
+    A term that has no items in any of them is left out; one whose text another term arranges has
+    a name that says so.
+
+    Evaluated without dropout. A batch is as large as a training micro-batch, so that terms that
+    compare sequences within a batch mean the same here. An objective with several modes is
+    measured on every batch in each of them, so that a rare mode is known as well as the others:
+    "loss" is then the mean over the modes with their shares, as training's is in expectation, and
+    a term's mean that over the modes in which it has items.
+
+    Raises:
+        DataError: there is less held-out text than one sequence for each process.
+    """
+    job, modes = session.job, session.module.objective.modes
+    loader = session.loader(job.training.batch // job.training.micro_batches)
+    sums = torch.zeros(len(modes), len(session.names), device=session.device)
+    counts = torch.zeros_like(sums)
+    session.module.eval()
+    try:
+        for number, batch in enumerate(
+            loader.heldout(job.heldout, job.heldout_batches, job.heldout_part)
+        ):
+            for row, mode in enumerate(modes):
+                streams = Streams(
+                    HELDOUT_SEED,
+                    number,
+                    rows=batch.rows.total,
+                    first=batch.rows.first,
+                    count=len(batch.input_ids),
+                    device=session.device,
+                )
+                losses = session.module(replace(batch, mode=mode), streams)
+                total, count = session.summed(*losses)
+                sums[row] += total
+                counts[row] += count
+    finally:
+        session.module.train()
+    means, loss = over_modes(sums, counts, list(modes.values()), session.weights)
+    names = loss_names(session.module.objective)
+    each = zip(names, means.tolist(), counts.any(dim=0).tolist(), strict=True)
+    return {**{name: mean for name, mean, present in each if present}, "loss": float(loss)}
+
+
+def loss_names(objective: Objective) -> list[str]:
+    """What the held-out loss of each term is called."""
+    terms = objective.terms
+    arranging = [term.name for term in terms if type(term).arrange is not Term.arrange]
+    return [heldout_name(term.name, arranging) for term in terms]
+
+
+def over_modes(
+    sums: Tensor, counts: Tensor, shares: list[float], weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The terms' means and the loss of an objective, from what each mode has given.
+
+    Args:
+        sums: (N, K) float32, of the terms' losses.
+        counts: (N, K) float32, of their items.
+        shares: of the N modes, adding up to 1.
+        weights: (K,) float32, of the terms.
+
+    Returns:
+        (K,) means over the modes in which a term has items, 0 where there is none, and the ()
+        loss, the mean of the weighted sums of all modes.
+    """
+    means = sums / counts.clamp(min=1)
+    share = torch.tensor(shares, device=sums.device).unsqueeze(1)
+    present = (share * (counts > 0)).sum(dim=0)
+    whole = (share * means).sum(dim=0)
+    return whole / torch.where(present > 0, present, 1.0), (whole * weights).sum()

@@ -1,0 +1,90 @@
+"""What goes into one pretraining and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from objbench.contract.composition import Composition
+from objbench.contract.objective import Objective, Vocabulary
+from objbench.data.heldout_split import HeldoutPart
+from objbench.data.packed_sequences import PackedSequences
+from objbench.results.records import Cost, ExportedPoint, LoggedPoint, Status
+from objbench.study.settings import EncoderSection, TrainingSection
+
+Report = Callable[[int, int, str], None]
+"""Called at log points with (steps done, steps in all, a few words on loss and speed)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainJob:
+    """One objective to be pretrained with one seed.
+
+    Attributes:
+        objective: the class or composition, not yet built.
+        config: an instance of its ``Config``.
+        encoder: model type and configuration.
+        training: the optimisation; ``batch`` is over all processes.
+        length: T, tokens of a sequence.
+        seed: the pretraining seed.
+        steps: optimizer steps to take; the learning rate reaches its end with them.
+        export_steps: numbers of steps after which the encoder is scored and exported.
+        heldout_batches: held-out (micro-)batches scored at every export.
+        heldout_part: which half of the held-out text is scored; "tuning" for a trial.
+        train, heldout: the sequences.
+        vocabulary: what the objective may know of the tokenizer.
+        tokenizer: exported beside the encoder.
+        run: the run folder, to which exported points are relative.
+        encoders: folder under ``run`` that receives ``step-<n>``.
+        checkpoints: folder for checkpoints, for this cell alone.
+        teachers: name of an objective -> the folder of its exported encoder, for what learns from
+            others; of one that is not named a fresh encoder stands in, which will do for counting
+            and timing steps.
+        key: the cell's key; a checkpoint of another key is refused.
+        device: "cpu", or a torch device of an accelerator; under ``accelerate launch`` every
+            process takes its own.
+    """
+
+    objective: type[Objective] | Composition
+    config: Any
+    encoder: EncoderSection
+    training: TrainingSection
+    length: int
+    seed: int
+    steps: int
+    train: PackedSequences
+    heldout: PackedSequences
+    vocabulary: Vocabulary
+    tokenizer: PreTrainedTokenizerBase
+    run: Path
+    encoders: str
+    checkpoints: Path
+    key: str
+    teachers: Mapping[str, Path] = field(default_factory=dict)
+    export_steps: tuple[int, ...] = ()
+    heldout_batches: int = 16
+    heldout_part: HeldoutPart = "reported"
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainOutcome:
+    """How a pretraining ended; the same on every process.
+
+    Attributes:
+        status: "ok", or "diverged" if a loss or gradient was not finite.
+        reason: "" or which term, at which step.
+        log: the training log; each point is the mean since the one before.
+        points: exported encoders with their held-out losses.
+        cost: parameters, FLOPs, speed and memory.
+    """
+
+    status: Status
+    reason: str
+    cost: Cost
+    log: list[LoggedPoint] = field(default_factory=list)
+    points: list[ExportedPoint] = field(default_factory=list)

@@ -1,0 +1,115 @@
+"""AdamW, the learning rate, clipping, and the guard against a loss that is not finite.
+
+Nothing here waits for the device. Whether a step may be taken is decided on the device and handed
+to the fused AdamW as ``found_inf``, which then leaves weights and moments as they are; clipping is
+handed to it as ``grad_scale``, by which it divides the gradients while it reads them anyway. Both
+are what torch's own GradScaler uses. The guard is a latch: after one bad step no further one is
+taken, so the weights stay as they were before it until the host comes to look.
+
+In fp16 ``grad_scale`` and ``found_inf`` belong to accelerate's GradScaler, which skips overflowing
+steps and goes on. There the latch turns the loss itself into NaN, so that the scaler skips every
+step after a loss (not a gradient) that was not finite.
+"""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+from torch.optim import AdamW
+
+from objbench.study.settings import TrainingSection
+
+
+def build_optimizer(module: nn.Module, training: TrainingSection) -> AdamW:
+    """Fused AdamW; weight decay is for matrices only, not for biases and layer normalisation."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": training.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return AdamW(
+        [group for group in groups if group["params"]],
+        lr=training.learning_rate,
+        betas=(training.beta1, training.beta2),
+        eps=training.epsilon,
+        fused=True,
+    )
+
+
+class GuardedUpdate:
+    """Turns gradients into a step of the optimizer, unless something is not finite.
+
+    Args:
+        accelerator: its scaler, if any, is used.
+        module: whose parameters are trained; not wrapped.
+        optimizer: fused.
+        clip: largest gradient norm; 0 for no clipping.
+    """
+
+    def __init__(
+        self, accelerator: Accelerator, module: nn.Module, optimizer: AdamW, clip: float
+    ) -> None:
+        self._accelerator = accelerator
+        self._parameters = [p for p in module.parameters() if p.requires_grad]
+        self._optimizer = optimizer
+        self._clip = clip
+        self._scaled = (
+            accelerator.prepare_optimizer(optimizer) if accelerator.scaler is not None else None
+        )
+        self._latch = torch.zeros((), device=accelerator.device)
+
+    @property
+    def latched(self) -> bool:
+        """Whether a step was refused; waits for the device."""
+        return bool(self._latch)
+
+    @property
+    def skips_overflow(self) -> bool:
+        """Whether a gradient that overflows is skipped and training goes on (fp16)."""
+        return self._scaled is not None
+
+    def guarded(self, loss: Tensor, means: Tensor) -> Tensor:
+        """``loss`` as it may be differentiated.
+
+        Args:
+            loss: () float32, this process's share of the loss.
+            means: (K,) float32, the terms' means over all processes.
+        """
+        self._latch.copy_(torch.maximum(self._latch, _not_finite(means.sum())))
+        if self._scaled is None:
+            return loss
+        return loss * torch.where(self._latch > 0, torch.nan, 1.0)
+
+    def apply(self, learning_rate: float) -> Tensor:
+        """Take the step the gradients ask for and clear them; returns their norm, () float32."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        norm = self._apply_plain() if self._scaled is None else self._apply_scaled()
+        self._optimizer.zero_grad(set_to_none=True)
+        return norm
+
+    def _apply_plain(self) -> Tensor:
+        norm = get_total_norm([p.grad for p in self._parameters if p.grad is not None])
+        self._latch.copy_(torch.maximum(self._latch, _not_finite(norm)))
+        self._optimizer.found_inf = self._latch  # type: ignore[attr-defined]
+        if self._clip:
+            # The inverse of clip_grad_norm_'s factor, clip / (norm + 1e-6), at most 1.
+            self._optimizer.grad_scale = (  # type: ignore[attr-defined]
+                (norm + 1e-6) / self._clip
+            ).clamp(min=1.0)
+        self._optimizer.step()
+        return norm
+
+    def _apply_scaled(self) -> Tensor:
+        assert self._scaled is not None
+        limit = self._clip or float("inf")
+        norm: Tensor = self._accelerator.clip_grad_norm_(self._parameters, limit)
+        self._scaled.step()
+        return norm
+
+
+def _not_finite(value: Tensor) -> Tensor:
+    """() float32: 1 where ``value`` is NaN or infinite."""
+    return (~torch.isfinite(value)).float()

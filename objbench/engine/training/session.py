@@ -1,0 +1,213 @@
+"""One objective set up for training on this process: model, data, optimizer, and one step of it.
+
+What a step computes is a pure function of (job, weights, optimizer state, step number): batches,
+masks and dropout come from counter-based streams, so a resumed session needs no generator state.
+
+Shape legend: K terms of the objective.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from contextlib import nullcontext
+from dataclasses import replace
+
+import torch
+import torch.distributed
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from objbench.contract.batch import Batch
+from objbench.contract.random_streams import Streams, stream_key
+from objbench.data.loader import Loader
+from objbench.engine.encoder.attention import choose_attention
+from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.compiled import compile_encoder
+from objbench.engine.encoder.dropout import choose_dropout
+from objbench.engine.training.causality import require_causal_where_asked
+from objbench.engine.training.devices import make_accelerator, set_gradient_exchange
+from objbench.engine.training.flops import count_training_flops
+from objbench.engine.training.job import PretrainJob
+from objbench.engine.training.optimizer import GuardedUpdate, build_optimizer
+from objbench.engine.training.step import TrainingStep, mean_loss, term_weights
+from objbench.engine.training.teachers import frozen_teachers
+
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """A job, built and warmed up.
+
+    Building it runs one pass whose gradients are thrown away: it counts the FLOPs, loads the
+    kernels, and finds out whether the encoder has parameters that the objective never uses.
+
+    Args:
+        job: what to train.
+
+    Attributes:
+        accelerator: as ``accelerate`` set it up.
+        module: encoder and objective, not wrapped.
+        optimizer: its AdamW.
+        update: the guarded use of it.
+        weights: (K,) float32, the terms' weights.
+        names: the terms' names.
+        flops_per_step: training FLOPs of an optimizer step over all processes; of one whose
+            modes cost differently, in expectation.
+        tokens_per_step: non-padding tokens of an optimizer step over all processes.
+
+    Raises:
+        ConfigError: the encoder, the batch, the device or the precision does not fit.
+        DataError: the corpus is shorter than one batch.
+    """
+
+    def __init__(self, job: PretrainJob) -> None:
+        self.job = job
+        training = job.training
+        self.accelerator: Accelerator = make_accelerator(job.device, training.precision)
+        self._micros = training.micro_batches
+        self._loader = self.loader(training.batch)
+        # Fails now rather than at the first step if the batch does not split.
+        first = self._loader.batch(0, 0, self._micros)
+        encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
+        anatomy = anatomy_of(encoder, job.vocabulary)
+        objective = build_objective(job.objective, job.config, anatomy, job.seed)
+        teachers = frozen_teachers(job, self.device)
+        self.module = TrainingStep(encoder, objective, teachers).to(self.device).train()
+        for module in (self.module, *teachers.values()):
+            trains = module is self.module and not training.compile
+            choose_attention(module, self.device, training.precision, job.length, trains)
+        if not training.compile:  # which brings a fast dropout of its own
+            choose_dropout(self.module, self.device)
+        self.weights = term_weights(objective, self.device)
+        self.names = [term.name for term in objective.terms]
+        with self.accelerator.autocast():
+            require_causal_where_asked(self.module, first, self.streams(0, 0, first))
+            counted = count_training_flops(self.module, first, self.streams(0, 0, first))
+            if training.compile:
+                compile_encoder(encoder, first, _log)
+        self.flops_per_step = counted.flops * self._micros * self.processes
+        self.tokens_per_step = training.batch * job.length
+        self.optimizer: AdamW = build_optimizer(self.module, training)
+        set_gradient_exchange(self.accelerator, bool(counted.unused))
+        self.model: nn.Module = self.accelerator.prepare_model(self.module)
+        self.update = GuardedUpdate(self.accelerator, self.module, self.optimizer, training.clip)
+
+    @property
+    def device(self) -> torch.device:
+        """This process's device."""
+        return torch.device(self.accelerator.device)
+
+    @property
+    def processes(self) -> int:
+        """Processes that train together."""
+        return int(self.accelerator.num_processes)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes what all share."""
+        return bool(self.accelerator.is_main_process)
+
+    def loader(self, batch: int) -> Loader:
+        """A loader of this process's share of batches of ``batch`` rows."""
+        return Loader(
+            self.job.train,
+            self.job.vocabulary,
+            seed=self.job.seed,
+            batch=batch,
+            device=self.device,
+            process=int(self.accelerator.process_index),
+            processes=self.processes,
+            gather=self._gather,
+        )
+
+    def streams(self, step: int, micro: int, batch: Batch) -> Streams:
+        """The random numbers of one micro-batch."""
+        return Streams(
+            self.job.seed,
+            step,
+            micro,
+            rows=batch.rows.total,
+            first=batch.rows.first,
+            count=len(batch.input_ids),
+            device=self.device,
+        )
+
+    def gradients(self, step: int, mode: str | None = None) -> Tensor:
+        """Compute the gradients of step number ``step``.
+
+        Args:
+            step: its number.
+            mode: of the objective, for who measures each; None for the one that it draws.
+
+        Returns:
+            (2, K) float32 on the device: each term's mean over the whole batch, averaged over
+            micro-batches, 0 in one where it has no items; and the share of micro-batches in
+            which it has some.
+        """
+        means: Tensor | None = None
+        for micro in range(self._micros):
+            batch, streams = self.begin(step, micro, mode)
+            last = micro == self._micros - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                part = self.backward(*self.model(batch, streams))
+            means = part if means is None else means + part
+        assert means is not None
+        return means if self._micros == 1 else means / self._micros
+
+    def begin(self, step: int, micro: int, mode: str | None = None) -> tuple[Batch, Streams]:
+        """A micro-batch and its random numbers; dropout's are started anew for it."""
+        batch = self._loader.batch(step, micro, self._micros)
+        # Taken at the middle of the step, as the learning rate is. Steps that are only timed go on
+        # beyond the job's last.
+        progress = min((step + 0.5) / self.job.steps, 1.0)
+        batch = replace(batch, progress=progress, mode=mode)
+        self._seed_dropout(step, micro)
+        return batch, self.streams(step, micro, batch)
+
+    def backward(self, totals: Tensor, counts: Tensor) -> Tensor:
+        """Add the gradients of a micro-batch's losses to those that are there.
+
+        Args:
+            totals: (K,) float32 sums of this process, with their graph.
+            counts: (K,) float32 counts of this process.
+
+        Returns:
+            (2, K) float32: each term's mean over the micro-batch of all processes, and 1 where
+            it has any items.
+        """
+        sums, counts = self.summed(totals, counts)
+        means = sums / counts.clamp(min=1)
+        loss = mean_loss(totals, counts, self.weights, self.processes, self._micros)
+        self.accelerator.backward(self.update.guarded(loss, means))
+        return torch.stack([means, (counts > 0).float()])
+
+    def summed(self, totals: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """(K,) sums and (K,) counts over all processes, without gradient and host sync."""
+        if self.processes == 1:
+            return totals.detach(), counts
+        both = torch.stack([totals.detach(), counts])
+        torch.distributed.all_reduce(both)
+        return both[0], both[1]
+
+    def close(self) -> None:
+        """Let go of the model at once, not when Python next collects cycles."""
+        self.accelerator.free_memory()
+        del self.model, self.module, self.optimizer, self.update
+        gc.collect()
+
+    def _gather(self, rows: Tensor) -> Tensor:
+        if self.processes == 1:
+            return rows
+        gathered: Tensor = self.accelerator.gather(rows.detach())
+        return gathered
+
+    def _seed_dropout(self, step: int, micro: int) -> None:
+        """Start the global generator anew: whatever drew from it before leaves no trace."""
+        rank = int(self.accelerator.process_index)
+        key = stream_key(self.job.seed, "dropout", step, micro, rank)
+        if self.device.type == "cpu":
+            torch.default_generator.manual_seed(key)
+        else:
+            torch.manual_seed(key)

@@ -1,0 +1,158 @@
+"""How numbers and names are written: fixed rounding, units, and text that fits a table's cell.
+
+Rounding is fixed so that the same records give the same bytes, and coarse enough that what is
+printed is what was measured: scores to 0.01 point, everything else to three digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from objbench.errors import one_line
+from objbench.judge.statistics.estimate import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DASH = "-"
+_LONGEST_TEXT = 240
+# Not the underscore: inside words it means nothing to GitHub, and names are full of it.
+_ESCAPES = str.maketrans(
+    {
+        "<": "&lt;",
+        ">": "&gt;",
+        "\\": "\\\\",
+        "`": "\\`",
+        "*": "\\*",
+        "[": "\\[",
+        "]": "\\]",
+        "|": "\\|",
+    }
+)
+
+
+def points(value: float) -> str:
+    """A score to 0.01, such as "61.24"."""
+    return _no_negative_zero(f"{value:.2f}")
+
+
+def signed(value: float) -> str:
+    """A difference of scores to 0.01 with its sign, such as "+0.40"."""
+    text = f"{value:+.2f}"
+    return "0.00" if text in ("+0.00", "-0.00") else text
+
+
+def loss(value: float) -> str:
+    """A loss to 0.001, such as "3.317"."""
+    return f"{value:.3f}"
+
+
+def amount(value: float) -> str:
+    """A count to three digits: "950", "12.0k", "24.6M", "3.10B", and "1.23e15" beyond."""
+    if abs(value) >= 1e12:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        # 999,999 is "1.00M", not "1000k": the unit is chosen after rounding.
+        if float(f"{abs(value):.2e}") >= size:
+            return three_digits(value / size) + letter
+    return f"{value:.0f}" if value == round(value) else three_digits(value)
+
+
+def three_digits(value: float) -> str:
+    """A positive number to three digits without an exponent, such as "1.84" or "0.0310"."""
+    if value == 0:
+        return "0"
+    exponent = int(f"{value:.2e}".split("e")[1])
+    return f"{float(f'{value:.2e}'):.{max(0, 2 - exponent)}f}"
+
+
+def duration(seconds: float) -> str:
+    """Device seconds to three digits, in seconds, minutes or hours."""
+    if seconds < 120:
+        return f"{three_digits(seconds)} s"
+    if seconds < 2 * 3600:
+        return f"{three_digits(seconds / 60)} min"
+    return f"{three_digits(seconds / 3600)} h"
+
+
+def memory(count: float) -> str:
+    """Bytes to three digits, in MiB or GiB."""
+    if count < 2**30:
+        return f"{three_digits(count / 2**20)} MiB"
+    return f"{three_digits(count / 2**30)} GiB"
+
+
+def ratio(value: float) -> str:
+    """A factor to 0.01, such as "1.84x"."""
+    return f"{value:.2f}x"
+
+
+def score_text(found: Estimate, brief: bool = False) -> str:
+    """A mean and its spread: "61.20 ± 0.50 (60.80 to 61.60)".
+
+    The half-width of the interval where there is one, and the range where there are several seeds;
+    if ``brief``, the range only where there is no interval.
+    """
+    return _spread(found, points, brief)
+
+
+def difference_text(found: Estimate, brief: bool = False) -> str:
+    """As ``score_text``, for a difference."""
+    return _spread(found, signed, brief)
+
+
+def count(number: int, noun: str) -> str:
+    """A number and its noun: "1 seed", "2 seeds"; the plural is made with an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as prose: "a", "a and b", "a, b and c"."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def plain(text: object) -> str:
+    """``text`` on one line, cut at 240 characters, with nothing that markdown would act on."""
+    line = one_line(text)
+    if len(line) > _LONGEST_TEXT:
+        line = line[: _LONGEST_TEXT - 1].rstrip() + "…"
+    return escaped(line)
+
+
+def escaped(text: str) -> str:
+    """``text``, however long, with nothing that markdown would act on."""
+    return text.translate(_ESCAPES)
+
+
+def markdown(frame: pd.DataFrame, left: int = 1) -> str:
+    """``frame`` as a GitHub table; the first ``left`` columns flush left, the others right.
+
+    In tabulate's "pipe" format, which is its "github" format with the alignment written down.
+    """
+    align = ["left" if index < left else "right" for index in range(len(frame.columns))]
+    return tabulate(
+        frame.to_numpy().tolist(),
+        headers=[str(name) for name in frame.columns],
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=align,
+    )
+
+
+def _no_negative_zero(text: str) -> str:
+    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def _spread(found: Estimate, write: Callable[[float], str], brief: bool) -> str:
+    text = write(found.mean)
+    if found.half_width is not None:
+        text += f" ± {points(found.half_width)}"
+    if found.runs > 1 and not (brief and found.half_width is not None):
+        text += f" ({write(found.low)} to {write(found.high)})"
+    return text

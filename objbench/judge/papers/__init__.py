@@ -1,0 +1,1 @@
+"""What papers claim: claims, published figures, and their replay."""

@@ -1,0 +1,195 @@
+"""Claims: what a paper says of an objective, as data with its source.
+
+A claim file is TOML: whose objective, over which baseline, measured at which scale and by which
+score, and one or more numbers with the table, figure or sentence they stand in. Claims ship in
+``leaderboard/claims``; any other file of the form can be judged by its path. Nothing is judged
+here.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from objbench.contract.suite import Axis
+from objbench.errors import ConfigError, one_line
+from objbench.judge.papers.published_files import CLAIMS, named_text, published
+
+Words = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class Claimed(BaseModel):
+    """A strict, immutable part of a claim file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Source(Claimed):
+    """Where a claim was made.
+
+    Attributes:
+        paper: authors, year and title.
+        url: where it can be read.
+    """
+
+    paper: Words
+    url: str = Field(pattern=r"^https://\S+$")
+
+
+class Scale(Claimed):
+    """What the paper's baseline was trained with.
+
+    Its tokens are given as they are, or as sequences x length x steps.
+
+    Attributes:
+        parameters: of the encoder, embeddings included and heads left out.
+        steps: optimizer steps.
+        tokens: tokens seen; 0 where the next two give them.
+        sequences: sequences of an optimizer step.
+        length: tokens of a sequence.
+        note: what the source leaves open.
+    """
+
+    parameters: Count
+    steps: Count
+    tokens: int = Field(default=0, ge=0)
+    sequences: int = Field(default=0, ge=0)
+    length: int = Field(default=0, ge=0)
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Scale:
+        if bool(self.tokens) == bool(self.sequences and self.length):
+            raise ValueError("give either tokens, or sequences and length")
+        return self
+
+    @property
+    def tokens_seen(self) -> int:
+        """Tokens of the whole training."""
+        return self.tokens or self.sequences * self.length * self.steps
+
+
+class Score(Claimed):
+    """By which score the paper measured.
+
+    Attributes:
+        suite: the suite it corresponds to, such as "glue".
+        protocol: name of the protocol that the paper followed, whether or not objbench ships it.
+        average: label of the average, such as "mean of eight tasks".
+    """
+
+    suite: Words
+    protocol: Words
+    average: Words
+
+
+class Claim(Claimed):
+    """One number that a paper claims.
+
+    Attributes:
+        id: unique within its file.
+        kind: "speedup", a factor of spend, or "gain", points at equal spend.
+        axis: the meter a speedup is claimed on, or on which a gain's spends are equal.
+        value: the factor, or the points; larger says more.
+        qualifier: "up to" where the paper says so, or "".
+        where: table, figure or section, with the numbers that the value is made of.
+        wording: the paper's own words.
+        scale: where it differs from the file's.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    kind: Literal["speedup", "gain"]
+    axis: Axis
+    value: float = Field(gt=0, allow_inf_nan=False)
+    qualifier: Literal["", "up to"] = ""
+    where: Words
+    wording: Words
+    scale: Scale | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Claim:
+        if self.kind == "speedup" and self.value <= 1:
+            raise ValueError("a speedup is larger than 1")
+        return self
+
+
+class ClaimFile(Claimed):
+    """The claims of one paper.
+
+    Attributes:
+        name: the file's, without ".toml".
+        summary: one line on what the objective is.
+        objective, baseline: names as in a study.
+    """
+
+    name: Words
+    summary: Words
+    objective: Words
+    baseline: Words
+    source: Source
+    scale: Scale
+    score: Score
+    # TOML has arrays where the model has tuples.
+    claims: tuple[Claim, ...] = Field(min_length=1, strict=False)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ClaimFile:
+        if self.objective == self.baseline:
+            raise ValueError("objective and baseline are the same")
+        ids = [claim.id for claim in self.claims]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two claims have the same id")
+        return self
+
+    def scale_of(self, claim: Claim) -> Scale:
+        """The scale at which the paper measured ``claim``."""
+        return claim.scale or self.scale
+
+
+def shipped_claims() -> tuple[ClaimFile, ...]:
+    """Every claim file that comes with objbench, in the order of the names."""
+    return tuple(read_claims(name) for name in published(CLAIMS))
+
+
+def read_claims(name_or_path: str) -> ClaimFile:
+    """The claims of that name, or in that file where it ends in ".toml".
+
+    Raises:
+        UnknownNameError: none of that name comes with objbench.
+        ConfigError: the file cannot be read, is not TOML, or is not a complete claim file; one
+            line names it and the fields.
+    """
+    text, name, where = named_text(name_or_path, CLAIMS, ".toml", "claim file")
+    return parse_claims(text, name, where)
+
+
+def parse_claims(text: str, name: str, where: str) -> ClaimFile:
+    """The claims written in ``text``; ``where`` names it in errors.
+
+    Raises:
+        ConfigError: it is not TOML, or a field is unknown, missing or out of range.
+    """
+    try:
+        return ClaimFile.model_validate({**tomllib.loads(text), "name": name})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where} is not TOML: {one_line(error)}") from error
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {faults(error)}") from error
+
+
+def faults(error: ValidationError) -> str:
+    """What is wrong with a file, in one line: each field and what it may be."""
+    return "; ".join(_fault(item) for item in error.errors())
+
+
+def _fault(item: Any) -> str:
+    field = ".".join(str(part) for part in item["loc"]) or "the file"
+    if item["type"] == "extra_forbidden":
+        return f"{field}: unknown field"
+    if item["type"] == "missing":
+        return f"{field} is missing"
+    shown = "" if isinstance(item["input"], BaseModel | dict | list) else f" = {item['input']!r}"
+    return f"{field}{shown}: {one_line(item['msg']).removeprefix('Value error, ')}"

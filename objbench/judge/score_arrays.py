@@ -1,0 +1,206 @@
+"""Scores as arrays: what the records say, laid out by objective, seed, column and point.
+
+A column's score is the mean of its metrics, scaled; fine-tuning seeds are averaged within their
+pretraining run; a suite's score is its protocol's average over the columns and is there only if
+every column is. Nothing is filled in: what is missing is NaN.
+
+Shape legend: O objectives, S pretraining seeds, C columns, F fine-tuning seeds, P points, 4 axes
+in the order of ``suite.AXES``; objectives, seeds and columns in the order of the plan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from objbench.contract.suite import AXES, Average
+from objbench.judge.statistics.estimate import FloatArray, within_run_mean
+from objbench.results.plan import PlannedCell, PlannedColumn, PlannedSuite
+from objbench.results.records import EvaluationRecord
+from objbench.results.study_results import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteScores:
+    """The scores of the final encoders on one suite.
+
+    Attributes:
+        suite: the suite as planned.
+        values: (O, S, C, F) float64, scaled.
+        columns: (O, S, C) float64, their means over fine-tuning seeds.
+        scores: (O, S) float64, the suite's one score; NaN unless every column is there.
+    """
+
+    suite: PlannedSuite
+    values: FloatArray
+    columns: FloatArray
+    scores: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One objective's score along its budget.
+
+    Attributes:
+        shares: P shares of the budget, rising; the last is 1.
+        spend: (P, S, 4) float64, on each of ``AXES``: steps, tokens, FLOPs, device seconds.
+        scores: (P, S) float64.
+    """
+
+    objective: str
+    shares: tuple[float, ...]
+    spend: FloatArray
+    scores: FloatArray
+
+    @property
+    def whole(self) -> tuple[int, ...]:
+        """Indices of the points at which no seed is missing: a mean is over all seeds or none."""
+        there = np.isfinite(self.scores).all(axis=1) & np.isfinite(self.spend).all(axis=(1, 2))
+        return tuple(int(index) for index in np.flatnonzero(there))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnCurves:
+    """A suite's columns along the budget.
+
+    Attributes:
+        shares: P shares of the budget at which it was run for any objective, rising.
+        values: (P, O, S, C) float64, means over fine-tuning seeds, scaled.
+    """
+
+    shares: tuple[float, ...]
+    values: FloatArray
+
+
+def column_value(record: EvaluationRecord, column: PlannedColumn) -> float:
+    """The scaled score of one evaluation: mean of the column's metrics; NaN if one is absent."""
+    found = record.scores.get(column.name, {})
+    values = [found.get(metric, math.nan) for metric in column.metrics]
+    mean = sum(values) / len(values) if values else math.nan
+    return mean * column.scale if math.isfinite(mean) else math.nan
+
+
+def suite_average(suite: PlannedSuite, columns: FloatArray) -> FloatArray:
+    """The suite's one score of each row of columns.
+
+    Args:
+        columns: (..., C) float64.
+
+    Returns:
+        (...) float64; NaN where a column of the average is missing.
+    """
+    average = Average(suite.average_label, suite.average_groups, suite.direction)
+    names = [column.name for column in suite.columns]
+    rows = columns.reshape(-1, len(names))
+    scores = np.full(len(rows), np.nan)
+    for index, row in enumerate(rows):
+        present = {n: float(v) for n, v in zip(names, row, strict=True) if math.isfinite(v)}
+        score = average.score(present)
+        if score is not None:
+            scores[index] = score
+    return scores.reshape(columns.shape[:-1])
+
+
+def final_scores(standing: Standing, suite: PlannedSuite) -> SuiteScores:
+    """What the encoders at the end of the budget score on ``suite``."""
+    return standing.once(("final scores", suite.name), lambda: _final_scores(standing, suite))
+
+
+def column_curves(standing: Standing, suite: PlannedSuite) -> ColumnCurves:
+    """What the encoders at every point of the budget score in each column of ``suite``.
+
+    Fine-tuning seeds that were run at every point alone count, so that the last point does not
+    differ from the others by how it was measured.
+    """
+    cells = standing.evaluations(suite.name)
+    shares = tuple(sorted({cell.share for cell in cells}))
+    everywhere = tuple(
+        seed
+        for seed in suite.seeds
+        if {cell.share for cell in cells if cell.finetune_seed == seed} == set(shares)
+    )
+    values = [
+        within_run_mean(
+            _values(
+                standing,
+                suite,
+                [c for c in cells if c.share == share and c.finetune_seed in everywhere],
+                everywhere,
+            )
+        )
+        for share in shares
+    ]
+    return ColumnCurves(shares, np.stack(values) if values else np.empty((0, 0, 0, 0)))
+
+
+def score_curves(standing: Standing, curve_suite: PlannedSuite) -> Mapping[str, Curve]:
+    """Objective -> the curve that ``curve_suite`` follows.
+
+    Every point, the last one too, is the mean of the same fine-tuning seeds, so that the last
+    does not differ from the others by how it was measured.
+    """
+    key = ("score curves", curve_suite.name)
+    return standing.once(key, lambda: _score_curves(standing, curve_suite))
+
+
+def _final_scores(standing: Standing, suite: PlannedSuite) -> SuiteScores:
+    cells = [c for c in standing.evaluations(suite.name) if c.share >= 1.0]
+    values = _values(standing, suite, cells, suite.seeds)
+    columns = within_run_mean(values)
+    return SuiteScores(suite, values, columns, suite_average(suite, columns))
+
+
+def _score_curves(standing: Standing, curve_suite: PlannedSuite) -> Mapping[str, Curve]:
+    plan = standing.plan
+    suite = next(suite for suite in standing.suites if suite.name == curve_suite.follows)
+    chosen = suite.seeds[: curve_suite.seeds_per_point]
+    seeds = standing.seeds
+    place = {objective.name: index for index, objective in enumerate(plan.objectives)}
+    by_point: dict[tuple[str, float], list[PlannedCell]] = {}
+    for cell in standing.evaluations(suite.name):
+        if cell.finetune_seed in chosen:
+            by_point.setdefault((cell.objective, cell.share), []).append(cell)
+    curves = {}
+    for name, row in place.items():
+        shares = tuple(sorted(share for objective, share in by_point if objective == name))
+        spend = np.full((len(shares), len(seeds), len(AXES)), np.nan)
+        scores = np.full((len(shares), len(seeds)), np.nan)
+        for point, share in enumerate(shares):
+            cells = by_point[name, share]
+            columns = within_run_mean(_values(standing, suite, cells, chosen))[row]
+            scores[point] = suite_average(suite, columns)
+            spend[point] = _spend(standing, cells, seeds)
+        curves[name] = Curve(name, shares, spend, scores)
+    return curves
+
+
+def _values(
+    standing: Standing, suite: PlannedSuite, cells: list[PlannedCell], finetune: tuple[int, ...]
+) -> FloatArray:
+    """(O, S, C, F) float64: the scaled score of each cell, each at one point of the budget."""
+    objectives = {item.name: index for index, item in enumerate(standing.plan.objectives)}
+    seeds = {seed: index for index, seed in enumerate(standing.seeds)}
+    tries = {seed: index for index, seed in enumerate(finetune)}
+    values = np.full((len(objectives), len(seeds), len(suite.columns), len(tries)), np.nan)
+    for cell in cells:
+        record = standing.records.get(cell.id)
+        if not isinstance(record, EvaluationRecord) or record.status != "ok":
+            continue
+        for number, column in enumerate(suite.columns):
+            if column.task == cell.task:
+                where = (objectives[cell.objective], seeds[cell.seed], number)
+                values[(*where, tries[cell.finetune_seed])] = column_value(record, column)
+    return values
+
+
+def _spend(standing: Standing, cells: list[PlannedCell], seeds: tuple[int, ...]) -> FloatArray:
+    """(S, 4) float64: the spend at one point; every evaluation of it carries the same meters."""
+    spend = np.full((len(seeds), len(AXES)), np.nan)
+    for cell in cells:
+        record = standing.records.get(cell.id)
+        if isinstance(record, EvaluationRecord) and record.status == "ok":
+            spend[seeds.index(cell.seed)] = [getattr(record.meters, axis) for axis in AXES]
+    return spend

@@ -1,0 +1,1 @@
+"""The judge's own test on simulated and real studies whose truth is known."""

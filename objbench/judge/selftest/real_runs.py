@@ -1,0 +1,129 @@
+"""The judge tried on real training runs: studies drawn from many seeds of one objective.
+
+An objective compared with itself under other seeds has no gain and a speedup of one, whatever
+noise real training has. From N runs of it, two disjoint groups of S seeds are drawn again and
+again; one group plays the baseline, the other the candidate. To plant a known effect the baseline
+is handicapped: it is charged twice for every step, so that under the same budget it gets half of
+them, and the candidate, which is not, is exactly two times as fast.
+
+The studies drawn from one set of runs overlap: the rates are those of these N runs, and as rough
+as N is small. Nothing here is held to the bounds, which are for the simulation.
+
+Shape legend: R studies, N runs, S seeds of a group, P points of the budget, K shared points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from objbench.contract.suite import AXES
+from objbench.errors import ConfigError
+from objbench.judge import JUDGE_VERSION
+from objbench.judge.score_source import Pair, SideScores, check_source, curve_side, final_side
+from objbench.judge.selftest.error_rates import RateRow, Rates
+from objbench.judge.selftest.rate_rows import Claims, gain_row, speedup_row
+from objbench.judge.selftest.selftest import JUST_ABOVE_SPEEDUP, scenario_generator
+from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
+from objbench.results.study_results import Standing
+
+Groups = npt.NDArray[np.int64]
+
+HANDICAP = 2.0
+REPETITIONS = 1000
+
+_STEPS = AXES.index("steps")
+
+
+def real_selftest(
+    standing: Standing,
+    source: str,
+    repetitions: int = REPETITIONS,
+    seed_counts: tuple[int, ...] = (3, 5, 10),
+    seed: int = 0,
+) -> Rates:
+    """Measure the judge's error rates on runs of the study's one objective.
+
+    Args:
+        standing: a study of one objective with at least six seeds.
+        source: the score, one of ``score_sources``.
+        repetitions: R, pairs of groups drawn for each row.
+        seed_counts: group sizes; those that two disjoint groups of the runs allow are used.
+        seed: of the draws.
+
+    Raises:
+        ConfigError: too few runs are whole, or their curves have too few points.
+        UnknownNameError: ``source`` is no score of the study.
+    """
+    name = standing.plan.baseline
+    check_source(standing, Pair(name, name), source)
+    final, curves = _sides(standing, name, source)
+    runs = len(final)
+    sizes = [size for size in seed_counts if MIN_RUNS <= size <= runs // 2]
+    if not sizes:
+        raise ConfigError(
+            f"{standing.plan.name} has {runs} whole runs of {name}: two groups of {MIN_RUNS} "
+            "seeds or more need at least 6; add some with --seeds"
+        )
+    rows: list[RateRow] = []
+    for size in sizes:
+        generator = scenario_generator(seed, f"real {source}", size)
+        groups = _groups(generator, runs, size, repetitions)
+        rows.append(_same_gain(source, final, groups))
+        if curves is not None:
+            rows.append(_same_speed(source, curves, groups))
+            rows.append(_half_speed(source, curves, groups))
+    return Rates(judge_version=JUDGE_VERSION, repetitions=repetitions, seed=seed, rows=tuple(rows))
+
+
+def _sides(
+    standing: Standing, name: str, source: str
+) -> tuple[FloatArray, tuple[FloatArray, FloatArray] | None]:
+    """(N,) final scores; and (N, P) scores along the budget with their (P,) steps, if there."""
+    final = final_side(standing, name, source)
+    curve: SideScores | None = curve_side(standing, name, source)
+    if curve is None or curve.scores.shape[1] < 4:
+        return final.scores[final.whole, 0], None
+    whole = np.logical_and(final.whole, curve.whole)
+    return final.scores[whole, 0], (curve.scores[whole], curve.spend[whole][0, :, _STEPS])
+
+
+def _groups(generator: np.random.Generator, runs: int, size: int, count: int) -> Groups:
+    """(R, 2, S) indices: two disjoint groups of runs for each study."""
+    order = generator.permuted(np.tile(np.arange(runs), (count, 1)), axis=1)
+    return order[:, : 2 * size].reshape(count, 2, size)
+
+
+def _same_gain(source: str, final: FloatArray, groups: Groups) -> RateRow:
+    differences = final[groups[:, 1]] - final[groups[:, 0]]
+    spread = float(np.std(final, ddof=1))
+    claims: Claims = (
+        ("the truth", 0.0),
+        ("just above", 0.1 * spread),
+        ("well above", 2.0 * spread),
+    )
+    return gain_row(f"{source}: gain 0 (A/A)", differences, 0.0, claims, is_held=False)
+
+
+def _same_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Groups) -> RateRow:
+    scores, steps = curves
+    gaps = scores[groups[:, 1]] - scores[groups[:, 0]][..., -1:]
+    claims: Claims = (("the truth", 1.0), ("just above", JUST_ABOVE_SPEEDUP), ("well above", 1.5))
+    name = f"{source}: speedup 1 (A/A)"
+    return speedup_row(name, gaps, steps, float(steps[-1]), 1.0, claims, is_held=False)
+
+
+def _half_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Groups) -> RateRow:
+    scores, steps = curves
+    # The last point that the handicapped baseline can pay for, and what it pays for it.
+    last = int(np.flatnonzero(HANDICAP * steps <= steps[-1] * (1 + 1e-9))[-1])
+    paid = HANDICAP * float(steps[last])
+    gaps = scores[groups[:, 1]] - scores[groups[:, 0]][..., last : last + 1]
+    claims: Claims = (
+        ("well below", HANDICAP / 1.5),
+        ("the truth", HANDICAP),
+        ("just above", HANDICAP * JUST_ABOVE_SPEEDUP),
+        ("well above", HANDICAP * 1.5),
+    )
+    name = f"{source}: baseline at half speed"
+    return speedup_row(name, gaps, steps, paid, HANDICAP, claims, is_held=False)

@@ -1,0 +1,1 @@
+"""Statistics on plain arrays: no records, no files and no papers."""

@@ -1,0 +1,143 @@
+"""How far a ranking can be trusted: rank intervals and groups that cannot be told apart.
+
+All pairs of objectives are compared by the paired t-test over pretraining seeds, with Holm's
+correction at 5% over the O(O - 1)/2 pairs. With B(i) the objectives significantly better than i
+and W(i) those significantly worse, the rank of i lies in
+
+    [1 + |B(i)|, O - |W(i)|]
+
+(Mogstad, Romano, Shaikh & Wilhelm 2024, "Inference for Ranks with Applications to Mobility across
+Neighbourhoods and Academic Achievement across Countries", Review of Economic Studies 91), for all
+objectives at once: an interval is wrong only if one of the pairs is called wrongly. The rank
+meant is 1 + the number of objectives whose mean over all possible seeds is better. Theirs makes
+each pair two one-sided questions; one two-sided question and the sign seen, as here, is the same
+at the first step of Holm's and a little bolder after.
+
+Two objectives share a letter if and only if they are not separable: the compact letter display of
+Piepho (2004), "An Algorithm for a Letter-Based Representation of All-Pairwise Comparisons", by
+insertion and absorption. "Not separable" is no equivalence, so an objective may have two letters.
+
+Shape legend: O objectives, S pretraining seeds.
+"""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from objbench.contract.suite import Direction
+from objbench.judge.statistics.estimate import FloatArray
+from objbench.judge.statistics.multiple_tests import LEVEL, holm, paired_p_values
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranks:
+    """A ranking with its doubts; objectives by their index in the scores.
+
+    Attributes:
+        order: the objectives by mean score, best first.
+        p_values: (O, O) float64, adjusted; 1 on the diagonal; None for too few seeds.
+        better: (O, O) bool: [i, j] where i is significantly better than j.
+        intervals: lowest and highest rank of each objective, 1 the best; None for too few seeds.
+        groups: largest sets of objectives none of which can be told from another, best first.
+        letters: of each objective, one letter a group it is in, such as "ab".
+    """
+
+    order: tuple[int, ...]
+    p_values: FloatArray | None
+    better: BoolArray
+    intervals: tuple[tuple[int, int], ...] | None
+    groups: tuple[tuple[int, ...], ...]
+    letters: tuple[str, ...]
+
+
+def rank_objectives(
+    scores: FloatArray, direction: Direction = "max", level: float = LEVEL
+) -> Ranks:
+    """Rank intervals and tied groups of objectives run with the same pretraining seeds.
+
+    Below ``MIN_RUNS`` seeds nobody is separable from anybody and there is no interval. Objectives
+    with equal scores at every seed are not separable; ones that differ by the same amount at
+    every seed are (t is infinite, see ``paired_p_values``).
+
+    Args:
+        scores: (O, S) float64, none missing; the same column is the same pretraining seed.
+        direction: "max" where larger is better.
+        level: chance of any wrong call among all pairs.
+
+    Raises:
+        ValueError: the scores are not (O, S) with O and S at least 1, or one is missing.
+    """
+    if scores.ndim != 2 or scores.size == 0 or not np.all(np.isfinite(scores)):
+        raise ValueError(f"a ranking needs finite scores by objective and seed, not {scores!r}")
+    signed = scores if direction == "max" else -scores
+    count = len(signed)
+    means = signed.mean(axis=1)
+    order = tuple(int(index) for index in np.argsort(-means, kind="stable"))
+    better = np.zeros((count, count), dtype=np.bool_)
+    first, second = np.triu_indices(count, k=1)
+    differences = signed[first] - signed[second]
+    raw = paired_p_values(differences)
+    p_values = None
+    intervals = None
+    if raw is not None:
+        p_values = np.ones((count, count))
+        p_values[first, second] = p_values[second, first] = holm(raw)
+        separable = p_values <= level
+        # The sign of the mean difference, as the test saw it, not of the difference of the means.
+        ahead = np.zeros_like(better)
+        ahead[first, second] = differences.mean(axis=1) > 0.0
+        ahead[second, first] = differences.mean(axis=1) < 0.0
+        better = separable & ahead
+        intervals = tuple(
+            (1 + int(better[:, i].sum()), count - int(better[i].sum())) for i in range(count)
+        )
+    groups = tied_groups(better | better.T, order)
+    return Ranks(
+        order=order,
+        p_values=p_values,
+        better=better,
+        intervals=intervals,
+        groups=groups,
+        letters=group_letters(groups, count),
+    )
+
+
+def tied_groups(separable: BoolArray, order: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """The largest sets without a separable pair, by insertion and absorption (Piepho 2004).
+
+    Starting from one set of all, every separable pair splits each set that holds both into one
+    without the first and one without the second; a set inside another is dropped.
+
+    Args:
+        separable: (O, O) bool, symmetric, False on the diagonal.
+        order: the objectives, best first.
+
+    Returns:
+        Sets of objectives, members and sets best first.
+    """
+    sets = [frozenset(order)]
+    for i, j in zip(*np.nonzero(np.triu(separable)), strict=True):
+        split = [part - {int(drop)} for part in sets for drop in (i, j) if {i, j} <= part]
+        pool = {part for part in sets if not {i, j} <= part} | set(split)
+        sets = [part for part in pool if not any(part < other for other in pool)]
+    place = {index: position for position, index in enumerate(order)}
+    positions = sorted(sorted(place[index] for index in part) for part in sets)
+    return tuple(tuple(order[position] for position in part) for part in positions)
+
+
+def group_letters(groups: tuple[tuple[int, ...], ...], count: int) -> tuple[str, ...]:
+    """The letters of each of ``count`` objectives: "a" for the first group, "(27)" past "z"."""
+    names = [
+        string.ascii_lowercase[number] if number < 26 else f"({number + 1})"
+        for number in range(len(groups))
+    ]
+    return tuple(
+        "".join(name for name, group in zip(names, groups, strict=True) if index in group)
+        for index in range(count)
+    )

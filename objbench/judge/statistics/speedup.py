@@ -1,0 +1,217 @@
+"""Speedup with its interval, at one target and as a function of the target.
+
+At a baseline spend x the target is the baseline's mean score there. The speedup is r where the
+candidate's mean score at spend x / r is the same; its interval is that of ``crossing``, read as a
+ratio. An end that was not measured is a bound, such as "less than 1": never a guess, never left
+out.
+
+Each seed has its own clock: spends of a seed are taken relative to what its baseline spent in
+all. In steps, tokens and FLOPs that changes nothing; in device seconds it takes out that one seed
+ran on a slower machine than another.
+
+Shape legend: S pretraining seeds, K shared points of the candidate's spend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
+from objbench.judge.statistics.paired_t import LEVEL
+from objbench.judge.statistics.seed_curves import SAME_SPEND, SeedCurves, pooled
+from objbench.judge.statistics.target_crossing import BEFORE, Crossing, crossing
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A value, or what is known of one that was not measured.
+
+    Attributes:
+        value: the value, or the end of the measured range.
+        side: "" for a value; "below" for less than it, "above" for greater than it.
+    """
+
+    value: float
+    side: Literal["", "below", "above"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedupAt:
+    """The speedup at one target.
+
+    Attributes:
+        target: the baseline's mean score at ``spend``.
+        spend: what the baseline spent on it.
+        estimate: the speedup; "below" where the candidate does not reach the target, "above"
+            where its first point is there already.
+        low, high: its interval, which holds the estimate; None below ``MIN_RUNS`` seeds.
+    """
+
+    target: float
+    spend: float
+    estimate: Bound
+    low: Bound | None
+    high: Bound | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TargetGaps:
+    """A candidate's way to one target, seed by seed.
+
+    Attributes:
+        target: the baseline's mean score at ``spend``.
+        spend: what the baseline spent on it.
+        candidate_spend: (K,) float64, rising.
+        gaps: (S, K) float64: the candidate's score less the baseline's of the same seed at
+            ``spend``; straight between points.
+    """
+
+    target: float
+    spend: float
+    candidate_spend: FloatArray
+    gaps: FloatArray
+
+    def at(self, speedup: float) -> FloatArray | None:
+        """Each seed's gap where ``speedup`` would have closed it: (S,); None if not measured."""
+        spend = self.spend / speedup
+        first, last = self.candidate_spend[[0, -1]]
+        if not first * (1 - SAME_SPEND) <= spend <= last * (1 + SAME_SPEND):
+            return None
+        return np.array([np.interp(spend, self.candidate_spend, row) for row in self.gaps])
+
+
+def target_gaps(
+    baseline: SeedCurves, candidate: SeedCurves, spend: float | None = None
+) -> TargetGaps:
+    """The candidate's gaps to what the baseline scored at ``spend``.
+
+    Args:
+        baseline, candidate: the same index is the same pretraining seed.
+        spend: the baseline's; its final one when None. Where seeds differ, on the median clock.
+
+    Raises:
+        ValueError: not paired by seed, or the baseline was not measured at ``spend``.
+    """
+    baseline, candidate = _on_one_clock(baseline, candidate)
+    at = baseline.last if spend is None else spend
+    scores = baseline.at(at)
+    points = candidate.shared_points()
+    gaps = candidate.at_all(points) - scores[:, None]
+    return TargetGaps(float(scores.mean()), at, points, gaps)
+
+
+def speedup_at(
+    baseline: SeedCurves, candidate: SeedCurves, spend: float | None = None, level: float = LEVEL
+) -> SpeedupAt:
+    """How much less the candidate spends on what the baseline scored at ``spend``.
+
+    Args:
+        baseline, candidate: the same index is the same pretraining seed.
+        spend: the baseline's; its final one when None. Where seeds differ, on the median clock.
+        level: coverage of the interval, in (0, 1).
+
+    Raises:
+        ValueError: not paired by seed, or the baseline was not measured at ``spend``.
+
+    Example:
+        >>> mlm = SeedCurves(np.array([[250.0]]), np.array([[75.0]]))
+        >>> taco = SeedCurves(np.array([[50.0, 100.0]]), np.array([[74.85, 75.5]]))
+        >>> speedup_at(mlm, taco).estimate  # 250 / 61.538
+        Bound(value=4.0625, side='')
+    """
+    found = target_gaps(baseline, candidate, spend)
+    return read_speedup(found, crossing(found.gaps, found.candidate_spend, level))
+
+
+def read_speedup(found: TargetGaps, spends: Crossing) -> SpeedupAt:
+    """The spends of a crossing as ratios of the baseline's spend to them."""
+    has_interval = len(found.gaps) >= MIN_RUNS
+
+    def ratio(spend: FloatArray) -> Bound:
+        if spend == BEFORE:
+            return Bound(found.spend / spends.first, "above")
+        if np.isposinf(spend):
+            return Bound(found.spend / spends.last, "below")
+        return Bound(found.spend / float(spend))
+
+    return SpeedupAt(
+        target=found.target,
+        spend=found.spend,
+        estimate=ratio(spends.estimate),
+        low=ratio(spends.late) if has_interval else None,
+        high=ratio(spends.early) if has_interval else None,
+    )
+
+
+def speedup_function(
+    baseline: SeedCurves,
+    candidate: SeedCurves,
+    points: int = 25,
+    level: float = LEVEL,
+    targets: FloatArray | None = None,
+) -> tuple[SpeedupAt, ...]:
+    """The speedup as a function of the target.
+
+    The targets lie evenly between the first and last value of the baseline's mean curve, made to
+    rise by isotonic regression; each is paired with the earliest spend at which that curve is
+    there. The intervals are pointwise: each holds at its own target, not all of them at once.
+
+    Args:
+        baseline, candidate: the same index is the same pretraining seed.
+        points: how many targets.
+        level: coverage of each interval, in (0, 1).
+        targets: (n,) float64, scores in place of those; any beyond the baseline's curve are left
+            out.
+
+    Returns:
+        By rising target; one where the baseline's curve does not rise at all.
+
+    Raises:
+        ValueError: not paired by seed, or fewer than 1 target.
+    """
+    if points < 1:
+        raise ValueError(f"a speedup function needs at least 1 target, not {points}")
+    baseline, candidate = _on_one_clock(baseline, candidate)
+    rising = pooled(baseline)
+    spends = rising.shared_points()
+    means = np.maximum.accumulate(rising.at_all(spends).mean(axis=0))
+    if targets is None:
+        targets = np.linspace(means[0], means[-1], points)
+    targets = np.unique(targets[(targets >= means[0]) & (targets <= means[-1])])
+    at = [_earliest(spends, means, float(target)) for target in targets]
+    scores = rising.at_all(np.array(at))
+    candidate_spend = candidate.shared_points()
+    gaps = candidate.at_all(candidate_spend) - scores.T[:, :, None]
+    found = crossing(gaps, candidate_spend, level)
+    return tuple(
+        read_speedup(
+            TargetGaps(float(scores[:, index].mean()), spend, candidate_spend, gaps[index]),
+            found.at(index),
+        )
+        for index, spend in enumerate(at)
+    )
+
+
+def _earliest(spends: FloatArray, means: FloatArray, target: float) -> float:
+    """The least spend at which the rising ``means``, straight between points, are at ``target``."""
+    right = min(int(np.searchsorted(means, target)), means.size - 1)
+    if right == 0:
+        return float(spends[0])
+    left = right - 1
+    share = (target - means[left]) / (means[right] - means[left])
+    return float(spends[left] + (spends[right] - spends[left]) * min(share, 1.0))
+
+
+def _on_one_clock(baseline: SeedCurves, candidate: SeedCurves) -> tuple[SeedCurves, SeedCurves]:
+    """Both curves with every seed's spends scaled so that all baselines end at the same spend."""
+    if baseline.seeds != candidate.seeds:
+        raise ValueError(f"not paired by seed: {baseline.seeds} against {candidate.seeds} seeds")
+    ends = baseline.spend[:, -1:]
+    scale = np.median(ends) / ends
+    return (
+        SeedCurves(baseline.spend * scale, baseline.scores),
+        SeedCurves(candidate.spend * scale, candidate.scores),
+    )

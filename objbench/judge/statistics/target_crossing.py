@@ -1,0 +1,165 @@
+"""Where a candidate's curve reaches a target, with an interval that is a test turned round.
+
+At each spend s the candidate's gap to the target is known seed by seed, as one paired difference.
+The 95% confidence set of the spend at which the mean gap is zero holds every s at which a paired
+t-test does not reject that: |mean| <= t(S - 1, 0.975) sd / sqrt(S). Turning the test round makes
+it exact for normal gaps at any slope of the curve, where the error of a ratio or a percentile
+bootstrap is not (Fieller 1954, for one ratio). Given is the set's hull, seen from outside: the
+interval ends where the test stops rejecting on every spend beyond.
+
+An interval is never finer than the points it was measured at. The test knows how far seeds lie
+apart, not how a curve bends between two points, and with quiet seeds that is the larger error: an
+interval that fits between two neighbouring points is widened to them, which needs no more than
+that the mean curve rises.
+
+Codes of a spend: 0 where it is below the first measured one ("there before"), infinity where it
+is beyond the last ("not reached"). They are bounds, and nothing is extrapolated.
+
+Shape legend: ... any number of studies, S pretraining seeds, K shared points of spend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
+from objbench.judge.statistics.paired_t import LEVEL, t_factor, t_interval
+from objbench.judge.statistics.seed_curves import SAME_SPEND, isotonic
+
+BoolArray = npt.NDArray[np.bool_]
+
+BEFORE = 0.0
+NEVER = np.inf
+# Halvings of one segment between points: more than a double has digits.
+_HALVINGS = 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossing:
+    """The candidate's spend at the target: (...) float64 each, or one of the two codes.
+
+    Attributes:
+        estimate: where the mean curve, made to rise by isotonic regression, first reaches it.
+        early, late: ends of the interval, which holds the estimate; NaN below ``MIN_RUNS`` seeds.
+        is_widened: whether the interval is that of two neighbouring points: more seeds would not
+            tell finer, more points would.
+        first, last: the measured range of spend.
+    """
+
+    estimate: FloatArray
+    early: FloatArray
+    late: FloatArray
+    is_widened: BoolArray
+    first: float
+    last: float
+
+    def at(self, index: int) -> Crossing:
+        """One of the crossings that are held along the first axis."""
+        return Crossing(
+            self.estimate[index],
+            self.early[index],
+            self.late[index],
+            self.is_widened[index],
+            self.first,
+            self.last,
+        )
+
+    def reached_by(self, spend: float) -> BoolArray:
+        """Whether the whole interval lies at or before ``spend``."""
+        known = np.where(self.late == BEFORE, self.first, self.late)
+        return np.asarray(known <= spend * (1 + SAME_SPEND))
+
+    def missed_at(self, spend: float) -> BoolArray:
+        """Whether the whole interval lies after ``spend``."""
+        measured = spend <= self.last * (1 + SAME_SPEND)
+        return np.where(np.isposinf(self.early), measured, self.early > spend * (1 + SAME_SPEND))
+
+    def holds(self, spend: float) -> BoolArray:
+        """Whether the interval holds ``spend``; one that is open at an end holds all beyond."""
+        begun = np.where(np.isposinf(self.early), spend > self.last, self.early <= spend)
+        ended = np.where(self.late == BEFORE, spend < self.first, self.late >= spend)
+        return np.asarray(begun & ended)
+
+
+def crossing(gaps: FloatArray, spend: FloatArray, level: float = LEVEL) -> Crossing:
+    """Where the gap between candidate and target closes.
+
+    Args:
+        gaps: (..., S, K) float64, candidate less target at each point; straight between points.
+        spend: (K,) float64, rising.
+        level: coverage, in (0, 1).
+    """
+    estimate = first_zero(isotonic(gaps.mean(axis=-2)), spend)
+    first, last = float(spend[0]), float(spend[-1])
+    if gaps.shape[-2] < MIN_RUNS:
+        missing = np.full_like(estimate, np.nan)
+        return Crossing(estimate, missing, missing, np.isnan(estimate), first, last)
+    mean, half = t_interval(gaps, level, axis=-2)
+    early = _first_open(-mean - half, -gaps, spend, level)
+    # Seen from the other end, the last spend is the first.
+    late = _first_open((mean - half)[..., ::-1], gaps[..., ::-1], spend[::-1], level)
+    late = np.where(late == BEFORE, NEVER, np.where(late == NEVER, BEFORE, late))
+    early, late = np.minimum(early, estimate), np.maximum(late, estimate)
+    # A crossing at a point itself was measured there, and is left alone.
+    near = early * (1 + SAME_SPEND)
+    left = np.clip(np.searchsorted(spend, near, side="right") - 1, 0, max(spend.size - 2, 0))
+    right = np.minimum(left + 1, spend.size - 1)
+    is_widened = (early >= first) & (late <= spend[right]) & (late > spend[left] * (1 + SAME_SPEND))
+    early = np.where(is_widened, spend[left], early)
+    late = np.where(is_widened, spend[right], late)
+    return Crossing(estimate, early, late, is_widened, first, last)
+
+
+def first_zero(means: FloatArray, spend: FloatArray) -> FloatArray:
+    """Where mean gaps (..., K), straight between points, are first 0 or above."""
+    there = means >= 0
+    right = np.argmax(there, axis=-1)
+    left = np.maximum(right - 1, 0)
+    below = np.take_along_axis(means, left[..., None], -1)[..., 0]
+    above = np.take_along_axis(means, right[..., None], -1)[..., 0]
+    rise = np.where(above > below, above - below, 1.0)
+    inside = spend[left] + (spend[right] - spend[left]) * (-below / rise)
+    return np.where(~there.any(axis=-1), NEVER, np.where(there[..., 0], BEFORE, inside))
+
+
+def _first_open(
+    margin: FloatArray, gaps: FloatArray, spend: FloatArray, level: float
+) -> FloatArray:
+    """Where the test first stops rejecting "the mean gap is positive", going along K.
+
+    The margin, mean less half-width, is concave between two points, since a standard deviation of
+    straight lines is convex: if it is positive at both ends it is so between them, and if only at
+    the first, it is zero exactly once.
+
+    Args:
+        margin: (..., K) float64; positive where the test rejects.
+        gaps: (..., S, K) float64, with the sign of the margin.
+        spend: (K,) float64, in the order of K.
+        level: coverage.
+
+    Returns:
+        (...) float64; ``BEFORE`` where the first point is open, ``NEVER`` where none is.
+    """
+    is_open = margin <= 0
+    right = np.argmax(is_open, axis=-1)
+    left = np.maximum(right - 1, 0)
+    start = np.take_along_axis(gaps, left[..., None, None], -1)[..., 0]
+    slope = np.take_along_axis(gaps, right[..., None, None], -1)[..., 0] - start
+    mean, mean_slope = start.mean(axis=-1), slope.mean(axis=-1)
+    off, off_slope = start - mean[..., None], slope - mean_slope[..., None]
+    seeds = gaps.shape[-2]
+    scale = t_factor(seeds, level) ** 2 / (seeds - 1)
+    v0, v1, v2 = (
+        scale * (x * y).sum(-1) for x, y in ((off, off), (off, off_slope), (off_slope,) * 2)
+    )
+    low, high = np.zeros_like(mean), np.ones_like(mean)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        half = np.sqrt(np.maximum(v0 + middle * (2 * v1 + middle * v2), 0.0))
+        rejected = mean + middle * mean_slope > half
+        low, high = np.where(rejected, middle, low), np.where(rejected, high, middle)
+    inside = spend[left] + (spend[right] - spend[left]) * high
+    return np.where(~is_open.any(axis=-1), NEVER, np.where(is_open[..., 0], BEFORE, inside))

@@ -1,0 +1,116 @@
+"""The scores that have curves, and those curves: followed suites, and terms of held-out loss.
+
+A held-out term has curves where the baseline and another objective both have it at every point.
+Its values are losses as they were measured: lower is better, and each objective's is under its
+own corruption of the text.
+
+Shape legend: S pretraining seeds, P points of the budget.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from objbench.judge.formatting import loss, plain, points
+from objbench.judge.score_arrays import Curve, score_curves
+from objbench.judge.score_source import HELDOUT, Pair, curve_side, score_sources
+from objbench.results.plan import PlannedSuite
+from objbench.results.records import PretrainRecord
+from objbench.results.study_results import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveSource:
+    """A score that was taken along the budget.
+
+    Attributes:
+        name: as in ``score_source``: a suite, or "heldout:TERM".
+        suite: the curve suite that follows it; None for a held-out term.
+        sign: -1 where lower is better.
+    """
+
+    name: str
+    suite: PlannedSuite | None
+    sign: float
+
+    @property
+    def words(self) -> str:
+        """What it is called, such as "glue score" or "held-out mlm loss"."""
+        return source_words(self.name)
+
+    @property
+    def stem(self) -> str:
+        """What its pictures' names end with."""
+        return re.sub(r"[^A-Za-z0-9_.]+", "-", self.name)
+
+    def text(self, value: float) -> str:
+        """A value of the score, rounded as scores or as losses are."""
+        return points(value) if self.suite is not None else loss(value)
+
+
+def source_words(name: str) -> str:
+    """What a score is called: "glue score" or "held-out mlm loss"."""
+    if name.startswith(HELDOUT):
+        return f"held-out {plain(name.removeprefix(HELDOUT))} loss"
+    return f"{plain(name)} score"
+
+
+def curve_sources(standing: Standing) -> tuple[CurveSource, ...]:
+    """Every score with curves: those of curve suites first, then held-out terms."""
+    followed: dict[str, CurveSource] = {}
+    directions = {suite.name: suite.direction for suite in standing.suites}
+    for suite in standing.curve_suites:
+        sign = 1.0 if directions[suite.follows] == "max" else -1.0
+        followed.setdefault(suite.follows, CurveSource(name=suite.follows, suite=suite, sign=sign))
+    baseline = standing.plan.baseline
+    terms = [
+        source
+        for objective in standing.plan.objectives
+        if objective.name != baseline
+        for source in score_sources(standing, Pair(objective.name, baseline))
+        if source.startswith(HELDOUT)
+    ]
+    losses = [CurveSource(name=term, suite=None, sign=-1.0) for term in dict.fromkeys(terms)]
+    return (*followed.values(), *losses)
+
+
+def source_curves(standing: Standing, source: CurveSource) -> Mapping[str, Curve]:
+    """Objective -> its curve, in the order of the plan; a term that it lacks is NaN."""
+    if source.suite is not None:
+        return score_curves(standing, source.suite)
+    key = ("curves of", source.name)
+    return standing.once(key, lambda: _heldout_curves(standing, source.name))
+
+
+def unfinished_schedule(standing: Standing) -> str:
+    """The schedule, where it leaves the points before the last unfinished; "" where it does not.
+
+    On a trunk every point is finished by a cooldown of its own.
+    """
+    training = standing.plan.study.get("training")
+    schedule = training.get("schedule") if isinstance(training, dict) else None
+    return "" if schedule in (None, "trunk") else str(schedule)
+
+
+def _heldout_curves(standing: Standing, source: str) -> Mapping[str, Curve]:
+    curves = {}
+    for objective in standing.plan.objectives:
+        side = curve_side(standing, objective.name, source)
+        assert side is not None  # a loss was taken at every point
+        shares = _shares(standing.pretrained(objective.name), side.scores.shape[1])
+        # SideScores are turned so that greater is better.
+        spend = np.moveaxis(side.spend, 0, 1)
+        curves[objective.name] = Curve(objective.name, shares, spend, -side.scores.T)
+    return curves
+
+
+def _shares(runs: tuple[PretrainRecord, ...], points: int) -> tuple[float, ...]:
+    """The points' shares of the budget, from a run that has them all."""
+    for run in runs:
+        if len(run.points) == points:
+            return tuple(sorted(point.share for point in run.points))
+    return tuple(float(share) for share in np.arange(1, points + 1) / points)

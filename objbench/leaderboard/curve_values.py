@@ -1,0 +1,94 @@
+"""What curve suites measured, as their records give it: columns that are no speedup on a meter.
+
+Speedups are the judge's own, over all seeds at once; a curve suite may measure other things, one
+value a seed. A seed without a value is named and never dropped from the mean in silence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from objbench.contract.meters import column_axis
+from objbench.judge.formatting import DASH, three_digits
+from objbench.judge.statistics.estimate import estimate
+from objbench.results.plan import PlannedColumn, PlannedSuite
+from objbench.results.records import CurveRecord
+from objbench.results.study_results import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveValues:
+    """One objective's values in one column.
+
+    Attributes:
+        values: the seeds' values that there are.
+        bound: "" if they are exact, or how to read their mean, such as "at least".
+        notes: why there is no value -> in how many seeds.
+        missing: seeds whose record is not there.
+        runs: S, pretraining seeds of the study.
+    """
+
+    values: tuple[float, ...]
+    bound: str
+    notes: Mapping[str, int]
+    missing: int
+    runs: int
+
+    @property
+    def text(self) -> str:
+        """The table's cell; a dash where a seed's record is missing."""
+        if self.missing:
+            return DASH
+        parts = [f"{why} ({n} of {self.runs} seeds)" for why, n in sorted(self.notes.items())]
+        if self.runs == 1:
+            parts = list(self.notes)
+        if self.values:
+            lead = f"{self.bound} " * bool(self.bound)
+            parts.append(self._spread_text(("else " if parts else "") + lead))
+        return "; ".join(parts)
+
+    def _spread_text(self, lead: str) -> str:
+        found = estimate(np.array(self.values))
+        low, high = three_digits(found.low), three_digits(found.high)
+        if low == high:
+            return lead + three_digits(found.mean)
+        # An interval over the seeds that have a value would be one over the lucky ones, and one
+        # over bounds none at all.
+        half = "" if lead or found.half_width is None else f" ± {three_digits(found.half_width)}"
+        return f"{lead}{three_digits(found.mean)}{half} ({low} to {high})"
+
+
+def other_columns(suite: PlannedSuite) -> tuple[PlannedColumn, ...]:
+    """The columns of a curve suite that are no axis."""
+    return tuple(column for column in suite.columns if column_axis(column.name) is None)
+
+
+def curve_values(standing: Standing, suite: PlannedSuite) -> Mapping[tuple[str, str], CurveValues]:
+    """Objective and column -> values, for every objective and column that is no axis."""
+    records: dict[str, list[CurveRecord]] = {o.name: [] for o in standing.plan.objectives}
+    for cell in standing.plan.cells:
+        record = standing.records.get(cell.id)
+        if cell.suite != suite.name or not isinstance(record, CurveRecord):
+            continue
+        if record.status == "ok":
+            records[cell.objective].append(record)
+    return {
+        (objective, column.name): _values(own, column, len(standing.seeds))
+        for objective, own in records.items()
+        for column in other_columns(suite)
+    }
+
+
+def _values(records: list[CurveRecord], column: PlannedColumn, runs: int) -> CurveValues:
+    entries = [r.values[column.name] for r in records if column.name in r.values]
+    return CurveValues(
+        values=tuple(e.value * column.scale for e in entries if e.value is not None),
+        bound=" or ".join(sorted({e.note for e in entries if e.value is not None and e.note})),
+        notes=Counter(e.note or "no value" for e in entries if e.value is None),
+        missing=runs - len(entries),
+        runs=runs,
+    )

@@ -1,0 +1,146 @@
+"""What is not there: cells missing, failed or diverged, stale records, tasks without data.
+
+Cells that lack for the same reason are one line. A cell that waits for another that failed says
+so, so that one failure is read as one and not as the dozens it holds up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from objbench.judge.formatting import count, listed, markdown, plain
+from objbench.results.plan import PlannedCell
+from objbench.results.records import AnyRecord, PretrainRecord
+from objbench.results.study_results import Standing
+
+_KIND_WORDS = {"trial": "tuning", "trial_evaluation": "tuning", "pretrain": "pretraining"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Cells of one objective, seed and suite that lack for one reason.
+
+    Attributes:
+        what: the suite, or "pretraining".
+        tasks: their tasks, none for pretraining and curves.
+        state: "missing", "failed" or "diverged".
+        cells: how many they are.
+    """
+
+    objective: str
+    seed: int
+    what: str
+    tasks: tuple[str, ...]
+    state: str
+    reason: str
+    cells: int
+
+
+def gaps(standing: Standing) -> tuple[Gap, ...]:
+    """Everything the plan wants and the records lack, in the order of the plan."""
+    grouped: dict[tuple[str, int, str, str, str], list[PlannedCell]] = {}
+    for cell in standing.plan.cells:
+        state = standing.state(cell)
+        if state != "ok":
+            what = _KIND_WORDS.get(cell.kind, cell.suite)
+            reason = _reason(standing, cell)
+            grouped.setdefault((cell.objective, cell.seed, what, state, reason), []).append(cell)
+    return tuple(
+        Gap(
+            objective=objective,
+            seed=seed,
+            what=what,
+            tasks=tuple(dict.fromkeys(cell.task for cell in own if cell.task)),
+            state=state,
+            reason=reason,
+            cells=len(own),
+        )
+        for (objective, seed, what, state, reason), own in grouped.items()
+    )
+
+
+def gaps_table(standing: Standing) -> str:
+    """The gaps as a table; "" if there is none."""
+    lines = [
+        {
+            "objective": gap.objective,
+            "seed": str(gap.seed),
+            "what": gap.what + (f": {', '.join(gap.tasks)}" if gap.tasks else ""),
+            "cells": str(gap.cells),
+            "state": gap.state,
+            "reason": plain(gap.reason),
+        }
+        for gap in gaps(standing)
+    ]
+    return markdown(pd.DataFrame(lines), left=6) if lines else ""
+
+
+def stale_table(standing: Standing) -> str:
+    """The stale records, counted by what they are of; "" if there is none."""
+    grouped: dict[tuple[str, str, int], int] = {}
+    for record in standing.stale:
+        key = (record_kind(record), record.objective, record.seed)
+        grouped[key] = grouped.get(key, 0) + 1
+    lines = [
+        {"what": what, "objective": objective, "seed": str(seed), "records": str(number)}
+        for (what, objective, seed), number in sorted(grouped.items())
+    ]
+    return markdown(pd.DataFrame(lines), left=3) if lines else ""
+
+
+def record_kind(record: AnyRecord) -> str:
+    """What a record is of: its suite, "pretraining" or "tuning"."""
+    if isinstance(record, PretrainRecord):
+        return _KIND_WORDS[record.kind]
+    return _KIND_WORDS.get(record.kind, record.suite)
+
+
+def missing_tasks(standing: Standing) -> list[str]:
+    """One sentence for each suite whose data lacks tasks."""
+    return [
+        f"{suite.name} leaves out {listed(sorted(suite.missing))}: {plain(_whys(suite.missing))}. "
+        f"No average contains {'it' if len(suite.missing) == 1 else 'them'}."
+        for suite in standing.suites
+        if suite.missing
+    ]
+
+
+def gaps_sentence(standing: Standing) -> str:
+    """How many cells lack and how many records are stale; "" if none."""
+    found = gaps(standing)
+    parts = []
+    for state in ("failed", "diverged", "missing"):
+        number = sum(gap.cells for gap in found if gap.state == state)
+        if number:
+            parts.append(f"{number} {state}")
+    text = f"Incomplete: of {count(len(standing.plan.cells), 'cell')}, {listed(parts)}."
+    stale = f"Not counted: {count(len(standing.stale), 'stale record')}."
+    return " ".join([text] * bool(parts) + [stale] * bool(standing.stale))
+
+
+def _whys(missing: Mapping[str, str]) -> str:
+    reasons = {why for why in missing.values()}
+    if len(reasons) == 1:
+        return next(iter(reasons))
+    return "; ".join(f"{task}: {why}" for task, why in sorted(missing.items()))
+
+
+def _reason(standing: Standing, cell: PlannedCell) -> str:
+    record = standing.records.get(cell.id)
+    if record is not None:
+        return record.reason or "no reason was recorded"
+    # A curve waits for evaluations and, through them, for pretraining, which may wait for a
+    # teacher's.
+    waiting = standing.upstream(cell)
+    broken = [c for c in waiting if standing.state(c) in ("failed", "diverged")]
+    first = next((c for c in broken if c.kind == "pretrain"), broken[0] if broken else None)
+    if first is not None:
+        return f"needs {first.id}, which {standing.state(first).replace('failed', 'has failed')}"
+    absent = [c for c in waiting if standing.state(c) == "missing"]
+    if absent:
+        first = next((c for c in absent if c.kind == "pretrain"), absent[0])
+        return f"waits for {first.id}"
+    return "not run yet"

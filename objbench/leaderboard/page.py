@@ -1,0 +1,92 @@
+"""The leaderboard's folder: a page of markdown, its pictures, and the records it rests on.
+
+The same plan and records give the same bytes: there is no clock time, no path of this machine and
+no order of files in the text, every number is rounded by a fixed rule, and bootstrap draws come
+from streams of fixed names. Beside the records a page reads what objbench publishes: the claims
+that are judged, and the judge's own error rates.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from objbench.errors import ConfigError
+from objbench.leaderboard.sections import MARK, page_text
+from objbench.results.json_files import dump, write_text
+from objbench.results.records import record_path
+from objbench.results.step_breakdown import Overhead, overhead_path, read_overhead, write_overhead
+from objbench.results.study_results import Standing, read_standing
+
+# What a picture of ours may be called; one that is no longer made would tell of other records.
+_PICTURES = ("convergence*.svg", "speedup-*.svg")
+
+
+def write_leaderboard(
+    run: Path, out: Path, with_records: bool = False, standing: Standing | None = None
+) -> Path:
+    """Write the leaderboard of the run folder ``run`` into ``out``; returns the page's path.
+
+    Args:
+        run: a run folder, or a folder that holds an earlier copy of its plan and records.
+        out: the folder for README.md and the pictures; made if it is not there.
+        with_records: copy the plan, the current records and the measured overhead along, so that
+            ``out`` can be committed and its page made again from itself. Stale records stay
+            behind.
+        standing: the plan and records of ``run``; read now if None.
+
+    Raises:
+        RecordError: the plan or a record is missing or cannot be read.
+        ConfigError: ``out`` cannot be written, or copying there would mix two studies' records.
+    """
+    if standing is None:
+        standing = read_standing(run)
+    overhead = read_overhead(run)
+    copying = with_records and out.resolve() != run.resolve()
+    page = out / "README.md"
+    if copying:
+        standing = standing.without_stale()
+    text, pictures = page_text(standing, overhead)
+    try:
+        if copying:
+            _refuse_foreign(out, page)
+            _copy_records(standing, overhead, out)
+        for pattern in _PICTURES:
+            for older in out.glob(pattern):
+                if older.name not in pictures:
+                    older.unlink()
+        for name, picture in pictures.items():
+            write_text(out / name, picture)
+        write_text(page, text)
+    except OSError as error:
+        raise ConfigError(
+            f"the leaderboard folder {out} cannot be written: {error.strerror}; "
+            "name another with --out"
+        ) from error
+    return page
+
+
+def _refuse_foreign(out: Path, page: Path) -> None:
+    """A folder with a plan but without a page of ours is a run's own: its records stay."""
+    ours = page.is_file() and MARK in page.read_text("utf-8", errors="replace")
+    if (out / "plan.json").exists() and not ours:
+        raise ConfigError(
+            f"{out} holds the plan of another run, and its records would be mixed with these; "
+            "name another folder with --out"
+        )
+
+
+def _copy_records(standing: Standing, overhead: Overhead | None, out: Path) -> None:
+    write_text(out / "plan.json", dump(standing.plan))
+    current = set()
+    for record in standing.records.values():
+        path = record_path(out, record.kind, record.id, record.key)
+        write_text(path, dump(record))
+        current.add(path)
+    # Copies of records that have gone stale since would be taken for this study's.
+    for path in (out / "records").glob("*/*.json"):
+        if path not in current:
+            path.unlink()
+    if overhead is None:
+        overhead_path(out).unlink(missing_ok=True)
+    else:
+        write_overhead(out, overhead)

@@ -1,0 +1,136 @@
+"""The convergence plot: score against what was spent, one panel for each of the four meters.
+
+A line is the mean over the pretraining seeds. Its band is the 95% t-interval of that mean from 3
+seeds on, and the smallest to largest seed below; the dashed line is the baseline's score at the
+end of its budget. A hollow mark is an unfinished model, taken from the middle of a schedule.
+
+Shape legend: S pretraining seeds, P points of the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from objbench.contract.meters import unit
+from objbench.contract.suite import AXES
+from objbench.judge.score_arrays import Curve
+from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
+from objbench.judge.statistics.paired_t import t_interval
+from objbench.leaderboard.pictures.drawing import (
+    QUIET,
+    Look,
+    logarithmic_spend,
+    look,
+    name_lines,
+    picture,
+)
+
+# Half of the points within this share of the spend would crowd at the left of a linear axis.
+_CROWDED = 0.3
+
+
+def is_drawable(curves: Mapping[str, Curve]) -> bool:
+    """Whether some objective has two whole points: fewer make no line."""
+    return any(len(curve.whole) > 1 for curve in curves.values())
+
+
+def convergence_picture(
+    curves: Mapping[str, Curve],
+    baseline: str,
+    label: str,
+    *,
+    is_finished: bool = False,
+    kind: str = "svg",
+) -> bytes:
+    """The plot as a file's bytes.
+
+    Args:
+        curves: objective -> curve, in the order of the plan.
+        baseline: one of them.
+        label: what the vertical axis shows, such as "glue score".
+        is_finished: whether points before the last are finished models too.
+        kind: "svg" or "png".
+    """
+    drawn = {name: curve for name, curve in curves.items() if curve.whole}
+    looks = {name: look(name, list(curves), baseline) for name in drawn}
+
+    def draw(panels: Sequence[Axes]) -> None:
+        for index, panel in enumerate(panels):
+            _draw(panel, index, drawn, looks, baseline, is_finished)
+            if index % 2 == 0:
+                panel.set_ylabel(label)
+        for panel in panels[1::2]:
+            ends = {name: float(c.scores[c.whole[-1]].mean()) for name, c in drawn.items()}
+            name_lines(panel, ends, looks)
+
+    return picture(draw, _heading(drawn, baseline, is_finished), looks, kind)
+
+
+def band(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper edge of (P, S) scores: the 95% interval of the mean, or the range."""
+    if scores.shape[1] < MIN_RUNS:
+        return scores.min(axis=1), scores.max(axis=1)
+    mean, half = t_interval(scores, axis=1)
+    return mean - half, mean + half
+
+
+def band_words(seeds: int) -> str:
+    """What the bands show."""
+    if seeds >= MIN_RUNS:
+        return "95% t-interval of the mean"
+    return "smallest to largest seed"
+
+
+def _heading(drawn: Mapping[str, Curve], baseline: str, is_finished: bool) -> list[str]:
+    seeds = max(curve.scores.shape[1] for curve in drawn.values())
+    what = (
+        "One pretraining seed."
+        if seeds == 1
+        else f"Lines: mean over {seeds} pretraining seeds. Bands: {band_words(seeds)}."
+    )
+    dashed = f"Dashed: {baseline} at the end of its budget."
+    hollow = "Every point is a finished model." if is_finished else "Hollow: unfinished models."
+    return [what, f"{dashed} {hollow}"]
+
+
+def _draw(
+    panel: Axes,
+    axis: int,
+    drawn: Mapping[str, Curve],
+    looks: Mapping[str, Look],
+    baseline: str,
+    is_finished: bool,
+) -> None:
+    spends = {name: c.spend[list(c.whole), :, axis].mean(axis=1) for name, c in drawn.items()}
+    together = np.concatenate(list(spends.values()))
+    most = float(together.max())
+    size, words = unit(AXES[axis], most)
+    for name, curve in drawn.items():
+        own, points = looks[name], list(curve.whole)
+        scores = curve.scores[points]
+        low, high = band(scores)
+        spend = spends[name] / size
+        panel.fill_between(spend, low, high, color=own.colour, alpha=0.16, linewidth=0)
+        panel.plot(spend, scores.mean(axis=1), color=own.colour, ls=own.dashes, lw=1.6)
+        finished = [is_finished or point == len(curve.shares) - 1 for point in points]
+        for shown, face in ((True, own.colour), (False, "white")):
+            panel.plot(
+                spend[[f == shown for f in finished]],
+                scores.mean(axis=1)[[f == shown for f in finished]],
+                color=own.colour,
+                marker=own.marker,
+                markerfacecolor=face,
+                ms=4.0,
+                lw=0,
+            )
+    reference = drawn.get(baseline)
+    if reference is not None and len(reference.shares) - 1 in reference.whole:
+        panel.axhline(float(reference.scores[-1].mean()), color=QUIET, lw=0.9, ls=(0, (5, 4)))
+    if np.median(together) < _CROWDED * most:
+        logarithmic_spend(panel, float(together.min()) / size, most / size)
+    else:
+        panel.set_xlim(left=0)
+    panel.set_xlabel(words)

@@ -1,0 +1,183 @@
+"""Who is ranked on a suite, by what score, how far the ranking can be trusted, and who is not.
+
+An objective is ranked only if every one of its evaluations is there and its budget is the
+baseline's; otherwise it keeps a dash and its reason. Gains are differences to the baseline within
+a pretraining seed. Groups and rank intervals rest on all pairs at once (``judge.ranks``), gains
+each on itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from objbench.contract.meters import AXIS_WORDS
+from objbench.judge.formatting import count, three_digits
+from objbench.judge.score_arrays import SuiteScores
+from objbench.judge.statistics.aggregates import improvement_interval, paired_improvement
+from objbench.judge.statistics.estimate import Estimate, FloatArray, estimate, paired_difference
+from objbench.judge.statistics.ranks import Ranks, rank_objectives
+from objbench.leaderboard.unscored import unscored_reason
+from objbench.results.plan import Plan, PlannedObjective
+from objbench.results.study_results import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Improvement:
+    """How often an objective is better than the baseline at the same seed.
+
+    Attributes:
+        share: of the seeds; a tie counts half.
+        interval: exact, 95%; None for fewer than ``MIN_RUNS`` seeds.
+    """
+
+    share: float
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One objective's place.
+
+    Attributes:
+        rank: 1 for the best; equal printed scores share a rank; None if not ranked.
+        group: letters; objectives that share one cannot be told apart. "" if not ranked.
+        ranks: lowest and highest rank that the seeds allow; None for too few seeds.
+        score: None if not ranked.
+        gain: score minus the baseline's, paired by seed; None for the baseline itself and where
+            either is not ranked. So is ``improvement``.
+        is_apart: told from the baseline with all pairs of objectives compared at once.
+        why: why it is not ranked; "" if it is.
+    """
+
+    objective: str
+    rank: int | None = None
+    group: str = ""
+    ranks: tuple[int, int] | None = None
+    score: Estimate | None = None
+    gain: Estimate | None = None
+    improvement: Improvement | None = None
+    is_apart: bool = False
+    why: str = ""
+
+
+def ranking(standing: Standing, found: SuiteScores) -> tuple[Row, ...]:
+    """The ranked objectives, best first, then the others in the order of the plan."""
+    return standing.once(("ranking", found.suite.name), lambda: _ranking(standing, found))
+
+
+def _ranking(standing: Standing, found: SuiteScores) -> tuple[Row, ...]:
+    reasons = {
+        objective.name: _why_not(standing, found, index, objective)
+        for index, objective in enumerate(standing.plan.objectives)
+    }
+    values = {
+        objective.name: found.scores[index]
+        for index, objective in enumerate(standing.plan.objectives)
+        if not reasons[objective.name]
+    }
+    rows = _ranked(values, standing.plan.baseline, found) if values else []
+    rows += [Row(objective=name, why=why) for name, why in reasons.items() if why]
+    return tuple(rows)
+
+
+def _ranked(values: Mapping[str, FloatArray], baseline: str, found: SuiteScores) -> list[Row]:
+    names = list(values)
+    ranks = rank_objectives(np.stack(list(values.values())), found.suite.direction)
+    sign = 1.0 if found.suite.direction == "max" else -1.0
+    # Compared as printed: a difference that cannot be seen is no difference in rank.
+    keys = {name: -sign * round(float(row.mean()), 2) for name, row in values.items()}
+    rows = []
+    for name in sorted(names, key=keys.__getitem__):
+        own, index = values[name], names.index(name)
+        others = name != baseline and baseline in values
+        rows.append(
+            Row(
+                objective=name,
+                rank=1 + sum(other < keys[name] for other in keys.values()),
+                group=ranks.letters[index],
+                ranks=ranks.intervals[index] if ranks.intervals is not None else None,
+                score=estimate(own),
+                gain=paired_difference(own, values[baseline]) if others else None,
+                improvement=_improvement(sign * own, sign * values[baseline]) if others else None,
+                is_apart=others and _are_apart(ranks, index, names.index(baseline)),
+            )
+        )
+    return rows
+
+
+def _improvement(candidate: FloatArray, baseline: FloatArray) -> Improvement:
+    share = float(paired_improvement(candidate, baseline))
+    return Improvement(share=share, interval=improvement_interval(candidate, baseline))
+
+
+def _are_apart(ranks: Ranks, one: int, other: int) -> bool:
+    return bool(ranks.better[one, other] or ranks.better[other, one])
+
+
+def budget_mismatch(plan: Plan, objective: PlannedObjective) -> str:
+    """Why the objective's planned budget is not the baseline's; "" where it is.
+
+    Equal means: on the axis of ``equalize``, apart by less than one step of the dearer of the
+    two, since a budget is spent in whole steps.
+    """
+    baseline = next(item for item in plan.objectives if item.name == plan.baseline)
+    step, reference = (_step_cost(item, plan.equalize) for item in (objective, baseline))
+    if step is None or reference is None:
+        return f"its cost in {AXIS_WORDS[plan.equalize]} is not known"
+    spend, allowed = step * objective.steps, reference * baseline.steps
+    # The rounding of the costs themselves is no difference either.
+    if abs(spend - allowed) <= max(step, reference) * (1 + 1e-6) + 1e-9 * allowed:
+        return ""
+    share = three_digits(100 * spend / allowed)
+    return f"its budget is {share}% of the baseline's in {AXIS_WORDS[plan.equalize]}"
+
+
+def measured_spend(standing: Standing) -> Mapping[str, float]:
+    """Objective -> what it really spent on the axis of ``equalize``, in the mean over seeds.
+
+    Only objectives all of whose pretraining runs are finished.
+    """
+    found = {}
+    for objective in standing.plan.objectives:
+        last = [r.points[-1].meters for r in standing.pretrained(objective.name) if r.points]
+        if len(last) == len(standing.seeds):
+            spends = [float(getattr(meters, standing.plan.equalize)) for meters in last]
+            found[objective.name] = float(np.mean(spends))
+    return found
+
+
+def _step_cost(objective: PlannedObjective, axis: str) -> float | None:
+    if axis == "steps":
+        return 1.0
+    costs: dict[str, float | None] = {
+        "tokens": float(objective.tokens_per_step),
+        "flops": objective.flops_per_step,
+        "seconds": objective.seconds_per_step,
+    }
+    return costs[axis]
+
+
+def _why_not(
+    standing: Standing, found: SuiteScores, index: int, objective: PlannedObjective
+) -> str:
+    if not found.suite.average_groups:
+        return "the suite names no average"
+    for seed in standing.seeds:
+        record = standing.records.get(standing.pretraining[objective.name, seed])
+        if record is not None and record.status != "ok":
+            return f"pretraining with seed {seed} {record.status}"
+    if np.isfinite(found.scores[index]).all():
+        return budget_mismatch(standing.plan, objective)
+    cells = [
+        cell
+        for cell in standing.evaluations(found.suite.name)
+        if cell.objective == objective.name and cell.share >= 1.0
+    ]
+    absent = sum(standing.state(cell) != "ok" for cell in cells)
+    if absent:
+        return f"{count(absent, 'evaluation')} of {len(cells)} not there"
+    why = unscored_reason(standing, found.suite, objective.name)
+    return why or "a score of the average is not in the records"

@@ -1,0 +1,193 @@
+"""The page of one study: verdicts first, then what they rest on, then how it was made."""
+
+from __future__ import annotations
+
+from objbench.judge.formatting import count, listed, plain
+from objbench.judge.score_arrays import final_scores
+from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.leaderboard.caveats import limits, verdicts
+from objbench.leaderboard.curve_sections import curve_sections
+from objbench.leaderboard.curve_sources import curve_sources
+from objbench.leaderboard.missing import gaps_table, missing_tasks, stale_table
+from objbench.leaderboard.settings import (
+    budget_sentence,
+    command_block,
+    details,
+    objectives_table,
+    seeds_words,
+    settings_table,
+)
+from objbench.leaderboard.tables.aggregates import aggregate_sentence, aggregate_table
+from objbench.leaderboard.tables.along_budget import budget_table
+from objbench.leaderboard.tables.cost import cost_table, heldout_table
+from objbench.leaderboard.tables.ranking_and_spend import ranking_table, spend_table
+from objbench.leaderboard.tables.step_breakdown import NOT_MEASURED, overhead_table
+from objbench.leaderboard.tables.tasks import column_table, gain_tables
+from objbench.leaderboard.tables.tuning import tuning_sentence, tuning_table
+from objbench.leaderboard.unscored import unscored_sentence
+from objbench.leaderboard.verdicts import judge_lines, not_judged
+from objbench.results.heldout_loss_names import AFTER
+from objbench.results.plan import PlannedSuite
+from objbench.results.step_breakdown import Overhead
+from objbench.results.study_results import Standing
+
+MARK = "<!-- Made by `objbench leaderboard` from the records; edits are overwritten. -->"
+
+_READING = f"""\
+- **Claim**: "at least this much". Confirmed if the whole 95% interval lies at or above the value
+  claimed, refuted if all of it lies below, else inconclusive; below {MIN_RUNS} pretraining seeds
+  there is no interval and no other verdict.
+- **Score**: the average that the protocol names, in points. Fine-tuning seeds are averaged within
+  their pretraining run first; brackets hold the smallest and largest pretraining seed. From
+  {MIN_RUNS} seeds on, ± is half of the 95% t-interval over pretraining seeds; fewer carry none.
+- **Gain**: score minus the baseline's at the same seed, hence with the same initial weights,
+  documents and masks. Tasks and fine-tuning seeds of one run are no independent runs. Each
+  interval stands for itself: of twenty differences that are none, one looks like one.
+- **Group, rank**: all pairs of objectives compared at once (paired t-tests, Holm, 5%). Two that
+  share a letter cannot be told apart; the true rank lies in the interval.
+- **P(better)**: share of the seeds at which the objective beats the baseline, with its exact
+  interval.
+- **Speedup**: what the baseline spent to reach its final score, over what the objective spent
+  where it first reached that score, on each meter, from the mean curves of all seeds. Below 1x is
+  slower; square brackets hold the 95% interval; what was not measured is a bound.
+- **Noise floor**: the smallest difference of two objectives' means that reseeding alone does not
+  make (95%, unpaired); sd: standard deviation from seed to seed.
+- **Steps** are optimizer steps, **tokens** leave out padding, **FLOPs** are counted forward and
+  backward on the real step, **device time** leaves out evaluation, checkpoints and warm-up.
+- A dash means not known: whatever is incomplete is not ranked, and is named under What was not
+  run."""
+
+_NONE = "none: its numbers are neither better nor worse, and nobody is ranked by them"
+
+_HELDOUT = (
+    "Losses of different objectives are not comparable: each is measured under the objective's "
+    "own corruption of the text, and sums differ in their terms."
+)
+_ARRANGED = (
+    f'"mlm{AFTER}sop" would be the loss of mlm on text that sop has arranged anew, which is '
+    "comparable to no loss of mlm on text as it is."
+)
+
+
+def page_text(standing: Standing, overhead: Overhead | None) -> tuple[str, dict[str, str]]:
+    """The page, and file name -> picture (SVG) for the curves that there are to draw."""
+    plan = standing.plan
+    pictures: dict[str, str] = {}
+    curves = curve_sections(standing, pictures)
+    losses = heldout_table(standing)
+    runs = count(len(standing.seeds), "pretraining seed")
+    tuning = tuning_table(standing)
+    parts = [
+        f"# Leaderboard: {plain(plan.name)}",
+        MARK,
+        f"{plain(budget_sentence(plan))} {runs}: {seeds_words(plan)}.",
+        "## Verdicts",
+        _bullets(judge_lines(standing)),
+        "## What the numbers show",
+        _bullets([*verdicts(standing), *limits(standing)]),
+        *(
+            part
+            for number, suite in enumerate(standing.suites)
+            for part in _suite_section(standing, suite, is_main=number == 0)
+        ),
+        *curves,
+        *_overhead_section(standing, overhead),
+        "## Cost of pretraining",
+        "Means over the finished pretraining seeds; the largest peak memory.",
+        cost_table(standing),
+        *_titled("## Loss on held-out text", losses, _heldout_sentence(losses)),
+        "## How to read this",
+        _READING,
+        "## Settings",
+        command_block(plan),
+        objectives_table(standing),
+        *_titled("### Tuning", tuning, tuning_sentence(standing)),
+        settings_table(standing),
+        details(plan),
+        "## What was not run",
+        _bullets(_not_run(standing)),
+        gaps_table(standing),
+        *_titled(
+            "## Stale records",
+            stale_table(standing),
+            "Made with code, data or settings that have changed since; not counted above.",
+        ),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n", pictures
+
+
+def _suite_section(standing: Standing, suite: PlannedSuite, *, is_main: bool) -> list[str]:
+    found = final_scores(standing, suite)
+    better = "higher" if suite.direction == "max" else "lower"
+    score = f"{plain(suite.average_label)}, {better} is better" if suite.average_groups else _NONE
+    protocol = (
+        f"{plain(suite.summary).rstrip('.')}. Protocol: {plain(suite.protocol).rstrip('.')}. "
+        f"Score: {score}."
+    )
+    compared = curve_sources(standing) if len(standing.plan.objectives) > 1 else ()
+    source = next((s for s in compared if s.name == suite.name), None)
+    if suite.average_groups:
+        parts = [f"## Ranking: {suite.name}", protocol, ranking_table(standing, found)]
+    else:
+        parts = [f"## Measured: {suite.name}", protocol]
+    # What was spent is the same whichever suite ranks it.
+    if is_main or source is not None:
+        parts.append(spend_table(standing, found, source))
+    parts += _titled(
+        f"### All of {suite.name} in one number",
+        aggregate_table(standing, found),
+        aggregate_sentence(standing, found),
+    )
+    dashes = unscored_sentence(standing, suite)
+    parts += [f"### Columns of {suite.name}", dashes, column_table(standing, found)]
+    parts += _titled(
+        f"### {suite.name} over the budget",
+        budget_table(standing, suite),
+        f"Means over {count(len(standing.seeds), 'pretraining seed')}.",
+    )
+    for objective, table in gain_tables(standing, found).items():
+        parts += [
+            f"### {objective} against {standing.plan.baseline} on each column of {suite.name}",
+            _gains_sentence(standing),
+            table,
+        ]
+    return parts
+
+
+def _gains_sentence(standing: Standing) -> str:
+    text = "Paired by seed. What the columns add to the average's gain adds up to it."
+    if len(standing.seeds) < MIN_RUNS:
+        return text
+    return (
+        f"{text} Told apart: by the paired t-test at 5%, corrected for the number of columns "
+        "(Holm). The averages without a column are one verdict seen several times, and not "
+        "corrected."
+    )
+
+
+def _overhead_section(standing: Standing, overhead: Overhead | None) -> list[str]:
+    table = NOT_MEASURED if overhead is None else overhead_table(overhead)
+    return ["## Overhead: what a step takes", table] if standing.plan.objectives else []
+
+
+def _not_run(standing: Standing) -> list[str]:
+    devices = {plain(record.provenance.device) for record in standing.records.values()}
+    found = [
+        "" if gaps_table(standing) else "Every planned cell was run.",
+        *missing_tasks(standing),
+        f"Nothing was run on any other machine than {listed(sorted(devices))}." if devices else "",
+        not_judged(standing),
+    ]
+    return [text for text in found if text]
+
+
+def _bullets(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _heldout_sentence(table: str) -> str:
+    return f"{_HELDOUT} {_ARRANGED}" if AFTER in table else _HELDOUT
+
+
+def _titled(title: str, table: str, sentence: str = "") -> list[str]:
+    return [title, sentence, table] if table else []

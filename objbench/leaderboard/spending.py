@@ -1,0 +1,93 @@
+"""What an objective's row has to answer for: its runs, their branches, and the trials before them.
+
+The schedule "trunk" finishes every point of the curve by a branch of its own. What branches cost
+beyond the last model is the price of measuring the curve; it is no part of the objective's spend
+and stands apart. Trials chose the settings: they are part of its price.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from objbench.judge.formatting import DASH, amount, count, duration
+from objbench.results.plan import PlannedCell
+from objbench.results.records import Meters, PretrainRecord, TrialRecord
+from objbench.results.study_results import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What one objective took.
+
+    Attributes:
+        runs: the meters at the end of each finished pretraining.
+        branch_steps, branch_seconds: spent on branches, in the mean over those runs.
+        trials: planned.
+        trial_runs: the last meters known of each trial that was begun; one that diverged spent
+            what it spent.
+    """
+
+    runs: tuple[Meters, ...]
+    branch_steps: float
+    branch_seconds: float
+    trials: int
+    trial_runs: tuple[Meters, ...]
+
+
+def spent(standing: Standing, objective: str) -> Spent:
+    """What ``objective`` took in this study."""
+    records = standing.pretrained(objective)
+    costs = [record.cost for record in records if record.cost is not None]
+    trials = [cell for cell in trial_cells(standing) if cell.objective == objective]
+    tried = [standing.records.get(cell.id) for cell in trials]
+    ends = [last_meters(record) for record in tried if isinstance(record, TrialRecord)]
+    return Spent(
+        runs=tuple(record.points[-1].meters for record in records if record.points),
+        branch_steps=float(np.mean([cost.branch_steps for cost in costs])) if costs else 0.0,
+        branch_seconds=float(np.mean([cost.branch_seconds for cost in costs])) if costs else 0.0,
+        trials=len(trials),
+        trial_runs=tuple(end for end in ends if end is not None),
+    )
+
+
+def trial_cells(standing: Standing) -> tuple[PlannedCell, ...]:
+    """The planned trials of all objectives."""
+    cells = standing.plan.cells
+    return standing.once("trials", lambda: tuple(cell for cell in cells if cell.kind == "trial"))
+
+
+def last_meters(record: PretrainRecord) -> Meters | None:
+    """The last spend that a run recorded."""
+    logged = record.points[-1:] or record.log[-1:]
+    return logged[0].meters if logged else None
+
+
+def apart_cells(standing: Standing, objective: str) -> dict[str, str]:
+    """A row's cells for branches and tuning; the study's tables have either or neither."""
+    taken = {item.name: spent(standing, item.name) for item in standing.plan.objectives}
+    cells = {}
+    if any(other.branch_steps for other in taken.values()):
+        cells["branches, apart"] = _branches_text(taken[objective])
+    if any(other.trials for other in taken.values()):
+        cells["tuning"] = _tuning_text(taken[objective])
+    return cells
+
+
+def _branches_text(taken: Spent) -> str:
+    """The branches of a run: "1,200 steps, 2.10 min"."""
+    if not taken.runs:
+        return DASH
+    return f"{taken.branch_steps:,.0f} steps, {duration(taken.branch_seconds)}"
+
+
+def _tuning_text(taken: Spent) -> str:
+    """The trials and what they spent: "3 trials: 1.20e14 FLOPs, 31.0 min"."""
+    if not taken.trials:
+        return DASH
+    flops = sum(meters.flops for meters in taken.trial_runs)
+    seconds = sum(meters.seconds for meters in taken.trial_runs)
+    text = f"{count(taken.trials, 'trial')}: {amount(flops)} FLOPs, {duration(seconds)}"
+    unknown = taken.trials - len(taken.trial_runs)
+    return text + (f" ({unknown} not recorded)" if unknown else "")

@@ -1,0 +1,1 @@
+"""The tables of a leaderboard page, one file per table."""

@@ -1,0 +1,1 @@
+"""Plugins: finding, checking, describing and creating them."""

@@ -1,0 +1,36 @@
+"""All checks, in the order in which a fault is best mended: shapes first, then the long ones."""
+
+from __future__ import annotations
+
+from objbench.plugins.conformance import (
+    agreement,
+    corruption,
+    cost,
+    declared_flops,
+    extremes,
+    gradient_flow,
+    invariance,
+    losses,
+    modes,
+    ownership,
+    side_effects,
+    training,
+    two_processes,
+)
+from objbench.plugins.conformance.check import Check
+
+CHECKS: tuple[Check, ...] = (
+    *losses.CHECKS,
+    *gradient_flow.CHECKS,
+    *side_effects.CHECKS,
+    *corruption.CHECKS,
+    *modes.CHECKS,
+    *ownership.CHECKS,
+    *invariance.CHECKS,
+    *extremes.CHECKS,
+    *agreement.CHECKS,
+    *two_processes.CHECKS,
+    *declared_flops.CHECKS,
+    *training.CHECKS,
+    *cost.CHECKS,
+)

@@ -1,0 +1,137 @@
+"""What a step makes of a batch before the encoder reads it: fit to be read, and nothing lost.
+
+Shape legend: B sequences, T tokens, M predicted slots a sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.engine.encoder.build import word_embeddings
+from objbench.plugins.conformance.check import Broken, Check
+from objbench.plugins.conformance.subject import Subject
+
+_WITNESS = "somebody.else"
+"""Name of an extra that no objective knows."""
+
+
+def corruption_fits(subject: Subject) -> str:
+    """The corruption keeps special tokens, stays in the vocabulary and fills its slots."""
+    module, batch = subject.step(), subject.batch()
+    objective, streams = module.objective, subject.streams(batch)
+    for term in objective.terms:
+        batch = term.arrange(batch, streams)
+    made = objective.corrupt(batch, streams)
+    if not isinstance(made, Corrupted):
+        raise Broken(f"corrupt returns {type(made).__name__}, not a Corrupted")
+    if not isinstance(made.causal, bool):
+        raise Broken(f"causal is a {type(made.causal).__name__}, not a bool that the host knows")
+    ids, words = made.input_ids, word_embeddings(module.encoder).shape[0]
+    _require_words(ids, words, "the ids")
+    if ids.shape == batch.input_ids.shape and bool((ids != batch.input_ids)[batch.special].any()):
+        raise Broken("special tokens are replaced")
+    for term in objective.terms:
+        view = term.view(batch, made, streams)
+        if view is not None:
+            _require_view(view, len(ids), words, f"the view of {term.name!r}")
+    if made.positions is None or made.targets is None:
+        if (made.positions is None) != (made.targets is None):
+            raise Broken("there are positions without targets, or targets without positions")
+        return "no tokens are predicted"
+    declared = objective.slots(ids.shape[1])
+    if declared and made.positions.shape[1] > declared:
+        raise Broken(f"slots() says {declared} for {ids.shape[1]} tokens, and there are more")
+    return _slots(made.positions, made.targets, ids.shape, words)
+
+
+def _require_words(ids: Tensor, words: int, which: str) -> None:
+    if ids.dtype != torch.int64 or int(ids.min()) < 0 or int(ids.max()) >= words:
+        raise Broken(
+            f"{which} are {ids.dtype} from {ids.min()} to {ids.max()}, not in [0, {words})"
+        )
+
+
+def _require_view(view: Batch, rows: int, words: int, which: str) -> None:
+    if not isinstance(view, Batch):
+        raise Broken(f"{which} is a {type(view).__name__}, not a Batch")
+    shapes = {tuple(tensor.shape) for tensor in (view.input_ids, view.special, view.real)}
+    if len(shapes) > 1 or len(view.input_ids) != rows:
+        raise Broken(f"{which} is of shapes {sorted(shapes)}, not one of {rows} sequences")
+    _require_words(view.input_ids, words, f"the ids of {which}")
+
+
+def _slots(positions: Tensor, targets: Tensor, shape: torch.Size, words: int) -> str:
+    if positions.shape != targets.shape or len(positions) != shape[0]:
+        raise Broken(
+            f"positions are {tuple(positions.shape)} and targets {tuple(targets.shape)} for "
+            f"{shape[0]} sequences"
+        )
+    used = targets != IGNORE_INDEX
+    if bool(((positions < 0) | (positions >= shape[1])).any()):
+        raise Broken(f"positions lie outside the sequence of {shape[1]} tokens")
+    if bool((positions[~used] != 0).any()):
+        raise Broken("an unused slot points at another column than 0")
+    if bool(((targets[used] < 0) | (targets[used] >= words)).any()):
+        raise Broken("a target is no word of the vocabulary")
+    return f"{used.float().mean():.0%} of {positions.shape[1]} slots a sequence in use"
+
+
+def extras_are_handed_on(subject: Subject) -> str:
+    """What others have put into the batch is there after every arrangement and the corruption."""
+    objective, batch = subject.step().objective, subject.batch()
+    streams = subject.streams(batch)
+    witness = torch.arange(len(batch.input_ids))
+    batch = replace(batch, extras={_WITNESS: witness}, progress=0.25)
+    for term in objective.terms:
+        arranged = term.arrange(batch, streams)
+        _require_handed_on(batch, arranged, f"the term {term.name!r}, arranging,")
+        for name in arranged.extras.keys() - batch.extras.keys():
+            if not name.startswith(term.name):
+                raise Broken(
+                    f"the term {term.name!r}, arranging, adds the extra {name!r}: its name must "
+                    f"begin with {term.name!r}"
+                )
+        batch = arranged
+    made = objective.corrupt(batch, streams)
+    _require_handed_on(batch, made, "the corruption")
+    added = sorted(made.extras.keys() - {_WITNESS})
+    return f"kept, and added: {', '.join(added)}" if added else "kept, and none added"
+
+
+def _require_handed_on(given: Batch, made: Batch, who: str) -> None:
+    _require_extras(given.extras, made.extras, who)
+    for name in ("progress", "mode"):
+        if getattr(given, name) != getattr(made, name):
+            raise Broken(f"{who} loses the batch's {name}")
+
+
+def _require_extras(given: Mapping[str, Tensor], made: Mapping[str, Tensor], who: str) -> None:
+    for name, tensor in given.items():
+        if name not in made:
+            raise Broken(f"{who} loses the batch's extras")
+        if made[name] is not tensor and not torch.equal(made[name], tensor):
+            raise Broken(f"{who} changes the extra {name!r}, which is another's")
+
+
+CHECKS = (
+    Check(
+        "corruption fits",
+        "special tokens and padding stay, ids are of the vocabulary, unused slots point at column "
+        "0 with the target IGNORE_INDEX, and a view has the batch's rows, as others expect",
+        "leave out batch.special, and see objbench.blocks.masking for slots that are filled so",
+        corruption_fits,
+    ),
+    Check(
+        "extras are handed on",
+        "a term that joins an objective (+nsp) tells itself later, in the batch's extras, what it "
+        "has done to the text; where they are lost or overwritten it cannot join",
+        "make the corrupted batch by Corrupted.of(batch, ...), an arranged one by replace(batch, "
+        "..., extras={**batch.extras, ...}), and begin the names of extras with the term's",
+        extras_are_handed_on,
+    ),
+)

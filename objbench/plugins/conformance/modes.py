@@ -1,0 +1,90 @@
+"""Modes: a batch's attention and shapes depend on nothing but the objective's mode.
+
+What a step costs is measured once in each mode, and taken for every step; a compiled encoder is
+compiled once for each shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from objbench.contract.batch import Batch
+from objbench.contract.random_streams import Streams
+from objbench.engine.training.step import TrainingStep
+from objbench.plugins.conformance.check import Broken, Check
+from objbench.plugins.conformance.subject import Subject
+
+STEPS = 8
+"""Batches of each mode, from the beginning of the budget to its end."""
+
+
+def one_kind_a_mode(subject: Subject) -> str:
+    """Batches of one mode are of one kind, and one that draws its mode is of the mode drawn."""
+    module = subject.step()
+    modes = module.objective.modes
+    _require_shares(modes)
+    kinds = {mode: _one_kind(subject, module, mode) for mode in modes}
+    for number in range(STEPS):
+        batch = subject.batch(number)
+        drawn = module.objective.mode_of(batch, subject.streams(batch, number))
+        kind = _kind(module, batch, subject.streams(batch, number))
+        if drawn not in kinds or kind != kinds[drawn]:
+            raise Broken(f"a batch that draws the mode {drawn!r} is {kind}, not {kinds.get(drawn)}")
+    if len(kinds) == 1:
+        return next(iter(kinds.values()))
+    return "; ".join(f"{mode} ({modes[mode]:.3g}): {kind}" for mode, kind in kinds.items())
+
+
+def _require_shares(modes: Mapping[str, float]) -> None:
+    if not modes or not all(share > 0 for share in modes.values()):
+        raise Broken(f"the modes are {dict(modes)}: there must be one, and each have a share")
+    if not math.isclose(sum(modes.values()), 1.0, abs_tol=1e-9):
+        raise Broken(f"the shares of the modes add up to {sum(modes.values()):.6g}, not to 1")
+
+
+def _one_kind(subject: Subject, module: TrainingStep, mode: str) -> str:
+    found: dict[str, float] = {}
+    for number in range(STEPS):
+        progress = number / (STEPS - 1)
+        batch = replace(subject.batch(number), mode=mode, progress=progress)
+        found.setdefault(_kind(module, batch, subject.streams(batch, number)), progress)
+    if len(found) > 1:
+        (one, _), (other, progress) = list(found.items())[:2]
+        raise Broken(
+            f"a batch of mode {mode!r} is {one} and, with {progress:.0%} of the budget spent, "
+            f"{other}"
+        )
+    return next(iter(found))
+
+
+def _kind(module: TrainingStep, batch: Batch, streams: Streams) -> str:
+    """Attention and shapes of what the encoder is to read, in words."""
+    readings = module.corrupt(batch, streams)
+    made = readings.corrupted
+    parts = [f"{'causal' if made.causal else 'bidirectional'} {_shape(made)}"]
+    if made.positions is not None:
+        parts.append(f"{made.positions.shape[1]} slots")
+    parts += [f"{name!r} views {_shape(view)}" for name, view in readings.views.items()]
+    return ", ".join(parts)
+
+
+def _shape(batch: Batch) -> str:
+    rows, length = batch.input_ids.shape
+    return f"{rows} x {length}"
+
+
+CHECKS = (
+    Check(
+        "one kind of batch a mode",
+        "a step's FLOPs are counted once in each mode and hold for the whole budget: where "
+        "attention or shapes change otherwise, an objective is given more steps than it has paid "
+        "for, or fewer",
+        "make slots for the highest rate of the budget (mask_tokens(..., slots=...)), let no shape "
+        "depend on data, and where batches differ in kind declare `modes` and ask mode_of(batch, "
+        "streams) which one to make",
+        one_kind_a_mode,
+        by_mode=False,
+    ),
+)

@@ -1,0 +1,286 @@
+"""Find, load and list plugins; a broken one is named with its reason and the others still work.
+
+Plugins are the entry points of the group ``objbench``, in-tree and foreign alike. Their names are
+read from package metadata without importing anything, which is what lets the command line answer
+a misspelt name at once. pluggy's own loop over entry points is not used: there the first broken
+plugin ends the program, and a second plugin of the same name is dropped without a word.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pluggy
+
+from objbench.contract import hooks as hookspecs
+from objbench.contract.composition import Composition, parts_of, plugins_of
+from objbench.contract.options import configure
+from objbench.errors import ConfigError, PluginError, UnknownNameError, WrongKindError, one_line
+from objbench.plugins import registration as contract
+from objbench.plugins.source_digest import source_digest
+
+if TYPE_CHECKING:
+    from objbench.contract.objective import AddedTerm, Objective
+    from objbench.contract.suite import CurveSuite, Suite
+
+__all__ = [
+    "BrokenPlugin",
+    "Origin",
+    "Registry",
+    "configure",
+    "entry_point_names",
+    "load_plugins",
+    "plugin_entry_points",
+    "require_known",
+    "source_digest",
+]
+
+GROUP = "objbench"
+LIMIT = "OBJBENCH_PLUGINS"
+HINT = "; `objbench plugins` lists them, a new entry point only after `pip install -e .`"
+
+_log = logging.getLogger(__name__)
+
+
+class Origin(NamedTuple):
+    """The project a plugin came from, and its version."""
+
+    project: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.project} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPlugin:
+    """A plugin that could not be loaded: its entry point, where it came from, and why."""
+
+    name: str
+    origin: Origin
+    reason: str
+
+    def error(self) -> PluginError:
+        """The error to raise where somebody asks for it."""
+        return PluginError(self.name, str(self.origin), self.reason)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The plugins that were loaded.
+
+    Attributes:
+        objectives, terms, suites: registered classes by name, in the order of the names.
+        broken: the plugins that could not be loaded.
+    """
+
+    objectives: Mapping[str, type[Objective]]
+    terms: Mapping[str, type[AddedTerm]]
+    suites: Mapping[str, type[Suite | CurveSuite]]
+    broken: Sequence[BrokenPlugin]
+    _origins: Mapping[str, Origin] = field(repr=False)
+
+    def origin(self, name: str) -> Origin:
+        """The project and version that registered ``name``; those of all parts of a composition."""
+        origins = dict.fromkeys(self._origins[part] for part in parts_of(name))
+        projects, versions = zip(*origins, strict=True)
+        return Origin(" + ".join(projects), " + ".join(versions))
+
+    def objective(self, name: str) -> type[Objective] | Composition:
+        """The objective called ``name``, or the composition that the name spells.
+
+        Raises:
+            PluginError: its plugin is broken.
+            WrongKindError: it is a suite or a term.
+            UnknownNameError: there is none of that name.
+            ConfigError: a term is named twice.
+        """
+        first, *rest = parts_of(name)
+        base: type[Objective] = self._find("objective", first)
+        if not rest:
+            return base
+        if len(set(rest)) < len(rest):
+            raise ConfigError(f"objective {name!r} names a term twice; leave one of them out")
+        return Composition(base, tuple(self._find("term", term) for term in rest))
+
+    def suite(self, name: str) -> type[Suite | CurveSuite]:
+        """The suite called ``name``; raises as ``objective`` does, for an objective too."""
+        found: type[Suite | CurveSuite] = self._find("suite", name)
+        return found
+
+    def _find(self, kind: str, name: str) -> Any:
+        kinds = {"objective": self.objectives, "term": self.terms, "suite": self.suites}
+        if name in kinds[kind]:
+            return kinds[kind][name]
+        for plugin in self.broken:
+            if plugin.name == name:
+                raise plugin.error()
+        for other, classes in kinds.items():
+            if name in classes:
+                raise WrongKindError(name, kind, other)
+        raise UnknownNameError(kind, name, kinds[kind], HINT)
+
+
+def entry_point_names(entry_points: Iterable[EntryPoint] | None = None) -> tuple[str, ...]:
+    """The names of all plugins, read from package metadata: nothing is imported."""
+    return tuple(sorted({entry.name for entry in plugin_entry_points(entry_points)}))
+
+
+def require_known(kind: str, name: str, known: Collection[str]) -> None:
+    """Refuse a name, composed or plain, that no plugin's name is part of.
+
+    Args:
+        kind: what the name, or its first part, should be; further parts are terms.
+        known: names of plugins, as ``entry_point_names`` gives them.
+
+    Raises:
+        UnknownNameError: a part is not among them.
+    """
+    first, *rest = parts_of(name)
+    for what, part in [(kind, first), *(("term", part) for part in rest)]:
+        if part not in known:
+            raise UnknownNameError(what, part, known, HINT)
+
+
+def load_plugins(
+    entry_points: Iterable[EntryPoint] | None = None, only: Collection[str] | None = None
+) -> Registry:
+    """Load the plugins and check every class they register.
+
+    Args:
+        entry_points: load these instead of the installed ones.
+        only: load no other plugins than these, or those that these are composed of; None for all
+            that ``OBJBENCH_PLUGINS`` allows.
+
+    Raises:
+        UnknownNameError: ``only`` or ``OBJBENCH_PLUGINS`` names a plugin that is not installed.
+    """
+    entries = plugin_entry_points(entry_points)
+    known = {entry.name for entry in entries}
+    only = None if only is None else plugins_of(only)
+    for name in only or ():
+        if name not in known:
+            raise UnknownNameError("plugin", name, known, HINT)
+    loader = _Loader({(_origin(entry).project, entry.name) for entry in entries})
+    for entry in entries:
+        if only is None or entry.name in only:
+            loader.load(entry)
+    return loader.registry()
+
+
+def plugin_entry_points(given: Iterable[EntryPoint] | None = None) -> list[EntryPoint]:
+    """The entry points in the order in which they claim names, limited by ``OBJBENCH_PLUGINS``.
+
+    Raises:
+        UnknownNameError: that names a plugin that is not installed.
+    """
+    found = importlib.metadata.entry_points(group=GROUP) if given is None else given
+    # A name taken twice stays with this project, so that no foreign one can change its results.
+    ordered = sorted(
+        found, key=lambda entry: (_origin(entry).project != GROUP, str(_origin(entry)), entry.name)
+    )
+    limit = [name.strip() for name in os.environ.get(LIMIT, "").split(",") if name.strip()]
+    known = {entry.name for entry in ordered}
+    for name in limit:
+        if name not in known:
+            raise UnknownNameError("plugin", name, known, f"; mend {LIMIT}")
+    return [entry for entry in ordered if not limit or entry.name in limit]
+
+
+def _origin(entry: EntryPoint) -> Origin:
+    return Origin(entry.dist.name, entry.dist.version) if entry.dist else Origin("unknown", "?")
+
+
+class _Loader:
+    """Loads one entry point after the other; what a broken one registered is taken back."""
+
+    def __init__(self, own_names: set[tuple[str, str]]) -> None:
+        self._own_names = own_names
+        self._classes: dict[str, tuple[str, Any]] = {}
+        self._origins: dict[str, Origin] = {}
+        self._broken: list[BrokenPlugin] = []
+
+    def load(self, entry: EntryPoint) -> None:
+        origin = _origin(entry)
+        if self._origins.get(entry.name) == origin:
+            return  # a module with two entry points registered both names at the first
+        try:
+            staged = self._staged(entry, origin)
+        # The one place that must outlive whatever foreign code does at import.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            _log.debug("plugin %s of %s", entry.name, origin, exc_info=True)
+            kind = "" if isinstance(error, PluginError) else f"{type(error).__name__}: "
+            reason = error.reason if isinstance(error, PluginError) else error
+            self._broken.append(BrokenPlugin(entry.name, origin, one_line(f"{kind}{reason}")))
+            return
+        self._classes.update(staged)
+        self._origins.update(dict.fromkeys(staged, origin))
+
+    def _staged(self, entry: EntryPoint, origin: Origin) -> dict[str, tuple[str, Any]]:
+        from objbench.contract.objective import AddedTerm, Objective
+        from objbench.contract.suite import CurveSuite, Suite
+
+        staged: dict[str, tuple[str, Any]] = {}
+
+        def taker(
+            kind: str, kinds: tuple[type, ...], *declared: str, options: tuple[str, ...] = ()
+        ) -> Callable[[Any], None]:
+            def register(cls: Any) -> None:
+                for fault in contract.faults(cls, kinds, declared, options):
+                    raise PluginError(entry.name, str(origin), fault)
+                self._claim(cls.name, entry, origin, staged)
+                staged[cls.name] = (kind, cls)
+
+            return register
+
+        # A manager for each plugin, so that a fault is charged to it and leaves nothing behind.
+        manager = pluggy.PluginManager(GROUP)
+        manager.add_hookspecs(hookspecs)
+        if entry.name in self._origins:
+            self._claim(entry.name, entry, origin, staged)
+        manager.register(entry.load(), entry.name)
+        manager.check_pending()
+        manager.hook.register_objectives(
+            register=taker("objective", (Objective,), "name", "summary", "reference")
+        )
+        manager.hook.register_terms(
+            register=taker(
+                "term", (AddedTerm,), "name", "summary", "reference", options=("weight",)
+            )
+        )
+        manager.hook.register_suites(
+            register=taker("suite", (Suite, CurveSuite), "name", "summary")
+        )
+        if entry.name not in staged:
+            reason = f"registers nothing named {entry.name!r}; is its hook marked @hookimpl?"
+            raise PluginError(entry.name, str(origin), reason)
+        return staged
+
+    def _claim(self, name: str, entry: EntryPoint, origin: Origin, staged: Collection[str]) -> None:
+        holder = origin if name in staged else self._origins.get(name)
+        if holder is not None:
+            reason = f"the name {name!r} is taken by {holder}"
+        elif (origin.project, name) not in self._own_names:
+            reason = f"registers {name!r}, which is not the name of an entry point of its project"
+        else:
+            return
+        raise PluginError(entry.name, str(origin), reason)
+
+    def registry(self) -> Registry:
+        kinds: dict[str, dict[str, Any]] = {"objective": {}, "term": {}, "suite": {}}
+        for name, (kind, cls) in sorted(self._classes.items()):
+            kinds[kind][name] = cls
+        return Registry(
+            MappingProxyType(kinds["objective"]),
+            MappingProxyType(kinds["term"]),
+            MappingProxyType(kinds["suite"]),
+            tuple(sorted(self._broken, key=lambda plugin: (plugin.name, str(plugin.origin)))),
+            MappingProxyType(self._origins),
+        )

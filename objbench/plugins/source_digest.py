@@ -1,0 +1,88 @@
+"""A digest of a plugin's source, so that a cell goes stale when the code behind it changes.
+
+The class's own module is not enough: an objective may take its corruption from one sibling module
+and its loss from another. So imports are followed within the plugin's own packages, on the syntax
+tree, which also sees imports inside functions. A module of the core that a plugin imports by its
+full name (``objbench.blocks.masking``) is a building block of its loss and enters too. What those import
+in turn, and the contracts behind the public names, are the engine's and have ``ENGINE_VERSION``;
+libraries have the versions in the record.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from objbench import PUBLIC_NAMES
+from objbench.contract.composition import Composition
+
+_FOREIGN = frozenset({"objbench", "torch", "transformers", *sys.stdlib_module_names})
+
+
+def source_digest(kind: type | Composition) -> str:
+    """SHA-256 over the source of the modules that define ``kind``, as hexadecimal digits.
+
+    Those are the modules of its method resolution order (of a composition: of its parts'), all
+    they import from their own top-level packages, and the modules of the core that any of these
+    names.
+
+    Raises:
+        LookupError: the source of one of them cannot be found.
+    """
+    classes = kind.parts if isinstance(kind, Composition) else (kind,)
+    waiting = [parent.__module__ for cls in classes for parent in cls.__mro__]
+    waiting = [name for name in waiting if _top(name) not in _FOREIGN]
+    packages = {_top(name) for name in waiting}
+    texts: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        if name not in texts:
+            path = _path(name)
+            if path is None:
+                raise LookupError(f"{name} has no source file: {kind} has no digest")
+            texts[name] = path.read_text("utf-8")
+            if _top(name) in packages:
+                imported = _imported(texts[name], name, is_package=path.name == "__init__.py")
+                waiting += [one for one in imported if _enters(one, packages) and _path(one)]
+    digest = hashlib.sha256()
+    for name in sorted(texts):
+        digest.update(f"{name}\x1f{texts[name]}\x1e".encode())
+    return digest.hexdigest()
+
+
+def _enters(name: str, packages: set[str]) -> bool:
+    building_block = name.startswith("objbench.") and name not in PUBLIC_NAMES
+    return _top(name) in packages or building_block
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _path(name: str) -> Path | None:
+    """The source file of a module, None where ``name`` is no module or has none."""
+    loaded = getattr(sys.modules.get(name), "__file__", None)
+    if loaded is None:
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            return None
+        loaded = spec.origin if spec and spec.has_location else None
+    return Path(loaded) if loaded and loaded.endswith(".py") else None
+
+
+def _imported(text: str, name: str, *, is_package: bool) -> Iterator[str]:
+    """Names of modules, or of things in modules, that a module's source imports."""
+    package = name if is_package else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            origin = importlib.util.resolve_name(relative, package) if node.level else relative
+            yield origin
+            yield from (f"{origin}.{alias.name}" for alias in node.names)

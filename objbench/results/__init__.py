@@ -1,0 +1,1 @@
+"""What is stored: the plan, the records, and the layout of a run folder."""

@@ -1,0 +1,162 @@
+"""The plan of a study: which cells there should be, and what the leaderboard knows of them.
+
+Written to ``plan.json`` before the first cell runs. A record whose key is not in the plan is
+stale: its code, data or settings have changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from objbench.errors import RecordError
+from objbench.results.json_files import SCHEMA_VERSION, Stored, read_stored
+
+# Cells that only choose settings: nothing of theirs is reported as a result.
+TUNING_KINDS = ("trial", "trial_evaluation")
+
+
+class PlannedCell(Stored):
+    """One cell of the plan.
+
+    Attributes:
+        id: readable and unique within the plan, such as "glue.cola.taco.seed-1.step-2400.ft-0".
+        key: hash of all that determines the cell's result.
+        share: share of the budget at which the evaluated encoder was exported; 1 for the final.
+        needs: ids of the cells it reads.
+        settings: of a trial: what it tries.
+    """
+
+    id: str
+    kind: Literal["trial", "trial_evaluation", "pretrain", "evaluation", "curve"]
+    key: str
+    objective: str
+    seed: int
+    suite: str = ""
+    task: str = ""
+    finetune_seed: int = 0
+    step: int = 0
+    share: float = 1.0
+    needs: tuple[str, ...] = ()
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class PlannedColumn(Stored):
+    """A column of a suite as the leaderboard prints it; see ``suite.Column``."""
+
+    name: str
+    task: str
+    metrics: tuple[str, ...]
+    direction: Literal["max", "min"]
+    scale: float
+
+
+class PlannedSuite(Stored):
+    """A suite as the leaderboard needs to know it.
+
+    Attributes:
+        follows: the suite a curve suite follows; "" for an evaluating suite.
+        seeds_per_point: fine-tuning seeds of a curve's points; 0 for an evaluating suite.
+        average_groups: see ``suite.Average``.
+    """
+
+    name: str
+    summary: str
+    version: int
+    protocol: str
+    columns: tuple[PlannedColumn, ...]
+    average_label: str = ""
+    average_groups: tuple[tuple[str, ...], ...] = ()
+    direction: Literal["max", "min"] = "max"
+    seeds: tuple[int, ...] = ()
+    missing: dict[str, str] = Field(default_factory=dict)
+    follows: str = ""
+    seeds_per_point: int = 0
+
+
+class PlannedObjective(Stored):
+    """An objective's share of the budget, frozen to a number of steps.
+
+    Attributes:
+        steps: optimizer steps it may take.
+        flops_per_step: counted on the real step.
+        tokens_per_step: non-padding tokens of a batch.
+        seconds_per_step: calibrated once; None where no time enters the budget.
+        options: its hyperparameters in full.
+        overrides: settings of its own by their dotted place, tuned or given.
+        teachers: the objectives whose final encoders it learns from; what these took to pretrain
+            is no part of its budget.
+    """
+
+    name: str
+    summary: str
+    reference: str
+    steps: int
+    flops_per_step: float
+    tokens_per_step: int
+    seconds_per_step: float | None
+    options: dict[str, Any]
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    teachers: tuple[str, ...] = ()
+
+
+class Plan(Stored):
+    """A study as planned: written before the first cell runs.
+
+    Attributes:
+        study: every setting of the study (see ``study.Study``).
+        data: fingerprints and sizes of the corpus and tokenizer.
+        baseline: the objective that sets the budget, the first named.
+        declared: the pretraining seeds as they were declared, one row for each time that some
+            were added; seeds are never taken away.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    command: str
+    engine_version: int
+    study: dict[str, Any]
+    data: dict[str, Any]
+    baseline: str
+    budget: str
+    equalize: str
+    objectives: tuple[PlannedObjective, ...]
+    suites: tuple[PlannedSuite, ...]
+    declared: tuple[tuple[int, ...], ...] = ()
+    cells: tuple[PlannedCell, ...]
+
+    def only_trials(self) -> Plan:
+        """The plan while its settings are still being chosen: nothing else can be run yet."""
+        trials = tuple(cell for cell in self.cells if cell.kind in TUNING_KINDS)
+        return self.model_copy(update={"cells": trials})
+
+
+def tried_settings(cells: Iterable[PlannedCell], objective: str) -> list[tuple[PlannedCell, ...]]:
+    """The trials of ``objective``, one row a setting in the order of its grid: one a tuning seed.
+
+    Args:
+        cells: among others the trials, with each seed in the order of the grid.
+    """
+    of_seed: dict[int, list[PlannedCell]] = {}
+    for cell in cells:
+        if cell.kind == "trial" and cell.objective == objective:
+            of_seed.setdefault(cell.seed, []).append(cell)
+    return list(zip(*of_seed.values(), strict=True))
+
+
+_PLAN = TypeAdapter(Plan)
+
+
+def read_plan(run: Path) -> Plan:
+    """The plan of the run folder.
+
+    Raises:
+        RecordError: there is none, or it cannot be read.
+    """
+    path = run / "plan.json"
+    if not path.is_file():
+        raise RecordError(f"{run} holds no plan.json: name a folder made by `objbench run`")
+    return read_stored(path, _PLAN)

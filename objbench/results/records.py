@@ -1,0 +1,270 @@
+"""Records: one JSON file per finished cell, and the plan that says which cells there should be.
+
+Records are the border between computing and judging. Everything the leaderboard prints is read
+from here, by name and type, and nothing else is: no torch, no plugin, no registry. A file is
+written under a temporary name and renamed, so a record is whole or absent.
+
+Layout of a run folder::
+
+    plan.json                              the study, its cells and their keys
+    records/<kind>/<cell id>.<key>.json    one per finished cell
+    encoders/<cell id>.<key>/step-<n>/     exported encoders
+    costs/<objective>.<key>.json           what a step of an objective costs, measured once
+    overhead.json                          a step's parts side by side; see ``overhead_record``
+    checkpoints/<cell id>.<key>/           while a pretraining cell is under way
+
+A record whose key is not in the plan is stale: its code, data or settings have changed since.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from objbench.results.json_files import SCHEMA_VERSION, Stored, dump, read_stored, write_text
+
+Status = Literal["ok", "failed", "diverged"]
+
+
+class Meters(Stored):
+    """What had been spent at a point: the four axes of every comparison.
+
+    Attributes:
+        steps: optimizer steps.
+        tokens: non-padding tokens seen, summed over processes.
+        flops: training FLOPs (forward and backward), by the convention of ``engine.flops``.
+        seconds: device seconds of training; evaluation, checkpoints and warm-up not counted.
+    """
+
+    steps: int
+    tokens: int
+    flops: float
+    seconds: float
+
+
+class LoggedPoint(Stored):
+    """A point of the training log."""
+
+    meters: Meters
+    loss: float
+    terms: dict[str, float]
+    learning_rate: float
+
+
+class ExportedPoint(Stored):
+    """An encoder exported along the budget.
+
+    Attributes:
+        meters: the spend at the export.
+        share: share of the cell's own budget spent.
+        encoder: folder relative to the run folder.
+        heldout: mean of each term that has items in the held-out text, called as
+            ``heldout_names`` says, and "loss", the weighted sum of all.
+    """
+
+    meters: Meters
+    share: float
+    encoder: str
+    heldout: dict[str, float]
+
+
+class Provenance(Stored):
+    """Where and with what a record was made."""
+
+    command: str
+    versions: dict[str, str]
+    device: str
+    threads: int
+    processes: int
+    git_commit: str | None
+    started: str
+    finished: str
+
+
+class Plugin(Stored):
+    """The plugin a cell was run with."""
+
+    name: str
+    project: str
+    version: str
+    source: str
+
+
+class CellRecord(Stored):
+    """What all records share."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    key: str
+    status: Status
+    reason: str = ""
+    objective: str
+    seed: int
+    provenance: Provenance
+
+
+class Cost(Stored):
+    """What an objective's pretraining takes.
+
+    Attributes:
+        encoder_parameters, head_parameters: counts.
+        flops_per_step: training FLOPs of one optimizer step.
+        tokens_per_second: non-padding tokens per device second, all processes.
+        peak_memory: bytes; ``memory_kind`` says of what.
+        branch_steps, branch_seconds: what was spent on cooldowns of models on the way, beyond
+            the last model's own spend; 0 but for the schedule "trunk".
+    """
+
+    encoder_parameters: int
+    head_parameters: int
+    flops_per_step: float
+    tokens_per_second: float
+    peak_memory: int
+    memory_kind: str
+    branch_steps: int = 0
+    branch_seconds: float = 0.0
+
+
+class PretrainRecord(CellRecord):
+    """One objective pretrained with one seed.
+
+    Attributes:
+        teachers: of an objective that learns from others: whose final encoders it learned from,
+            each with the key of the cell that pretrained it.
+    """
+
+    kind: Literal["pretrain"] = "pretrain"
+    plugin: Plugin
+    config: dict[str, Any]
+    steps: int
+    teachers: dict[str, str] = Field(default_factory=dict)
+    cost: Cost | None = None
+    log: list[LoggedPoint] = Field(default_factory=list)
+    points: list[ExportedPoint] = Field(default_factory=list)
+
+
+class TrialRecord(PretrainRecord):
+    """One objective pretrained with one combination of its grid, to choose its settings by.
+
+    Attributes:
+        settings: what it tried.
+    """
+
+    kind: Literal["trial"] = "trial"  # type: ignore[assignment]
+    settings: dict[str, Any]
+
+
+class EvaluationRecord(CellRecord):
+    """One exported encoder evaluated on one task with one fine-tuning seed.
+
+    Attributes:
+        unscored: column that can have no score -> why; the status is "ok" all the same.
+    """
+
+    kind: Literal["evaluation"] = "evaluation"
+    plugin: Plugin
+    suite: str
+    suite_version: int
+    protocol: str
+    task: str
+    finetune_seed: int
+    meters: Meters
+    share: float
+    upstream: str
+    max_train_samples: int | None = None
+    scores: dict[str, dict[str, float]] = Field(default_factory=dict)
+    train_examples: int = 0
+    eval_examples: dict[str, int] = Field(default_factory=dict)
+    seconds: float = 0.0
+    details: dict[str, Any] = Field(default_factory=dict)
+    unscored: dict[str, str] = Field(default_factory=dict)
+
+
+class TrialEvaluationRecord(EvaluationRecord):
+    """A trial's encoder evaluated on a split of the training data."""
+
+    kind: Literal["trial_evaluation"] = "trial_evaluation"  # type: ignore[assignment]
+
+
+class CurveEntry(Stored):
+    """One value of a curve suite; ``value`` is None where ``note`` says why."""
+
+    value: float | None
+    note: str = ""
+
+
+class CurveRecord(CellRecord):
+    """One objective's curve against the baseline's, for one pretraining seed."""
+
+    kind: Literal["curve"] = "curve"
+    plugin: Plugin
+    suite: str
+    suite_version: int
+    follows: str
+    baseline: str
+    upstream: list[str]
+    values: dict[str, CurveEntry] = Field(default_factory=dict)
+
+
+AnyRecord = TrialRecord | TrialEvaluationRecord | PretrainRecord | EvaluationRecord | CurveRecord
+_RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
+
+
+class StoredCost(Stored):
+    """What a step of an objective was found to cost; see ``budget.StepCost``."""
+
+    tokens: float
+    flops: float
+    seconds: float | None
+
+
+_COST = TypeAdapter(StoredCost)
+
+
+def record_path(run: Path, kind: str, cell_id: str, key: str) -> Path:
+    """Where the record of a cell lies in the run folder."""
+    return run / "records" / kind / f"{cell_id}.{key[:12]}.json"
+
+
+def write_record(run: Path, record: AnyRecord) -> Path:
+    """Store ``record`` in its place under ``run``; returns the path."""
+    path = record_path(run, record.kind, record.id, record.key)
+    write_text(path, dump(record))
+    return path
+
+
+def read_record(path: Path) -> AnyRecord:
+    """The record in ``path``.
+
+    Raises:
+        RecordError: the file is not a whole record of a schema this version reads.
+    """
+    return read_stored(path, _RECORD)
+
+
+def read_records(run: Path) -> list[AnyRecord]:
+    """Every record under ``run``, sorted by file name, current or stale.
+
+    Raises:
+        RecordError: one of the files cannot be read.
+    """
+    kinds = sorted(path for path in (run / "records").glob("*") if path.is_dir())
+    # By name within a kind: comparing whole paths takes longer than reading the files.
+    return [
+        read_record(kind / name)
+        for kind in kinds
+        for name in sorted(os.listdir(kind))
+        if name.endswith(".json")
+    ]
+
+
+def read_cost(path: Path) -> StoredCost:
+    """The cost of a step stored in ``path``.
+
+    Raises:
+        RecordError: the file cannot be read.
+    """
+    return read_stored(path, _COST)

@@ -1,0 +1,35 @@
+"""From an evaluation's raw metrics to the scores that are printed: columns and their average."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from objbench.contract.suite import Average, Column
+from objbench.results.plan import PlannedColumn, PlannedSuite
+from objbench.results.records import EvaluationRecord
+
+
+def column_scores(
+    columns: Iterable[PlannedColumn | Column], records: Iterable[EvaluationRecord]
+) -> dict[str, float]:
+    """Column name -> printed score, of one encoder and one fine-tuning seed.
+
+    A column's score is the mean of its metrics times its scale; a column with no record, or
+    whose record lacks one of its metrics, is absent.
+    """
+    found: dict[str, Mapping[str, float]] = {}
+    for record in records:
+        found.update(record.scores)
+    return {
+        column.name: column.scale
+        * sum(found[column.name][metric] for metric in column.metrics)
+        / len(column.metrics)
+        for column in columns
+        if all(metric in found.get(column.name, {}) for metric in column.metrics)
+    }
+
+
+def average_score(suite: PlannedSuite, columns: Mapping[str, float]) -> float | None:
+    """The suite's one score, or None if a column of its average is absent."""
+    average = Average(suite.average_label, suite.average_groups, suite.direction)
+    return average.score(columns)

@@ -1,0 +1,112 @@
+"""Where a study stands: its plan joined with the records there are.
+
+A record belongs to a cell when both id and key agree. One that belongs to no cell is stale: its
+code, data or settings have changed since, so it is shown by name and never counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from objbench.results.plan import Plan, PlannedCell, PlannedSuite, read_plan
+from objbench.results.records import AnyRecord, PretrainRecord, read_records
+
+State = Literal["ok", "failed", "diverged", "missing"]
+Computed = TypeVar("Computed")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A plan and the records that belong to it.
+
+    Attributes:
+        plan: the study as planned.
+        records: cell id -> its current record, whatever its status.
+        stale: records of no planned cell, by id and key.
+        seeds: the pretraining seeds, in the order of the plan.
+        pretraining: objective and seed -> id of the pretraining cell.
+    """
+
+    plan: Plan
+    records: Mapping[str, AnyRecord]
+    stale: tuple[AnyRecord, ...]
+    seeds: tuple[int, ...]
+    pretraining: Mapping[tuple[str, int], str]
+    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, key: Hashable, compute: Callable[[], Computed]) -> Computed:
+        """What ``compute`` gives; computed at the first call with ``key`` and kept.
+
+        Arrays over all records are asked for once a claim, score and table.
+        """
+        if key not in self._known:
+            self._known[key] = compute()
+        found: Computed = self._known[key]
+        return found
+
+    def state(self, cell: PlannedCell) -> State:
+        """The status of the cell's record; "missing" where there is none."""
+        record = self.records.get(cell.id)
+        return "missing" if record is None else record.status
+
+    def upstream(self, cell: PlannedCell) -> tuple[PlannedCell, ...]:
+        """All cells that ``cell`` rests on, what it needs itself first."""
+        cells = self.once("cells by id", lambda: {c.id: c for c in self.plan.cells})
+        found: dict[str, PlannedCell] = {}
+        nearest = [cell]
+        while nearest:
+            needed = dict.fromkeys(name for near in nearest for name in near.needs)
+            nearest = [cells[name] for name in needed if name in cells and name not in found]
+            found.update((near.id, near) for near in nearest)
+        return tuple(found.values())
+
+    def evaluations(self, suite: str) -> tuple[PlannedCell, ...]:
+        """The cells that evaluate reported encoders on ``suite``; not those that tuned by it."""
+        return tuple(c for c in self.plan.cells if c.kind == "evaluation" and c.suite == suite)
+
+    def pretrained(self, objective: str) -> tuple[PretrainRecord, ...]:
+        """The finished pretraining runs of an objective, in the order of the seeds."""
+        found = (self.records.get(self.pretraining[objective, seed]) for seed in self.seeds)
+        return tuple(r for r in found if isinstance(r, PretrainRecord) and r.status == "ok")
+
+    @property
+    def suites(self) -> tuple[PlannedSuite, ...]:
+        """The suites that evaluate encoders; the first is the study's main one."""
+        return tuple(suite for suite in self.plan.suites if not suite.follows)
+
+    @property
+    def curve_suites(self) -> tuple[PlannedSuite, ...]:
+        """The suites that compare curves of another suite's score."""
+        return tuple(suite for suite in self.plan.suites if suite.follows)
+
+    def without_stale(self) -> Standing:
+        """The same with the stale records left out."""
+        return replace(self, stale=())
+
+
+def read_standing(run: Path) -> Standing:
+    """The standing of the run folder ``run``.
+
+    Raises:
+        RecordError: the plan or a record is missing or cannot be read.
+    """
+    return join(read_plan(run), read_records(run))
+
+
+def join(plan: Plan, records: Iterable[AnyRecord]) -> Standing:
+    """The plan and its records; in time linear in both."""
+    wanted = {(cell.kind, cell.id, cell.key) for cell in plan.cells}
+    current: dict[str, AnyRecord] = {}
+    stale: list[AnyRecord] = []
+    for record in records:
+        if (record.kind, record.id, record.key) in wanted:
+            current[record.id] = record
+        else:
+            stale.append(record)
+    stale.sort(key=lambda record: (record.kind, record.id, record.key))
+    pretraining = {(c.objective, c.seed): c.id for c in plan.cells if c.kind == "pretrain"}
+    seeds = tuple(dict.fromkeys(cell.seed for cell in plan.cells if cell.kind == "pretrain"))
+    return Standing(plan, current, tuple(stale), seeds, pretraining)

@@ -1,0 +1,1 @@
+"""Running a study: planning its cells and carrying them out."""

@@ -1,0 +1,1 @@
+"""The work of one cell and the record it leaves."""

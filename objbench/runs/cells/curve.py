@@ -1,0 +1,96 @@
+"""A curve cell: one objective's curve against the baseline's, for one pretraining seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from objbench.errors import RecordError
+from objbench.results.plan import PlannedCell, PlannedSuite
+from objbench.results.records import AnyRecord, CurveEntry, CurveRecord, EvaluationRecord
+from objbench.results.scores import average_score, column_scores
+from objbench.contract.suite import AXES, CurvePoint
+from objbench.runs.cells.run_context import Workplace
+
+
+class CurveWork:
+    """Puts the two curves together from stored evaluations and hands them to the curve suite."""
+
+    def __init__(self, place: Workplace) -> None:
+        self.place = place
+
+    def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
+        """Measure the curve.
+
+        Raises:
+            RecordError: a column of the followed score is missing.
+        """
+        place = self.place
+        followed = place.suite(place.suite(cell.suite).follows)
+        values = place.cast.curves[cell.suite].measure(
+            self._curve(cell, followed, place.plan.baseline),
+            self._curve(cell, followed, cell.objective),
+            followed.direction,
+        )
+        record = CurveRecord(
+            **self._fields(cell, started),
+            status="ok",
+            values={
+                name: CurveEntry(value=value.value, note=value.note)
+                for name, value in values.items()
+            },
+        )
+        return record, ", ".join(_shown(name, entry) for name, entry in record.values.items())
+
+    def failed(self, cell: PlannedCell, started: str, reason: str) -> AnyRecord:
+        """The record of a failure."""
+        return CurveRecord(**self._fields(cell, started), status="failed", reason=reason)
+
+    def stored(self, cell: PlannedCell, record: AnyRecord) -> None:
+        """Nothing is left behind."""
+
+    def _fields(self, cell: PlannedCell, started: str) -> dict[str, Any]:
+        place = self.place
+        planned = place.suite(cell.suite)
+        return {
+            **place.fields(cell, type(place.cast.curves[cell.suite]), started),
+            "suite": cell.suite,
+            "suite_version": planned.version,
+            "follows": planned.follows,
+            "baseline": place.plan.baseline,
+            "upstream": [place.cell(needed).key for needed in cell.needs],
+        }
+
+    def _curve(self, cell: PlannedCell, followed: PlannedSuite, objective: str) -> list[CurvePoint]:
+        """The followed suite's score of one objective and seed at every point, in order.
+
+        Points whose encoder cannot be scored are left out.
+        """
+        records: dict[float, list[EvaluationRecord]] = {}
+        for needed in map(self.place.cell, cell.needs):
+            if needed.objective == objective:
+                record = self.place.evaluation(needed)
+                records.setdefault(record.share, []).append(record)
+        points = (_point(followed, records[share]) for share in sorted(records))
+        return [point for point in points if point is not None]
+
+
+def _point(suite: PlannedSuite, records: list[EvaluationRecord]) -> CurvePoint | None:
+    """The mean score over fine-tuning seeds at one point; None where there can be none."""
+    if not suite.average_groups:
+        return None
+    scores = []
+    for seed in sorted({record.finetune_seed for record in records}):
+        own = [record for record in records if record.finetune_seed == seed]
+        score = average_score(suite, column_scores(suite.columns, own))
+        if score is None and any(record.unscored for record in own):
+            return None
+        if score is None:
+            raise RecordError(f"the {suite.name} score lacks a column; run the study again")
+        scores.append(score)
+    spend: dict[str, float] = {axis: float(getattr(records[0].meters, axis)) for axis in AXES}
+    return CurvePoint(spend=spend, score=sum(scores) / len(scores))
+
+
+def _shown(name: str, entry: CurveEntry) -> str:
+    words = [entry.note] if entry.note else []
+    return " ".join([name, *words, *([] if entry.value is None else [f"{entry.value:.2f}"])])

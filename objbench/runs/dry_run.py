@@ -1,0 +1,52 @@
+"""What a study would run: its cells by name, with their state in the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from objbench.runs.planning.configured_plugins import Cast, cast
+from objbench.results.plan import read_plan
+from objbench.runs.planning.planned_cells import evaluations
+from objbench.plugins.registry import Registry
+from objbench.runs.executors.executor import finished_cells
+from objbench.study.study import Study
+from objbench.runs.planning.teachers import training_order
+
+
+def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
+    """The cells of ``study``, one a line with its state in ``run``; nothing is computed."""
+    chosen = cast(study, registry)
+    known: dict[str, str] = {}
+    if (run / "plan.json").is_file():
+        plan = read_plan(run)
+        finished = finished_cells(run, plan.cells)
+        words = {"ok": "done"}
+        known = {cell: words.get(status, status) for cell, status in finished.items()}
+    ids = list(_trials(study, chosen))
+    ids += [f"{name}.seed-{seed}" for seed in study.seeds for name in training_order(chosen)]
+    ids += [wanted.id for wanted in evaluations(study, chosen)]
+    ids += [
+        f"{curve}.{name}.seed-{seed}"
+        for curve in chosen.curves
+        for seed in study.seeds
+        for name in study.objectives
+    ]
+    lines = [f"{known.get(cell, 'to do'):8} {cell}" for cell in ids]
+    rule = f"budget {study.budget}, equal {study.equalize}, baseline {study.objectives[0]}"
+    note = " ('done' is by the folder's last plan)" if known else ""
+    return "\n".join([*lines, f"{len(ids)} cells in {run}{note}; {rule}"])
+
+
+def _trials(study: Study, chosen: Cast) -> Iterator[str]:
+    if study.tuning is None:
+        return
+    suite = chosen.suites.get(study.tuning.score)
+    for name in study.objectives:
+        for seed in study.tuning.seeds:
+            for number in range(len(study.tuning.trials(name))):
+                trial = study.tuning.trial_id(name, number, seed)
+                yield trial
+                if suite is not None:
+                    for task in suite.tasks():
+                        yield f"{suite.name}.{task}.{trial}"

@@ -1,0 +1,57 @@
+"""The plugins of a study, found in the registry and configured with the study's options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from objbench.contract.composition import Composition, configured
+from objbench.plugins.registry import Registry, configure
+from objbench.study.study import Study
+from objbench.contract.suite import CurveSuite, Suite
+
+if TYPE_CHECKING:
+    from objbench.contract.objective import Objective
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The plugins of a study, configured.
+
+    Attributes:
+        objectives: name -> (class or composition, its Config).
+        suites: name -> evaluating suite.
+        curves: name -> curve suite.
+    """
+
+    objectives: Mapping[str, tuple[type[Objective] | Composition, Any]]
+    suites: Mapping[str, Suite]
+    curves: Mapping[str, CurveSuite]
+
+    def config(self, own: Study, objective: str) -> Any:
+        """The ``Config`` of ``objective`` in the study as it runs it, ``own`` (see ``Study.of``)."""
+        kind, _ = self.objectives[objective]
+        return configured(kind, own.options)
+
+
+def cast(study: Study, registry: Registry) -> Cast:
+    """The study's plugins, each configured with the study's options.
+
+    Raises:
+        UnknownNameError, PluginError, ConfigError: a name or an option does not fit.
+    """
+    objectives = {}
+    for name in study.objectives:
+        objective = registry.objective(name)
+        objectives[name] = (objective, configured(objective, study.of(name).options))
+    suites: dict[str, Suite] = {}
+    curves: dict[str, CurveSuite] = {}
+    for name in study.evaluation.suites:
+        suite = registry.suite(name)
+        made = suite(configure(suite, study.options.get(name, {})))
+        if isinstance(made, CurveSuite):
+            curves[name] = made
+        else:
+            suites[name] = made
+    return Cast(objectives, suites, curves)

@@ -1,0 +1,39 @@
+"""Pretraining seeds are declared before they are run, and none is ever taken away again.
+
+A study that could drop a seed after seeing its scores could pick among them. A run folder therefore
+remembers every seed it was ever asked for: more may be added, which the leaderboard shows, and a
+command that leaves one out is refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from objbench.errors import ConfigError
+from objbench.results.plan import read_plan
+from objbench.study.study import Study
+
+
+def declared_seeds(study: Study, run: Path) -> tuple[tuple[int, ...], ...]:
+    """The seeds of ``study`` as they were declared in the folder ``run``, one row a time.
+
+    Raises:
+        ConfigError: the study leaves out a seed that was declared there before.
+        RecordError: the folder's plan cannot be read.
+    """
+    if not (run / "plan.json").is_file():
+        return (study.seeds,)
+    plan = read_plan(run)
+    # A plan made before seeds were declared has run those of its study.
+    rows = plan.declared or (tuple(plan.study["seeds"]),)
+    before = [seed for row in rows for seed in row]
+    dropped = [seed for seed in before if seed not in study.seeds]
+    if dropped:
+        every = ",".join(map(str, [*before, *(s for s in study.seeds if s not in before)]))
+        raise ConfigError(
+            f"{run} was begun with the seeds {', '.join(map(str, before))}, and leaving out "
+            f"{', '.join(map(str, dropped))} now would be picking: use --seeds {every}, or start "
+            "another folder with --out"
+        )
+    added = tuple(seed for seed in study.seeds if seed not in before)
+    return (*rows, added) if added else rows

@@ -1,0 +1,274 @@
+"""The cells of a study: what there is to do, each with the key of all that determines it.
+
+A key holds the upstream cell's key, so a change anywhere above a cell makes it another cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from objbench.study.budget import export_steps, point_shares
+from objbench.runs.planning.configured_plugins import Cast
+from objbench.contract.composition import Composition, recorded_options
+from objbench.engine import ENGINE_VERSION
+from objbench.errors import ConfigError
+from objbench.study.tuning import Settings
+from objbench.results.content_key import content_key
+from objbench.results.plan import PlannedCell
+from objbench.plugins.registry import source_digest
+from objbench.study.study import Study
+from objbench.contract.suite import CurveSuite, Suite
+
+# Settings that change what is written down or when, but no number that is computed.
+_NOT_IN_KEY = {"log_every", "checkpoint_every"}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One evaluation that a study asks for, before any key is known."""
+
+    suite: str
+    task: str
+    objective: str
+    seed: int
+    share: float
+    finetune_seed: int
+
+    @property
+    def id(self) -> str:
+        """The cell's id, which names the point of the budget such as "20pct"."""
+        where = f"{self.objective}.seed-{self.seed}.{100 * self.share:.4g}pct"
+        return f"{self.suite}.{self.task}.{where}.ft-{self.finetune_seed}"
+
+
+def evaluations(study: Study, cast: Cast) -> Iterator[Evaluation]:
+    """Every evaluation of the study once, in the order in which they are best run.
+
+    The final encoders come before the points on the way, and seed by seed, so that a study
+    stopped early has whole comparisons to show.
+    """
+    shares = point_shares(study.evaluation.points, study.evaluation.spacing)
+    followed = {curve.follows(tuple(cast.suites)): curve for curve in cast.curves.values()}
+    for seed in study.seeds:
+        for share in reversed(shares):
+            for objective in study.objectives:
+                for name, suite in cast.suites.items():
+                    count = len(suite.seeds()) if share == 1 or suite.every_point else 0
+                    if count == 0 and name in followed:
+                        count = min(followed[name].seeds_per_point, len(suite.seeds()))
+                    for finetune_seed in suite.seeds()[:count]:
+                        for task in suite.tasks():
+                            yield Evaluation(name, task, objective, seed, share, finetune_seed)
+
+
+def pretrain_cell(
+    study: Study,
+    cast: Cast,
+    objective: str,
+    seed: int,
+    steps: int,
+    data: Mapping[str, Any],
+    cells: Mapping[str, PlannedCell],
+) -> PlannedCell:
+    """The cell that pretrains one objective with one seed; ``cells`` holds its teachers'."""
+    own = study.of(objective)
+    cls, config = cast.objectives[objective]
+    exports = export_steps(steps, study.evaluation.points, study.evaluation.spacing)
+    teachers = [cells[f"{teacher}.seed-{seed}"] for teacher in cls.teachers(config)]
+    parts = _training_parts(own, cls, config, seed, steps, exports, data, teachers)
+    return PlannedCell(
+        id=f"{objective}.seed-{seed}",
+        kind="pretrain",
+        key=content_key(parts),
+        objective=objective,
+        seed=seed,
+        step=steps,
+        needs=tuple(teacher.id for teacher in teachers),
+    )
+
+
+def trial_cell(
+    study: Study,
+    cast: Cast,
+    objective: str,
+    number: int,
+    seed: int,
+    settings: Settings,
+    steps: int,
+    data: Mapping[str, Any],
+    best: Mapping[str, Mapping[int, PlannedCell]],
+) -> PlannedCell:
+    """The cell that pretrains one objective with one combination of its grid and one tuning seed.
+
+    Args:
+        best: objective -> tuning seed -> the trial of its best settings, of all that it may
+            learn from.
+    """
+    assert study.tuning is not None
+    own = study.of(objective, settings)
+    cls, _ = cast.objectives[objective]
+    config = cast.config(own, objective)
+    teachers = [best[teacher][seed] for teacher in cls.teachers(config)]
+    parts = _training_parts(own, cls, config, seed, steps, [steps], data, teachers)
+    return PlannedCell(
+        id=study.tuning.trial_id(objective, number, seed),
+        kind="trial",
+        key=content_key({**parts, "heldout_part": "tuning"}),
+        objective=objective,
+        seed=seed,
+        step=steps,
+        needs=tuple(teacher.id for teacher in teachers),
+        settings=settings,
+    )
+
+
+def _training_parts(
+    own: Study,
+    cls: type[Any] | Composition,
+    config: Any,
+    seed: int,
+    steps: int,
+    exports: list[int],
+    data: Mapping[str, Any],
+    teachers: Sequence[PlannedCell],
+) -> dict[str, Any]:
+    """All that determines what a pretraining computes."""
+    taught = {"teachers": {teacher.objective: teacher.key for teacher in teachers}}
+    return {
+        **(taught if teachers else {}),
+        "engine": ENGINE_VERSION,
+        "objective": cls.name,
+        "source": source_digest(cls),
+        "options": recorded_options(config),
+        "encoder": own.encoder.model_dump(mode="json"),
+        "data": data["key"],
+        "training": own.training.model_dump(mode="json", exclude=_NOT_IN_KEY),
+        "steps": steps,
+        "exports": exports,
+        "heldout_batches": own.evaluation.heldout_batches,
+        "seed": seed,
+    }
+
+
+def evaluation_cell(
+    study: Study,
+    cast: Cast,
+    wanted: Evaluation,
+    steps: Mapping[str, int],
+    cells: Mapping[str, PlannedCell],
+) -> PlannedCell:
+    """The cell of one evaluation; ``cells`` holds the pretraining it reads."""
+    upstream = cells[f"{wanted.objective}.seed-{wanted.seed}"]
+    points, spacing = study.evaluation.points, study.evaluation.spacing
+    place = point_shares(points, spacing).index(wanted.share)
+    step = export_steps(steps[wanted.objective], points, spacing)[place]
+    suite = cast.suites[wanted.suite]
+    parts = _scoring_parts(study, suite, wanted.task, wanted.finetune_seed, upstream, step)
+    return PlannedCell(
+        id=wanted.id,
+        kind="evaluation",
+        key=content_key(parts),
+        objective=wanted.objective,
+        seed=wanted.seed,
+        suite=wanted.suite,
+        task=wanted.task,
+        finetune_seed=wanted.finetune_seed,
+        step=step,
+        share=wanted.share,
+        needs=(upstream.id,),
+    )
+
+
+def trial_evaluation_cells(study: Study, cast: Cast, trial: PlannedCell) -> Iterator[PlannedCell]:
+    """The cells that score a trial by a suite, where the study tunes by one.
+
+    Raises:
+        ConfigError: the suite has no one score, or nothing to tune on but what it reports.
+    """
+    assert study.tuning is not None
+    suite = cast.suites.get(study.tuning.score)
+    if suite is None:
+        return
+    if not suite.tunable or not suite.average().groups:
+        why = "has no average" if suite.tunable else "reports on all of its data"
+        raise ConfigError(
+            f"tuning.score = {suite.name!r}: the suite {why}, so nothing can be chosen by it; "
+            "name another suite or a held-out loss"
+        )
+    seed = suite.seeds()[0]
+    for task in suite.tasks():
+        parts = _scoring_parts(study, suite, task, seed, trial, trial.step)
+        yield PlannedCell(
+            id=f"{suite.name}.{task}.{trial.id}",
+            kind="trial_evaluation",
+            key=content_key({**parts, "tuning": True}),
+            objective=trial.objective,
+            seed=trial.seed,
+            suite=suite.name,
+            task=task,
+            finetune_seed=seed,
+            step=trial.step,
+            needs=(trial.id,),
+        )
+
+
+def _scoring_parts(
+    study: Study, suite: Suite, task: str, seed: int, upstream: PlannedCell, step: int
+) -> dict[str, Any]:
+    """All that determines what an evaluation scores."""
+    return {
+        "engine": ENGINE_VERSION,
+        "upstream": upstream.key,
+        "step": step,
+        "suite": suite.name,
+        "version": suite.version,
+        "source": source_digest(type(suite)),
+        "task": suite.fingerprint(task),
+        "seed": seed,
+        "max_train_samples": study.evaluation.max_train_samples,
+        "precision": study.training.precision,
+    }
+
+
+def curve_cell(
+    study: Study,
+    cast: Cast,
+    name: str,
+    curve: CurveSuite,
+    objective: str,
+    seed: int,
+    cells: Mapping[str, PlannedCell],
+) -> PlannedCell:
+    """The cell of one curve; ``cells`` holds the evaluations it reads."""
+    follows = curve.follows(tuple(cast.suites))
+    chosen = cast.suites[follows].seeds()[: curve.seeds_per_point]
+    needs = tuple(
+        cell.id
+        for cell in cells.values()
+        if cell.kind == "evaluation"
+        and cell.suite == follows
+        and cell.seed == seed
+        and cell.objective in (objective, study.objectives[0])
+        and cell.finetune_seed in chosen
+    )
+    key = content_key(
+        {
+            "suite": name,
+            "version": curve.version,
+            "source": source_digest(type(curve)),
+            "options": asdict(curve.config),
+            "average": asdict(cast.suites[follows].average()),
+            "upstream": [cells[needed].key for needed in needs],
+        }
+    )
+    return PlannedCell(
+        id=f"{name}.{objective}.seed-{seed}",
+        kind="curve",
+        key=key,
+        objective=objective,
+        seed=seed,
+        suite=name,
+        needs=needs,
+    )

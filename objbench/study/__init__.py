@@ -1,0 +1,1 @@
+"""What a user can choose: settings, budget, tuning grid and presets."""

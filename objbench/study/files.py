@@ -1,0 +1,61 @@
+"""Layers of a study: presets, study files, and how one is put over the other.
+
+Read here without checking, and without pydantic, so that the command line answers a misspelt
+preset or a broken file at once; only the whole is checked, by ``study.build_study``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from objbench.errors import ConfigError, UnknownNameError, one_line
+
+Layer = dict[str, Any]
+
+
+def presets() -> tuple[str, ...]:
+    """Names of the presets that ship with objbench."""
+    files = resources.files("objbench.study").joinpath("presets").iterdir()
+    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+
+
+def preset_layer(name: str) -> Layer:
+    """The preset called ``name``.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    if name not in presets():
+        raise UnknownNameError("preset", name, presets())
+    text = resources.files("objbench.study").joinpath("presets", f"{name}.toml").read_text("utf-8")
+    return {**tomllib.loads(text), "preset": name}
+
+
+def file_layer(path: Path) -> Layer:
+    """The study file at ``path``; it may name a ``preset`` to start from.
+
+    Raises:
+        ConfigError: the file is missing or is not TOML.
+    """
+    try:
+        layer = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"study file {path}: {error.strerror}; name a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"study file {path} is not TOML: {one_line(error)}") from error
+    base = preset_layer(str(layer["preset"])) if "preset" in layer else {}
+    return merge(base, layer)
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Layer:
+    """``below`` with the leaves of ``above`` put over it; tables are merged, values replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        both = isinstance(under, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(under, value) if both else value  # type: ignore[arg-type]
+    return merged

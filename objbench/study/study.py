@@ -1,0 +1,157 @@
+"""The study: everything a user can choose, as one strict model read from flags and TOML.
+
+A study is put together from layers, later ones winning: a preset (a TOML file in
+``objbench/presets``), a study file (``--config``), and the command line. Each layer is a partial
+tree of the same shape; only the whole is checked, so an error names the field and what it may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from objbench.errors import ConfigError, UnknownNameError, one_line
+from objbench.study.budget import parse_budget
+from objbench.study.files import Layer, merge
+from objbench.study.settings import (
+    DataSection,
+    EncoderSection,
+    EvaluationSection,
+    Section,
+    TrainingSection,
+)
+from objbench.study.tuning import TUNABLE, Settings, TuningSection
+
+
+class Study(Section):
+    """A complete study.
+
+    Attributes:
+        objectives: names, the baseline first.
+        seeds: pretraining seeds.
+        budget: what the baseline may spend, such as "100k-steps"; see ``budget.parse_budget``.
+        equalize: the axis on which every other objective gets the same spend.
+        options: plugin name -> option -> value.
+        tuning: trials before the seeds are run; none when None.
+        overrides: objective -> settings of its own, as tuning chose them or its paper gives them.
+        preset: the preset it started from, for the record.
+    """
+
+    objectives: tuple[str, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    budget: str
+    equalize: Literal["flops", "steps", "tokens", "seconds"] = "flops"
+    encoder: EncoderSection = EncoderSection()
+    data: DataSection = DataSection()
+    training: TrainingSection = TrainingSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    tuning: TuningSection | None = None
+    overrides: dict[str, Settings] = Field(default_factory=dict)
+    preset: str | None = None
+
+    def of(self, objective: str, settings: Mapping[str, Any] | None = None) -> Study:
+        """The study as ``objective`` runs it: its own settings in their places.
+
+        Args:
+            settings: further settings over its own, those of a trial.
+
+        Raises:
+            ConfigError: a setting is unknown or out of range.
+        """
+        own = {**self.overrides.get(objective, {}), **(settings or {})}
+        if not own:
+            return self
+        layers = [self.model_dump(exclude={"overrides", "tuning"}), *map(_layer, own.items())]
+        return build_study(layers, f"settings of {objective}")
+
+    @model_validator(mode="after")
+    def _tuned_alike(self) -> Study:
+        for name in self.overrides:
+            if name not in self.objectives:
+                raise ValueError(f"overrides name {name!r}, which is no objective of the study")
+            for place in self.overrides[name]:
+                if not place.startswith(TUNABLE):
+                    raise ValueError(f"{place!r} cannot be overridden for {name}")
+        if self.tuning is None:
+            return self
+        for seed in self.tuning.seeds:
+            if seed in self.seeds:
+                raise ValueError(f"tuning seed {seed} is one of the study's seeds: name another")
+        for name in self.tuning.objectives:
+            if name not in self.objectives:
+                raise ValueError(f"tuning names {name!r}, which is no objective of the study")
+        counts = {
+            name: prod(len(v) for v in self.tuning.objectives.get(name, self.tuning.grid).values())
+            for name in self.objectives
+        }
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise ValueError(f"every objective must get as many trials, not {told}")
+        return self
+
+    @field_validator("objectives", "seeds")
+    @classmethod
+    def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("lists something twice")
+        return value
+
+    @field_validator("budget")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        parse_budget(value)
+        return value
+
+
+def _layer(setting: tuple[str, Any]) -> Layer:
+    """A dotted setting as a layer of a study."""
+    place, value = setting
+    for part in reversed(place.split(".")):
+        value = {part: value}
+    layer: Layer = value
+    return layer
+
+
+def build_study(layers: Sequence[Layer], source: str) -> Study:
+    """The study made of ``layers``, lowest first.
+
+    Args:
+        source: what to name in an error, such as "the command line" or a file.
+
+    Raises:
+        ConfigError: a field is unknown, missing or out of range; one line names all such fields.
+    """
+    whole: Layer = {}
+    for layer in layers:
+        whole = merge(whole, layer)
+    try:
+        return Study.model_validate(whole)
+    except ValidationError as error:
+        faults = "; ".join(_fault(item) for item in error.errors())
+        raise ConfigError(f"{source}: {faults}") from error
+
+
+def _fault(item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{where}: {_unknown_field(item['loc'])}"
+    if item["type"] == "missing":
+        return f"{where} is missing"
+    told = one_line(item["msg"]).removeprefix("Value error, ")
+    if isinstance(item["input"], Mapping):
+        # A whole section, or the study: the message names the settings that do not fit together.
+        return f"{where}: {told}" if where else told
+    return f"{where} = {item['input']!r}: {told}"
+
+
+def _unknown_field(location: tuple[Any, ...]) -> str:
+    model: Any = Study
+    for part in location[:-1]:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        model = field.annotation if field else None
+    known = getattr(model, "model_fields", {})
+    return str(UnknownNameError("setting", str(location[-1]), known))

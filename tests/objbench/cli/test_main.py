@@ -1,0 +1,308 @@
+"""The command line: every usage error is one line with a guess, exit code 2, and no torch."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from objbench.cli.main import COMMANDS, main
+
+DEMO = ["run", "--objectives", "mlm,taco", "--preset", "demo"]
+
+# Words of the command line -> what the line on stderr must say. None of these loads a plugin.
+USAGE_ERRORS = [
+    ([], "required: COMMAND"),
+    (["runn"], "unknown command 'runn'; did you mean 'run'?"),
+    (["--versoin"], "required: COMMAND"),
+    (["plugins", "--chek"], "unknown option '--chek'; did you mean '--check'?"),
+    (["plugins", "more"], "unexpected argument 'more'"),
+    (["leaderboard"], "required: RUN"),
+    (["leaderboard", "nowhere"], "holds no plan.json"),
+    (["run"], "no objectives: name them with --objectives"),
+    (["run", "--objectives"], "expected one argument"),
+    (["run", "--objectives", ","], "no objectives"),
+    (["run", "--objectivs", "mlm"], "unknown option '--objectivs'; did you mean '--objectives'?"),
+    (["run", "--objective", "mlm"], "unknown option '--objective'"),
+    (["run", "--objectives", "mlm,tacoo"], "unknown objective 'tacoo'; did you mean 'taco'?"),
+    (["run", "--objectives", "mlm", "--preset", "tinny"], "unknown preset 'tinny'; did you mean"),
+    (["run", "--objectives", "mlm"], "no corpus: name a file or folder of text with --corpus"),
+    ([*DEMO, "--suites", "glu"], "unknown suite 'glu'; did you mean 'glue'?"),
+    ([*DEMO, "--glu-dir", "x"], "unknown option '--glu-dir'; did you mean '--glue-dir'?"),
+    ([*DEMO, "--glue-dir"], "--glue-dir needs a value"),
+    ([*DEMO, "--glue-dir", "--dry-run"], "--glue-dir needs a value"),
+    ([*DEMO, "--glue-dir", "x"], "glue has no part in this study"),
+    ([*DEMO, "--set", "tacoo.weight=1"], "unknown plugin 'tacoo'; did you mean 'taco'?"),
+    ([*DEMO, "--set", "weight=1"], "'weight=1' is not of the form PLUGIN.OPTION=VALUE"),
+    ([*DEMO, "--budget", "100"], "budget '100' cannot be read"),
+    ([*DEMO, "--budget", "5-parsecs"], "unknown unit"),
+    ([*DEMO, "--budget", "0-steps"], "not a positive amount"),
+    ([*DEMO, "--equalize", "flop"], "unknown value 'flop'; did you mean 'flops'?"),
+    ([*DEMO, "--schedule", "cosine"], "unknown value 'cosine'"),
+    ([*DEMO, "--precision", "bf-16"], "unknown value 'bf-16'; did you mean 'bf16'?"),
+    ([*DEMO, "--seeds", "two"], "'two' is neither a number of seeds nor a list"),
+    ([*DEMO, "--seeds", "0"], "at least one seed"),
+    ([*DEMO, "--seeds", "1,1"], "lists something twice"),
+    ([*DEMO, "--batch", "0"], "--batch: '0' is not a whole number from 1 on"),
+    ([*DEMO, "--batch", "many"], "--batch: 'many' is not a whole number"),
+    ([*DEMO, "--micro-batches", "5"], "does not divide batch"),
+    ([*DEMO, "--length", "1"], "data.length = 1"),
+    ([*DEMO, "--lr", "-1"], "--lr: '-1' is not a positive number"),
+    ([*DEMO, "--lr", "inf"], "--lr: 'inf' is not a positive number"),
+    ([*DEMO, "--jobs", "0"], "--jobs: '0' is not a whole number"),
+    ([*DEMO, "--device", "gpu"], "'gpu' is not a device"),
+    ([*DEMO, "--name", "a/b"], "--name 'a/b' is not a plain name"),
+    ([*DEMO, "--name", "a", "--out", "b"], "not allowed with"),
+    ([*DEMO, "--config", "nowhere.toml"], "study file nowhere.toml: No such file"),
+    ([*DEMO, "extra"], "unexpected argument 'extra'"),
+    # What stands in the sources of the plugins.
+    (
+        [*DEMO, "--set", "taco.temprature=1"],
+        "unknown option of taco 'temprature'; did you mean 'temp",
+    ),
+    ([*DEMO, "--taco-temprature", "1"], "unknown option of taco 'temprature'; did you mean 'temp"),
+    (
+        [*DEMO, "--taco-temperature", "hot"],
+        "taco.temperature = 'hot' does not fit: Input should be",
+    ),
+    ([*DEMO, "--mlm-rate=nan"], "mlm.rate = 'nan' does not fit"),
+    ([*DEMO, "--toy-epochs", "2.5"], "toy.epochs = '2.5' does not fit"),
+    (
+        [*DEMO, "--suites", "glue", "--glue-dri", "x"],
+        "unknown option of glue 'dri'; did you mean 'dir'",
+    ),
+    (
+        ["run", "--objectives", "mlm,glue", "--preset", "demo"],
+        "'glue' is one of the suites, not of",
+    ),
+    (
+        [*DEMO, "--suites", "taco"],
+        "'taco' is one of the objectives, not of the suites: name it with",
+    ),
+]
+
+CHECKED = """
+import json, sys
+from objbench.cli.main import main
+codes = []
+for words in json.loads(sys.argv[1]):
+    try:
+        codes.append(main(words))
+    except SystemExit as end:
+        codes.append(end.code)
+print(json.dumps([codes, sorted(sys.modules)]), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(("words", "message"), USAGE_ERRORS)
+def test_a_usage_error_is_one_line_and_exit_code_2(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("objbench: error: ")
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
+    assert not list(tmp_path.iterdir())
+
+
+STUDY_ERRORS = [
+    ("[options.taco]\ntemprature = 1", "unknown option of taco 'temprature'; did you mean 'temp"),
+    ("[options.taco]\ntemperature = true\nwindow = [5]", "taco.window = [5] does not fit"),
+    ('[evaluation]\nsuites = ["toy", "mlm"]', "'mlm' is one of the objectives, not of the suites"),
+]
+
+
+def written_study(folder, lines):
+    path = folder / "mine.toml"
+    path.write_text(f'preset = "demo"\nobjectives = ["mlm", "taco"]\n{lines}\n')
+    return path
+
+
+@pytest.mark.parametrize(("lines", "message"), STUDY_ERRORS)
+def test_a_slip_in_a_study_file_is_one_line_too(lines, message, capsys, tmp_path):
+    assert main(["run", "--config", str(written_study(tmp_path, lines))]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
+
+
+HEAVY = {
+    *("torch", "transformers", "datasets", "tokenizers", "accelerate", "evaluate"),
+    *("numpy", "scipy", "pandas", "pyarrow", "matplotlib"),
+}
+
+
+def codes_and_modules(cases, folder):
+    """The exit codes of several command lines in one new process, and all that it imported."""
+    ended = subprocess.run(
+        [sys.executable, "-c", CHECKED, json.dumps(cases)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+    )
+    codes, modules = json.loads(ended.stderr.splitlines()[-1])
+    return codes, set(modules)
+
+
+def test_help_and_usage_errors_import_nothing_heavy(tmp_path):
+    cases = [["--help"], ["run", "--help"], ["leaderboard", "--help"], ["plugins", "--help"]]
+    cases += [words for words, _ in USAGE_ERRORS]
+    for number, (lines, _) in enumerate(STUDY_ERRORS):
+        (tmp_path / str(number)).mkdir()
+        cases.append(["run", "--config", str(written_study(tmp_path / str(number), lines))])
+    codes, modules = codes_and_modules(cases, tmp_path)
+    assert codes == [0] * 4 + [2] * (len(USAGE_ERRORS) + len(STUDY_ERRORS))
+    assert not HEAVY & modules
+
+
+def test_help_and_misspelt_names_and_flags_are_answered_before_pydantic(tmp_path):
+    helped = [["--help"], *([command, "--help"] for command in COMMANDS)]
+    refused = [
+        *([name, "typo"] for name in ("show", "check")),
+        ["run", "--objectives", "mlm,typo"],
+        ["run", "--objectives", "mlm+typo"],
+        [*DEMO, "--typo", "1"],
+        ["typo"],
+    ]
+    codes, modules = codes_and_modules(helped + refused, tmp_path)
+    assert codes == [0] * len(helped) + [2] * len(refused)
+    assert not (HEAVY | {"pydantic"}) & modules
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([*DEMO, "--mlm-rate=2"], "options of mlm: rate must be in"),
+        ([*DEMO, "--taco-anchors", "none"], "taco.anchors = 'none' does not fit: Input should be"),
+    ],
+)
+def test_what_only_a_plugin_knows_is_one_line_too(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.fixture
+def handed_over(monkeypatch):
+    """What ``objbench run`` hands to the runner, which does not run."""
+    from objbench.runs import run_study as runner
+
+    given = {}
+
+    def run_study(study, **settings):
+        given.update(settings, study=study)
+        return runner.StudyEnd(None, (), complete=True)
+
+    monkeypatch.setattr(runner, "run_study", run_study)
+    return given
+
+
+def test_flags_go_over_the_preset(handed_over, tmp_path):
+    words = (
+        "run --objectives mlm,taco --preset tiny --corpus a/b --tokenizer train:512 --length 32"
+        " --batch 16 --micro-batches 2 --lr 3e-4 --schedule constant --precision bf16 --compile"
+        " --suites toy --eval-points 3 --max-train-samples 100 --seeds 2 --budget 2k-steps"
+        " --equalize seconds --set taco.weight=0.5 --taco-window-rule paper --mlm-rate=0.3"
+        f" --out {tmp_path}/here --cache {tmp_path}/cache --jobs 2 --device cpu"
+    ).split()
+    assert main(words) == 0
+    study = handed_over["study"]
+    assert study.seeds == (0, 1)
+    assert (study.budget, study.equalize) == ("2k-steps", "seconds")
+    assert (study.data.corpus, study.data.tokenizer, study.data.length) == ("a/b", "train:512", 32)
+    training = study.training
+    assert (training.batch, training.micro_batches, training.learning_rate) == (16, 2, 3e-4)
+    assert (training.schedule, training.precision, training.compile) == ("constant", "bf16", True)
+    evaluation = study.evaluation
+    assert (evaluation.suites, evaluation.points) == (("toy",), 3)
+    assert evaluation.max_train_samples == 100
+    assert study.options["taco"] == {"weight": "0.5", "window_rule": "paper"}
+    assert study.options["mlm"] == {"rate": "0.3"}
+    assert study.encoder.config["hidden_size"] == 128
+    assert study.preset == "tiny"
+    assert handed_over["run"] == tmp_path / "here"
+    assert handed_over["cache"] == tmp_path / "cache"
+    assert (handed_over["jobs"], handed_over["device"]) == (2, "cpu")
+    assert handed_over["command"] == "objbench " + " ".join(words)
+    assert list(handed_over["registry"].objectives) == ["mlm", "taco"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("1", (0,)), ("3", (0, 1, 2)), ("5,", (5,)), ("7,5", (7, 5))]
+)
+def test_seeds_are_a_number_or_a_list(handed_over, text, seeds):
+    assert main([*DEMO, "--seeds", text]) == 0
+    assert handed_over["study"].seeds == seeds
+
+
+def test_the_run_folder_is_named_after_name_file_or_preset(handed_over, tmp_path):
+    study_file = tmp_path / "mine.toml"
+    study_file.write_text('preset = "demo"\nobjectives = ["mlm"]\n')
+    for words, folder in [
+        (DEMO, "runs/demo"),
+        ([*DEMO, "--name", "first"], "runs/first"),
+        (["run", "--config", str(study_file)], "runs/mine"),
+    ]:
+        assert main(words) == 0
+        assert str(handed_over["run"]) == folder
+
+
+def test_a_study_file_may_be_changed_by_flags(handed_over, tmp_path):
+    study_file = tmp_path / "mine.toml"
+    study_file.write_text('preset = "demo"\nobjectives = ["mlm"]\n[options.mlm]\nrate = 0.3\n')
+    assert main(["run", "--config", str(study_file), "--seeds", "2"]) == 0
+    assert handed_over["study"].options == {"mlm": {"rate": 0.3}}
+    assert handed_over["study"].seeds == (0, 1)
+
+
+def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
+    from objbench.runs import run_study as runner
+
+    def interrupted(study, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run_study", interrupted)
+    assert main(DEMO) == 130
+    assert capsys.readouterr().err == (
+        "objbench: interrupted; run the same command again to go on\n"
+    )
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    from objbench.runs import run_study as runner
+
+    def broken(study, **settings):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(runner, "run_study", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(DEMO)
+
+
+def test_a_dry_run_prints_the_cells_and_makes_nothing(capsys, tmp_path):
+    assert main([*DEMO, "--dry-run", "--out", str(tmp_path / "run")]) == 0
+    printed = capsys.readouterr().out
+    assert "mlm.seed-0" in printed
+    assert "taco.seed-0" in printed
+    assert not (tmp_path / "run").exists()
+
+
+def test_plugins_are_listed(capsys):
+    assert main(["plugins", "--check"]) == 0
+    printed = capsys.readouterr().out
+    for name, kind in [("mlm", "objective"), ("taco", "objective"), ("glue", "suite")]:
+        assert any(line.split()[:3] == [name, kind, "objbench"] for line in printed.splitlines())
+
+
+def test_a_broken_plugin_is_listed_and_checked(projects, capsys):
+    projects.add("objbench-broken", bad="import nowhere_to_be_found")
+    assert main(["plugins"]) == 0
+    assert main(["plugins", "--check"]) == 1
+    printed = capsys.readouterr().out
+    assert "bad  objbench-broken 1.0  ModuleNotFoundError" in printed
+    assert main([*DEMO, "--objectives", "mlm,bad"]) == 2
+    assert "plugin 'bad' (objbench-broken 1.0)" in capsys.readouterr().err

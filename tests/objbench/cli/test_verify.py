@@ -1,0 +1,128 @@
+"""``objbench verify`` from the command line: verdicts first, exit 0, and errors of one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from objbench.cli.main import main
+
+TINY = str(Path(__file__).parents[3] / "leaderboard" / "tiny")
+
+USAGE_ERRORS = [
+    (["verify"], "name a run folder, or --figure FILE"),
+    (["verify", "nowhere"], "nowhere holds no plan.json"),
+    (["verify", TINY, "--claim", "tacoo-2022"], "did you mean 'taco-2022'?"),
+    (["verify", TINY, "--claim", "gone.toml"], "claim file gone.toml cannot be read"),
+    (["verify", TINY, "--claims", "taco-2022"], "did you mean '--claim'?"),
+    (["verify", "--figure", "taco-2023"], "did you mean 'taco-2022'?"),
+    (["verify", "--figure", "gone.json"], "figure file gone.json cannot be read"),
+    (["verify", "--figure"], "expected one argument"),
+    (["verify", TINY, "--figure", "taco-2022"], "goes with nothing else"),
+    (["verify", "--figure", "taco-2022", "--score", "glue"], "goes with nothing else"),
+]
+
+CHECKED = """
+import json, sys
+from objbench.cli.main import main
+codes = []
+for words in json.loads(sys.argv[1]):
+    try:
+        codes.append(main(words))
+    except SystemExit as end:
+        codes.append(end.code)
+heavy = {"torch", "transformers", "pandas", "scipy", "numpy", "matplotlib", "tabulate"}
+print(json.dumps([codes, sorted(heavy & set(sys.modules))]), file=sys.stderr)
+"""
+
+
+def checked(cases, folder):
+    ended = subprocess.run(
+        [sys.executable, "-c", CHECKED, json.dumps(cases)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+    )
+    return json.loads(ended.stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize(("words", "message"), USAGE_ERRORS)
+def test_a_usage_error_is_one_line_and_exit_code_2(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("objbench: error: ")
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
+
+
+def test_help_and_usage_errors_import_nothing_heavy(tmp_path):
+    cases = [["verify", "--help"], *(words for words, _ in USAGE_ERRORS)]
+    codes, heavy = checked(cases, tmp_path)
+    assert codes == [0] + [2] * len(USAGE_ERRORS)
+    assert heavy == []
+
+
+def test_a_verdict_needs_no_torch(tmp_path):
+    codes, heavy = checked([["verify", TINY], ["verify", "--figure", "taco-2022"]], tmp_path)
+    assert codes == [0, 0]
+    assert not {"torch", "transformers", "pandas", "matplotlib"} & set(heavy)
+
+
+def test_the_verdicts_come_first_and_the_exit_code_is_0(capsys):
+    assert main(["verify", TINY]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("- taco-2022 speedup: inconclusive at 1.51M parameters and 24.6M ")
+    assert lines[1].startswith("- taco-2022 gain: inconclusive at ")
+    assert lines[2] == ""
+    assert "## taco-2022 speedup: inconclusive" in lines
+    assert lines[-1] == "Other scores in this study, for --score: heldout:mlm."
+
+
+def test_a_refuted_claim_exits_0_too(make_study, tmp_path, capsys):
+    run = make_study(seeds=(1, 2, 3, 4)).write(tmp_path / "run")
+    assert main(["verify", str(run), "--claim", "taco-2022", "--claim", "taco-2022"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" at ")[0] for line in lines[:3]] == [
+        "- taco-2022 speedup: refuted",
+        "- taco-2022 gain: confirmed",
+        "",
+    ]
+
+
+def test_the_score_can_be_chosen(capsys):
+    assert main(["verify", TINY, "--score", "heldout:mlm"]) == 0
+    printed = capsys.readouterr().out
+    assert "speedup in steps more than 5.04x" in printed
+    assert "Judged by heldout:mlm over seeds 0 and 1." in printed
+    assert main(["verify", TINY, "--score", "heldout:tc"]) == 2
+    assert "unknown score 'heldout:tc'; did you mean 'heldout:mlm'?" in capsys.readouterr().err
+
+
+def test_a_claim_about_others_is_refused(make_study, tmp_path, capsys):
+    run = make_study(objectives=("mlm", "new")).write(tmp_path / "run")
+    assert main(["verify", str(run)]) == 2
+    assert "no claim that ships is about the objectives of" in capsys.readouterr().err
+    assert main(["verify", str(run), "--claim", "taco-2022"]) == 2
+    assert "taco-2022 is about taco against mlm, and the study has" in capsys.readouterr().err
+
+
+def test_a_bad_claim_file_is_one_line(tmp_path, capsys):
+    path = tmp_path / "mine.toml"
+    path.write_text('objective = "taco"\n')
+    assert main(["verify", TINY, "--claim", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert f"claim file {path}: summary is missing" in error
+    assert error.count("\n") == 1
+
+
+def test_published_numbers_are_replayed(capsys):
+    assert main(["verify", "--figure", "taco-2022"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[2].startswith("inconclusive: nothing here carries an interval")
+    assert "at about 61.5k steps, 4.06x; 5x only at 0.15 below it" in printed
+    assert "on 6 of 9 columns" in printed

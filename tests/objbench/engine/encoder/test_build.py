@@ -1,0 +1,124 @@
+"""Encoders: same start for every objective, any model type, clear errors, loadable exports."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from objbench.engine.encoder.build import (
+    anatomy_of,
+    build_encoder,
+    build_objective,
+    word_embeddings,
+)
+from objbench.engine.encoder.export import export_encoder
+from objbench.engine.training.session import Session
+from objbench.errors import ConfigError
+from objbench.study.settings import EncoderSection
+
+SMALL = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
+
+
+def same(left, right) -> bool:
+    return all(torch.equal(left[name], right[name]) for name in left) and set(left) == set(right)
+
+
+def test_two_objectives_start_from_the_same_encoder(tiny, tmp_path):
+    one = Session(tiny.tiny_job(tmp_path, "tiny")).module
+    torch.rand(7)
+    two = Session(tiny.tiny_job(tmp_path, "tiny-both")).module
+    assert same(one.encoder.state_dict(), two.encoder.state_dict())
+    other = Session(tiny.tiny_job(tmp_path, "tiny", seed=1)).module
+    assert not same(one.encoder.state_dict(), other.encoder.state_dict())
+    assert torch.equal(one.objective.terms[0].dense.weight, two.objective.terms[0].dense.weight)
+
+
+def test_building_leaves_the_global_generator_alone(tiny):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    encoder = build_encoder(tiny.encoder_section(), tiny.VOCABULARY, 12, seed=0)
+    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
+    build_objective(tiny.TinyMlm, tiny.TinyMlm.Config(), anatomy, seed=0)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "extra"),
+    [
+        ("bert", {}),
+        ("roberta", {}),
+        ("modernbert", {}),
+        ("electra", {"embedding_size": 8}),
+        ("deberta-v2", {}),
+        ("albert", {"embedding_size": 8}),
+        ("distilbert", {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32}),
+        ("mpnet", {}),
+    ],
+)
+def test_any_text_encoder_runs_at_full_length(tiny, model_type, extra):
+    plain = {} if model_type == "distilbert" else SMALL
+    section = EncoderSection(
+        model_type=model_type, config={**plain, **extra, "max_position_embeddings": 8}
+    )
+    encoder = build_encoder(section, tiny.VOCABULARY, length=20, seed=0)
+    ids = torch.full((2, 20), 9)
+    assert encoder(input_ids=ids).last_hidden_state.shape == (2, 20, 16)
+    assert encoder.config.pad_token_id == 0
+    assert not any("pooler" in name for name, _ in encoder.named_parameters())
+    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
+    assert (anatomy.width, anatomy.embedding_width) == (16, extra.get("embedding_size", 16))
+    assert word_embeddings(encoder).shape[0] == tiny.VOCABULARY.size
+
+
+def test_more_positions_than_the_length_are_kept(tiny):
+    encoder = build_encoder(tiny.encoder_section(), tiny.VOCABULARY, length=12, seed=0)
+    assert encoder.config.max_position_embeddings == 16
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        (EncoderSection(model_type="brt"), "did you mean 'bert'"),
+        (EncoderSection(model_type="gpt2"), "no text encoder"),
+        (EncoderSection(model_type="bart"), "has a decoder"),
+        (EncoderSection(config={"hiden_size": 16}), "did you mean 'hidden_size'"),
+        (EncoderSection(config={"vocab_size": 16}), "set from the tokenizer"),
+        (EncoderSection(config={"hidden_size": "wide"}), "expected int"),
+        (EncoderSection(config={"hidden_size": 10, "num_attention_heads": 3}), "multiple"),
+        (EncoderSection(config={"hidden_act": "gelo"}), "gelo"),
+    ],
+)
+def test_a_bad_section_is_one_clear_line(tiny, section, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        build_encoder(section, tiny.VOCABULARY, 12, seed=0)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_export_is_an_ordinary_folder(tiny, tmp_path):
+    encoder = build_encoder(tiny.encoder_section(), tiny.VOCABULARY, 12, seed=0).eval()
+    folder = tmp_path / "encoders" / "step-3"
+    for _ in range(2):
+        # A second export replaces the first.
+        export_encoder(encoder, tiny.tokenizer(tmp_path), folder)
+    loaded, info = AutoModel.from_pretrained(folder, output_loading_info=True)
+    assert all("pooler" in name for name in info["missing_keys"])
+    ids = torch.randint(5, 60, (2, 12))
+    with torch.no_grad():
+        expected = encoder(input_ids=ids).last_hidden_state
+        torch.testing.assert_close(loaded.eval()(input_ids=ids).last_hidden_state, expected)
+    assert AutoTokenizer.from_pretrained(folder)("w1 w2")["input_ids"] == [2, 6, 7, 3]
+    assert [path.name for path in folder.parent.iterdir()] == ["step-3"]
+
+
+def test_a_failed_export_leaves_nothing(tiny, tmp_path):
+    encoder = build_encoder(tiny.encoder_section(), tiny.VOCABULARY, 12, seed=0)
+    with pytest.raises(AttributeError):
+        export_encoder(encoder, None, tmp_path / "step-1")
+    assert list(tmp_path.iterdir()) == []

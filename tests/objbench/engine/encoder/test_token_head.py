@@ -1,0 +1,151 @@
+"""The token head beside an exported encoder: what is written, what is read back, what is refused."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoModel, AutoTokenizer
+
+from objbench.blocks.heads import TokenHead
+from objbench.contract.objective import TokenReading
+from objbench.engine.encoder.build import anatomy_of, build_encoder
+from objbench.engine.encoder.export import export_encoder
+from objbench.engine.encoder.token_head import (
+    SETTINGS,
+    WEIGHTS,
+    has_token_head,
+    load_token_head,
+    save_token_head,
+)
+from objbench.errors import CheckpointError
+from objbench_objectives.clm import CausalLanguageModeling
+from objbench_objectives.hybrid import HybridLanguageModeling
+from objbench_objectives.mlm import MaskedLanguageModeling
+from objbench_objectives.rtd import ReplacedTokenDetection
+
+
+@pytest.fixture
+def encoder(tiny):
+    return build_encoder(tiny.encoder_section(), tiny.VOCABULARY, tiny.LENGTH, seed=0)
+
+
+@pytest.fixture
+def export(tiny, encoder, tmp_path):
+    """(objective class) -> (folder, the objective)."""
+
+    def make(kind):
+        objective = kind(kind.Config(), anatomy_of(encoder, tiny.VOCABULARY))
+        folder = tmp_path / kind.name
+        export_encoder(encoder, tiny.tokenizer(tmp_path), folder, objective)
+        return folder, objective
+
+    return make
+
+
+def test_the_head_that_is_read_back_says_what_the_trained_one_says(export, encoder, tiny):
+    folder, objective = export(MaskedLanguageModeling)
+    before = torch.random.get_rng_state()
+    head, reading = load_token_head(folder, tiny.VOCABULARY)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert reading == TokenReading("own", "bidirectional") and not reading.is_left_to_right
+    states, words = torch.randn(3, 5, 16), encoder.get_input_embeddings().weight
+    assert torch.equal(head(states, words), objective.token_head(states, words))
+
+
+@pytest.mark.parametrize("kind", [CausalLanguageModeling, HybridLanguageModeling])
+def test_what_was_trained_under_a_causal_mask_is_loaded_seeing_both_ways(export, tiny, kind):
+    folder, _ = export(kind)
+    loaded = AutoModel.from_pretrained(folder).eval()
+    ids = torch.arange(5, 5 + tiny.LENGTH).unsqueeze(0)
+    other = ids.clone()
+    other[0, -1] += 1
+    with torch.no_grad():
+        one, changed = (loaded(input_ids=x).last_hidden_state[0, 0] for x in (ids, other))
+    assert not torch.allclose(one, changed)
+
+
+def test_the_settings_say_how_to_rebuild_and_read_it(export):
+    folder, _ = export(MaskedLanguageModeling)
+    assert json.loads((folder / SETTINGS).read_text()) == {
+        "version": 1,
+        "width": 16,
+        "embedding_width": 16,
+        "words": 65,
+        "activation": "gelu",
+        "norm_epsilon": 1e-12,
+        "reads": "own",
+        "attention": "bidirectional",
+    }
+    assert set(load_file(folder / WEIGHTS)) == {
+        "dense.weight",
+        "dense.bias",
+        "norm.weight",
+        "norm.bias",
+        "bias",
+    }
+
+
+def test_transformers_does_not_look_at_it(export):
+    folder, _ = export(MaskedLanguageModeling)
+    _, report = AutoModel.from_pretrained(folder, output_loading_info=True)
+    assert not report["unexpected_keys"] and not report["mismatched_keys"]
+    assert AutoTokenizer.from_pretrained(folder).mask_token == "[MASK]"
+
+
+def test_an_objective_without_a_head_exports_none(export, tiny):
+    folder, _ = export(ReplacedTokenDetection)
+    assert not has_token_head(folder) and not (folder / WEIGHTS).exists()
+    with pytest.raises(CheckpointError, match="holds no token head: its objective predicts no"):
+        load_token_head(folder, tiny.VOCABULARY)
+
+
+def test_a_head_of_another_class_stays_behind(encoder, tiny, tmp_path):
+    class Other(TokenHead):
+        pass
+
+    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
+    for head in (nn.Linear(16, 65), Other(anatomy)):
+        objective = SimpleNamespace(token_head=head, token_reading=TokenReading(), anatomy=anatomy)
+        save_token_head(objective, tmp_path)
+        assert not list(tmp_path.iterdir())
+
+
+def test_only_causal_from_the_position_before_is_left_to_right():
+    assert TokenReading("previous", "causal").is_left_to_right
+    assert not TokenReading("previous", "bidirectional").is_left_to_right
+    assert not TokenReading("own", "causal").is_left_to_right
+
+
+def _other_activation(folder):
+    path = folder / SETTINGS
+    path.write_text(path.read_text().replace('"gelu"', '"no such"'))
+
+
+def _cut(folder):
+    (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:50])
+
+
+def _other_width(folder):
+    weights = load_file(folder / WEIGHTS)
+    save_file({**weights, "bias": weights["bias"][:10].clone()}, folder / WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _cut,
+        _other_width,
+        _other_activation,
+        lambda folder: (folder / WEIGHTS).unlink(),
+        lambda folder: (folder / SETTINGS).write_text("{}"),
+    ],
+)
+def test_a_damaged_head_is_named_in_one_line(damage, export, tiny):
+    folder, _ = export(MaskedLanguageModeling)
+    damage(folder)
+    with pytest.raises(CheckpointError, match="token head that cannot be read") as caught:
+        load_token_head(folder, tiny.VOCABULARY)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,119 @@
+"""A step never makes the host wait for the device: counted with the profiler, for every plugin.
+
+On a CPU nobody waits, but the operators that would make one wait on a GPU run all the same, and
+the profiler sees them, those inside custom operators too. What Python reads without an operator
+(``tolist``, ``numpy``) is counted where it is called.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from objbench.contract.composition import configured
+from objbench.engine.measuring.objective_size import made_up_vocabulary
+from objbench.engine.training.session import Session
+from objbench.plugins.registry import load_plugins
+
+WAITING = {
+    "aten::_local_scalar_dense",  # item, bool, int, float of a tensor
+    "aten::is_nonzero",
+    "aten::nonzero",  # and with it indexing by a mask
+    "aten::masked_select",
+    "aten::equal",
+    "aten::_unique2",
+    "aten::unique_dim",
+    "aten::unique_consecutive",
+    "aten::bincount",
+}
+# What a scalar is asked by. Within other operators it is how their CPU kernels take an argument.
+ASKING = {"aten::item", "aten::is_nonzero"}
+READING = ("tolist", "numpy", "cpu", "__array__")
+REGISTRY = load_plugins()
+NAMES = [*REGISTRY.objectives, *(f"mlm+{term}" for term in REGISTRY.terms)]
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """(work) -> what made the host wait during it, and how often."""
+
+    def count(work):
+        found = Counter()
+        with monkeypatch.context() as patch:
+            for name in READING:
+                patch.setattr(torch.Tensor, name, counted(found, name))
+            with profile(activities=[ProfilerActivity.CPU]) as seen:
+                work()
+        found.update(event.name for event in seen.events() if is_wait(event))
+        return found
+
+    return count
+
+
+def is_wait(event):
+    if event.name != "aten::_local_scalar_dense":
+        return event.name in WAITING
+    above = event.cpu_parent
+    while above is not None:
+        if above.name.startswith("aten::") and above.name not in ASKING:
+            return False
+        above = above.cpu_parent
+    return True
+
+
+def counted(found, name):
+    plain = getattr(torch.Tensor, name)
+
+    def read(self, *args, **options):
+        found[name] += 1
+        return plain(self, *args, **options)
+
+    return read
+
+
+def step_of(session, number):
+    session.gradients(number)
+    session.update.apply(1e-3)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_of_no_objective_waits_for_the_device(tiny, tmp_path, waits, name, precision):
+    kind = REGISTRY.objective(name)
+    job = tiny.tiny_job(tmp_path, precision=precision)
+    session = Session(
+        replace(
+            job,
+            objective=kind,
+            config=configured(kind, {}),
+            vocabulary=made_up_vocabulary(tiny.VOCABULARY.size),
+        )
+    )
+    step_of(session, 0)
+    # Objectives of several modes draw one a step.
+    found = waits(lambda: [step_of(session, number) for number in range(1, 4)])
+    assert not found, dict(found)
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        lambda t: t.sum().item(),
+        lambda t: bool((t > 0).any()),
+        lambda t: float(t[0]),
+        lambda t: t[t > 0],
+        lambda t: (t > 0).nonzero(),
+        lambda t: t.tolist(),
+        lambda t: t.cpu(),
+        lambda t: torch.equal(t, t),
+        lambda t: t.masked_fill_(t > 0, 1).masked_select(t > 0),
+    ],
+)
+def test_a_wait_is_seen(waits, slip):
+    values = torch.arange(4.0)
+    assert waits(lambda: slip(values))
+    assert not waits(lambda: values.add(1).gather(0, torch.tensor([0])))

@@ -1,0 +1,279 @@
+"""A whole pretraining on the CPU: meters, log, exports, divergence, resuming."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from objbench.engine.training.checkpoint_files import read_checkpoint
+from objbench.engine.training.heldout_loss import heldout_losses
+from objbench.engine.training.session import Session
+from objbench.engine.training.trainer import pretrain
+from objbench.errors import CheckpointError, ConfigError
+
+
+def losses(outcome) -> list[tuple]:
+    return [(p.meters.steps, p.loss, p.terms, p.learning_rate) for p in outcome.log]
+
+
+def same(left, right) -> bool:
+    return set(left) == set(right) and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def test_outcome(tiny, tmp_path):
+    reports = []
+    job = tiny.tiny_job(tmp_path, "tiny-both", steps=22, export_steps=(11, 22))
+    outcome = pretrain(job, lambda *args: reports.append(args))
+    assert (outcome.status, outcome.reason) == ("ok", "")
+    assert [p.meters.steps for p in outcome.log] == [5, 10, 15, 20, 22]
+    for point in outcome.log:
+        assert point.meters.tokens == point.meters.steps * 8 * 12
+        assert point.meters.flops == point.meters.steps * outcome.cost.flops_per_step
+        assert point.loss == pytest.approx(point.terms["recover"] + 0.5 * point.terms["move"])
+    seconds = [p.meters.seconds for p in outcome.log]
+    assert seconds == sorted(seconds) and seconds[0] > 0
+    assert [(p.share, p.encoder) for p in outcome.points] == [
+        (0.5, "encoders/tiny-both/step-11"),
+        (1.0, "encoders/tiny-both/step-22"),
+    ]
+    for point in outcome.points:
+        assert set(point.heldout) == {"recover", "move", "loss"}
+        assert (tmp_path / point.encoder / "model.safetensors").is_file()
+        assert (tmp_path / point.encoder / "tokenizer.json").is_file()
+    cost = outcome.cost
+    assert cost.head_parameters == 16 * 16 + 16 and cost.encoder_parameters == 5808
+    assert cost.tokens_per_second > 0
+    assert cost.peak_memory > 50e6 and cost.memory_kind.startswith("process resident")
+    assert [args[:2] for args in reports] == [(n, 22) for n in (5, 10, 15, 20, 22)]
+    assert "loss" in reports[0][2] and "tokens/s" in reports[0][2] and "left" in reports[0][2]
+
+
+def test_it_learns(tiny, tmp_path, silent):
+    outcome = pretrain(tiny.tiny_job(tmp_path, steps=150, export_steps=(1, 150)), silent)
+    assert outcome.points[1].heldout["loss"] < outcome.points[0].heldout["loss"] - 0.3
+
+
+def test_the_learning_rate_is_a_function_of_the_share(tiny, tmp_path, silent):
+    job = tiny.tiny_job(tmp_path, log_every=1, warmup=0.25, export_steps=())
+    rates = [point.learning_rate for point in pretrain(job, silent).log]
+    assert rates[:5] == pytest.approx([1e-2 * (n + 0.5) / 5 for n in range(5)])
+    assert rates[5:] == pytest.approx([1e-2 * (19.5 - n) / 15 for n in range(5, 20)])
+
+
+def test_the_same_job_gives_the_same_numbers_whatever_ran_before(tiny, tmp_path, silent, weights):
+    one = pretrain(tiny.tiny_job(tmp_path / "one"), silent)
+    torch.rand(100)
+    two = pretrain(tiny.tiny_job(tmp_path / "two"), silent)
+    assert losses(one) == losses(two)
+    for left, right in zip(one.points, two.points, strict=True):
+        assert left.heldout == right.heldout
+        assert same(
+            weights(tmp_path / "one", left.encoder), weights(tmp_path / "two", left.encoder)
+        )
+    other = pretrain(tiny.tiny_job(tmp_path / "three", seed=1), silent)
+    assert losses(one) != losses(other)
+
+
+def test_the_callers_generator_is_left_alone(tiny, tmp_path, silent):
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    pretrain(tiny.tiny_job(tmp_path, steps=2, export_steps=(2,)), silent)
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_logging_and_exports_change_no_number(tiny, tmp_path, silent, weights):
+    one = pretrain(tiny.tiny_job(tmp_path / "1", log_every=1, export_steps=(3, 7, 20)), silent)
+    two = pretrain(tiny.tiny_job(tmp_path / "2", log_every=20, export_steps=(20,)), silent)
+    mean = sum(point.loss for point in one.log) / 20
+    assert two.log[0].loss == pytest.approx(mean, rel=1e-6)
+    final = "encoders/tiny/step-20"
+    assert same(weights(tmp_path / "1", final), weights(tmp_path / "2", final))
+    assert one.points[-1].heldout == two.points[-1].heldout
+
+
+def test_heldout_masks_do_not_depend_on_seed_or_objective(tiny, tmp_path):
+    sessions = [
+        Session(tiny.tiny_job(tmp_path, kind, seed=seed))
+        for kind, seed in (("tiny", 0), ("tiny", 1), ("tiny-both", 0))
+    ]
+    state = sessions[0].module.encoder.state_dict()
+    head = sessions[0].module.objective.terms[0].state_dict()
+    for session in sessions:
+        session.module.encoder.load_state_dict(state)
+        session.module.objective.terms[0].load_state_dict(head)
+    values = [heldout_losses(session)["recover"] for session in sessions]
+    assert values[0] == values[1] == values[2]
+    assert sessions[0].module.training
+
+
+def test_micro_batches_average_to_the_whole(tiny, tmp_path):
+    whole = Session(tiny.tiny_job(tmp_path, hidden_dropout_prob=0.0))
+    parts = Session(tiny.tiny_job(tmp_path, micro_batches=4, hidden_dropout_prob=0.0))
+    assert parts.flops_per_step == whole.flops_per_step
+    assert parts.tokens_per_step == whole.tokens_per_step
+    means = [session.gradients(0) for session in (whole, parts)]
+    # The micro-batches have masks of their own, so the means agree only roughly.
+    assert means[1][0].item() == pytest.approx(means[0][0].item(), rel=0.05)
+    norms = [
+        math.sqrt(sum(float(p.grad.square().sum()) for p in session.module.parameters()))
+        for session in (whole, parts)
+    ]
+    assert norms[1] == pytest.approx(norms[0], rel=0.5)
+
+
+@pytest.mark.parametrize("scale", [math.nan, math.inf, 1e30])
+@pytest.mark.parametrize("looks_are_free", [True, False])
+def test_a_loss_that_is_not_finite_stops_before_the_update(
+    tiny, tmp_path, monkeypatch, scale, looks_are_free
+):
+    from objbench.engine.training import trainer
+
+    kept = []
+
+    class Watched(trainer._Run):
+        def __init__(self, *args):
+            super().__init__(*args)
+            # As on a GPU, where the host looks at log points only.
+            self._looks_are_free = looks_are_free
+
+        def _cost(self):
+            kept.append({k: v.clone() for k, v in self.session.module.state_dict().items()})
+            return super()._cost()
+
+    monkeypatch.setattr(trainer, "_Run", Watched)
+    silent = lambda *args: None
+    job = tiny.tiny_job(tmp_path, "poisoned", poison_step=7, scale=scale, export_steps=(20,))
+    outcome = pretrain(job, silent)
+    assert outcome.status == "diverged"
+    assert "step 8 of 20" in outcome.reason
+    assert ("'recover'" if scale != 1e30 else "gradient norm") in outcome.reason
+    assert outcome.points == []
+    assert [p.meters.steps for p in outcome.log] == [5, 7]
+    assert all(math.isfinite(p.loss) for p in outcome.log)
+    # The weights are those of a run that was never poisoned, seven steps in.
+    stopped = dataclasses.replace(job, config=tiny.Poisoned.Config())
+    monkeypatch.setattr(Watched, "_advance", _until(7, Watched._advance))
+    with pytest.raises(StopIteration):
+        pretrain(stopped, silent)
+    assert same(kept[0], _until.weights)
+
+
+def _until(steps, advance):
+    def wrapped(run):
+        if run.step == steps:
+            _until.weights = {k: v.clone() for k, v in run.session.module.state_dict().items()}
+            raise StopIteration
+        advance(run)
+
+    return wrapped
+
+
+class Stop(Exception):
+    """Raised in place of a kill."""
+
+
+def interrupted(monkeypatch, at_step):
+    from objbench.engine.training import trainer
+
+    advance = trainer._Run._advance
+
+    def wrapped(run):
+        if run.step == at_step:
+            raise Stop
+        advance(run)
+
+    monkeypatch.setattr(trainer._Run, "_advance", wrapped)
+
+
+@pytest.mark.parametrize("at_step", [10, 13])
+def test_a_resumed_run_is_the_same_run(tiny, tmp_path, monkeypatch, silent, weights, at_step):
+    whole = pretrain(tiny.tiny_job(tmp_path / "whole"), silent)
+    job = tiny.tiny_job(tmp_path / "cut", checkpoint_every=0)
+    with monkeypatch.context() as patch:
+        interrupted(patch, at_step)
+        with pytest.raises(Stop):
+            pretrain(job, silent)
+    stored = read_checkpoint(job.checkpoints, job.key)
+    assert stored.step == at_step
+    outcome = pretrain(job, silent)
+    assert losses(outcome) == losses(whole)
+    assert [p.heldout for p in outcome.points] == [p.heldout for p in whole.points]
+    for point in whole.points:
+        left = weights(tmp_path / "whole", point.encoder)
+        assert same(left, weights(tmp_path / "cut", point.encoder))
+    seconds = [p.meters.seconds for p in outcome.log]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] > stored.state["seconds"]
+
+
+def test_a_checkpoint_of_another_model_or_cell_is_refused(tiny, tmp_path, silent):
+    job = tiny.tiny_job(tmp_path, checkpoint_every=0, steps=3, export_steps=())
+    pretrain(job, silent)
+    with pytest.raises(CheckpointError, match="another cell"):
+        pretrain(dataclasses.replace(job, key="other"), silent)
+    wider = dataclasses.replace(job, encoder=tiny.encoder_section(intermediate_size=48))
+    with pytest.raises(CheckpointError, match="does not fit the model"):
+        pretrain(wider, silent)
+
+
+def test_bf16_trains(tiny, tmp_path, silent):
+    outcome = pretrain(tiny.tiny_job(tmp_path, "tiny-both", precision="bf16"), silent)
+    plain = pretrain(tiny.tiny_job(tmp_path / "p", "tiny-both"), silent)
+    assert outcome.status == "ok"
+    assert outcome.log[-1].loss == pytest.approx(plain.log[-1].loss, rel=0.05)
+    assert outcome.log[-1].loss != plain.log[-1].loss
+
+
+def test_compilation_that_fails_is_a_warning(tiny, tmp_path, silent, monkeypatch, caplog):
+    def broken(self, *args, **options):
+        raise RuntimeError("no compiler here")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", broken)
+    job = tiny.tiny_job(tmp_path, compile=True, steps=3, export_steps=())
+    assert pretrain(job, silent).status == "ok"
+    assert "torch.compile is not used: no compiler here" in caplog.text
+
+
+def test_a_batch_that_does_not_split_is_refused(tiny, tmp_path, silent, monkeypatch):
+    from accelerate import Accelerator
+
+    monkeypatch.setattr(Accelerator, "num_processes", property(lambda self: 3))
+    with pytest.raises(ConfigError, match="cannot be split evenly"):
+        pretrain(tiny.tiny_job(tmp_path), silent)
+
+
+def test_a_point_of_a_trunk_is_what_a_run_of_its_length_gives(tiny, tmp_path, silent, weights):
+    trunk = {"schedule": "trunk", "warmup": 0.0, "cooldown": 0.5, "log_every": 4}
+    whole = pretrain(
+        tiny.tiny_job(tmp_path / "1", "tiny-both", steps=30, export_steps=(9, 30), **trunk), silent
+    )
+    short = pretrain(
+        tiny.tiny_job(tmp_path / "2", "tiny-both", steps=9, export_steps=(9,), **trunk), silent
+    )
+    alone = pretrain(
+        tiny.tiny_job(tmp_path / "3", "tiny-both", steps=30, export_steps=(30,), **trunk), silent
+    )
+    for point, other in ((whole.points[0], short), (whole.points[1], alone)):
+        assert point.heldout == other.points[0].heldout
+        assert point.meters.steps == other.points[0].meters.steps
+        assert point.meters.flops == other.points[0].meters.flops
+    for run, step in (("2", 9), ("3", 30)):
+        one, two = (weights(tmp_path / r, f"encoders/tiny-both/step-{step}") for r in ("1", run))
+        assert all(torch.equal(one[name], two[name]) for name in one)
+    # The log is of the last model, and the branch that was taken back is accounted apart.
+    assert losses(whole) == losses(alone)
+    assert (whole.cost.branch_steps, alone.cost.branch_steps) == (3, 0)
+    assert whole.cost.branch_seconds > 0 == alone.cost.branch_seconds
+
+
+def test_a_branch_that_diverges_ends_the_run(tiny, tmp_path, silent):
+    job = tiny.tiny_job(
+        tmp_path, "poisoned", poison_step=8, export_steps=(9, 20), schedule="trunk", cooldown=0.5
+    )
+    outcome = pretrain(job, silent)
+    assert outcome.status == "diverged"
+    assert "at step 9 of 20" in outcome.reason

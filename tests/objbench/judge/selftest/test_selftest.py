@@ -1,0 +1,242 @@
+"""The judge's own test: known truths, the bounds on a fast part, its storage, the committed rates."""
+
+import json
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from objbench.cli.main import main
+from objbench.errors import RecordError
+from objbench.judge import JUDGE_VERSION
+from objbench.judge.selftest import error_rates as rates
+from objbench.judge.selftest.error_rates import ClaimRates, RateRow, Rates, read_rates
+from objbench.judge.selftest.page import selftest_page, summary
+from objbench.judge.selftest.percentile import percentile_of_means, resampling_weights
+from objbench.judge.selftest.scenarios import HELD, STRAINED
+from objbench.judge.selftest.selftest import scenario_generator, selftest
+from objbench.judge.selftest.simulate import (
+    Noise,
+    Simulated,
+    draw,
+    population_mean,
+    true_gain,
+    true_speedup,
+)
+from objbench.judge.statistics.seed_curves import SeedCurves
+from objbench.judge.verdict import judge_gain, judge_speedup
+from objbench.results.json_files import dump
+
+REPETITIONS = 200
+FAST = (*HELD, *(s for s in STRAINED if s.name == "10% of candidates stuck"))
+
+
+@pytest.fixture(scope="module")
+def fast():
+    return selftest(REPETITIONS, (3, 10), scenarios=FAST)
+
+
+def test_planted_effects_are_the_truth():
+    assert true_speedup(Simulated()) == pytest.approx(1.0, abs=1e-8)
+    assert true_speedup(Simulated(speedup=5.0)) == pytest.approx(5.0, rel=1e-8)
+    assert true_gain(Simulated()) == 0.0
+    assert true_gain(Simulated(gain=1.2)) == pytest.approx(1.2)
+    # Both shift the crossing: a gain on top of a speedup is a larger speedup.
+    assert true_speedup(Simulated(speedup=1.5, gain=2.4)) > 2.0
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        Simulated(speedup=2.0, gain=1.0),
+        Simulated(onset=0.3, noise=Noise(clock=0.5, candidate_clock=0.1)),
+        Simulated(noise=Noise(clock=0.3, tails=2.0)),
+        Simulated(noise=Noise(stuck=0.1)),
+    ],
+)
+def test_the_mean_of_many_draws_is_the_population_mean(study):
+    drawn = draw(study, 20_000, 2, np.random.default_rng(0))
+    for scores, candidate in ((drawn.baseline, False), (drawn.candidate, True)):
+        for point in (2, -1):
+            mean = population_mean(study, float(study.spend[point]), candidate=candidate)
+            error = scores[..., point].std() / np.sqrt(20_000)
+            assert scores[..., point].mean() == pytest.approx(mean, abs=5 * error)
+
+
+def test_pairing_shares_level_and_clock():
+    noise = Noise(level=1.0, clock=0.0, shared=0.5, evaluation=0.0)
+    drawn = draw(Simulated(noise=noise), 20_000, 1, np.random.default_rng(0))
+    found = np.corrcoef(drawn.baseline[:, 0, 0], drawn.candidate[:, 0, 0])[0, 1]
+    assert found == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_bounds_hold_on_the_fast_part(fast):
+    # 200 repetitions: a share of 2.5% is below 7% and one of 95% above 90%, by 4 standard errors.
+    assert len(fast.held) == 2 * len(HELD)
+    for row in fast.held:
+        assert row.false_confirm <= 0.07, row
+        assert row.false_refute <= 0.08, row
+        assert 0.9 <= row.coverage <= 1.0, row
+
+
+def test_power_grows_with_seeds_and_is_there(fast):
+    by_name = {(row.scenario, row.seeds): row for row in fast.rows}
+    for scenario in HELD:
+        few, many = by_name[scenario.name, 3], by_name[scenario.name, 10]
+        assert many.claim("well above").refuted > few.claim("well above").refuted
+        assert many.claim("well above").refuted > 0.3
+        if scenario.below is not None:
+            assert many.claim("well below").confirmed > 0.3
+
+
+def test_what_the_judge_gets_wrong_is_reported(fast):
+    for row in fast.rows:
+        if row.scenario == "10% of candidates stuck":
+            assert not row.is_held
+            assert row.coverage < 0.85
+            assert row.false_confirm > 0.1
+            assert row.faults == ()
+
+
+def test_the_percentile_bootstrap_covers_too_little(fast):
+    measured = [row for row in fast.rows if row.percentile_coverage is not None]
+    assert {row.kind for row in measured} == {"gain", "speedup"}
+    for row in measured:
+        assert row.percentile_coverage < row.coverage
+        if row.seeds == 3:
+            assert row.percentile_coverage < 0.85
+
+
+def test_percentile_of_means_by_hand():
+    # Two seeds 0 and 1: a quarter of the resamplings give 0, a quarter 1, half 0.5.
+    weights = resampling_weights(2, np.random.default_rng(0))
+    assert weights.sum(axis=1) == pytest.approx(1.0)
+    assert percentile_of_means(np.array([[0.0, 1.0]]), weights)[:, 0].tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("seeds", [3, 10])
+def test_one_study_at_a_time_gets_the_same_verdicts(seeds):
+    scenario = next(s for s in HELD if s.name == "speedup 2")
+    study = scenario.study
+    rows = []
+    row = selftest(30, (seeds,), scenarios=[scenario]).rows[0]
+    # The same random numbers as the self-test's, by their name.
+    drawn = draw(study, 30, seeds, scenario_generator(0, scenario.name, seeds))
+    for baseline, candidate in zip(drawn.baseline, drawn.candidate, strict=True):
+        spend = np.tile(study.spend, (seeds, 1))
+        pair = SeedCurves(spend, baseline), SeedCurves(spend, candidate)
+        rows.append([judge_speedup(*pair, claim.claimed).verdict for claim in row.claims])
+    for claim, verdicts in zip(row.claims, zip(*rows, strict=True), strict=True):
+        assert np.mean([v == "confirmed" for v in verdicts]) == pytest.approx(claim.confirmed)
+        assert np.mean([v == "refuted" for v in verdicts]) == pytest.approx(claim.refuted)
+
+
+def test_one_gain_at_a_time_gets_the_same_verdicts():
+    scenario = next(s for s in HELD if s.name == "gain 1.2")
+    row = selftest(200, (5,), scenarios=[scenario]).rows[0]
+    drawn = draw(scenario.study, 200, 5, scenario_generator(0, scenario.name, 5))
+    differences = (drawn.candidate - drawn.baseline)[..., -1]
+    for claim in row.claims:
+        verdicts = [judge_gain(pair, claim.claimed).verdict for pair in differences]
+        assert np.mean([v == "confirmed" for v in verdicts]) == pytest.approx(claim.confirmed)
+        assert np.mean([v == "refuted" for v in verdicts]) == pytest.approx(claim.refuted)
+
+
+def test_the_same_seed_gives_the_same_bytes():
+    scenarios = HELD[4:6]
+    first, again, other = (selftest(50, (3,), seed, scenarios) for seed in (7, 7, 8))
+    assert dump(first) == dump(again) != dump(other)
+    assert TypeAdapter(Rates).validate_json(dump(first)) == first
+
+
+def row_of(**changes):
+    claims = (
+        ClaimRates(place="the truth", claimed=2.0, confirmed=0.02, refuted=0.02),
+        ClaimRates(
+            place="just above", claimed=2.1, confirmed=changes.pop("wrong", 0.02), refuted=0
+        ),
+    )
+    values = {
+        "scenario": "planted",
+        "kind": "speedup",
+        "seeds": 3,
+        "truth": 2.0,
+        "is_held": True,
+        "coverage": 0.95,
+        "open_ended": 0.0,
+        "claims": claims,
+    }
+    return RateRow(**(values | changes))
+
+
+def test_broken_bounds_are_named():
+    assert row_of().faults == ()
+    assert row_of(wrong=0.051).faults == ("planted, 3 seeds: 5.1% false confirmations",)
+    assert row_of(coverage=0.9).faults == ("planted, 3 seeds: coverage 90.0%",)
+    assert row_of(coverage=0.985).faults == ("planted, 3 seeds: coverage 98.5%",)
+    assert row_of(wrong=0.5, is_held=False).faults == ()
+    # Of two equal objectives, "at least no effect" confirmed is a false finding.
+    null = row_of(truth=1.0, claims=(row_of().claims[0].model_copy(update={"claimed": 1.0}),))
+    assert null.is_null
+    assert null.false_confirm == 0.02
+    broken = Rates(judge_version=1, repetitions=1, seed=0, rows=(row_of(coverage=0.9),))
+    assert summary(broken).startswith("Broken: planted, 3 seeds: coverage 90.0%")
+
+
+def test_the_page_names_every_study(fast):
+    page = selftest_page(fast, "objbench selftest", {"machine": "an abacus"})
+    for scenario in FAST:
+        assert f"| {scenario.name} " in page
+    assert "- machine: an abacus" in page
+    assert "nan" not in page
+
+
+def test_rates_of_another_judge_are_not_read(tmp_path, monkeypatch):
+    file = tmp_path / "rates.json"
+    monkeypatch.setattr(rates, "published", lambda folder: {"rates": file})
+    stored = Rates(judge_version=JUDGE_VERSION, repetitions=1, seed=0, rows=(row_of(),))
+    file.write_text(dump(stored))
+    assert read_rates() == stored
+    file.write_text(json.dumps({"judge_version": JUDGE_VERSION + 1, "and": "anything"}))
+    assert read_rates() is None
+    for text in ("{", "[]", json.dumps({"judge_version": JUDGE_VERSION})):
+        file.write_text(text)
+        with pytest.raises(RecordError, match="objbench selftest --out"):
+            read_rates()
+    monkeypatch.setattr(rates, "published", lambda folder: {})
+    assert read_rates() is None
+
+
+def test_the_committed_rates_meet_the_bounds():
+    committed = read_rates()
+    assert committed is not None, "run `objbench selftest --out leaderboard/selftest`"
+    assert committed.repetitions >= 1000
+    assert {row.seeds for row in committed.held} == {3, 5, 10}
+    assert {row.scenario for row in committed.rows} == {s.name for s in (*HELD, *STRAINED)}
+    assert committed.faults == ()
+
+
+def test_the_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("objbench.judge.selftest.selftest.selftest", lambda *_: one)
+    one = Rates(judge_version=1, repetitions=9, seed=0, rows=(row_of(),))
+    assert main(["selftest", "--repetitions", "9", "--seeds", "3", "--out", str(tmp_path)]) == 0
+    assert "Every bound holds" in capsys.readouterr().out
+    assert (tmp_path / "rates.json").read_text() == dump(one)
+    assert "objbench selftest --repetitions 9 --seeds 3" in (tmp_path / "README.md").read_text()
+    one = Rates(judge_version=1, repetitions=9, seed=0, rows=(row_of(wrong=0.5),))
+    assert main(["selftest"]) == 1
+    assert "50.0% false confirmations" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--seeds", "2"], "is no list of numbers from 3 on"),
+        (["--seeds", "3;5"], "is not a whole number"),
+        (["--repetitions", "0"], "is not a whole number from 1 on"),
+        (["--random-seed", "x"], "is not a whole number from 0 on"),
+    ],
+)
+def test_the_command_rejects(words, message, capsys):
+    assert main(["selftest", *words]) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,147 @@
+"""Rank intervals and tied groups: by hand, against brute force, and how often they hold."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from objbench.judge.statistics.multiple_tests import holm, paired_p_values
+from objbench.judge.statistics.ranks import group_letters, rank_objectives, tied_groups
+
+# Five seeds of shared luck, and what each objective adds; the noise is fixed and small.
+LUCK = np.array([0.0, 5.0, -4.0, 2.0, -1.0])
+WIGGLE = np.array([[1, -1, 0, 0, 0], [0, 1, -1, 0, 0], [0, 0, 1, -1, 0], [0, 0, 0, 1, -1]]) * 0.01
+
+
+def _scores(*levels):
+    return LUCK + np.array(levels)[:, None] + WIGGLE[: len(levels)]
+
+
+def test_four_objectives_by_hand():
+    """Levels 3, 1, 1, 2: first and second are clear, the two at 1 are tied."""
+    found = rank_objectives(_scores(3.0, 1.0, 1.0, 2.0))
+    assert found.order[0] == 0 and found.order[1] == 3
+    assert found.intervals == ((1, 1), (3, 4), (3, 4), (2, 2))
+    assert found.letters == ("a", "c", "c", "b")
+    assert found.groups[0] == (0,) and set(found.groups[2]) == {1, 2}
+    assert found.better[0].tolist() == [False, True, True, True]
+    assert not found.better[1, 2] and not found.better[2, 1]
+
+
+def test_smaller_is_better_turns_the_ranking_round():
+    found = rank_objectives(_scores(3.0, 1.0, 1.0, 2.0), direction="min")
+    assert found.intervals == ((4, 4), (1, 2), (1, 2), (3, 3))
+    assert found.letters == ("c", "a", "a", "b")
+
+
+def test_the_pairs_are_corrected_for_each_other():
+    scores = np.random.Generator(np.random.Philox(3)).normal(size=(4, 5))
+    found = rank_objectives(scores)
+    pairs = list(combinations(range(4), 2))
+    expected = holm(paired_p_values(np.array([scores[i] - scores[j] for i, j in pairs])))
+    for (i, j), p_value in zip(pairs, expected, strict=True):
+        assert found.p_values[i, j] == found.p_values[j, i] == p_value
+    assert np.diag(found.p_values).tolist() == [1.0] * 4
+
+
+def test_correction_takes_back_what_one_pair_alone_would_claim():
+    alone = rank_objectives(np.array([[2.0, 2.5, 3.2], [0.0, 0.0, 0.0]]))
+    assert alone.intervals == ((1, 1), (2, 2))
+    crowd = np.array([[0.1, -0.2, 0.1], [-0.1, 0.2, 0.2], [0.3, -0.1, -0.2], [0.0, 0.1, -0.3]])
+    found = rank_objectives(np.vstack([[[2.0, 2.5, 3.2], [0.0, 0.0, 0.0]], crowd]))
+    assert not found.better[0, 1]
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_nobody_is_separable_below_three_seeds(runs):
+    found = rank_objectives(np.array([[90.0] * runs, [10.0] * runs, [50.0] * runs]))
+    assert found.order == (0, 2, 1)
+    assert found.intervals is None and found.p_values is None
+    assert found.letters == ("a", "a", "a")
+    assert found.groups == ((0, 2, 1),)
+
+
+def test_equal_runs_tie_and_a_constant_step_separates():
+    found = rank_objectives(np.array([LUCK, LUCK, LUCK + 0.5]))
+    assert found.intervals == ((2, 3), (2, 3), (1, 1))
+    assert found.letters == ("b", "b", "a")
+
+
+def test_one_objective_alone():
+    found = rank_objectives(np.array([[1.0, 2.0, 3.0]]))
+    assert found.intervals == ((1, 1),)
+    assert found.letters == ("a",)
+
+
+@pytest.mark.parametrize("scores", [np.empty((0, 3)), np.zeros(3), np.array([[1.0, np.nan]])])
+def test_scores_with_gaps_are_refused(scores):
+    with pytest.raises(ValueError, match="finite scores"):
+        rank_objectives(scores)
+
+
+# -- invariants
+
+
+@given(st.integers(1, 6), st.integers(3, 5), st.integers(0, 2**32 - 1))
+def test_intervals_hold_the_rank_seen_and_letters_say_what_is_separable(count, runs, seed):
+    generator = np.random.Generator(np.random.Philox(seed))
+    scores = generator.normal(size=(count, 1)) * 3 + generator.normal(size=(count, runs))
+    found = rank_objectives(scores)
+    for rank, index in enumerate(found.order, start=1):
+        low, high = found.intervals[index]
+        assert low <= rank <= high
+    for i, j in combinations(range(count), 2):
+        share = bool(set(found.letters[i]) & set(found.letters[j]))
+        assert share == (found.p_values[i, j] > 0.05)
+        assert found.better[i, j] + found.better[j, i] == (not share)
+    # What everybody shares, and the order of the rows, change nothing.
+    again = rank_objectives((scores + generator.normal(size=runs))[::-1])
+    assert again.intervals == found.intervals[::-1]
+
+
+@given(st.integers(1, 6).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.booleans()))))
+def test_groups_are_the_largest_sets_without_a_separable_pair(case):
+    count, flags = case
+    separable = np.zeros((count, count), dtype=bool)
+    for (i, j), flag in zip(combinations(range(count), 2), flags, strict=False):
+        separable[i, j] = separable[j, i] = flag
+    sets = [
+        frozenset(part)
+        for size in range(1, count + 1)
+        for part in combinations(range(count), size)
+        if not any(separable[i, j] for i, j in combinations(part, 2))
+    ]
+    expected = {part for part in sets if not any(part < other for other in sets)}
+    found = tied_groups(separable, tuple(range(count)))
+    assert len(found) == len(expected) and {frozenset(part) for part in found} == expected
+    assert list(found) == sorted(found)
+
+
+def test_an_objective_between_two_others_has_both_letters():
+    separable = np.zeros((3, 3), dtype=bool)
+    separable[0, 2] = separable[2, 0] = True
+    groups = tied_groups(separable, (2, 1, 0))
+    assert groups == ((2, 1), (1, 0))
+    assert group_letters(groups, 3) == ("b", "ab", "a")
+
+
+def test_letters_do_not_run_out():
+    groups = tuple((index,) for index in range(28))
+    letters = group_letters(groups, 28)
+    assert letters[25:] == ("z", "(27)", "(28)")
+
+
+def test_all_rank_intervals_hold_at_once():
+    """Four objectives, two of them equal, in 1,000 studies of four seeds."""
+    truth = np.array([0.0, 1.0, 1.0, 6.0])
+    # Two that are truly equal share rank 2; every other rank is its place.
+    ranks = [1 + int((truth > value).sum()) for value in truth]
+    generator = np.random.Generator(np.random.Philox(5))
+    held = 0
+    for _ in range(1000):
+        noise = generator.normal(size=(4, 4)) + 5 * generator.normal(size=4)
+        intervals = rank_objectives(truth[:, None] + noise).intervals
+        held += all(low <= r <= high for (low, high), r in zip(intervals, ranks, strict=True))
+    assert held >= 940

@@ -1,0 +1,171 @@
+"""Verdicts: the three-way rule by hand, what too few seeds may say, and how many would settle it."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import nct, t
+
+from objbench.judge.statistics.power import MOST_SEEDS, more_seeds
+from objbench.judge.statistics.seed_curves import SeedCurves
+from objbench.judge.statistics.speedup import Bound
+from objbench.judge.verdict import judge_gain, judge_speedup
+
+# Mean 2, sd 1: half-width t(2, 0.975) / sqrt(3) = 4.302653 / 1.732051.
+GAINS = np.array([1.0, 2.0, 3.0])
+HALF = 4.302653 / math.sqrt(3)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "verdict"),
+    [(-0.49, "confirmed"), (-0.48, "inconclusive"), (4.48, "inconclusive"), (4.49, "refuted")],
+)
+def test_gain_by_hand(claimed, verdict):
+    # The interval is 2 -+ 2.4842: -0.4842 to 4.4842.
+    found = judge_gain(GAINS, claimed)
+    assert found.verdict == verdict
+    assert found.direction == "unclear"
+    assert found.estimate == Bound(2.0)
+    assert found.low.value == pytest.approx(2 - HALF, rel=1e-6)
+    assert found.high.value == pytest.approx(2 + HALF, rel=1e-6)
+    assert (found.seeds, found.claimed) == (3, claimed)
+    assert (found.more_seeds == 0) == (verdict != "inconclusive")
+
+
+def test_direction_of_a_gain_is_its_own_answer():
+    # 1.2 claimed, 1.1 to 1.3 seen: inconclusive on the claim, and better all the same.
+    found = judge_gain(np.array([1.1, 1.2, 1.3]), 1.2)
+    assert (found.verdict, found.direction) == ("inconclusive", "better")
+    assert judge_gain(-GAINS - 2, 1.2).direction == "worse"
+    assert judge_gain(-GAINS - 2, 1.2).verdict == "refuted"
+
+
+def test_an_interval_that_begins_at_the_claim_confirms_it():
+    assert judge_gain(np.array([1.2, 1.2, 1.2]), 1.2).verdict == "confirmed"
+    assert judge_gain(np.zeros(3), 0.0).direction == "unclear"
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_seeds_settle_nothing(seeds):
+    found = judge_gain(np.arange(100.0, 100.0 + seeds), 1.2)
+    assert (found.verdict, found.direction) == ("inconclusive", "unclear")
+    assert (found.low, found.high) == (None, None)
+    assert found.more_seeds == (None if seeds == 1 else 1)
+    assert "no interval: at least 3" in found.why
+    one = SeedCurves(np.array([[1.0, 2.0]] * seeds), np.array([[0.0, 1.0]] * seeds))
+    fast = judge_speedup(one, SeedCurves(one.spend, one.scores + 9), 1.5)
+    assert (fast.verdict, fast.low, fast.high) == ("inconclusive", None, None)
+    assert fast.estimate == Bound(2.0, "above")
+
+
+@pytest.mark.parametrize("bad", [np.array([]), np.array([[1.0]]), np.array([1.0, np.nan])])
+def test_gains_that_are_rejected(bad):
+    with pytest.raises(ValueError, match="finite differences"):
+        judge_gain(bad, 1.0)
+
+
+@pytest.mark.parametrize("claimed", [0.0, -1.0, math.nan, math.inf])
+def test_claims_that_are_rejected(claimed):
+    one = SeedCurves(np.array([[1.0]]), np.array([[1.0]]))
+    with pytest.raises(ValueError, match="claimed speedup"):
+        judge_speedup(one, one, claimed)
+    if not math.isfinite(claimed):
+        with pytest.raises(ValueError, match="claimed gain"):
+            judge_gain(GAINS, claimed)
+
+
+def line(slope, shifts, first=1.0, last=10.0, points=91):
+    """Score = slope * spend, shifted by seed."""
+    spend = np.linspace(first, last, points)
+    return SeedCurves(np.tile(spend, (len(shifts), 1)), slope * spend + np.array(shifts)[:, None])
+
+
+# The gap at the target closes at spend 5 -+ t * 0.1 / sqrt(3) / 2 = 5 -+ 0.1242: 1.95 to 2.05.
+BASELINE = line(1.0, [0.0, 0.0, 0.0])
+CANDIDATE = line(2.0, [-0.1, 0.0, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("claimed", "verdict"),
+    [(1.5, "confirmed"), (1.95, "confirmed"), (2.0, "inconclusive"), (2.06, "refuted")],
+)
+def test_speedup_by_hand(claimed, verdict):
+    found = judge_speedup(BASELINE, CANDIDATE, claimed)
+    half = HALF * 0.1 / 2
+    assert found.verdict == verdict
+    assert found.direction == "better"
+    assert found.low.value == pytest.approx(10 / (5 + half), rel=1e-6)
+    assert found.high.value == pytest.approx(10 / (5 - half), rel=1e-6)
+
+
+def test_a_claim_beyond_what_was_measured():
+    # Ratios 1 to 10 were measured; the interval decides on 20 and 0.9 all the same.
+    assert judge_speedup(BASELINE, CANDIDATE, 20.0).verdict == "refuted"
+    assert judge_speedup(BASELINE, CANDIDATE, 0.9).verdict == "confirmed"
+    # It does not where its end there was not measured: "greater than 10" may or may not be 20.
+    ahead = SeedCurves(CANDIDATE.spend, CANDIDATE.scores + 20)
+    found = judge_speedup(BASELINE, ahead, 20.0)
+    assert (found.verdict, found.low, found.more_seeds) == (
+        "inconclusive",
+        Bound(10, "above"),
+        None,
+    )
+    assert found.why == "a speedup of 20 lies outside the measured 1 to 10"
+    assert judge_speedup(BASELINE, ahead, 10.0).verdict == "confirmed"
+
+
+def test_a_candidate_that_never_gets_there_is_refuted_and_worse():
+    behind = line(0.5, [-0.1, 0.0, 0.1])
+    found = judge_speedup(BASELINE, behind, 1.0)
+    assert (found.verdict, found.direction) == ("refuted", "worse")
+    assert found.estimate == found.high == Bound(1.0, "below")
+    # Half of the baseline's speed is below what was measured: nothing is known of 0.5.
+    assert judge_speedup(BASELINE, behind, 0.4).verdict == "inconclusive"
+
+
+def test_a_curve_against_itself_is_unclear():
+    found = judge_speedup(CANDIDATE, CANDIDATE, 1.0)
+    assert (found.verdict, found.direction) == ("inconclusive", "unclear")
+    assert found.estimate == Bound(1.0)
+
+
+def test_where_the_points_are_too_coarse_more_seeds_are_no_answer():
+    few = line(2.0, [-1e-3, 0.0, 1e-3], points=4)  # at 1, 4, 7, 10
+    found = judge_speedup(BASELINE, few, 2.0)
+    assert (found.verdict, found.more_seeds) == ("inconclusive", None)
+    assert (found.low, found.high) == (Bound(10 / 7), Bound(10 / 4))
+    assert "more points, not seeds" in found.why
+
+
+def test_more_seeds_is_the_smallest_that_fulfils_the_formula():
+    # Mean 1, sd 1, from 3 seeds: the least n with t(.975) + t(.8) <= sqrt(n), by a plain loop.
+    n = 4
+    while t.ppf(0.975, n - 1) + t.ppf(0.8, n - 1) > math.sqrt(n):
+        n += 1
+    assert n == 10
+    assert more_seeds(1.0, 1.0, 3) == n - 3
+    assert more_seeds(-1.0, 1.0, 3) == n - 3
+    assert judge_gain(np.array([0.0, 1.0, 2.0]), 0.0).more_seeds == n - 3
+
+
+@pytest.mark.parametrize("distance", [0.35, 0.5, 0.8, 1.2])
+def test_the_power_it_plans_for_is_there(distance):
+    n = 3 + more_seeds(distance, 1.0, 3)
+    critical, shift = t.ppf(0.975, n - 1), distance * math.sqrt(n)
+
+    def power(size):
+        critical = t.ppf(0.975, size - 1)
+        return 1 - nct.cdf(critical, size - 1, distance * math.sqrt(size))
+
+    assert 1 - nct.cdf(critical, n - 1, shift) > 0.79
+    # No more than a seed too many.
+    assert power(n - 2) < 0.8
+
+
+def test_out_of_reach_or_undefined():
+    assert more_seeds(0.0, 1.0, 3) is None
+    assert more_seeds(0.01, 1.0, 3) is None
+    assert more_seeds(1.0, 1.0, 1) is None
+    assert more_seeds(1.0, 1.0, MOST_SEEDS) is None
+    assert more_seeds(1.0, 0.0, 5) == 1
+    assert more_seeds(1.0, 0.0, 2) == 1

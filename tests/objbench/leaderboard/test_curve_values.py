@@ -1,0 +1,103 @@
+"""Columns of curve suites that are no meter: means, targets not reached, and what is missing."""
+
+import pytest
+
+from objbench.contract.meters import column_axis, unit
+from objbench.judge.score_arrays import final_scores
+from objbench.leaderboard.curve_values import curve_values, other_columns
+from objbench.leaderboard.tables.ranking_and_spend import spend_table
+from objbench.results.records import CurveEntry
+from objbench.results.study_results import join
+
+
+def with_area(study):
+    """The curve suite measures an area as well: 2.00 for taco at the first seed, 2.10 later."""
+    glue, curve = study.plan.suites
+    area = curve.columns[0].model_copy(update={"name": "area"})
+    curve = curve.model_copy(update={"columns": (*curve.columns, area)})
+    study.plan = study.plan.model_copy(update={"suites": (glue, curve)})
+    for cell in study.plan.cells:
+        if cell.kind == "curve":
+            values = study.records[cell.id].values
+            study.change(cell.id, values={**values, "area": values["speedup_steps"]})
+    return study
+
+
+def values_of(study):
+    standing = join(study.plan, study.records.values())
+    return curve_values(standing, standing.curve_suites[0])
+
+
+def without(study, *seeds, note="not reached"):
+    for seed in seeds:
+        cell_id = f"convergence.taco.seed-{seed}"
+        values = {**study.records[cell_id].values, "area": CurveEntry(value=None, note=note)}
+        study.change(cell_id, values=values)
+    return study
+
+
+def test_axes_are_left_to_the_judge(make_study):
+    study = make_study()
+    assert other_columns(study.plan.suites[1]) == ()
+    assert values_of(study) == {}
+    assert [c.name for c in other_columns(with_area(study).plan.suites[1])] == ["area"]
+
+
+def test_mean_and_range_by_hand(make_study):
+    assert values_of(with_area(make_study()))["taco", "area"].text == "2.05 (2.00 to 2.10)"
+    assert values_of(with_area(make_study()))["mlm", "area"].text == "1.00"
+    assert values_of(with_area(make_study(seeds=(1,))))["taco", "area"].text == "2.00"
+
+
+def test_a_seed_without_a_value_is_never_dropped(make_study):
+    study = without(with_area(make_study()), 1)
+    assert values_of(study)["taco", "area"].text == "not reached (1 of 2 seeds); else 2.10"
+    assert values_of(without(study, 2))["taco", "area"].text == "not reached (2 of 2 seeds)"
+    assert values_of(without(with_area(make_study(seeds=(1,))), 1))["taco", "area"].text == (
+        "not reached"
+    )
+
+
+def test_no_interval_over_the_seeds_that_got_there(make_study):
+    study = with_area(make_study(seeds=(1, 2, 3, 4)))
+    assert "±" in values_of(study)["taco", "area"].text
+    text = values_of(without(study, 1))["taco", "area"].text
+    assert text == "not reached (1 of 4 seeds); else 2.20 (2.10 to 2.30)"
+
+
+def test_a_missing_record_is_a_dash(make_study):
+    study = with_area(make_study())
+    del study.records["convergence.taco.seed-1"]
+    assert values_of(study)["taco", "area"].text == "-"
+
+
+def test_they_stand_in_the_table_of_what_it_took(make_study):
+    study = with_area(make_study())
+    standing = join(study.plan, study.records.values())
+    table = spend_table(standing, final_scores(standing, standing.suites[0]), None)
+    assert table.splitlines()[0].replace(" ", "") == "|objective|area|FLOPs|devicetime|"
+    assert "2.05 (2.00 to 2.10)" in table
+
+
+@pytest.mark.parametrize(
+    ("column", "axis"), [("flops", "flops"), ("speedup_seconds", "seconds"), ("area", None)]
+)
+def test_columns_are_known_by_their_axis(column, axis):
+    assert column_axis(column) == axis
+
+
+@pytest.mark.parametrize(
+    ("axis", "largest", "found"),
+    [
+        ("steps", 9_999, (1.0, "optimizer steps")),
+        ("steps", 12_000, (1e3, "optimizer steps (thousands)")),
+        ("tokens", 2.4e7, (1e6, "tokens (millions)")),
+        ("seconds", 299.0, (1.0, "device time (seconds)")),
+        ("seconds", 3_600.0, (60.0, "device time (minutes)")),
+        ("seconds", 11_000.0, (3600.0, "device time (hours)")),
+        ("flops", 8.7e13, (1e12, r"training FLOPs ($\times 10^{12}$)")),
+        ("flops", 500.0, (1.0, "training FLOPs")),
+    ],
+)
+def test_units_of_the_pictures(axis, largest, found):
+    assert unit(axis, largest) == found

@@ -1,0 +1,243 @@
+"""The leaderboard's folder: what it holds, byte for byte, and what it refuses.
+
+Studies of one point have no pictures, which take longer than all the rest.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from objbench.errors import ConfigError, RecordError
+from objbench.leaderboard.page import MARK, write_leaderboard
+from objbench.leaderboard.tables.step_breakdown import NOT_MEASURED
+from objbench.results.records import record_path
+from objbench.results.step_breakdown import (
+    PARTS,
+    Overhead,
+    PartCost,
+    StepOverhead,
+    overhead_path,
+    write_overhead,
+)
+
+GOLDEN = Path(__file__).parents[2] / "data" / "leaderboard.md"
+
+
+def test_the_page_is_the_golden_page(make_study, tmp_path, monkeypatch):
+    # The judge's published rates are not this page's own.
+    monkeypatch.setattr("objbench.leaderboard.verdicts.read_rates", lambda: None)
+    study = make_study()
+    study.change("taco.seed-2", status="diverged", reason="loss is nan\nat step 17 | of 900")
+    for cell in study.plan.cells:
+        if (
+            cell.kind != "pretrain"
+            and cell.share == 1
+            and (cell.objective, cell.seed) == ("taco", 2)
+        ):
+            del study.records[cell.id]
+    study.records["older"] = study.records["mlm.seed-1"].model_copy(update={"key": "older"})
+    page = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out")
+    text = page.read_text()
+    assert text == GOLDEN.read_text(), f"if the change is wanted, copy {page} to {GOLDEN}"
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_same_records_same_bytes_in_any_order(make_study, tmp_path):
+    # Four seeds, so that there are intervals and bootstrap draws.
+    study = make_study(seeds=(1, 2, 3, 4), trials=2)
+    folders = []
+    for name, order in (("a", sorted), ("b", lambda ids: sorted(ids, reverse=True))):
+        run = study.write(tmp_path / name, order)
+        folders.append(write_leaderboard(run, run / "leaderboard").parent)
+    first, second = folders
+    before = contents(first)
+    assert len(before) == 5
+    assert before == contents(second)
+    write_leaderboard(first.parent, first)
+    assert contents(first) == before
+
+
+def test_verdicts_first_then_ranking_then_curves_then_how_it_was_made(make_study, tmp_path):
+    study = make_study(seeds=(1, 2, 3, 4), trials=2, schedule="trunk", declared=((1, 2, 3), (4,)))
+    text = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out").read_text()
+    titles = [line for line in text.splitlines() if line.startswith("#")]
+    assert titles == [
+        "# Leaderboard: made-up",
+        "## Verdicts",
+        "## What the numbers show",
+        "## Ranking: glue",
+        "### All of glue in one number",
+        "### Columns of glue",
+        "### taco against mlm on each column of glue",
+        "## Convergence: glue score against spend",
+        "### Speedup to each glue score of mlm",
+        "## Convergence: held-out mlm loss against spend",
+        "### Speedup to each held-out mlm loss of mlm",
+        "## Overhead: what a step takes",
+        "## Cost of pretraining",
+        "## Loss on held-out text",
+        "## How to read this",
+        "## Settings",
+        "### Tuning",
+        "## What was not run",
+    ]
+    assert "4 pretraining seeds: 1, 2, 3 declared first; 4 added later." in text
+    assert "Every point is a finished model: a branch of its own, cooled down over 10%" in text
+    assert "unfinished" not in text
+    assert "Every planned cell was run." in text
+    # One row says rank, group, interval, score, gain and how often it is better.
+    row = next(line for line in text.splitlines() if line.startswith("| 1   | taco"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[:5] == ["1", "taco", "a", "1", "54.00 ± 4.11 (51.00 to 57.00)"]
+    assert cells[-2:] == ["+3.50 ± 2.05 (+2.00 to +5.00)", "1.00 [0.40 to 1.00]"]
+
+
+def test_unfinished_points_are_said_in_words(make_study, tmp_path):
+    text = write_leaderboard(make_study().write(tmp_path / "run"), tmp_path / "out").read_text()
+    assert "Hollow points are of unfinished models: the schedule (linear)" in text
+    assert "Points of the curves before the last are unfinished models" in text
+
+
+def test_the_measured_overhead_has_a_section_and_is_copied(make_study, tmp_path):
+    run = make_study(points=1).write(tmp_path / "run")
+    page = write_leaderboard(run, tmp_path / "out", with_records=True)
+    assert NOT_MEASURED in page.read_text()
+    part = PartCost(seconds=0.25, shortest=0.2, longest=0.3, flops=1e9)
+    parts = dict.fromkeys((*PARTS, "whole_step"), part)
+    steps = tuple(
+        StepOverhead(objective=name, **parts, peak_memory=2**20, memory_kind="live tensors")
+        for name in ("mlm", "taco")
+    )
+    made = make_study(points=1).records["mlm.seed-1"].provenance
+    overhead = Overhead(
+        baseline="mlm", objectives=steps, repetitions=7, cost_keys={}, provenance=made
+    )
+    write_overhead(run, overhead)
+    page = write_leaderboard(run, tmp_path / "out", with_records=True)
+    text = page.read_text()
+    assert NOT_MEASURED not in text
+    assert "250 ms (1.00x)" in text
+    assert write_leaderboard(page.parent, page.parent).read_text() == text
+    overhead_path(run).unlink()
+    write_leaderboard(run, tmp_path / "out", with_records=True)
+    assert not overhead_path(tmp_path / "out").exists()
+
+
+def test_no_path_or_date_of_this_machine_in_the_files(make_study, tmp_path):
+    page = write_leaderboard(make_study().write(tmp_path / "run"), tmp_path / "out")
+    paths = sorted(page.parent.iterdir())
+    assert [path.name for path in paths] == [
+        "README.md",
+        "convergence-glue.svg",
+        "convergence-heldout-mlm.svg",
+        "speedup-glue.svg",
+        "speedup-heldout-mlm.svg",
+    ]
+    for path in paths:
+        assert str(tmp_path) not in path.read_text()
+        assert "2026-01-01T" not in path.read_text()
+        assert "<dc:date>" not in path.read_text()
+
+
+def test_a_copy_with_its_records_makes_the_same_page(make_study, tmp_path):
+    study = make_study(points=1)
+    run = study.write(tmp_path / "run")
+    stale = study.records["mlm.seed-1"].model_copy(update={"key": "an-older-key"})
+    study.records["older"] = stale
+    study.write(run)
+    page = write_leaderboard(run, tmp_path / "published", with_records=True)
+    text = page.read_text()
+    assert not record_path(page.parent, "pretrain", "mlm.seed-1", "an-older-key").exists()
+    again = write_leaderboard(page.parent, page.parent)
+    assert again == page
+    assert page.read_text() == text
+
+
+def test_publishing_again_drops_copies_that_went_stale(make_study, tmp_path):
+    study = make_study(points=1)
+    page = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out", with_records=True)
+    left = page.parent / "records" / "pretrain" / "mlm.seed-1.an-older-key.json"
+    left.write_text(json.dumps({}))
+    write_leaderboard(tmp_path / "run", page.parent, with_records=True)
+    assert not left.exists()
+
+
+def test_records_are_not_copied_into_another_run(make_study, tmp_path):
+    run = make_study(points=1).write(tmp_path / "run")
+    other = make_study(seeds=(7,), points=1).write(tmp_path / "other")
+    before = (other / "plan.json").read_bytes()
+    with pytest.raises(ConfigError, match="another run"):
+        write_leaderboard(run, other, with_records=True)
+    assert (other / "plan.json").read_bytes() == before
+    assert not (other / "README.md").exists()
+
+
+def test_one_point_draws_no_picture_and_removes_an_older_one(make_study, tmp_path):
+    out = tmp_path / "out"
+    write_leaderboard(make_study().write(tmp_path / "three"), out)
+    assert len(list(out.glob("*.svg"))) == 4
+    (out / "mine.svg").write_text("")
+    page = write_leaderboard(make_study(points=1).write(tmp_path / "one"), out)
+    assert "no curve to draw" in page.read_text()
+    assert ".svg" not in page.read_text()
+    assert [path.name for path in out.glob("*.svg")] == ["mine.svg"]
+
+
+def test_a_study_that_has_not_begun_has_a_page(make_study, tmp_path):
+    study = make_study()
+    study.records.clear()
+    text = write_leaderboard(study.write(tmp_path), tmp_path / "leaderboard").read_text()
+    assert MARK in text
+    assert "not run yet" in text
+    assert not re.search(r"\bnan\b", text)
+
+
+@pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe", b'{"kind": "pretrain"}', b"[]"])
+def test_a_corrupted_record_is_one_line(make_study, tmp_path, content):
+    run = make_study().write(tmp_path)
+    path = next((run / "records" / "evaluation").glob("*.json"))
+    path.write_bytes(content)
+    with pytest.raises(RecordError) as caught:
+        write_leaderboard(run, tmp_path / "out")
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_plan_is_named(tmp_path):
+    with pytest.raises(RecordError, match=r"plan\.json"):
+        write_leaderboard(tmp_path, tmp_path / "out")
+
+
+def test_an_unwritable_folder_is_named(make_study, tmp_path):
+    (tmp_path / "file").write_text("")
+    run = make_study(points=1).write(tmp_path / "run")
+    with pytest.raises(ConfigError, match="--out"):
+        write_leaderboard(run, tmp_path / "file" / "out")
+
+
+def test_the_leaderboard_loads_no_torch():
+    code = (
+        "import sys, objbench.leaderboard.page, objbench.leaderboard.terminal; "
+        "print([m for m in ('torch', 'transformers', 'datasets', 'accelerate', 'objbench.plugins.registry')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_pretraining_at_different_times_is_said(make_study, tmp_path):
+    study = make_study(points=1)
+    page = write_leaderboard(study.write(tmp_path / "together"), tmp_path / "one")
+    assert "side by side" not in page.read_text()
+    times = {"started": "2026-01-01T00:01:00+00:00", "finished": "2026-01-01T00:02:00+00:00"}
+    later = study.records["taco.seed-1"].provenance.model_copy(update=times)
+    study.change("taco.seed-1", provenance=later)
+    page = write_leaderboard(study.write(tmp_path / "apart"), tmp_path / "two")
+    assert "Not trained side by side with mlm: taco." in page.read_text()

@@ -1,0 +1,142 @@
+"""What a learner's budget leaves out is said wherever it is compared, from the records."""
+
+import pytest
+
+from objbench.judge.evidence import gain_evidence
+from objbench.judge.formatting import DASH
+from objbench.judge.judgement import judge_claims
+from objbench.judge.papers.claims import read_claims
+from objbench.judge.score_source import Pair
+from objbench.leaderboard.missing import gaps
+from objbench.leaderboard.sections import page_text
+from objbench.leaderboard.settings import budget_sentence
+from objbench.leaderboard.tables.cost import cost_table
+from objbench.leaderboard.teacher_sentences import (
+    qualified,
+    teachers,
+    uncounted,
+    uncounted_cells,
+    uncounted_sentences,
+    uncounted_words,
+)
+from objbench.results.study_results import join
+
+# The baseline of the made-up study: 1,200 steps of 3 GFLOPs and 62.5 ms, and a second a seed.
+MLM = "mlm (3.60e12 FLOPs, 76.5 s)"
+NOT_COUNTED = f"not counted: the pretraining of taco's teacher {MLM}"
+
+
+def standing_of(study):
+    return join(study.plan, study.records.values())
+
+
+@pytest.fixture
+def taught(make_study):
+    """(learner=teachers, ...) -> a study in which they learn from them; else as ``make_study``."""
+
+    def make(who=None, **options):
+        study = make_study(**options)
+        who = {"taco": ("mlm",)} if who is None else who
+        objectives = tuple(
+            item.model_copy(update={"teachers": who.get(item.name, ())})
+            for item in study.plan.objectives
+        )
+        cells = tuple(
+            cell.model_copy(
+                update={
+                    "needs": tuple(f"{t}.seed-{cell.seed}" for t in who.get(cell.objective, ()))
+                }
+            )
+            if cell.kind == "pretrain"
+            else cell
+            for cell in study.plan.cells
+        )
+        study.plan = study.plan.model_copy(update={"objectives": objectives, "cells": cells})
+        return study
+
+    return make
+
+
+def test_a_study_without_teachers_says_nothing(make_study):
+    standing = standing_of(make_study())
+    assert uncounted_cells(standing, "taco") == {}
+    assert uncounted_sentences(standing) == []
+    assert uncounted_words(standing, ["mlm", "taco"]) == ""
+    assert qualified(standing, ["taco"], "Better.") == "Better."
+    assert "not counted" not in page_text(standing, None)[0]
+
+
+def test_what_the_teacher_took_by_hand(taught):
+    standing = standing_of(taught())
+    assert uncounted(standing, "taco") == {"mlm": "3.60e12 FLOPs, 76.5 s"}
+    assert uncounted_words(standing, ["mlm", "taco"]) == NOT_COUNTED
+    assert qualified(standing, ["taco"], "Better.") == f"Better; {NOT_COUNTED}."
+    # 900 steps of 4 GFLOPs and the teacher's 3.6e12 make twice the baseline's.
+    assert uncounted_sentences(standing) == [
+        (
+            f"taco learns from the final encoder of {MLM} at the same seed: that pretraining came "
+            "before its own and is counted on none of its meters; with it taco took 2.00 times the "
+            "FLOPs of mlm."
+        )
+    ]
+
+
+def test_a_teachers_teacher_is_told_once(taught):
+    who = {"c": ("b", "a"), "b": ("a",)}
+    study = taught(who, objectives=("mlm", "a", "b", "c"))
+    assert teachers(study.plan, "c") == ("b", "a")
+    assert teachers(study.plan, "mlm") == ()
+    (of_b, of_c) = uncounted_sentences(standing_of(study))
+    assert of_c.startswith("c learns from the final encoders of b (3.60e12 FLOPs")
+    assert "with it c took 3.00 times the FLOPs of mlm" in of_c
+    assert "with it b took 2.00 times" in of_b
+
+
+def test_a_teacher_that_was_not_run_is_no_number(taught):
+    study = taught()
+    for seed in (1, 2):
+        del study.records[f"mlm.seed-{seed}"]
+    standing = standing_of(study)
+    assert uncounted(standing, "taco") == {"mlm": "no run recorded"}
+    assert "times the FLOPs" not in uncounted_sentences(standing)[0]
+
+
+def test_it_stands_beside_the_numbers_of_the_page(taught):
+    standing = standing_of(taught(seeds=(1, 2, 3)))
+    assert budget_sentence(standing.plan).endswith(
+        "the same FLOPs, not counting the pretraining of taco's teacher mlm (taco 900 steps)."
+    )
+    header, _, baseline, learner = cost_table(standing).splitlines()
+    assert header.split("|")[-2].strip() == "teachers, not counted"
+    assert baseline.split("|")[-2].strip() == DASH
+    assert learner.split("|")[-2].strip() == "mlm: 3.60e12 FLOPs, 77.0 s"
+    page = page_text(standing, None)[0]
+    not_counted = NOT_COUNTED.replace("76.5", "77.0")
+    gain = next(line for line in page.splitlines() if "taco minus mlm is" in line)
+    faster = next(line for line in page.splitlines() if line.startswith("- To mlm's final"))
+    assert gain.endswith(f"; {not_counted}.")
+    assert faster.endswith(f"; {not_counted}.")
+    assert page.count("teachers, not counted") == 2  # the ranking's spend and the cost table
+
+
+def test_a_claims_verdict_carries_it(taught):
+    standing = standing_of(taught(seeds=(1, 2, 3)))
+    for judged in judge_claims(standing, [read_claims("taco-2022")]):
+        assert NOT_COUNTED.replace("76.5", "77.0") in judged.sentence
+
+
+def test_what_waits_for_a_teacher_that_diverged_says_so(taught):
+    who = {"third": ("taco",)}
+    study = taught(who, objectives=("mlm", "taco", "third"))
+    study.change("taco.seed-2", status="diverged", reason="nan at step 17", points=[])
+    for cell in study.plan.cells:
+        if cell.objective == "third" and cell.seed == 2:
+            del study.records[cell.id]
+    standing = standing_of(study)
+    of_third = {gap.what: gap.reason for gap in gaps(standing) if gap.objective == "third"}
+    assert of_third == dict.fromkeys(
+        ("pretraining", "glue", "convergence"), "needs taco.seed-2, which diverged"
+    )
+    # The seed that is left is the lucky one, so it confirms and refutes nothing.
+    (gone,) = gain_evidence(standing, Pair("third", "mlm"), "glue").left_out
+    assert (gone.seed, gone.why, gone.diverged) == (2, "third's pretraining not run yet", True)

@@ -1,0 +1,230 @@
+"""Faults in what a step makes of a batch: arranging, corrupting, views, modes, what is held."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import torch
+from planted import (
+    Arranging,
+    Pairs,
+    Plain,
+    Turns,
+    fails,
+)
+
+from objbench.blocks.heads import TokenPrediction
+from objbench.blocks.masking import mask_tokens
+from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.contract.objective import TermLoss
+
+
+@fails("inputs unchanged")
+class InPlaceBatch(Plain):
+    """Gives the batch's own ids a mask, after it has kept the words."""
+
+    def corrupt(self, batch, streams):
+        made = super().corrupt(batch, streams)
+        batch.input_ids.copy_(made.input_ids)
+        return made
+
+
+@fails("inputs unchanged")
+class ArrangedInPlace(Plain):
+    """Writes its arrangement into the batch that it was given."""
+
+    def make_terms(self, anatomy):
+        class Writing(Arranging):
+            def arranged(self, batch, turned):
+                batch.input_ids.copy_(turned)
+                return batch
+
+        return [TokenPrediction(anatomy), Writing()]
+
+
+@fails("inputs unchanged")
+class ViewedInPlace(Plain):
+    """Makes its view in the place of what the encoder reads first."""
+
+    def make_terms(self, anatomy):
+        class Writing(Pairs):
+            def view(self, batch, corrupted, streams):
+                made = super().view(batch, corrupted, streams)
+                corrupted.input_ids.copy_(made.input_ids)
+                return made
+
+        return [TokenPrediction(anatomy), Writing()]
+
+
+@fails("extras are handed on")
+class LosesExtras(Plain):
+    """Arranges the batch, and keeps no extras but its own."""
+
+    def make_terms(self, anatomy):
+        class Losing(Arranging):
+            def arranged(self, batch, turned):
+                return replace(batch, input_ids=turned, extras={"arranging.turned": turned})
+
+        return [TokenPrediction(anatomy), Losing()]
+
+
+@fails("extras are handed on")
+class Unnamed(Plain):
+    """Adds an extra under a name that any term could have."""
+
+    def make_terms(self, anatomy):
+        class Plainly(Arranging):
+            def arranged(self, batch, turned):
+                extras = {**batch.extras, "turned": turned}
+                return replace(batch, input_ids=turned, extras=extras)
+
+        return [TokenPrediction(anatomy), Plainly()]
+
+
+@fails("extras are handed on")
+class FromScratch(Plain):
+    """Makes the corrupted batch of the fields that it knows."""
+
+    def corrupt(self, batch, streams):
+        made = super().corrupt(batch, streams)
+        plain = Corrupted(made.input_ids, made.special, made.attention, made.rows)
+        return replace(plain, positions=made.positions, targets=made.targets, mode=batch.mode)
+
+
+@fails("extras are handed on")
+class FinalAlways(Plain):
+    """Forgets how much of the budget is spent."""
+
+    def corrupt(self, batch, streams):
+        return replace(super().corrupt(batch, streams), progress=1.0)
+
+
+@fails("one kind of batch a mode")
+class Narrowing(Plain):
+    """Fewer slots, and fewer FLOPs, towards the end of the budget."""
+
+    def corrupt(self, batch, streams):
+        rate = 0.6 - 0.3 * batch.progress
+        return mask_tokens(batch, self.anatomy.vocabulary, streams, rate)
+
+
+@fails("one kind of batch a mode")
+class Unannounced(Plain):
+    """Now and then a causal batch, which no mode speaks of."""
+
+    def corrupt(self, batch, streams):
+        return replace(super().corrupt(batch, streams), causal=streams.choice("turn") < 0.5)
+
+
+@fails("one kind of batch a mode")
+class Deaf(Turns):
+    """Draws its mode, whichever is asked for."""
+
+    @property
+    def modes(self):
+        return {"masked": 0.5, "causal": 0.5}
+
+    def corrupt(self, batch, streams):
+        return replace(super().corrupt(replace(batch, mode=None), streams), mode=batch.mode)
+
+
+@fails("one kind of batch a mode")
+class Halved(Turns):
+    """Shares that do not add up to 1."""
+
+    @property
+    def modes(self):
+        return {"masked": 0.25, "causal": 0.25}
+
+
+@fails("global generators untouched")
+class RarelyWasteful(Turns):
+    """Draws from a global generator, in the rare mode only."""
+
+    def corrupt(self, batch, streams):
+        made = super().corrupt(batch, streams)
+        if made.causal:
+            random.random()
+        return made
+
+
+@fails("weights are owned once")
+class KeepsWords(Plain):
+    """Holds the encoder's word embeddings as a child."""
+
+    def tie(self, encoder):
+        self.words = encoder.get_input_embeddings()
+
+
+@fails("weights are owned once")
+class KeepsTeacher(Plain):
+    """Holds its teacher as a child."""
+
+    @classmethod
+    def teachers(cls, config):
+        return ("plain",)
+
+    def learn_from(self, teachers):
+        self.teacher = teachers["plain"]
+
+
+@fails("corruption fits")
+class OnTheDevice(Plain):
+    """Says by a tensor whether the batch is causal, which the host would have to wait for."""
+
+    def corrupt(self, batch, streams):
+        return replace(super().corrupt(batch, streams), causal=torch.tensor(False))
+
+
+@fails("corruption fits")
+class FewerSlots(Plain):
+    """Declares fewer slots than it fills."""
+
+    def slots(self, length):
+        return 1
+
+
+@fails("corruption fits")
+class TwiceTheRows(Plain):
+    """A view of twice the rows."""
+
+    def make_terms(self, anatomy):
+        class Twice(Pairs):
+            def view(self, batch, corrupted, streams):
+                made = super().view(batch, corrupted, streams)
+                ids, special = (torch.cat([one, one]) for one in (made.input_ids, made.special))
+                real = None if made.attention is None else torch.cat([made.attention] * 2)
+                return Batch(ids, special, real, made.rows)
+
+            def forward(self, encoder_pass, streams):
+                view = encoder_pass.views[self.name].last_hidden_state.float()
+                own = encoder_pass.last_hidden_state.float()
+                apart = (own - view[: len(own)])[:, 0].square().mean(dim=-1)
+                return TermLoss(apart.sum(), torch.tensor(float(len(apart))))
+
+        return [TokenPrediction(anatomy), Twice()]
+
+
+@fails("corruption fits")
+class Misplaced(Plain):
+    """Unused slots point at the last column."""
+
+    def corrupt(self, batch, streams):
+        made = super().corrupt(batch, streams)
+        last = batch.input_ids.shape[1] - 1
+        unused = made.targets == IGNORE_INDEX
+        return replace(made, positions=made.positions.masked_fill(unused, last))
+
+
+@fails("padding changes nothing")
+class ViewPaddingRead(Plain):
+    """Reads the last state of its view, padding or not."""
+
+    def make_terms(self, anatomy):
+        class Last(Pairs):
+            def forward(self, encoder_pass, streams):
+                last = encoder_pass.views[self.name].last_hidden_state.float()[:, -1]
+                return TermLoss((last[:, 0] - 1).square().sum(), torch.tensor(float(len(last))))
+
+        return [TokenPrediction(anatomy), Last()]

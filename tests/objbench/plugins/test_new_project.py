@@ -1,0 +1,213 @@
+"""What ``objbench new`` makes is a plugin that loads, passes its own test, and is checked at once."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from objbench.cli.main import main
+from objbench.errors import ConfigError
+from objbench.plugins.conformance import checks
+from objbench.plugins.new_project import write_project
+from objbench.plugins.registry import load_plugins
+
+QUICK = {
+    "finite scalar losses",
+    "named terms add up",
+    "gradient reaches the encoder",
+    "inputs unchanged",
+    "corruption fits",
+    "same streams, same loss",
+    "smallest batches",
+    "declared FLOPs are counted",
+}
+
+
+def install(folder):
+    """What ``pip install -e`` leaves, read from the project's own pyproject.toml."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    points = project["entry-points"]["objbench"]
+    lines = [f"{name} = {module}" for name, module in points.items()]
+    (info / "entry_points.txt").write_text("\n".join(["[objbench]", *lines, ""]))
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch, capsys):
+    """The folder of a new project, installed."""
+    folder = tmp_path / "mine"
+    assert main(["new", "half_words", "--dir", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert f"pip install -e {folder}" in printed
+    assert "objbench run --objectives mlm,half_words --preset demo" in printed
+    install(folder)
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    sys.modules.pop("objbench_half_words", None)
+
+
+def test_it_is_complete_and_nothing_is_left_to_fill_in(made):
+    files = {str(path.relative_to(made)) for path in made.rglob("*") if path.is_file()}
+    assert {f for f in files if "dist-info" not in f} == {
+        "pyproject.toml",
+        "README.md",
+        "objbench_half_words.py",
+        "tests/test_objbench_half_words.py",
+    }
+    for path in made.rglob("*.*"):
+        assert path.is_dir() or "{{" not in path.read_text()
+
+
+def test_it_loads_as_a_foreign_plugin(made):
+    registry = load_plugins(only={"half_words"})
+    assert registry.broken == ()
+    assert str(registry.origin("half_words")) == "objbench-half-words 0.1.0"
+    assert registry.objective("half_words").__name__ == "HalfWords"
+
+
+def test_its_own_test_passes_and_its_code_is_clean(made):
+    def succeeds(*words):
+        ended = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=made,
+            env={**os.environ, "PYTHONPATH": str(made)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    assert "5 passed" in succeeds("pytest", "-q")
+    succeeds("ruff", "check", "--isolated", "--line-length", "100", "--select", "E,F,I,B,UP")
+    succeeds("ruff", "format", "--isolated", "--line-length", "100", "--check")
+
+
+def test_it_is_planned_beside_the_baseline(made, tmp_path, capsys):
+    words = ["run", "--objectives", "mlm,half_words", "--preset", "demo", "--dry-run"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 0
+    assert "half_words.seed-0" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+def test_it_is_checked_and_the_report_is_readable(made, cache, monkeypatch, capsys):
+    chosen = tuple(check for check in checks.CHECKS if check.name in QUICK)
+    monkeypatch.setattr(checks, "CHECKS", chosen)
+    assert main(["check", "half_words", "--cache", cache]) == 0
+    first, *lines, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("half_words: demo encoder, batches of 16 x 32 tokens")
+    assert [line.split()[0] for line in lines] == ["ok"] * len(QUICK)
+    assert last.startswith(f"{len(QUICK)} ok, 0 failed, 0 skipped in ")
+
+
+def test_a_fault_is_told_with_its_meaning_and_remedy(made, cache, monkeypatch, capsys):
+    source = made / "objbench_half_words.py"
+    text = source.read_text()
+    source.write_text(
+        text.replace("        words =", "        batch.input_ids[:, 1:] = 9\n        words =")
+    )
+    chosen = tuple(check for check in checks.CHECKS if check.name in QUICK)
+    monkeypatch.setattr(checks, "CHECKS", chosen)
+    assert main(["check", "half_words", "--cache", cache]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("failed  inputs unchanged"))
+    assert "changes the batch's input_ids in place" in lines[at]
+    assert lines[at + 1].strip().startswith("meaning: ")
+    assert lines[at + 2].strip().startswith("to mend: make new tensors")
+
+
+@pytest.mark.slow
+def test_it_passes_every_check(made, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(made), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "objbench", "check", "half_words", "--against", "mlm"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=tmp_path,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ", 0 failed, " in ended.stdout.splitlines()[-1]
+    assert "of mlm: " in ended.stdout
+
+
+@pytest.mark.parametrize("name", ["Half", "1st", "half-masked", "", "class", "a b", "_a"])
+def test_a_name_that_will_not_do_is_refused(name, tmp_path):
+    with pytest.raises(ConfigError, match="is no name for a plugin"):
+        write_project(name, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path):
+    (tmp_path / "new").mkdir()
+    with pytest.raises(ConfigError, match="is there already"):
+        write_project("mine", tmp_path / "new")
+    assert not list((tmp_path / "new").iterdir())
+
+
+USAGE_ERRORS = [
+    (["new"], "required: NAME"),
+    (["new", "mlm"], "'mlm' is registered already"),
+    (["new", "Half"], "'Half' is no name for a plugin"),
+    (["new", "mine", "--dir", "."], ". is there already"),
+    (["check", "tacoo"], "unknown objective 'tacoo'; did you mean 'taco'?"),
+    (["check", "glue"], "'glue' is a suite, and only objectives are checked"),
+    (["check", "mlm", "--preset", "dem"], "unknown preset 'dem'; did you mean 'demo'?"),
+    (["check", "mlm", "--against", "mlmm"], "unknown objective 'mlmm'; did you mean 'mlm'?"),
+    (["check", "mlm", "--set", "mlm.rat=1"], "unknown option of mlm 'rat'; did you mean 'rate'?"),
+    (["check", "mlm", "--set", "taco.weight=1"], "this is about mlm; leave it out"),
+    (["check", "mlm", "--compil"], "unknown option '--compil'; did you mean '--compile'?"),
+    (["show", "tacoo"], "unknown plugin 'tacoo'; did you mean 'taco'?"),
+    (["show", "mlm", "--preset", "dem"], "unknown preset 'dem'; did you mean 'demo'?"),
+]
+
+CHECKED = """
+import json, sys
+from objbench.cli.main import main
+codes = []
+for words in json.loads(sys.argv[1]):
+    try:
+        codes.append(main(words))
+    except SystemExit as end:
+        codes.append(end.code)
+heavy = {"torch", "transformers", "datasets", "pandas", "tokenizers", "accelerate", "evaluate"}
+print(json.dumps([codes, sorted(heavy & set(sys.modules))]), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(("words", "message"), USAGE_ERRORS)
+def test_a_usage_error_is_one_line_and_exit_code_2(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_and_usage_errors_import_nothing_heavy(tmp_path):
+    cases = [[command, "--help"] for command in ("new", "check", "show")]
+    cases += [words for words, _ in USAGE_ERRORS]
+    ended = subprocess.run(
+        [sys.executable, "-c", CHECKED, json.dumps(cases)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    codes, heavy = json.loads(ended.stderr.splitlines()[-1])
+    assert codes == [0] * 3 + [2] * len(USAGE_ERRORS)
+    assert heavy == []

@@ -1,0 +1,236 @@
+"""A study from its settings to its leaderboard, and everything that can come in between."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from filelock import FileLock
+from transformers import AutoModel, AutoTokenizer
+
+from objbench.blocks.heads import TokenPrediction
+from objbench.contract.objective import TermLoss
+from objbench.errors import BudgetError, ConfigError, RecordError
+from objbench.results.plan import read_plan
+from objbench.results.records import read_records, record_path
+from objbench.runs.dry_run import dry_run
+from objbench_objectives.mlm import MaskedLanguageModeling
+
+
+@pytest.fixture(scope="module")
+def finished(make_study, run, tmp_path_factory):
+    """(folder of a finished study, how its run ended)."""
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    return folder, run(make_study(), folder)
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """A copy of the finished study, to be changed."""
+    return shutil.copytree(finished[0], tmp_path / "copy")
+
+
+def _times(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.glob("records/*/*.json")}
+
+
+def test_every_cell_has_a_record_and_the_page_ranks_both(finished):
+    folder, end = finished
+    assert (end.exit_code, end.failures) == (0, ())
+    cells = read_plan(folder).cells
+    kinds = [cell.kind for cell in cells]
+    assert [kinds.count(kind) for kind in ("pretrain", "evaluation", "curve")] == [2, 4, 2]
+    assert {record.id for record in read_records(folder)} == {cell.id for cell in cells}
+    assert all(record.status == "ok" for record in read_records(folder))
+    page = end.page.read_text()
+    assert "| taco" in page
+    assert (end.page.parent / "convergence-toy.svg").is_file()
+
+
+def test_the_candidate_spends_no_more_than_the_baseline(finished):
+    by_name = {objective.name: objective for objective in read_plan(finished[0]).objectives}
+    mlm, taco = by_name["mlm"], by_name["taco"]
+    spent = mlm.steps * mlm.flops_per_step
+    assert taco.steps * taco.flops_per_step <= spent < (taco.steps + 1) * taco.flops_per_step
+
+
+def test_exported_encoders_are_ordinary_folders(finished):
+    folders = sorted((finished[0] / "encoders").glob("mlm*/step-*"))
+    assert len(folders) == 2
+    encoder = AutoModel.from_pretrained(folders[-1])
+    tokens = AutoTokenizer.from_pretrained(folders[-1])("anything at all", return_tensors="pt")
+    assert torch.isfinite(encoder(**tokens).last_hidden_state).all()
+
+
+def test_checkpoints_are_gone_once_their_cells_are_stored(finished):
+    assert not list((finished[0] / "checkpoints").glob("*/*"))
+
+
+def test_the_same_command_again_runs_nothing(copy, make_study, run):
+    before = _times(copy)
+    end = run(make_study(), copy)
+    assert end.exit_code == 0
+    assert _times(copy) == before
+
+
+def test_a_changed_option_makes_only_its_own_cells_stale(copy, make_study, run):
+    before = set(_times(copy))
+    study = make_study(options={"taco": {"temperature": 0.5}})
+    end = run(study, copy)
+    new = {path.name.partition(".seed")[0] for path in set(_times(copy)) - before}
+    assert end.exit_code == 0
+    assert new == {"taco", "toy.polarity.taco", "convergence.taco"}
+    assert "stale" in end.page.read_text()
+
+
+def test_a_deleted_record_is_made_again_alike(copy, make_study, run):
+    lost = next((copy / "records" / "evaluation").glob("*.taco.*100pct*"))
+    old = json.loads(lost.read_text())
+    lost.unlink()
+    assert run(make_study(), copy).exit_code == 0
+    assert json.loads(lost.read_text())["scores"] == old["scores"]
+
+
+def test_a_damaged_record_is_named_and_nothing_is_lost(copy, make_study, run):
+    victim = next((copy / "records" / "pretrain").glob("mlm*"))
+    victim.write_text(victim.read_text()[:100])
+    with pytest.raises(RecordError, match=r"mlm\.seed-0.*delete it") as caught:
+        run(make_study(), copy)
+    assert "\n" not in str(caught.value)
+    assert victim.is_file()
+
+
+def test_an_encoder_that_is_gone_is_an_error_that_says_so(copy, make_study, run):
+    shutil.rmtree(copy / "encoders")
+    next((copy / "records" / "evaluation").glob("*.taco.*100pct*")).unlink()
+    end = run(make_study(), copy)
+    assert end.exit_code == 2
+    assert "is gone; delete" in end.failures[0].text
+
+
+def test_a_second_run_in_the_same_folder_is_refused(copy, make_study, run):
+    with FileLock(copy / ".lock"), pytest.raises(ConfigError, match="another objbench is running"):
+        run(make_study(), copy)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(make_study, run, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        run(make_study(), blocked / "run")
+
+
+def test_a_budget_below_the_points_is_refused(make_study, run, tmp_path):
+    with pytest.raises(BudgetError, match="too few for 2 evaluation points"):
+        run(make_study(budget="2-steps"), tmp_path / "run")
+
+
+def test_dry_run_lists_the_planned_cells_without_computing(
+    finished, make_study, registry, tmp_path
+):
+    ids = {cell.id for cell in read_plan(finished[0]).cells}
+    fresh = dry_run(make_study(), run=tmp_path / "new", registry=registry)
+    assert {line.split()[-1] for line in fresh.splitlines()[:-1]} == ids
+    assert not (tmp_path / "new").exists()
+    done = dry_run(make_study(), run=finished[0], registry=registry).splitlines()[:-1]
+    assert all(line.startswith("done") for line in done)
+
+
+def test_dry_run_tells_what_is_done_from_what_is_to_do(copy, make_study, registry):
+    lost, failed = sorted((copy / "records" / "evaluation").glob("*.taco.*"))
+    to_do = {json.loads(path.read_text())["id"] for path in (lost, failed)}
+    lost.unlink()
+    failed.write_text(failed.read_text().replace('"status": "ok"', '"status": "failed"'))
+    before = _times(copy)
+    *cells, last = dry_run(make_study(), run=copy, registry=registry).splitlines()
+    states = {cell: state for state, cell in (line.rsplit(maxsplit=1) for line in cells)}
+    assert {cell for cell, state in states.items() if state == "to do"} == to_do
+    assert set(states.values()) == {"done", "to do"}
+    rule = "budget 6-steps, equal flops, baseline mlm"
+    assert last == f"8 cells in {copy} ('done' is by the folder's last plan); {rule}"
+    assert _times(copy) == before
+
+
+def test_two_workers_give_what_one_process_gives(finished, make_study, run, tmp_path):
+    folder = tmp_path / "parallel"
+    assert run(make_study(), folder, jobs=2).exit_code == 0
+    for cell in read_plan(folder).cells:
+        if cell.kind == "evaluation":
+            paths = [
+                record_path(run_, cell.kind, cell.id, cell.key) for run_ in (folder, finished[0])
+            ]
+            scores = [json.loads(path.read_text())["scores"] for path in paths]
+            assert scores[0] == scores[1]
+
+
+class _Planted(MaskedLanguageModeling):
+    """MLM whose fifth corruption is at fault; measuring a step takes the first ones."""
+
+    corruptions = 0
+
+    def corrupt(self, batch, streams):
+        type(self).corruptions += 1
+        return super().corrupt(batch, streams)
+
+
+def test_a_failing_cell_does_not_stop_the_others(make_study, run, with_objective, tmp_path, capsys):
+    class Faulty(_Planted):
+        name = "faulty"
+
+        def corrupt(self, batch, streams):
+            if self.corruptions >= 4:
+                raise RuntimeError("planted fault")
+            return super().corrupt(batch, streams)
+
+    study = make_study(objectives=["faulty", "mlm"])
+    end = run(study, tmp_path / "run", registry=with_objective(Faulty))
+    assert end.exit_code == 1
+    assert [failure.id for failure in end.failures] == ["faulty.seed-0"]
+    assert "planted fault" in capsys.readouterr().err  # a bug keeps its traceback
+    status = {record.id: record.status for record in read_records(tmp_path / "run")}
+    assert (status["faulty.seed-0"], status["mlm.seed-0"]) == ("failed", "ok")
+    assert "planted fault" in end.page.read_text()
+
+
+def test_a_divergence_is_recorded_and_not_run_again(make_study, run, with_objective, tmp_path):
+    class Exploding(TokenPrediction):
+        calls = 0
+
+        def forward(self, encoder_pass, streams):
+            Exploding.calls += 1
+            loss = super().forward(encoder_pass, streams)
+            worse = float("nan") if Exploding.calls >= 5 else 1.0
+            return TermLoss(loss.total * worse, loss.count)
+
+    class Divergent(MaskedLanguageModeling):
+        name = "divergent"
+
+        def __init__(self, config, anatomy):
+            super().__init__(config, anatomy)
+            self.set_terms(Exploding(anatomy))
+
+    registry = with_objective(Divergent)
+    study = make_study(objectives=["mlm", "divergent"])
+    end = run(study, tmp_path / "run", registry=registry)
+    assert (end.exit_code, [failure.status for failure in end.failures]) == (1, ["diverged"])
+    record = next(r for r in read_records(tmp_path / "run") if r.id == "divergent.seed-0")
+    assert record.status == "diverged"
+    assert "step" in record.reason
+    again = run(study, tmp_path / "run", registry=registry)
+    assert (again.exit_code, again.failures) == (1, ())
+
+
+def test_steps_are_measured_with_the_threads_of_a_cell(make_study, run, tmp_path, monkeypatch):
+    import torch
+
+    seen = []
+    monkeypatch.setattr("objbench.runs.run_study.os.cpu_count", lambda: 6)
+    monkeypatch.setattr(
+        "objbench.runs.run_study.keep_overhead", lambda *given: seen.append(torch.get_num_threads())
+    )
+    torch.set_num_threads(5)
+    try:
+        run(make_study(evaluation={"suites": [], "points": 1}), tmp_path, jobs=2)
+        assert (seen, torch.get_num_threads()) == ([3], 5)
+    finally:
+        torch.set_num_threads(1)

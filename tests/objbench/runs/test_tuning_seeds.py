@@ -1,0 +1,312 @@
+"""Tuning over several seeds: every setting with each of them, and the mean chooses."""
+
+import math
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from objbench.errors import ConfigError, UnknownNameError
+from objbench.leaderboard.spending import spent
+from objbench.results.plan import tried_settings
+from objbench.results.records import (
+    ExportedPoint,
+    Meters,
+    Plugin,
+    Provenance,
+    TrialEvaluationRecord,
+    TrialRecord,
+    read_records,
+    write_record,
+)
+from objbench.results.study_results import read_standing
+from objbench.runs.dry_run import dry_run
+from objbench.runs.planning import planned_cells
+from objbench.runs.planning.configured_plugins import cast
+from objbench.runs.planning.trials import best_trials, trial_cells, trial_rounds, tuned
+from objbench.study.budget import StepCost
+from objbench.study.study import Study, build_study
+
+GRID = {"training.learning_rate": [1e-3, 2e-3]}
+BASE = {"objectives": ["mlm", "taco"], "budget": "9-steps", "seeds": [0, 1]}
+ANY = {
+    "plugin": Plugin(name="any", project="any", version="1", source="any"),
+    "provenance": Provenance(
+        command="",
+        versions={},
+        device="cpu",
+        threads=1,
+        processes=1,
+        git_commit=None,
+        started="",
+        finished="",
+    ),
+}
+NOTHING = Meters(steps=9, tokens=9, flops=9.0, seconds=9.0)
+
+
+def study(tuning, **changes):
+    return build_study([BASE, changes, {"tuning": tuning}], "test")
+
+
+@pytest.fixture
+def trials(registry):
+    """(study, names, best trials) -> its cast and the cells of the trials of ``names``."""
+
+    def plan(own, names=None, best=MappingProxyType({})):
+        chosen = cast(own, registry)
+        costs = dict.fromkeys(own.objectives, StepCost(tokens=1.0, flops=1.0))
+        names = own.objectives if names is None else names
+        data = {"key": "text"}
+        return chosen, list(trial_cells(own, chosen, names, best, data, costs, devices=1))
+
+    return plan
+
+
+def record_trial(run, cell, loss, name="mlm"):
+    """The trial's record; it has diverged where the loss is not finite."""
+    heldout = {name: loss, "loss": loss}
+    point = ExportedPoint(meters=NOTHING, share=1.0, encoder="e", heldout=heldout)
+    write_record(
+        run,
+        TrialRecord(
+            **ANY,
+            id=cell.id,
+            key=cell.key,
+            status="ok" if math.isfinite(loss) else "diverged",
+            objective=cell.objective,
+            seed=cell.seed,
+            config={},
+            steps=cell.step,
+            settings=cell.settings,
+            points=[point] if math.isfinite(loss) else [],
+        ),
+    )
+
+
+def choice(trials, run, tuning, losses, names=("mlm", "mlm")):
+    """Which setting is chosen for mlm by the losses of (setting, seed), by its place.
+
+    ``names`` are what the loss is called at each setting.
+    """
+    own = study({"grid": GRID, **tuning}, objectives=["mlm"])
+    chosen, cells = trials(own)
+    for trial, row, name in zip(tried_settings(cells, "mlm"), losses, names, strict=True):
+        for cell, loss in zip(trial, row, strict=True):
+            record_trial(run, cell, loss, name)
+    rate = tuned(own, chosen, cells, run).overrides["mlm"]["training.learning_rate"]
+    return own.tuning.trials("mlm").index({"training.learning_rate": rate})
+
+
+@pytest.mark.parametrize(
+    ("tuning", "told"),
+    [
+        (
+            {"seed": 1000, "seeds": [1000, 1001]},
+            "test: tuning: gives both seed and seeds: leave out seed",
+        ),
+        ({"seed": 1}, "test: tuning seed 1 is one of the study's seeds: name another"),
+        ({"seeds": [7, 1]}, "test: tuning seed 1 is one of the study's seeds: name another"),
+        ({"seeds": [7, 7]}, "test: tuning.seeds = [7, 7]: lists something twice"),
+        (
+            {"seeds": []},
+            "test: tuning.seeds = []: Tuple should have at least 1 item after validation, not 0",
+        ),
+        ({"seeds": 7}, "test: tuning.seeds = 7: Input should be a valid tuple"),
+    ],
+)
+def test_seeds_that_do_not_fit_are_refused_in_one_line(tuning, told):
+    with pytest.raises(ConfigError) as caught:
+        study(tuning)
+    assert str(caught.value) == told
+
+
+def test_one_seed_may_be_given_as_such_and_is_stored_as_several_are():
+    assert study({}).tuning.seeds == (1000,)
+    assert study({"seed": 7}) == study({"seeds": [7]})
+    for own in (study({"seed": 7}), study({"seeds": [7, 8]})):
+        assert Study.model_validate(own.model_dump(mode="json")) == own
+    before = {**study({"seed": 7}).model_dump(mode="json"), "tuning": {"seed": 7, "grid": {}}}
+    assert Study.model_validate(before).tuning.seeds == (7,)
+
+
+def test_keys_of_a_study_tuned_on_one_seed_stay_what_they_were(trials, monkeypatch):
+    # As computed by the code before there were several tuning seeds (commits f74f9ff and 664f16f).
+    # Where these change, every folder's trials run again: raise ENGINE_VERSION, and say so.
+    known = {
+        "mlm.trial-0": "5156fbf0ef11ebc771755640d4ee7b065acfc05d1522e806e2d978ea222e573b",
+        "taco.trial-0": "7a62326a485a84631755a43338529fa1f094243eea7fb09fbf86fe6886938efb",
+        "mlm.trial-1": "4f80807a05a3999370c4f57a6567730048d2df4e24ca7e8ef2fd336d4d2ad207",
+        "taco.trial-1": "a5251f239cb4181708dec7e1503d57b647ffcefd44aa97987cc26acc9e332fee",
+    }
+    monkeypatch.setattr(planned_cells, "ENGINE_VERSION", 1)
+    monkeypatch.setattr(planned_cells, "source_digest", lambda thing: "source")
+    monkeypatch.setattr(planned_cells, "recorded_options", lambda config: {"rate": 0.15})
+    for tuning in ({}, {"seed": 1000}, {"seeds": [1000]}):
+        _, cells = trials(study({"grid": GRID, **tuning}))
+        assert {cell.id: cell.key for cell in cells} == known
+        assert list(known) == [cell.id for cell in cells]
+    _, cells = trials(study({"grid": GRID, "seeds": [1000, 1001]}))
+    assert {cell.id: cell.key for cell in cells[:4]} == known
+    assert not {cell.key for cell in cells[4:]} & set(known.values())
+
+
+@pytest.mark.parametrize("seeds", [[5], [5, 9], [1000, 1001, 1002]])
+def test_every_objective_gets_every_setting_with_every_seed(trials, seeds):
+    grids = {"taco": {"options.taco.temperature": [0.1, 0.2]}}
+    _, cells = trials(study({"grid": GRID, "objectives": grids, "seeds": seeds}))
+    assert len({cell.id for cell in cells}) == len(cells) == 2 * 2 * len(seeds)
+    for name, (place, values) in {
+        "mlm": ("training.learning_rate", [1e-3, 2e-3]),
+        "taco": ("options.taco.temperature", [0.1, 0.2]),
+    }.items():
+        own = [(cell.settings, cell.seed) for cell in cells if cell.objective == name]
+        assert own == [({place: value}, seed) for seed in seeds for value in values]
+        for value, trial in zip(values, tried_settings(cells, name), strict=True):
+            assert [(cell.settings, cell.seed) for cell in trial] == [
+                ({place: value}, seed) for seed in seeds
+            ]
+    assert {cell.step for cell in cells} == {9}
+
+
+def test_the_mean_chooses_where_one_seed_misleads(trials, tmp_path):
+    # The larger rate happened to leave the plateau early, once.
+    losses = [[3.0, 3.1, 3.0], [2.5, 6.0, 6.0]]
+    first = [row[:1] for row in losses]
+    assert choice(trials, tmp_path / "one", {"seed": 5}, first) == 1
+    assert choice(trials, tmp_path / "three", {"seeds": [5, 6, 7]}, losses) == 0
+
+
+def test_a_setting_that_diverged_on_one_seed_is_not_chosen(trials, tmp_path):
+    losses = [[9.0, 9.0], [1.0, math.inf]]
+    assert choice(trials, tmp_path, {"seeds": [5, 6]}, losses) == 0
+
+
+def test_of_settings_with_one_mean_the_first_is_chosen(trials, tmp_path):
+    assert choice(trials, tmp_path, {"seeds": [5, 6]}, [[1.0, 3.0], [3.0, 1.0]]) == 0
+
+
+def test_where_every_setting_diverged_on_some_seed_there_is_nothing_to_choose(trials, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        choice(trials, tmp_path, {"seeds": [5, 6]}, [[math.inf, 1.0], [1.0, math.inf]])
+    assert str(caught.value) == (
+        "tuning: every setting of mlm failed or diverged on one of the tuning seeds; widen its "
+        f"grid, or delete their records in {tmp_path / 'records' / 'trial'} to run them again"
+    )
+
+
+@pytest.mark.parametrize("draw", range(4))
+def test_the_choice_is_the_smallest_mean_whatever_the_losses(trials, tmp_path, draw):
+    losses = np.random.default_rng(draw).uniform(1.0, 9.0, (2, 3)).round(2)
+    wanted = min(range(2), key=lambda number: sum(losses[number]))
+    assert choice(trials, tmp_path, {"seeds": [5, 6, 7]}, losses.tolist()) == wanted
+
+
+def test_a_suites_score_is_averaged_over_the_seeds_too(trials, tmp_path):
+    own = study(
+        {"grid": GRID, "seeds": [5, 6], "score": "toy"},
+        objectives=["mlm"],
+        evaluation={"suites": ["toy"]},
+        options={"toy": {"tasks": ["polarity"]}},
+    )
+    chosen, cells = trials(own)
+    accuracies = {(1e-3, 5): 0.7, (1e-3, 6): 0.7, (2e-3, 5): 0.9, (2e-3, 6): 0.4}
+    by_id = {cell.id: cell for cell in cells}
+    scoring = [cell for cell in cells if cell.kind == "trial_evaluation"]
+    assert len(scoring) == len(accuracies)
+    for cell in scoring:
+        (trial,) = (by_id[needed] for needed in cell.needs)
+        accuracy = accuracies[trial.settings["training.learning_rate"], trial.seed]
+        write_record(
+            tmp_path,
+            TrialEvaluationRecord(
+                **ANY,
+                id=cell.id,
+                key=cell.key,
+                status="ok",
+                objective="mlm",
+                seed=cell.seed,
+                suite="toy",
+                suite_version=1,
+                protocol="",
+                task="polarity",
+                finetune_seed=0,
+                meters=NOTHING,
+                share=1.0,
+                upstream=trial.key,
+                scores={"polarity": {"accuracy": accuracy}},
+            ),
+        )
+    best = best_trials(own, chosen, cells, tmp_path)
+    assert {
+        seed: cell.settings["training.learning_rate"] for seed, cell in best["mlm"].items()
+    } == {
+        5: 1e-3,
+        6: 1e-3,
+    }
+
+
+def test_a_learner_is_tried_with_the_teacher_of_the_same_tuning_seed(trials, tmp_path):
+    own = study({"grid": GRID, "seeds": [5, 6]}, objectives=["mlm", "tacl"])
+    chosen, teachers = trials(own, names=("mlm",))
+    assert trial_rounds(own, chosen) == (("mlm",), ("tacl",))
+    for trial, row in zip(tried_settings(teachers, "mlm"), ([1.0, 9.0], [4.0, 4.0]), strict=True):
+        for cell, loss in zip(trial, row, strict=True):
+            record_trial(tmp_path, cell, loss)
+    best = best_trials(own, chosen, teachers, tmp_path)
+    assert {seed: cell.id for seed, cell in best["mlm"].items()} == {
+        5: "mlm.trial-1",
+        6: "mlm.trial-1.seed-6",
+    }
+    _, learners = trials(own, names=("tacl",), best=best)
+    assert {cell.id: cell.needs for cell in learners} == {
+        "tacl.trial-0": ("mlm.trial-1",),
+        "tacl.trial-1": ("mlm.trial-1",),
+        "tacl.trial-0.seed-6": ("mlm.trial-1.seed-6",),
+        "tacl.trial-1.seed-6": ("mlm.trial-1.seed-6",),
+    }
+
+
+def test_seeds_are_added_to_a_finished_study_and_what_was_tried_counts(
+    make_study, run, registry, tmp_path
+):
+    small = {
+        "objectives": ["mlm"],
+        "evaluation": {"suites": [], "points": 1, "heldout_batches": 1},
+    }
+    # A rate of 5 is far too large on any seed.
+    tuning = {"grid": {"training.learning_rate": [5.0, 1e-3]}, "score": "mlm"}
+    assert run(make_study(**small, tuning={**tuning, "seed": 1000}), tmp_path).complete
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "records").rglob("*.json")}
+    more = make_study(**small, tuning={**tuning, "seeds": [1000, 1001]})
+    assert run(more, tmp_path).complete
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "records").rglob("*.json")}
+    assert before.items() < after.items()
+    records = {record.id: record for record in read_records(tmp_path)}
+    assert set(records) == {
+        *(f"mlm.trial-{number}{which}" for number in (0, 1) for which in ("", ".seed-1001")),
+        "mlm.seed-0",
+    }
+    assert records["mlm.trial-1.seed-1001"].seed == 1001
+    assert records["mlm.trial-1.seed-1001"].points != records["mlm.trial-1"].points
+    standing = read_standing(tmp_path)
+    assert spent(standing, "mlm").trials == 4
+    assert standing.plan.objectives[0].overrides == {"training.learning_rate": 1e-3}
+    assert not standing.stale
+    listed = dry_run(more, run=tmp_path, registry=registry).splitlines()[:-1]
+    assert sorted(line.split() for line in listed) == sorted(["done", name] for name in records)
+
+
+def test_a_term_is_found_also_where_another_has_arranged_its_text(trials, tmp_path):
+    names = ["mlm after sop"] * 2
+    assert choice(trials, tmp_path, {"score": "mlm"}, [[2.0], [1.0]], names) == 1
+
+
+def test_a_setting_without_the_term_is_not_the_best(trials, tmp_path):
+    assert choice(trials, tmp_path, {"score": "mlm"}, [[0.0], [3.0]], ["tc", "mlm"]) == 1
+
+
+def test_a_term_that_no_setting_has_is_refused(trials, tmp_path):
+    told = r"tuning\.score for mlm 'mlm' \(known: loss, tc\)"
+    with pytest.raises(UnknownNameError, match=told):
+        choice(trials, tmp_path, {"score": "mlm"}, [[0.0], [3.0]], ["tc", "tc"])

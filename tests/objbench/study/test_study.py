@@ -1,0 +1,95 @@
+"""A study is put together from layers, and every fault names its field."""
+
+import pytest
+
+from objbench.errors import ConfigError, UnknownNameError
+from objbench.study.files import file_layer, merge, preset_layer
+from objbench.study.study import Study, build_study
+
+LEAST = {"objectives": ["mlm"], "budget": "10-steps"}
+
+
+def study(*layers):
+    return build_study([LEAST, *layers], "the test")
+
+
+def test_later_layers_win_leaf_by_leaf():
+    below = {"data": {"length": 8, "corpus": "toy"}, "seeds": [1, 2]}
+    above = {"data": {"length": 16}, "seeds": [3]}
+    assert merge(below, above) == {"data": {"length": 16, "corpus": "toy"}, "seeds": [3]}
+    assert below["data"]["length"] == 8
+
+
+def test_the_least_study_is_complete():
+    found = study()
+    assert found.objectives == ("mlm",)
+    assert found.seeds == (0,)
+    assert found.equalize == "flops"
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ({"objectives": []}, "objectives"),
+        ({"objectives": ["mlm", "mlm"]}, "objectives.*lists something twice"),
+        ({"seeds": [1, 1]}, "seeds.*lists something twice"),
+        ({"equalize": "flop"}, "equalize = 'flop'"),
+        ({"training": {"lr": 1}}, "training.lr: unknown setting 'lr'"),
+        ({"training": {"learning_rat": 1}}, "did you mean 'learning_rate'"),
+        ({"trainin": {}}, "unknown setting 'trainin'; did you mean 'training'"),
+        ({"training": {"batch": 0}}, "training.batch = 0"),
+        ({"training": {"batch": 8, "micro_batches": 3}}, "does not divide batch = 8"),
+        ({"data": {"length": "long"}}, "data.length = 'long'"),
+    ],
+)
+def test_a_fault_names_the_field(layer, message):
+    with pytest.raises(ConfigError, match=f"the test: .*{message}") as caught:
+        study(layer)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_budget_that_cannot_be_read_is_told_how_to_write_it():
+    with pytest.raises(ConfigError, match=r"'ten-steps' cannot be read; .*100k-steps"):
+        study({"budget": "ten-steps"})
+
+
+def test_all_faults_are_told_at_once():
+    with pytest.raises(ConfigError, match=r"data.length.*training.batch"):
+        study({"data": {"length": 1}, "training": {"batch": 0}})
+
+
+def test_a_study_can_be_stored_and_read_back():
+    found = study({"options": {"mlm": {"rate": 0.3}}})
+    assert Study.model_validate_json(found.model_dump_json()) == found
+
+
+def test_a_study_file_may_start_from_a_preset(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('preset = "demo"\nobjectives = ["mlm"]\n[data]\nlength = 32\n')
+    found = build_study([file_layer(path)], "mine")
+    assert found.data.length == 32
+    assert found.data.corpus == "toy"
+    assert found.preset == "demo"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file"),
+        (b"objectives = [", "is not TOML"),
+        (b"\xff\xfe", "is not TOML"),
+        (b'preset = "dmo"', "unknown preset 'dmo'; did you mean 'demo'"),
+    ],
+)
+def test_a_bad_study_file_is_told_in_one_line(tmp_path, content, message):
+    path = tmp_path / "study.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        file_layer(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_preset_is_refused():
+    with pytest.raises(UnknownNameError, match="known: base, demo"):
+        preset_layer("huge")
