@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from objbench.contract.batch import Batch as Batch
     from objbench.contract.batch import Corrupted as Corrupted
     from objbench.contract.batch import Rows as Rows
-    from objbench.contract.encoder_spec import Anatomy as Anatomy
+    from objbench.contract.encoder_spec import EncoderSpec as EncoderSpec
     from objbench.contract.encoder_spec import Vocabulary as Vocabulary
+    from objbench.contract.meters import AXES as AXES
+    from objbench.contract.meters import Axis as Axis
     from objbench.contract.objective import AddedTerm as AddedTerm
     from objbench.contract.objective import Objective as Objective
     from objbench.contract.objective import TokenReading as TokenReading
     from objbench.contract.random_streams import Streams as Streams
-    from objbench.contract.suite import AXES as AXES
     from objbench.contract.suite import Average as Average
-    from objbench.contract.suite import Axis as Axis
     from objbench.contract.suite import Column as Column
     from objbench.contract.suite import CurvePoint as CurvePoint
     from objbench.contract.suite import CurveSuite as CurveSuite
@@ -46,15 +46,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 PUBLIC_NAMES = {
-    "objbench.contract.encoder_spec": ("Anatomy", "Vocabulary"),
+    "objbench.contract.encoder_spec": ("EncoderSpec", "Vocabulary"),
     "objbench.contract.batch": ("IGNORE_INDEX", "Batch", "Corrupted", "Rows"),
     "objbench.errors": ("ConfigError", "DataError", "HubError", "ObjbenchError"),
     "objbench.contract.objective": ("AddedTerm", "Objective", "TokenReading"),
+    "objbench.contract.meters": ("AXES", "Axis"),
     "objbench.contract.random_streams": ("Streams",),
     "objbench.contract.suite": (
-        "AXES",
         "Average",
-        "Axis",
         "Column",
         "CurvePoint",
         "CurveSuite",

@@ -44,7 +44,7 @@ from objbench import hookimpl
 from objbench.blocks.heads import TokenPrediction
 from objbench.blocks.masking import slots_of
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.contract.objective import Anatomy, Objective, TokenReading
+from objbench.contract.objective import EncoderSpec, Objective, TokenReading
 from objbench.contract.random_streams import Streams
 
 
@@ -89,9 +89,9 @@ class CausalLanguageModeling(Objective):
     summary = "causal language modelling (GPT): predict every next token"
     reference = "Radford et al. 2018, https://openai.com/index/language-unsupervised"
 
-    def __init__(self, config: Any, anatomy: Anatomy) -> None:
-        super().__init__(config, anatomy)
-        self.set_terms(TokenPrediction(anatomy, name="clm"))
+    def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
+        super().__init__(config, encoder_spec)
+        self.set_terms(TokenPrediction(encoder_spec, name="clm"))
 
     @property
     def token_reading(self) -> TokenReading:
@@ -104,7 +104,7 @@ class CausalLanguageModeling(Objective):
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Nothing is hidden but by the causal mask; draws nothing."""
-        return next_tokens(batch, self.anatomy.vocabulary.cls)
+        return next_tokens(batch, self.encoder_spec.vocabulary.cls)
 
 
 @hookimpl

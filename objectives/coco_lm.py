@@ -49,7 +49,14 @@ from transformers import CONFIG_MAPPING
 from objbench import hookimpl
 from objbench.blocks.masking import slot_count
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.objective import Anatomy, EncoderPass, Objective, Term, TermLoss, Vocabulary
+from objbench.contract.objective import (
+    EncoderPass,
+    EncoderSpec,
+    Objective,
+    Term,
+    TermLoss,
+    Vocabulary,
+)
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 from objbench_objectives.correction import CopyDetection, Correction, Formula
@@ -105,13 +112,13 @@ class SequenceContrast(Term):
         return TermLoss(total, total.new_tensor(2.0 * len(corrupted)))
 
 
-def shallower(anatomy: Anatomy, depth: float) -> Anatomy:
-    """``anatomy`` with ``depth`` times the layers, rounded, at least one, and without dropout.
+def shallower(encoder_spec: EncoderSpec, depth: float) -> EncoderSpec:
+    """``encoder_spec`` with ``depth`` times the layers, rounded, at least one, and without dropout.
 
     Raises:
         ConfigError: the encoder's kind does not say how many layers it has.
     """
-    plain = anatomy.encoder_config
+    plain = encoder_spec.encoder_config
     kind = str(plain["model_type"])
     name = CONFIG_MAPPING[kind].attribute_map.get("num_hidden_layers", "num_hidden_layers")
     if name not in plain:
@@ -127,7 +134,7 @@ def shallower(anatomy: Anatomy, depth: float) -> Anatomy:
         if isinstance(value, list) and len(value) == layers
     }
     still = dict.fromkeys(dropout_fields(plain), 0.0)
-    return replace(anatomy, encoder_config={**plain, **listed, **still, name: kept})
+    return replace(encoder_spec, encoder_config={**plain, **listed, **still, name: kept})
 
 
 class CorrectingAndContrasting(Objective):
@@ -177,16 +184,16 @@ class CorrectingAndContrasting(Objective):
             if not self.temperature > 0:
                 raise ConfigError(f"temperature must be positive, not {self.temperature}")
 
-    def __init__(self, config: Any, anatomy: Anatomy) -> None:
-        super().__init__(config, anatomy)
-        self.generator = Generator(shallower(anatomy, config.generator_depth), size=1.0)
-        copying = CopyDetection(anatomy, config.copy_weight)
+    def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
+        super().__init__(config, encoder_spec)
+        self.generator = Generator(shallower(encoder_spec, config.generator_depth), size=1.0)
+        copying = CopyDetection(encoder_spec, config.copy_weight)
         self.set_terms(
             GeneratorPrediction(),
             copying,
-            Correction(anatomy, copying, config.correction),
+            Correction(encoder_spec, copying, config.correction),
             SequenceContrast(
-                anatomy.vocabulary, config.scl_weight, config.keep, config.temperature
+                encoder_spec.vocabulary, config.scl_weight, config.keep, config.temperature
             ),
         )
 
@@ -200,7 +207,7 @@ class CorrectingAndContrasting(Objective):
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Mask ``batch``, let the generator predict, put its samples in the tokens' place."""
-        masked = mask_on_schedule(batch, self.anatomy.vocabulary, streams, self.config)
+        masked = mask_on_schedule(batch, self.encoder_spec.vocabulary, streams, self.config)
         return replace_tokens(batch, masked, self.generator(masked), streams)
 
 

@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from objbench.blocks.heads import at_positions
 from objbench.contract.batch import IGNORE_INDEX
-from objbench.contract.objective import Anatomy, EncoderPass, Need, Term, TermLoss
+from objbench.contract.objective import EncoderPass, EncoderSpec, Need, Term, TermLoss
 from objbench.contract.random_streams import Streams
 from objbench_objectives.rtd import REPLACED
 
@@ -40,17 +40,19 @@ class PlainWordHead(nn.Module):
     bias.
 
     Args:
-        anatomy: of the encoder.
+        encoder_spec: of the encoder.
     """
 
-    def __init__(self, anatomy: Anatomy) -> None:
+    def __init__(self, encoder_spec: EncoderSpec) -> None:
         super().__init__()
         self.projection: nn.Module = nn.Identity()
-        if anatomy.width != anatomy.embedding_width:
-            self.projection = linear = nn.Linear(anatomy.width, anatomy.embedding_width, bias=False)
-            nn.init.normal_(linear.weight, std=anatomy.initializer_range)
+        if encoder_spec.width != encoder_spec.embedding_width:
+            self.projection = linear = nn.Linear(
+                encoder_spec.width, encoder_spec.embedding_width, bias=False
+            )
+            nn.init.normal_(linear.weight, std=encoder_spec.initializer_range)
         # An encoder may round its vocabulary up, so its own number of rows comes first.
-        words = anatomy.encoder_config.get("vocab_size", anatomy.vocabulary.size)
+        words = encoder_spec.encoder_config.get("vocab_size", encoder_spec.vocabulary.size)
         self.bias = nn.Parameter(torch.zeros(words))
 
     def forward(self, states: Tensor, word_embeddings: Tensor) -> Tensor:
@@ -62,17 +64,17 @@ class CopyDetection(Term):
     """L_copy at every real token, special tokens included.
 
     Args:
-        anatomy: of the encoder.
+        encoder_spec: of the encoder.
         weight: lambda_copy, its factor in the total loss.
     """
 
     name = "copy"
 
-    def __init__(self, anatomy: Anatomy, weight: float) -> None:
+    def __init__(self, encoder_spec: EncoderSpec, weight: float) -> None:
         super().__init__()
         self.weight = weight
-        self.logit = nn.Linear(anatomy.width, 1)
-        nn.init.normal_(self.logit.weight, std=anatomy.initializer_range)
+        self.logit = nn.Linear(encoder_spec.width, 1)
+        nn.init.normal_(self.logit.weight, std=encoder_spec.initializer_range)
         nn.init.zeros_(self.logit.bias)
 
     def logits(self, states: Tensor) -> Tensor:
@@ -95,7 +97,7 @@ class Correction(Term):
     """L_corrective at the predicted slots.
 
     Args:
-        anatomy: of the encoder.
+        encoder_spec: of the encoder.
         copying: the term that learns p_copy; it stays the objective's.
         formula: "paper": as in the module's docstring; "reference": as in the authors' code,
             -sg p_copy(0 | h) log p_word(x | h).
@@ -108,10 +110,10 @@ class Correction(Term):
     name = "corrective"
     needs = frozenset({Need.LAST_HIDDEN_STATE, Need.WORD_LOGITS, Need.LABELS})
 
-    def __init__(self, anatomy: Anatomy, copying: CopyDetection, formula: Formula) -> None:
+    def __init__(self, encoder_spec: EncoderSpec, copying: CopyDetection, formula: Formula) -> None:
         super().__init__()
         self.formula = formula
-        self.token_head = PlainWordHead(anatomy)
+        self.token_head = PlainWordHead(encoder_spec)
         # In a tuple: a module that is an attribute would be a child, and stored twice.
         self._copying = (copying,)
 

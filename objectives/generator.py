@@ -32,7 +32,7 @@ from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoModel, PreTrainedCon
 
 from objbench.blocks.heads import TokenHead, at_positions
 from objbench.contract.batch import Corrupted
-from objbench.contract.objective import Anatomy
+from objbench.contract.objective import EncoderSpec
 from objbench.errors import ConfigError, one_line
 
 # Where the size of the feed-forward layer stands; other names are mapped by transformers.
@@ -80,7 +80,7 @@ class Generator(nn.Module):
     """Word logits at the predicted positions, from a narrow encoder on tied embeddings.
 
     Args:
-        anatomy: of the encoder.
+        encoder_spec: of the encoder.
         size: width in parts of the encoder's, in (0, 1].
 
     Attributes:
@@ -92,9 +92,9 @@ class Generator(nn.Module):
             usual name.
     """
 
-    def __init__(self, anatomy: Anatomy, size: float) -> None:
+    def __init__(self, encoder_spec: EncoderSpec, size: float) -> None:
         super().__init__()
-        plain = anatomy.encoder_config
+        plain = encoder_spec.encoder_config
         kind = str(plain["model_type"])
         own = generator_fields(plain, size)
         try:
@@ -108,8 +108,8 @@ class Generator(nn.Module):
                 "try another generator_size or an encoder such as 'bert'"
             ) from error
         # Its own layer, freshly made with the rest, goes.
-        self.encoder.embeddings = EmbeddingLayerOf(given, wanted, anatomy.initializer_range)
-        self.head = TokenHead(replace(anatomy, width=self.encoder.config.hidden_size))
+        self.encoder.embeddings = EmbeddingLayerOf(given, wanted, encoder_spec.initializer_range)
+        self.head = TokenHead(replace(encoder_spec, width=self.encoder.config.hidden_size))
         self._words: tuple[nn.Module, ...] = ()
 
     def tie(self, encoder: nn.Module) -> None:
@@ -138,7 +138,7 @@ def generator_fields(encoder_config: Mapping[str, Any], size: float) -> dict[str
     """The encoder's configuration, narrower; see the module's docstring for the rounding.
 
     Args:
-        encoder_config: as ``Anatomy`` holds it.
+        encoder_config: as ``EncoderSpec`` holds it.
         size: width in parts of the encoder's.
 
     Raises:

@@ -42,8 +42,8 @@ from objbench.blocks.heads import TokenHead, token_loss
 from objbench.blocks.masking import slot_count
 from objbench.contract.batch import Batch, Corrupted
 from objbench.contract.objective import (
-    Anatomy,
     EncoderPass,
+    EncoderSpec,
     Need,
     Objective,
     Term,
@@ -122,9 +122,9 @@ class HybridLanguageModeling(Objective):
             if not 0 <= self.causal_share <= 1:
                 raise ConfigError(f"causal_share must be in [0, 1], not {self.causal_share}")
 
-    def __init__(self, config: Any, anatomy: Anatomy) -> None:
-        super().__init__(config, anatomy)
-        names, head = {MASKED: "mntp", CAUSAL: "clm"}, TokenHead(anatomy)
+    def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
+        super().__init__(config, encoder_spec)
+        names, head = {MASKED: "mntp", CAUSAL: "clm"}, TokenHead(encoder_spec)
         self.set_terms(
             *(
                 NextTokenPrediction(names[mode], mode == CAUSAL, head, owned=number == 0)
@@ -153,7 +153,7 @@ class HybridLanguageModeling(Objective):
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Draw the mode of ``batch``; mask it, or leave it to the causal mask."""
-        words = self.anatomy.vocabulary
+        words = self.encoder_spec.vocabulary
         if self.mode_of(batch, streams) == CAUSAL:
             return next_tokens(batch, words.cls)
         return read_before(mask_on_schedule(batch, words, streams, self.config))

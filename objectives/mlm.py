@@ -14,7 +14,7 @@ from objbench import hookimpl
 from objbench.blocks.heads import TokenPrediction
 from objbench.blocks.masking import mask_tokens, slot_count
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.objective import Anatomy, Objective, Vocabulary
+from objbench.contract.objective import EncoderSpec, Objective, Vocabulary
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 
@@ -93,9 +93,9 @@ class MaskedLanguageModeling(Objective):
                 return self.rate
             return (1 - progress) * self.rate + progress * self.final_rate
 
-    def __init__(self, config: Any, anatomy: Anatomy) -> None:
-        super().__init__(config, anatomy)
-        self.set_terms(TokenPrediction(anatomy, name=self.prediction))
+    def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
+        super().__init__(config, encoder_spec)
+        self.set_terms(TokenPrediction(encoder_spec, name=self.prediction))
 
     def slots(self, length: int) -> int:
         """M of the highest rate, the same at every point of the budget."""
@@ -103,7 +103,7 @@ class MaskedLanguageModeling(Objective):
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Mask ``batch`` anew; (B, T) ids and M predicted slots a sequence."""
-        return mask_on_schedule(batch, self.anatomy.vocabulary, streams, self.config)
+        return mask_on_schedule(batch, self.encoder_spec.vocabulary, streams, self.config)
 
 
 def mask_on_schedule(

@@ -48,7 +48,7 @@ from transformers.activations import ACT2FN
 from objbench import hookimpl
 from objbench.blocks.masking import slot_count
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.contract.objective import Anatomy, EncoderPass, Need, Objective, Term, TermLoss
+from objbench.contract.objective import EncoderPass, EncoderSpec, Need, Objective, Term, TermLoss
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 from objbench_objectives.generator import Generator
@@ -130,20 +130,20 @@ class ReplacementDetection(Term):
     logit = act(h W + b) w + c, as transformers' ``ElectraDiscriminatorPredictions``.
 
     Args:
-        anatomy: of the encoder, for the head.
+        encoder_spec: of the encoder, for the head.
         weight: lambda, its factor in the total loss.
     """
 
     name = "rtd"
 
-    def __init__(self, anatomy: Anatomy, weight: float) -> None:
+    def __init__(self, encoder_spec: EncoderSpec, weight: float) -> None:
         super().__init__()
         self.weight = weight
-        self.dense = nn.Linear(anatomy.width, anatomy.width)
-        self.activation = ACT2FN[anatomy.activation]
-        self.logit = nn.Linear(anatomy.width, 1)
+        self.dense = nn.Linear(encoder_spec.width, encoder_spec.width)
+        self.activation = ACT2FN[encoder_spec.activation]
+        self.logit = nn.Linear(encoder_spec.width, 1)
         for linear in (self.dense, self.logit):
-            nn.init.normal_(linear.weight, std=anatomy.initializer_range)
+            nn.init.normal_(linear.weight, std=encoder_spec.initializer_range)
             nn.init.zeros_(linear.bias)
 
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
@@ -192,10 +192,10 @@ class ReplacedTokenDetection(Objective):
             if not self.weight >= 0:
                 raise ConfigError(f"weight must not be negative, not {self.weight}")
 
-    def __init__(self, config: Any, anatomy: Anatomy) -> None:
-        super().__init__(config, anatomy)
-        self.generator = Generator(anatomy, config.generator_size)
-        self.set_terms(GeneratorPrediction(), ReplacementDetection(anatomy, config.weight))
+    def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
+        super().__init__(config, encoder_spec)
+        self.generator = Generator(encoder_spec, config.generator_size)
+        self.set_terms(GeneratorPrediction(), ReplacementDetection(encoder_spec, config.weight))
 
     def tie(self, encoder: nn.Module) -> None:
         """The generator reads the encoder's embedding layer and word embeddings."""
@@ -207,7 +207,7 @@ class ReplacedTokenDetection(Objective):
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Mask ``batch``, let the generator predict, put its samples in the tokens' place."""
-        masked = mask_on_schedule(batch, self.anatomy.vocabulary, streams, self.config)
+        masked = mask_on_schedule(batch, self.encoder_spec.vocabulary, streams, self.config)
         return replace_tokens(batch, masked, self.generator(masked), streams)
 
 

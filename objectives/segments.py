@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from objbench.contract.batch import Batch
-from objbench.contract.objective import AddedTerm, Anatomy, EncoderPass, Objective, TermLoss
+from objbench.contract.objective import AddedTerm, EncoderPass, EncoderSpec, Objective, TermLoss
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 from objbench_objectives.sequence_vector import sequence_vectors
@@ -87,7 +87,7 @@ class SegmentPairPrediction(AddedTerm):
 
     Args:
         config: a ``Config``.
-        anatomy: of the encoder.
+        encoder_spec: of the encoder.
         joined: the objective; no other term of it may rearrange segments.
 
     Raises:
@@ -111,23 +111,23 @@ class SegmentPairPrediction(AddedTerm):
             if not self.weight >= 0:
                 raise ConfigError(f"weight must not be negative, not {self.weight}")
 
-    def __init__(self, config: Any, anatomy: Anatomy, joined: Objective) -> None:
-        super().__init__(config, anatomy, joined)
+    def __init__(self, config: Any, encoder_spec: EncoderSpec, joined: Objective) -> None:
+        super().__init__(config, encoder_spec, joined)
         for term in joined.terms:
             if isinstance(term, SegmentPairPrediction):
                 raise ConfigError(
                     f"{term.name} and {self.name} both rearrange the segments of a sequence, and "
                     f"one would undo the other's: leave out +{term.name} or +{self.name}"
                 )
-        self.vocabulary = anatomy.vocabulary
+        self.vocabulary = encoder_spec.vocabulary
         special = torch.zeros(self.vocabulary.size, dtype=torch.bool)
         special[list(self.vocabulary.special)] = True
         # A buffer, to be where the batch is; it is known from the vocabulary and not stored.
         self.register_buffer("special", special, persistent=False)
-        self.dense = nn.Linear(anatomy.width, anatomy.width)
-        self.classes = nn.Linear(anatomy.width, 2)
+        self.dense = nn.Linear(encoder_spec.width, encoder_spec.width)
+        self.classes = nn.Linear(encoder_spec.width, 2)
         for linear in (self.dense, self.classes):
-            nn.init.normal_(linear.weight, std=anatomy.initializer_range)
+            nn.init.normal_(linear.weight, std=encoder_spec.initializer_range)
             nn.init.zeros_(linear.bias)
 
     @abstractmethod

@@ -47,7 +47,7 @@ from torch import Tensor, nn
 
 from objbench import hookimpl
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.objective import AddedTerm, Anatomy, EncoderPass, Objective, TermLoss
+from objbench.contract.objective import AddedTerm, EncoderPass, EncoderSpec, Objective, TermLoss
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 from objbench_objectives.crop import random_crop
@@ -63,7 +63,7 @@ class SequenceContrast(AddedTerm):
 
     Args:
         config: a ``SequenceContrast.Config``.
-        anatomy: of the encoder.
+        encoder_spec: of the encoder.
         joined: any objective.
 
     Raises:
@@ -113,10 +113,10 @@ class SequenceContrast(AddedTerm):
             if not 0 <= self.dropout < 1:
                 raise ConfigError(f"dropout must be in [0, 1), not {self.dropout}")
 
-    def __init__(self, config: Any, anatomy: Anatomy, joined: Objective) -> None:
-        super().__init__(config, anatomy, joined)
-        self.vocabulary = anatomy.vocabulary
-        self.drops_itself = config.view == "dropout" and not drops(anatomy.encoder_config)
+    def __init__(self, config: Any, encoder_spec: EncoderSpec, joined: Objective) -> None:
+        super().__init__(config, encoder_spec, joined)
+        self.vocabulary = encoder_spec.vocabulary
+        self.drops_itself = config.view == "dropout" and not drops(encoder_spec.encoder_config)
         if self.drops_itself and not config.dropout:
             raise ConfigError(
                 "the encoder has no dropout, so that both views of simcse would be the same: "
@@ -124,8 +124,8 @@ class SequenceContrast(AddedTerm):
             )
         self.dense: nn.Linear | None = None
         if config.pooling == "cls":
-            self.dense = nn.Linear(anatomy.width, anatomy.width)
-            nn.init.normal_(self.dense.weight, std=anatomy.initializer_range)
+            self.dense = nn.Linear(encoder_spec.width, encoder_spec.width)
+            nn.init.normal_(self.dense.weight, std=encoder_spec.initializer_range)
             nn.init.zeros_(self.dense.bias)
 
     def view(self, batch: Batch, corrupted: Corrupted, streams: Streams) -> Batch | None:

@@ -47,7 +47,7 @@ from objbench.blocks.masking import corrupted_tokens, prediction_count, slots_of
 from objbench.blocks.spans import Runs, length_thresholds, select_spans
 from objbench.blocks.whole_words import Words, continuing_tokens
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.contract.objective import Anatomy, EncoderPass, Need, Objective, Term, TermLoss
+from objbench.contract.objective import EncoderPass, EncoderSpec, Need, Objective, Term, TermLoss
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 from objbench_objectives.mlm import MaskedLanguageModeling
@@ -96,23 +96,23 @@ class BoundaryPrediction(Term):
     the number of tokens whose span has both boundaries and whose place is below ``PLACES``.
 
     Args:
-        anatomy: of the encoder, for the head.
+        encoder_spec: of the encoder, for the head.
         place_width: P.
     """
 
     name = "sbo"
     needs = frozenset({Need.LAST_HIDDEN_STATE, Need.WORD_EMBEDDINGS})
 
-    def __init__(self, anatomy: Anatomy, place_width: int) -> None:
+    def __init__(self, encoder_spec: EncoderSpec, place_width: int) -> None:
         super().__init__()
-        width = anatomy.width
+        width = encoder_spec.width
         self.places = nn.Embedding(PLACES, place_width)
         self.inner = nn.Linear(2 * width + place_width, width)
-        self.activation = ACT2FN[anatomy.activation]
-        self.norm = nn.LayerNorm(width, eps=anatomy.norm_epsilon)
-        self.outer = TokenHead(anatomy)
+        self.activation = ACT2FN[encoder_spec.activation]
+        self.norm = nn.LayerNorm(width, eps=encoder_spec.norm_epsilon)
+        self.outer = TokenHead(encoder_spec)
         for module in (self.places, self.inner):
-            nn.init.normal_(module.weight, std=anatomy.initializer_range)
+            nn.init.normal_(module.weight, std=encoder_spec.initializer_range)
         nn.init.zeros_(self.inner.bias)
 
     def logits(self, left: Tensor, right: Tensor, place: Tensor, words: Tensor) -> Tensor:
@@ -193,14 +193,14 @@ class SpanMasking(MaskedLanguageModeling):
                 if getattr(self, option) < 1:
                     raise ConfigError(f"{option} must be at least 1, not {getattr(self, option)}")
 
-    def __init__(self, config: Any, anatomy: Anatomy) -> None:
-        super().__init__(config, anatomy)
-        continues = continuing_tokens(anatomy.vocabulary, self.name)
+    def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
+        super().__init__(config, encoder_spec)
+        continues = continuing_tokens(encoder_spec.vocabulary, self.name)
         thresholds = length_thresholds(config.geometric_p, config.longest)
         self.register_buffer("continues", continues, persistent=False)
         self.register_buffer("thresholds", thresholds, persistent=False)
         if config.boundary:
-            self.set_terms(*self.terms, BoundaryPrediction(anatomy, config.place_width))
+            self.set_terms(*self.terms, BoundaryPrediction(encoder_spec, config.place_width))
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Mask spans of ``batch`` anew; (B, T) ids and M predicted slots a sequence."""
@@ -214,7 +214,7 @@ class SpanMasking(MaskedLanguageModeling):
         lot = streams.uniform("span.replace", length).gather(1, runs.first).gather(1, positions)
         corrupted = corrupted_tokens(
             batch.input_ids.gather(1, positions),
-            self.anatomy.vocabulary,
+            self.encoder_spec.vocabulary,
             config.mask_share,
             config.random_share,
             streams,

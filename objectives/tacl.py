@@ -43,7 +43,7 @@ from torch.nn import functional
 from objbench import hookimpl
 from objbench.blocks.heads import at_positions
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.contract.objective import Anatomy, EncoderPass, Need, Objective, Term, TermLoss
+from objbench.contract.objective import EncoderPass, EncoderSpec, Need, Objective, Term, TermLoss
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 from objbench_objectives.mlm import MaskedLanguageModeling
@@ -157,8 +157,8 @@ class TokenAwareContrast(MaskedLanguageModeling):
             if not self.weight >= 0:
                 raise ConfigError(f"weight must not be negative, not {self.weight}")
 
-    def __init__(self, config: Any, anatomy: Anatomy) -> None:
-        super().__init__(config, anatomy)
+    def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
+        super().__init__(config, encoder_spec)
         # In a tuple, so that the teacher is neither trained nor stored with this module.
         self._teacher: tuple[nn.Module, ...] = ()
         self.set_terms(*self.terms, TokenContrast(config.temperature, config.weight))
@@ -176,10 +176,10 @@ class TokenAwareContrast(MaskedLanguageModeling):
         """
         teacher = teachers[self.config.teacher]
         width = int(teacher.config.hidden_size)  # type: ignore[union-attr, arg-type]
-        if width != self.anatomy.width:
+        if width != self.encoder_spec.width:
             raise ConfigError(
                 f"tacl compares states with its teacher's: {self.config.teacher}'s encoder is "
-                f"{width} wide and this one {self.anatomy.width}; give both one encoder"
+                f"{width} wide and this one {self.encoder_spec.width}; give both one encoder"
             )
         self._teacher = (teacher,)
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from objbench import hookimpl
-from objbench.contract.objective import Anatomy, Objective
+from objbench.contract.objective import EncoderSpec, Objective
 from objbench_objectives.alignment import Anchors
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.tc import Sampling, TokenAlignment, WindowRule
@@ -79,9 +79,9 @@ class TokenAlignedMaskedLanguageModeling(MaskedLanguageModeling):
             # Reading them is what checks them.
             _ = self.alignment
 
-    def __init__(self, config: Any, anatomy: Anatomy) -> None:
-        super().__init__(config, anatomy)
-        self.set_terms(*self.terms, TokenAlignment(config.alignment, anatomy, self))
+    def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
+        super().__init__(config, encoder_spec)
+        self.set_terms(*self.terms, TokenAlignment(config.alignment, encoder_spec, self))
 
 
 @hookimpl

@@ -27,7 +27,14 @@ from objbench import hookimpl
 from objbench.blocks.full_contrast import exhaustive_flops
 from objbench.blocks.sampled_contrast import similarity_flops
 from objbench.contract.batch import Corrupted
-from objbench.contract.objective import AddedTerm, Anatomy, EncoderPass, Need, Objective, TermLoss
+from objbench.contract.objective import (
+    AddedTerm,
+    EncoderPass,
+    EncoderSpec,
+    Need,
+    Objective,
+    TermLoss,
+)
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 from objbench_objectives.alignment import (
@@ -52,7 +59,7 @@ class TokenAlignment(AddedTerm):
 
     Args:
         config: a ``TokenAlignment.Config``.
-        anatomy: of the encoder.
+        encoder_spec: of the encoder.
         joined: the objective that it is added to.
 
     Raises:
@@ -110,9 +117,9 @@ class TokenAlignment(AddedTerm):
             if not self.weight >= 0:
                 raise ConfigError(f"weight must not be negative, not {self.weight}")
 
-    def __init__(self, config: Any, anatomy: Anatomy, joined: Objective) -> None:
-        super().__init__(config, anatomy, joined)
-        self.width = anatomy.width
+    def __init__(self, config: Any, encoder_spec: EncoderSpec, joined: Objective) -> None:
+        super().__init__(config, encoder_spec, joined)
+        self.width = encoder_spec.width
         # A method of the objective, which is no child module: the objective itself would be.
         self.slots: Callable[[int], int] = joined.slots
         needs = {Need.LAST_HIDDEN_STATE, Need.EMBEDDING_OUTPUT}

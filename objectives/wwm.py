@@ -29,7 +29,7 @@ from objbench import hookimpl
 from objbench.blocks.masking import corrupted_tokens, prediction_count, slots_of, with_corrupted
 from objbench.blocks.whole_words import Words, continuing_tokens, select_words
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.objective import Anatomy, Objective
+from objbench.contract.objective import EncoderSpec, Objective
 from objbench.contract.random_streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 
@@ -48,9 +48,9 @@ class WholeWordMasking(MaskedLanguageModeling):
 
     continues: Tensor
 
-    def __init__(self, config: Any, anatomy: Anatomy) -> None:
-        super().__init__(config, anatomy)
-        continues = continuing_tokens(anatomy.vocabulary, self.name)
+    def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
+        super().__init__(config, encoder_spec)
+        continues = continuing_tokens(encoder_spec.vocabulary, self.name)
         self.register_buffer("continues", continues, persistent=False)
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
@@ -62,7 +62,7 @@ class WholeWordMasking(MaskedLanguageModeling):
         positions, used = slots_of(select_words(words, rate, wanted, streams), slots)
         corrupted = corrupted_tokens(
             batch.input_ids.gather(1, positions),
-            self.anatomy.vocabulary,
+            self.encoder_spec.vocabulary,
             config.mask_share,
             config.random_share,
             streams,

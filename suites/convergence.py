@@ -13,15 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from objbench import hookimpl
-from objbench.contract.suite import (
-    AXES,
-    Column,
-    CurvePoint,
-    CurveSuite,
-    CurveValue,
-    Direction,
-    Suite,
-)
+from objbench.contract.meters import AXES
+from objbench.contract.suite import Column, CurvePoint, CurveSuite, CurveValue, Direction, Suite
 from objbench.errors import ConfigError, UnknownNameError
 from objbench.judge.statistics.point_speedup import speedup
 

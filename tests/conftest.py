@@ -9,7 +9,7 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from objbench.blocks.heads import TokenHead
 from objbench.contract.objective import TokenReading, Vocabulary
-from objbench.engine.encoder.build import anatomy_of
+from objbench.engine.encoder.build import encoder_spec_of
 from objbench.engine.encoder.token_head import save_token_head
 
 WORDS = [
@@ -97,16 +97,17 @@ def make_word_encoder(make_encoder):
         encoder = BertModel.from_pretrained(folder, add_pooling_layer=False)
         words = encoder.config.vocab_size
         vocabulary = Vocabulary(words, 0, 2, 3, 4, (0, 1, 2, 3, 4), ("",) * words)
-        anatomy = anatomy_of(encoder, vocabulary)
+        encoder_spec = encoder_spec_of(encoder, vocabulary)
         with torch.random.fork_rng():
             torch.manual_seed(1)
-            head = TokenHead(anatomy)
+            head = TokenHead(encoder_spec)
             # A fresh head says the same of every word.
             torch.nn.init.normal_(head.dense.weight)
             torch.nn.init.normal_(head.bias)
         reading = TokenReading(reads, attention)
         save_token_head(
-            SimpleNamespace(token_head=head, token_reading=reading, anatomy=anatomy), folder
+            SimpleNamespace(token_head=head, token_reading=reading, encoder_spec=encoder_spec),
+            folder,
         )
         return folder
 

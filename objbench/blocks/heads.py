@@ -17,7 +17,7 @@ from transformers.activations import ACT2FN
 
 from objbench.blocks.cross_entropy import linear_cross_entropy
 from objbench.contract.batch import IGNORE_INDEX
-from objbench.contract.objective import Anatomy, EncoderPass, Need, Term, TermLoss
+from objbench.contract.objective import EncoderPass, EncoderSpec, Need, Term, TermLoss
 from objbench.contract.random_streams import Streams
 
 
@@ -43,19 +43,19 @@ class TokenHead(nn.Module):
     ALBERT's encoders.
 
     Args:
-        anatomy: of the encoder; gives the widths, the activation, the epsilon of the layer
+        encoder_spec: of the encoder; gives the widths, the activation, the epsilon of the layer
             normalisation and the standard deviation of the initial weights.
     """
 
-    def __init__(self, anatomy: Anatomy) -> None:
+    def __init__(self, encoder_spec: EncoderSpec) -> None:
         super().__init__()
-        self.dense = nn.Linear(anatomy.width, anatomy.embedding_width)
-        self.activation = ACT2FN[anatomy.activation]
-        self.norm = nn.LayerNorm(anatomy.embedding_width, eps=anatomy.norm_epsilon)
+        self.dense = nn.Linear(encoder_spec.width, encoder_spec.embedding_width)
+        self.activation = ACT2FN[encoder_spec.activation]
+        self.norm = nn.LayerNorm(encoder_spec.embedding_width, eps=encoder_spec.norm_epsilon)
         # An encoder may round its vocabulary up, so its own number of rows comes first.
-        words = anatomy.encoder_config.get("vocab_size", anatomy.vocabulary.size)
+        words = encoder_spec.encoder_config.get("vocab_size", encoder_spec.vocabulary.size)
         self.bias = nn.Parameter(torch.zeros(words))
-        nn.init.normal_(self.dense.weight, std=anatomy.initializer_range)
+        nn.init.normal_(self.dense.weight, std=encoder_spec.initializer_range)
         nn.init.zeros_(self.dense.bias)
 
     def forward(self, states: Tensor, word_embeddings: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ class TokenPrediction(Term):
     ``token_loss`` by a head of its own; total / count is transformers' masked-LM loss.
 
     Args:
-        anatomy: of the encoder, for the head.
+        encoder_spec: of the encoder, for the head.
         name: the term's name in logs and records.
         weight: its factor in the total loss.
 
@@ -154,11 +154,11 @@ class TokenPrediction(Term):
     # Not the logits: they are made only where another term wants them.
     needs = frozenset({Need.WORD_EMBEDDINGS, Need.LABELS})
 
-    def __init__(self, anatomy: Anatomy, name: str = "mlm", weight: float = 1.0) -> None:
+    def __init__(self, encoder_spec: EncoderSpec, name: str = "mlm", weight: float = 1.0) -> None:
         super().__init__()
         self.name = name
         self.weight = weight
-        self.token_head = TokenHead(anatomy)
+        self.token_head = TokenHead(encoder_spec)
 
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
         """The loss of one pass; draws nothing.

@@ -14,7 +14,7 @@ from objbench.plugins.conformance.subject import Subject
 from objbench.plugins.registry import Registry
 from objbench.results.plan import PlannedCell
 from objbench.runs.cells.prepared_study import open_text, pretrain_job
-from objbench.runs.planning.configured_plugins import cast
+from objbench.runs.planning.configured_plugins import configure_plugins
 from objbench.study.files import preset_layer
 from objbench.study.study import Study, build_study
 
@@ -50,7 +50,7 @@ def chosen_subject(
     """
     names = list(dict.fromkeys([name, *([against] if against else [])]))
     study = _small_study(names, preset, options)
-    chosen = cast(study, registry)
+    chosen = configure_plugins(study, registry)
     text = open_text(study, cache, say)
 
     def job(objective: str) -> Any:

@@ -54,20 +54,20 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         return _index(arguments.index, arguments.out)
     if arguments.run is None:
         raise ConfigError("required: RUN, a run folder such as runs/demo, or --index DIR")
-    from objbench.results.plan import read_plan
+    from objbench.results.run_folder import read_plan
 
     read_plan(arguments.run)  # a wrong folder is told before pandas and matplotlib are loaded
     with _without_collection():
         from objbench.leaderboard.page import write_leaderboard
         from objbench.leaderboard.terminal import terminal_summary
-        from objbench.results.study_results import read_standing
+        from objbench.results.study_results import read_study_results
 
-        standing = read_standing(arguments.run)
+        results = read_study_results(arguments.run)
         out = arguments.out or arguments.run / "leaderboard"
         page = write_leaderboard(
-            arguments.run, out, with_records=arguments.with_records, standing=standing
+            arguments.run, out, with_records=arguments.with_records, results=results
         )
-        print(terminal_summary(standing))
+        print(terminal_summary(results))
     print(f"leaderboard: {os.path.relpath(page)}")
     return 0
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from objbench.cli import arguments as read
 from objbench.cli.study_arguments import DEFAULT_PRESET, chosen_study
 from objbench.contract.composition import configured
-from objbench.contract.suite import AXES
+from objbench.contract.meters import AXES
 from objbench.errors import ConfigError
 from objbench.plugins.registry import configure, load_plugins
 from objbench.study.budget import parse_budget
@@ -158,9 +158,9 @@ def _report(run: Path, end: StudyEnd) -> None:
     if end.page is None:
         return
     from objbench.leaderboard.terminal import terminal_summary
-    from objbench.results.study_results import read_standing
+    from objbench.results.study_results import read_study_results
 
-    print(terminal_summary(read_standing(run)))
+    print(terminal_summary(read_study_results(run)))
     print(f"leaderboard: {os.path.relpath(end.page)}", flush=True)
     for failure in end.failures:
         print(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)

@@ -86,26 +86,26 @@ def _on_real_runs(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.judge.selftest.real_runs import REPETITIONS, real_selftest
     from objbench.judge.selftest.selftest import SEED_COUNTS
     from objbench.results.json_files import dump, write_text
-    from objbench.results.study_results import read_standing
+    from objbench.results.study_results import read_study_results
 
-    standing = read_standing(arguments.real)
-    suites = [suite.name for suite in standing.suites]
+    results = read_study_results(arguments.real)
+    suites = [suite.name for suite in results.suites]
     score = arguments.score or next(iter(suites), "")
     if not score:
         raise ConfigError(f"{arguments.real} has no suite: name a score, such as heldout:mlm")
     rates = real_selftest(
-        standing,
+        results,
         score,
         arguments.repetitions or REPETITIONS,
         arguments.seeds or SEED_COUNTS,
         arguments.random_seed,
     )
-    seeds = len(standing.pretrained(standing.plan.baseline))
-    what = f"{seeds} pretraining seeds of {standing.plan.baseline} in {standing.plan.name}"
+    seeds = len(results.pretrained(results.plan.baseline))
+    what = f"{seeds} pretraining seeds of {results.plan.baseline} in {results.plan.name}"
     page = real_page(rates, what, shlex.join(["objbench", *words]), _made_with())
     print(page)
     if arguments.out is not None:
-        stem = f"{standing.plan.name}-{re.sub('[: ]', '-', score)}"
+        stem = f"{results.plan.name}-{re.sub('[: ]', '-', score)}"
         write_text(arguments.out / f"{stem}.json", dump(rates))
         write_text(arguments.out / f"{stem}.md", page)
         print(f"self-test: {os.path.relpath(arguments.out / f'{stem}.md')}")

@@ -11,7 +11,7 @@ from objbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from objbench.judge.papers.claims import ClaimFile
-    from objbench.results.study_results import Standing
+    from objbench.results.study_results import StudyResults
 
 SUMMARY = "Judge papers' claims on a run folder, or replay a paper's published numbers."
 EPILOG = """\
@@ -72,39 +72,39 @@ def _replayed(figure: str) -> str:
 
 def _judged(run: Path, names: list[str], score: str) -> str:
     from objbench.judge.papers.claims import read_claims, shipped_claims
-    from objbench.results.plan import read_plan
+    from objbench.results.run_folder import read_plan
 
     read_plan(run)  # a wrong folder or claim is told before the numerical libraries are loaded
     files = [read_claims(name) for name in dict.fromkeys(names)] or list(shipped_claims())
     from objbench.judge.judgement import concerned, judge_claims
     from objbench.judge.verdict_text import detail_text, verdict_lines
-    from objbench.results.study_results import read_standing
+    from objbench.results.study_results import read_study_results
 
-    standing = read_standing(run)
+    results = read_study_results(run)
     if not names:
-        files = list(concerned(standing, files))
+        files = list(concerned(results, files))
         if not files:
             raise ConfigError(
                 f"no claim that ships is about the objectives of {run}: name a claim file with "
                 "--claim FILE.toml"
             )
-    judged = judge_claims(standing, files, score)
+    judged = judge_claims(results, files, score)
     parts = [
         "\n".join(f"- {line}" for line in verdict_lines(judged)),
         *(detail_text(item) for item in judged),
-        *_other_scores(standing, files, {item.source for item in judged}),
+        *_other_scores(results, files, {item.source for item in judged}),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _other_scores(standing: Standing, files: list[ClaimFile], used: set[str]) -> list[str]:
+def _other_scores(results: StudyResults, files: list[ClaimFile], used: set[str]) -> list[str]:
     """What else the claims could be judged by, as a line; none where there is nothing else."""
     from objbench.judge.score_source import Pair, score_sources
 
     found = dict.fromkeys(
         source
         for file in files
-        for source in score_sources(standing, Pair(file.objective, file.baseline))
+        for source in score_sources(results, Pair(file.objective, file.baseline))
         if source not in used
     )
     return [f"Other scores in this study, for --score: {', '.join(found)}."] if found else []

@@ -17,7 +17,7 @@ from objbench.contract.options import configure
 from objbench.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
-    from objbench.contract.objective import AddedTerm, Anatomy, Objective
+    from objbench.contract.objective import AddedTerm, EncoderSpec, Objective
 
 JOINT = "+"
 """What stands between the parts of a name."""
@@ -80,20 +80,20 @@ class Composition:
         """Whose encoders the objective learns from; a term has no teachers."""
         return self.base.teachers(config.parts[self.base.name])
 
-    def __call__(self, config: ComposedConfig, anatomy: Anatomy) -> Objective:
+    def __call__(self, config: ComposedConfig, encoder_spec: EncoderSpec) -> Objective:
         """The objective, built with its terms; the base's heads are initialised first.
 
         Raises:
             ConfigError: two terms have one name, or a term does not find what it needs.
         """
-        objective = self.base(config.parts[self.base.name], anatomy)
+        objective = self.base(config.parts[self.base.name], encoder_spec)
         for term in self.added:
             if term.name in (other.name for other in objective.terms):
                 raise ConfigError(
                     f"{self.name}: {self.base.name} has a term {term.name!r} already; "
                     f"leave {JOINT}{term.name} out"
                 )
-            joining = term(config.parts[term.name], anatomy, objective)
+            joining = term(config.parts[term.name], encoder_spec, objective)
             objective.set_terms(*objective.terms, joining)
         return objective
 

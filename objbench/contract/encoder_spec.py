@@ -27,7 +27,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, slots=True)
-class Anatomy:
+class EncoderSpec:
     """What an objective builds its heads from.
 
     Attributes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
-from objbench.contract.suite import AXES, Axis
+Axis = Literal["steps", "tokens", "flops", "seconds"]
+AXES: tuple[Axis, ...] = ("steps", "tokens", "flops", "seconds")
 
 AXIS_WORDS = {
     "steps": "steps",

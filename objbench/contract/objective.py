@@ -19,15 +19,15 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.encoder_spec import Anatomy, Vocabulary
+from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
 from objbench.contract.random_streams import Streams
 from objbench.contract.term import EncodedView, EncoderPass, Need, Term, TermLoss
 
 __all__ = [
     "AddedTerm",
-    "Anatomy",
     "EncodedView",
     "EncoderPass",
+    "EncoderSpec",
     "Need",
     "Objective",
     "Term",
@@ -79,7 +79,7 @@ class AddedTerm(Term):
     class Config:
         """No hyperparameters; a term declares its own, ``weight`` among them."""
 
-    def __init__(self, config: Any, anatomy: Anatomy, joined: Objective) -> None:
+    def __init__(self, config: Any, encoder_spec: EncoderSpec, joined: Objective) -> None:
         super().__init__()
         self.config = config
         self.weight = config.weight
@@ -110,10 +110,10 @@ class Objective(nn.Module, ABC):
     class Config:
         """No hyperparameters."""
 
-    def __init__(self, config: Any, anatomy: Anatomy) -> None:
+    def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
         super().__init__()
         self.config = config
-        self.anatomy = anatomy
+        self.encoder_spec = encoder_spec
         self._terms = nn.ModuleList()
 
     def __setattr__(self, name: str, value: Tensor | nn.Module) -> None:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Direction = Literal["max", "min"]
-Axis = Literal["steps", "tokens", "flops", "seconds"]
-AXES: tuple[Axis, ...] = ("steps", "tokens", "flops", "seconds")
 
 
 @dataclass(frozen=True, slots=True)

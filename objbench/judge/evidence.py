@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objbench.contract.suite import AXES, Axis
+from objbench.contract.meters import AXES, Axis
 from objbench.judge.formatting import count, listed
 from objbench.judge.score_source import (
     Pair,
@@ -26,7 +26,7 @@ from objbench.judge.score_source import (
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.seed_curves import SeedCurves
 from objbench.results.plan import PlannedCell
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,36 +72,36 @@ class CurveEvidence:
     left_out: tuple[LeftOut, ...]
 
 
-def gain_evidence(standing: Standing, pair: Pair, source: str) -> GainEvidence:
+def gain_evidence(results: StudyResults, pair: Pair, source: str) -> GainEvidence:
     """The final scores of the pair.
 
     Args:
         source: one of ``score_sources``.
     """
-    baseline = final_side(standing, pair.baseline, source)
-    objective = final_side(standing, pair.objective, source)
-    counted, left_out = _counted(standing, pair, (baseline, objective), source, final=True)
+    baseline = final_side(results, pair.baseline, source)
+    objective = final_side(results, pair.objective, source)
+    counted, left_out = _counted(results, pair, (baseline, objective), source, final=True)
     return GainEvidence(
-        tuple(standing.seeds[index] for index in counted),
+        tuple(results.seeds[index] for index in counted),
         (objective.scores - baseline.scores)[counted, 0],
         left_out,
     )
 
 
-def curve_evidence(standing: Standing, pair: Pair, source: str) -> CurveEvidence:
+def curve_evidence(results: StudyResults, pair: Pair, source: str) -> CurveEvidence:
     """The curves of the pair on every axis.
 
     Args:
         source: one of ``score_sources``; a suite that no curve suite follows has final scores
             only, which is said of every seed.
     """
-    baseline = curve_side(standing, pair.baseline, source)
-    objective = curve_side(standing, pair.objective, source)
+    baseline = curve_side(results, pair.baseline, source)
+    objective = curve_side(results, pair.objective, source)
     if baseline is None or objective is None:
         why = f"{source} was scored at the end of the budget only"
-        left_out = tuple(LeftOut(seed, why, diverged=False) for seed in standing.seeds)
+        left_out = tuple(LeftOut(seed, why, diverged=False) for seed in results.seeds)
         return CurveEvidence((), {}, left_out)
-    counted, left_out = _counted(standing, pair, (baseline, objective), source, final=False)
+    counted, left_out = _counted(results, pair, (baseline, objective), source, final=False)
     curves = {}
     for index, axis in enumerate(AXES if counted else ()):
         if _rises(baseline.spend[counted, :, index]) and _rises(objective.spend[counted, :, index]):
@@ -109,7 +109,7 @@ def curve_evidence(standing: Standing, pair: Pair, source: str) -> CurveEvidence
                 SeedCurves(baseline.spend[counted, :, index], baseline.scores[counted]),
                 SeedCurves(objective.spend[counted, :, index], objective.scores[counted]),
             )
-    return CurveEvidence(tuple(standing.seeds[index] for index in counted), curves, left_out)
+    return CurveEvidence(tuple(results.seeds[index] for index in counted), curves, left_out)
 
 
 def _rises(spend: FloatArray) -> bool:
@@ -118,7 +118,7 @@ def _rises(spend: FloatArray) -> bool:
 
 
 def _counted(
-    standing: Standing,
+    results: StudyResults,
     pair: Pair,
     sides: tuple[SideScores, SideScores],
     source: str,
@@ -127,9 +127,9 @@ def _counted(
 ) -> tuple[list[int], tuple[LeftOut, ...]]:
     """Indices of the seeds that are whole on both sides, and why the others are not."""
     counted, left_out = [], []
-    for index, seed in enumerate(standing.seeds):
+    for index, seed in enumerate(results.seeds):
         gaps = [
-            _gap(standing, name, seed, source, final=final)
+            _gap(results, name, seed, source, final=final)
             for name, side in zip((pair.baseline, pair.objective), sides, strict=True)
             if not side.whole[index]
         ]
@@ -142,17 +142,17 @@ def _counted(
 
 
 def _gap(
-    standing: Standing, objective: str, seed: int, source: str, *, final: bool
+    results: StudyResults, objective: str, seed: int, source: str, *, final: bool
 ) -> tuple[str, bool]:
     """What one side of a seed lacks, and whether something of it diverged."""
-    own = [c for c in standing.plan.cells if (c.objective, c.seed) == (objective, seed)]
+    own = [c for c in results.plan.cells if (c.objective, c.seed) == (objective, seed)]
     pretraining = next(cell for cell in own if cell.kind == "pretrain")
-    state = standing.state(pretraining)
+    state = results.state(pretraining)
     if state != "ok":
         # Not run for want of a teacher that diverged is no accident either.
-        states = [state, *(standing.state(teacher) for teacher in standing.upstream(pretraining))]
+        states = [state, *(results.state(teacher) for teacher in results.upstream(pretraining))]
         return f"{objective}'s pretraining {_is(state)}", "diverged" in states
-    states = [standing.state(cell) for cell in _needed(standing, own, source, final=final)]
+    states = [results.state(cell) for cell in _needed(results, own, source, final=final)]
     lacking = [
         f"{count(states.count(state), 'evaluation')} {_is(state)}"
         for state in ("failed", "diverged", "missing")
@@ -164,10 +164,10 @@ def _gap(
 
 
 def _needed(
-    standing: Standing, own: list[PlannedCell], source: str, *, final: bool
+    results: StudyResults, own: list[PlannedCell], source: str, *, final: bool
 ) -> list[PlannedCell]:
     """The evaluations a score rests on: a curve's points use the first fine-tuning seeds only."""
-    suite, follower = planned_suite(standing, source), following_suite(standing, source)
+    suite, follower = planned_suite(results, source), following_suite(results, source)
     if suite is None:
         return []
     cells = [cell for cell in own if cell.suite == source]

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from objbench.contract.meters import AXIS_WORDS
-from objbench.contract.suite import Axis
+from objbench.contract.meters import AXIS_WORDS, Axis
 from objbench.errors import ConfigError
 from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence
 from objbench.judge.formatting import listed
@@ -22,7 +21,7 @@ from objbench.judge.score_source import HELDOUT, Pair, check_source, score_sourc
 from objbench.judge.verdict import Finding, Verdict, judge_gain, judge_speedup
 from objbench.judge.verdict_sentence import sentence
 from objbench.leaderboard.ranking import budget_mismatch
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,19 +68,19 @@ class _Answer:
     left_out: tuple[LeftOut, ...] = ()
 
 
-def concerned(standing: Standing, files: Sequence[ClaimFile]) -> tuple[ClaimFile, ...]:
+def concerned(results: StudyResults, files: Sequence[ClaimFile]) -> tuple[ClaimFile, ...]:
     """The claim files whose objective and baseline are both in the study."""
-    names = {item.name for item in standing.plan.objectives}
+    names = {item.name for item in results.plan.objectives}
     return tuple(file for file in files if {file.objective, file.baseline} <= names)
 
 
 def judge_claims(
-    standing: Standing, files: Sequence[ClaimFile], score: str = ""
+    results: StudyResults, files: Sequence[ClaimFile], score: str = ""
 ) -> tuple[Judged, ...]:
     """Every claim of every file, judged on the study.
 
     Args:
-        standing: the study's plan and records.
+        results: the study's plan and records.
         files: their objectives and baselines must be in the study.
         score: one of ``score_sources``. When "", the suite the claim names if the study
             has it, else the study's first suite, else a held-out term.
@@ -90,26 +89,26 @@ def judge_claims(
         ConfigError: an objective is not in the study, or the pair has no such score.
     """
     return tuple(
-        judge_claim(standing, file, claim, score) for file in files for claim in file.claims
+        judge_claim(results, file, claim, score) for file in files for claim in file.claims
     )
 
 
-def judge_claim(standing: Standing, file: ClaimFile, claim: Claim, score: str = "") -> Judged:
+def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str = "") -> Judged:
     """One claim, as ``judge_claims``."""
-    if not concerned(standing, [file]):
-        names = [item.name for item in standing.plan.objectives]
+    if not concerned(results, [file]):
+        names = [item.name for item in results.plan.objectives]
         raise ConfigError(
             f"claim {file.name} is about {file.objective} against {file.baseline}, and the study "
             f"has {listed(names)}: name a study with both"
         )
     pair = Pair(file.objective, file.baseline)
-    source = score or _default(standing, file, pair)
+    source = score or _default(results, file, pair)
     if source:
-        check_source(standing, pair, source)
-        answer = _answer(standing, pair, claim, source)
+        check_source(results, pair, source)
+        answer = _answer(results, pair, claim, source)
     else:
         answer = _Answer(by_axis={}, held_back="the study holds no score of both objectives")
-    found = labels(standing, file, claim, source)
+    found = labels(results, file, claim, source)
     verdict: Verdict = "inconclusive"
     if answer.finding is not None and not answer.held_back:
         verdict = answer.finding.verdict
@@ -130,16 +129,16 @@ def judge_claim(standing: Standing, file: ClaimFile, claim: Claim, score: str = 
     )
 
 
-def _default(standing: Standing, file: ClaimFile, pair: Pair) -> str:
-    sources = score_sources(standing, pair)
+def _default(results: StudyResults, file: ClaimFile, pair: Pair) -> str:
+    sources = score_sources(results, pair)
     return file.score.suite if file.score.suite in sources else next(iter(sources), "")
 
 
-def _answer(standing: Standing, pair: Pair, claim: Claim, source: str) -> _Answer:
+def _answer(results: StudyResults, pair: Pair, claim: Claim, source: str) -> _Answer:
     answer = (
-        _speedup(standing, pair, claim, source)
+        _speedup(results, pair, claim, source)
         if claim.kind == "speedup"
-        else _gain(standing, pair, claim, source)
+        else _gain(results, pair, claim, source)
     )
     diverged = [str(item.seed) for item in answer.left_out if item.diverged]
     if diverged and not answer.held_back:
@@ -149,24 +148,24 @@ def _answer(standing: Standing, pair: Pair, claim: Claim, source: str) -> _Answe
     return answer
 
 
-def _gain(standing: Standing, pair: Pair, claim: Claim, source: str) -> _Answer:
+def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> _Answer:
     if source.startswith(HELDOUT):
         why = "a gain in points cannot be read off a loss"
         return _Answer(by_axis={}, held_back=why)
-    found = gain_evidence(standing, pair, source)
+    found = gain_evidence(results, pair, source)
     if not found.seeds:
         return _Answer(by_axis={}, held_back=_nothing(found.left_out), left_out=found.left_out)
     return _Answer(
         finding=judge_gain(found.differences, claim.value),
         by_axis={},
-        held_back=_unequal(standing, pair),
+        held_back=_unequal(results, pair),
         seeds=found.seeds,
         left_out=found.left_out,
     )
 
 
-def _speedup(standing: Standing, pair: Pair, claim: Claim, source: str) -> _Answer:
-    found = curve_evidence(standing, pair, source)
+def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str) -> _Answer:
+    found = curve_evidence(results, pair, source)
     if not found.seeds:
         return _Answer(by_axis={}, held_back=_nothing(found.left_out), left_out=found.left_out)
     by_axis = {}
@@ -184,11 +183,11 @@ def _speedup(standing: Standing, pair: Pair, claim: Claim, source: str) -> _Answ
     )
 
 
-def _unequal(standing: Standing, pair: Pair) -> str:
+def _unequal(results: StudyResults, pair: Pair) -> str:
     """Why the two were not given equal spend; "" where they were."""
-    planned = {item.name: item for item in standing.plan.objectives}
+    planned = {item.name: item for item in results.plan.objectives}
     found = [
-        (name, budget_mismatch(standing.plan, planned[name]))
+        (name, budget_mismatch(results.plan, planned[name]))
         for name in (pair.objective, pair.baseline)
     ]
     whys = [f"{name}: {why}" for name, why in found if why]

@@ -16,7 +16,7 @@ from objbench.judge.score_source import HELDOUT, Pair, planned_suite
 from objbench.leaderboard.teacher_sentences import uncounted_words
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import EvaluationRecord, Provenance
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 # Parameters and tokens within this share of the paper's are its scale.
 SAME_SCALE = 0.1
@@ -40,31 +40,31 @@ class Labels:
     clocks: str
 
 
-def labels(standing: Standing, file: ClaimFile, claim: Claim, source: str) -> Labels:
+def labels(results: StudyResults, file: ClaimFile, claim: Claim, source: str) -> Labels:
     """How the study's measurement differs from the paper's.
 
     Args:
         source: the score that is judged by; see ``score_sources``. "" if there is none.
     """
     pair = Pair(file.objective, file.baseline)
-    suite = planned_suite(standing, source)
+    suite = planned_suite(results, source)
     parts = [
         _score(file, source, suite),
-        _samples(standing, pair, suite),
-        _equal_spend(standing, claim),
-        uncounted_words(standing, (pair.objective, pair.baseline)),
-        _unannealed(standing) if claim.kind == "speedup" else "",
+        _samples(results, pair, suite),
+        _equal_spend(results, claim),
+        uncounted_words(results, (pair.objective, pair.baseline)),
+        _unannealed(results) if claim.kind == "speedup" else "",
     ]
-    clocks = _clocks(standing, pair)
+    clocks = _clocks(results, pair)
     if claim.axis == "seconds":
         parts.append(clocks)
-    scale = _scale(standing, file.baseline, file.scale_of(claim))
+    scale = _scale(results, file.baseline, file.scale_of(claim))
     return Labels(scale, tuple(part for part in parts if part), clocks)
 
 
-def _unannealed(standing: Standing) -> str:
+def _unannealed(results: StudyResults) -> str:
     """Whether the curves' points before the last are of a schedule that goes on; "" if not."""
-    training = standing.plan.study.get("training")
+    training = results.plan.study.get("training")
     schedule = training.get("schedule") if isinstance(training, dict) else None
     # On a trunk every point is finished by a cooldown of its own.
     if schedule is None or schedule == "trunk":
@@ -72,10 +72,10 @@ def _unannealed(standing: Standing) -> str:
     return f"points before the last unannealed ({plain(schedule)} schedule)"
 
 
-def _clocks(standing: Standing, pair: Pair) -> str:
+def _clocks(results: StudyResults, pair: Pair) -> str:
     """Why device seconds of the two sides are not comparable; "" where they are."""
     ours, theirs = (
-        {record.seed: record.provenance for record in standing.pretrained(name)}
+        {record.seed: record.provenance for record in results.pretrained(name)}
         for name in (pair.objective, pair.baseline)
     )
     both = [(ours[seed], theirs[seed]) for seed in ours if seed in theirs]
@@ -91,9 +91,9 @@ def _machine(made: Provenance) -> tuple[str, int, int]:
     return made.device, made.threads, made.processes
 
 
-def _scale(standing: Standing, baseline: str, paper: Scale) -> str:
+def _scale(results: StudyResults, baseline: str, paper: Scale) -> str:
     theirs = f"{amount(paper.parameters)}, {amount(paper.tokens_seen)}"
-    records = standing.pretrained(baseline)
+    records = results.pretrained(baseline)
     cost = records[0].cost if records else None
     if cost is None or not records[0].points:
         return f"at a scale not recorded (paper: {theirs})"
@@ -131,12 +131,12 @@ def _score(file: ClaimFile, source: str, suite: PlannedSuite | None) -> str:
     return f"{suite.name} by {'; '.join(parts)}" if parts else ""
 
 
-def _samples(standing: Standing, pair: Pair, suite: PlannedSuite | None) -> str:
+def _samples(results: StudyResults, pair: Pair, suite: PlannedSuite | None) -> str:
     if suite is None:
         return ""
     limits = {
         record.max_train_samples
-        for record in standing.records.values()
+        for record in results.records.values()
         if isinstance(record, EvaluationRecord)
         and record.suite == suite.name
         and record.objective in (pair.objective, pair.baseline)
@@ -145,8 +145,8 @@ def _samples(standing: Standing, pair: Pair, suite: PlannedSuite | None) -> str:
     return f"fine-tuned on at most {max(sizes):,} examples a task" if sizes else ""
 
 
-def _equal_spend(standing: Standing, claim: Claim) -> str:
-    ours = standing.plan.equalize
+def _equal_spend(results: StudyResults, claim: Claim) -> str:
+    ours = results.plan.equalize
     if claim.kind != "gain" or ours == claim.axis:
         return ""
     return f"at equal {AXIS_WORDS[ours]}, not equal {AXIS_WORDS[claim.axis]}"

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objbench.contract.suite import AXES, Average
+from objbench.contract.meters import AXES
+from objbench.contract.suite import Average
 from objbench.judge.statistics.estimate import FloatArray, within_run_mean
 from objbench.results.plan import PlannedCell, PlannedColumn, PlannedSuite
 from objbench.results.records import EvaluationRecord
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +105,18 @@ def suite_average(suite: PlannedSuite, columns: FloatArray) -> FloatArray:
     return scores.reshape(columns.shape[:-1])
 
 
-def final_scores(standing: Standing, suite: PlannedSuite) -> SuiteScores:
+def final_scores(results: StudyResults, suite: PlannedSuite) -> SuiteScores:
     """What the encoders at the end of the budget score on ``suite``."""
-    return standing.once(("final scores", suite.name), lambda: _final_scores(standing, suite))
+    return results.once(("final scores", suite.name), lambda: _final_scores(results, suite))
 
 
-def column_curves(standing: Standing, suite: PlannedSuite) -> ColumnCurves:
+def column_curves(results: StudyResults, suite: PlannedSuite) -> ColumnCurves:
     """What the encoders at every point of the budget score in each column of ``suite``.
 
     Fine-tuning seeds that were run at every point alone count, so that the last point does not
     differ from the others by how it was measured.
     """
-    cells = standing.evaluations(suite.name)
+    cells = results.evaluations(suite.name)
     shares = tuple(sorted({cell.share for cell in cells}))
     everywhere = tuple(
         seed
@@ -125,7 +126,7 @@ def column_curves(standing: Standing, suite: PlannedSuite) -> ColumnCurves:
     values = [
         within_run_mean(
             _values(
-                standing,
+                results,
                 suite,
                 [c for c in cells if c.share == share and c.finetune_seed in everywhere],
                 everywhere,
@@ -136,31 +137,31 @@ def column_curves(standing: Standing, suite: PlannedSuite) -> ColumnCurves:
     return ColumnCurves(shares, np.stack(values) if values else np.empty((0, 0, 0, 0)))
 
 
-def score_curves(standing: Standing, curve_suite: PlannedSuite) -> Mapping[str, Curve]:
+def score_curves(results: StudyResults, curve_suite: PlannedSuite) -> Mapping[str, Curve]:
     """Objective -> the curve that ``curve_suite`` follows.
 
     Every point, the last one too, is the mean of the same fine-tuning seeds, so that the last
     does not differ from the others by how it was measured.
     """
     key = ("score curves", curve_suite.name)
-    return standing.once(key, lambda: _score_curves(standing, curve_suite))
+    return results.once(key, lambda: _score_curves(results, curve_suite))
 
 
-def _final_scores(standing: Standing, suite: PlannedSuite) -> SuiteScores:
-    cells = [c for c in standing.evaluations(suite.name) if c.share >= 1.0]
-    values = _values(standing, suite, cells, suite.seeds)
+def _final_scores(results: StudyResults, suite: PlannedSuite) -> SuiteScores:
+    cells = [c for c in results.evaluations(suite.name) if c.share >= 1.0]
+    values = _values(results, suite, cells, suite.seeds)
     columns = within_run_mean(values)
     return SuiteScores(suite, values, columns, suite_average(suite, columns))
 
 
-def _score_curves(standing: Standing, curve_suite: PlannedSuite) -> Mapping[str, Curve]:
-    plan = standing.plan
-    suite = next(suite for suite in standing.suites if suite.name == curve_suite.follows)
+def _score_curves(results: StudyResults, curve_suite: PlannedSuite) -> Mapping[str, Curve]:
+    plan = results.plan
+    suite = next(suite for suite in results.suites if suite.name == curve_suite.follows)
     chosen = suite.seeds[: curve_suite.seeds_per_point]
-    seeds = standing.seeds
+    seeds = results.seeds
     place = {objective.name: index for index, objective in enumerate(plan.objectives)}
     by_point: dict[tuple[str, float], list[PlannedCell]] = {}
-    for cell in standing.evaluations(suite.name):
+    for cell in results.evaluations(suite.name):
         if cell.finetune_seed in chosen:
             by_point.setdefault((cell.objective, cell.share), []).append(cell)
     curves = {}
@@ -170,23 +171,23 @@ def _score_curves(standing: Standing, curve_suite: PlannedSuite) -> Mapping[str,
         scores = np.full((len(shares), len(seeds)), np.nan)
         for point, share in enumerate(shares):
             cells = by_point[name, share]
-            columns = within_run_mean(_values(standing, suite, cells, chosen))[row]
+            columns = within_run_mean(_values(results, suite, cells, chosen))[row]
             scores[point] = suite_average(suite, columns)
-            spend[point] = _spend(standing, cells, seeds)
+            spend[point] = _spend(results, cells, seeds)
         curves[name] = Curve(name, shares, spend, scores)
     return curves
 
 
 def _values(
-    standing: Standing, suite: PlannedSuite, cells: list[PlannedCell], finetune: tuple[int, ...]
+    results: StudyResults, suite: PlannedSuite, cells: list[PlannedCell], finetune: tuple[int, ...]
 ) -> FloatArray:
     """(O, S, C, F) float64: the scaled score of each cell, each at one point of the budget."""
-    objectives = {item.name: index for index, item in enumerate(standing.plan.objectives)}
-    seeds = {seed: index for index, seed in enumerate(standing.seeds)}
+    objectives = {item.name: index for index, item in enumerate(results.plan.objectives)}
+    seeds = {seed: index for index, seed in enumerate(results.seeds)}
     tries = {seed: index for index, seed in enumerate(finetune)}
     values = np.full((len(objectives), len(seeds), len(suite.columns), len(tries)), np.nan)
     for cell in cells:
-        record = standing.records.get(cell.id)
+        record = results.records.get(cell.id)
         if not isinstance(record, EvaluationRecord) or record.status != "ok":
             continue
         for number, column in enumerate(suite.columns):
@@ -196,11 +197,11 @@ def _values(
     return values
 
 
-def _spend(standing: Standing, cells: list[PlannedCell], seeds: tuple[int, ...]) -> FloatArray:
+def _spend(results: StudyResults, cells: list[PlannedCell], seeds: tuple[int, ...]) -> FloatArray:
     """(S, 4) float64: the spend at one point; every evaluation of it carries the same meters."""
     spend = np.full((len(seeds), len(AXES)), np.nan)
     for cell in cells:
-        record = standing.records.get(cell.id)
+        record = results.records.get(cell.id)
         if isinstance(record, EvaluationRecord) and record.status == "ok":
             spend[seeds.index(cell.seed)] = [getattr(record.meters, axis) for axis in AXES]
     return spend

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objbench.contract.suite import AXES
+from objbench.contract.meters import AXES
 from objbench.errors import UnknownNameError
 from objbench.judge.score_arrays import final_scores, score_curves
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import PretrainRecord
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 HELDOUT = "heldout:"
 # The weighted sum of each objective's own terms: two objectives' sums measure different things.
@@ -55,11 +55,11 @@ class SideScores:
         return np.asarray(there)
 
 
-def score_sources(standing: Standing, pair: Pair) -> tuple[str, ...]:
+def score_sources(results: StudyResults, pair: Pair) -> tuple[str, ...]:
     """The study's suites, then the held-out terms that both sides have at every point."""
     # Nothing is better or worse on a suite without an average.
-    suites = tuple(suite.name for suite in standing.suites if suite.average_groups)
-    runs = [standing.pretrained(name) for name in (pair.baseline, pair.objective)]
+    suites = tuple(suite.name for suite in results.suites if suite.average_groups)
+    runs = [results.pretrained(name) for name in (pair.baseline, pair.objective)]
     if not all(runs):
         return suites
     points = [point.heldout for side in runs for record in side for point in record.points]
@@ -71,53 +71,53 @@ def score_sources(standing: Standing, pair: Pair) -> tuple[str, ...]:
     return (*suites, *(HELDOUT + term for term in common))
 
 
-def check_source(standing: Standing, pair: Pair, source: str) -> None:
+def check_source(results: StudyResults, pair: Pair, source: str) -> None:
     """Refuse a score that the pair cannot be judged by.
 
     Raises:
         UnknownNameError: it is neither a suite nor a held-out term of both.
     """
-    known = score_sources(standing, pair)
+    known = score_sources(results, pair)
     if source not in known:
         raise UnknownNameError("score", source, known)
 
 
-def planned_suite(standing: Standing, source: str) -> PlannedSuite | None:
+def planned_suite(results: StudyResults, source: str) -> PlannedSuite | None:
     """The suite that a source names; None for a held-out term."""
-    return next((suite for suite in standing.suites if suite.name == source), None)
+    return next((suite for suite in results.suites if suite.name == source), None)
 
 
-def following_suite(standing: Standing, source: str) -> PlannedSuite | None:
+def following_suite(results: StudyResults, source: str) -> PlannedSuite | None:
     """The curve suite that follows a source; None where there is none."""
-    return next((suite for suite in standing.curve_suites if suite.follows == source), None)
+    return next((suite for suite in results.curve_suites if suite.follows == source), None)
 
 
-def final_side(standing: Standing, objective: str, source: str) -> SideScores:
+def final_side(results: StudyResults, objective: str, source: str) -> SideScores:
     """An objective's scores at the end of its budget: P = 1, over all fine-tuning seeds."""
-    suite = planned_suite(standing, source)
+    suite = planned_suite(results, source)
     if suite is None:
-        whole = _heldout(standing, objective, source.removeprefix(HELDOUT))
+        whole = _heldout(results, objective, source.removeprefix(HELDOUT))
         return SideScores(whole.scores[:, -1:], whole.spend[:, -1:])
-    row = [item.name for item in standing.plan.objectives].index(objective)
-    scores = _sign(suite) * final_scores(standing, suite).scores[row][:, np.newaxis]
+    row = [item.name for item in results.plan.objectives].index(objective)
+    scores = _sign(suite) * final_scores(results, suite).scores[row][:, np.newaxis]
     # A gain is one of scores alone.
     return SideScores(scores, np.zeros((*scores.shape, len(AXES))))
 
 
-def curve_side(standing: Standing, objective: str, source: str) -> SideScores | None:
+def curve_side(results: StudyResults, objective: str, source: str) -> SideScores | None:
     """An objective's scores along its budget; None where they were taken at its end only."""
-    suite = planned_suite(standing, source)
+    suite = planned_suite(results, source)
     if suite is None:
-        return _heldout(standing, objective, source.removeprefix(HELDOUT))
-    follower = following_suite(standing, source)
+        return _heldout(results, objective, source.removeprefix(HELDOUT))
+    follower = following_suite(results, source)
     if follower is None:
         return None
-    curve = score_curves(standing, follower)[objective]
+    curve = score_curves(results, follower)[objective]
     return SideScores(_sign(suite) * curve.scores.T, np.moveaxis(curve.spend, 0, 1))
 
 
-def _heldout(standing: Standing, objective: str, term: str) -> SideScores:
-    records = [standing.records.get(standing.pretraining[objective, s]) for s in standing.seeds]
+def _heldout(results: StudyResults, objective: str, term: str) -> SideScores:
+    records = [results.records.get(results.pretraining[objective, s]) for s in results.seeds]
     runs = [r if isinstance(r, PretrainRecord) and r.status == "ok" else None for r in records]
     points = max((len(run.points) for run in runs if run is not None), default=0) or 1
     scores = np.full((len(runs), points), np.nan)

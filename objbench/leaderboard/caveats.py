@@ -19,42 +19,42 @@ from objbench.leaderboard.speedups import axes_sentence, direction_sentences
 from objbench.leaderboard.teacher_sentences import qualified, uncounted_sentences
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import EvaluationRecord, Provenance
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
-def verdicts(standing: Standing) -> list[str]:
+def verdicts(results: StudyResults) -> list[str]:
     """What may be said of each suite's scores and of the axes, a sentence or two each.
 
     The intervals and speedups are those of the judge, so no sentence here contradicts a verdict.
     """
-    found = [text for suite in standing.suites for text in _suite_verdicts(standing, suite)]
-    for source in curve_sources(standing):
-        found += [*direction_sentences(standing, source), axes_sentence(standing, source)]
+    found = [text for suite in results.suites for text in _suite_verdicts(results, suite)]
+    for source in curve_sources(results):
+        found += [*direction_sentences(results, source), axes_sentence(results, source)]
     return [text for text in found if text]
 
 
-def limits(standing: Standing) -> list[str]:
+def limits(results: StudyResults) -> list[str]:
     """What the numbers do not show."""
     found = [
-        gaps_sentence(standing),
-        *missing_tasks(standing),
-        _samples(standing),
-        scale_sentence(standing),
-        _spend(standing),
-        *uncounted_sentences(standing),
-        _machines(standing),
-        _side_by_side(standing),
-        _annealing(standing),
+        gaps_sentence(results),
+        *missing_tasks(results),
+        _samples(results),
+        scale_sentence(results),
+        _spend(results),
+        *uncounted_sentences(results),
+        _machines(results),
+        _side_by_side(results),
+        _annealing(results),
     ]
     return [text for text in found if text]
 
 
-def _suite_verdicts(standing: Standing, suite: PlannedSuite) -> list[str]:
+def _suite_verdicts(results: StudyResults, suite: PlannedSuite) -> list[str]:
     if not suite.average_groups:
         # Nothing is better or worse on it.
         return []
-    rows = ranking(standing, final_scores(standing, suite))
-    baseline = next(row for row in rows if row.objective == standing.plan.baseline)
+    rows = ranking(results, final_scores(results, suite))
+    baseline = next(row for row in rows if row.objective == results.plan.baseline)
     unranked = [f"{row.objective} ({row.why})" for row in rows if row.rank is None]
     found = []
     if unranked:
@@ -64,16 +64,16 @@ def _suite_verdicts(standing: Standing, suite: PlannedSuite) -> list[str]:
     elif baseline.rank is None:
         found.append(f"No gain on {suite.name}: the baseline {baseline.objective} is not ranked.")
     by_name = {row.objective: row for row in rows}
-    for objective in standing.plan.objectives:
+    for objective in results.plan.objectives:
         row = by_name[objective.name]
         if row.gain is not None:
-            sentence = _gain(standing, suite, row, row.gain)
-            found.append(qualified(standing, [row.objective], sentence))
+            sentence = _gain(results, suite, row, row.gain)
+            found.append(qualified(results, [row.objective], sentence))
     return found
 
 
-def _gain(standing: Standing, suite: PlannedSuite, row: Row, gain: Estimate) -> str:
-    baseline = standing.plan.baseline
+def _gain(results: StudyResults, suite: PlannedSuite, row: Row, gain: Estimate) -> str:
+    baseline = results.plan.baseline
     what = f"on {suite.name}, {row.objective} minus {baseline} is {signed(gain.mean)} points"
     if suite.direction == "min":
         what += ", lower being better"
@@ -96,9 +96,9 @@ def _gain(standing: Standing, suite: PlannedSuite, row: Row, gain: Estimate) -> 
     )
 
 
-def _samples(standing: Standing) -> str:
+def _samples(results: StudyResults) -> str:
     limits_seen: dict[str, set[int]] = {}
-    for record in standing.records.values():
+    for record in results.records.values():
         if not isinstance(record, EvaluationRecord) or record.max_train_samples is None:
             continue
         # A suite that trains nothing is not limited by it.
@@ -111,22 +111,22 @@ def _samples(standing: Standing) -> str:
     return f"A quick look: {listed(parts)}; not comparable with published scores." if parts else ""
 
 
-def scale_sentence(standing: Standing) -> str:
+def scale_sentence(results: StudyResults) -> str:
     """How large the encoder is and how much text it saw; "" before the baseline has run."""
-    records = standing.pretrained(standing.plan.baseline)
+    records = results.pretrained(results.plan.baseline)
     if not records or records[0].cost is None or not records[0].points:
         return ""
     parameters = amount(records[0].cost.encoder_parameters)
     tokens = amount(records[0].points[-1].meters.tokens)
     return (
         f"Measured with an encoder of {parameters} parameters and {tokens} tokens for "
-        f"{standing.plan.baseline}; nothing here says what happens at another scale."
+        f"{results.plan.baseline}; nothing here says what happens at another scale."
     )
 
 
-def _spend(standing: Standing) -> str:
-    spends: Mapping[str, float] = measured_spend(standing)
-    baseline = spends.get(standing.plan.baseline)
+def _spend(results: StudyResults) -> str:
+    spends: Mapping[str, float] = measured_spend(results)
+    baseline = spends.get(results.plan.baseline)
     if not baseline:
         return ""
     # Whole steps and the clock's noise keep spends from being equal to the last digit.
@@ -135,14 +135,14 @@ def _spend(standing: Standing) -> str:
         for name, spend in spends.items()
         if abs(spend / baseline - 1) > 0.02
     ]
-    axis = AXIS_WORDS[standing.plan.equalize]
+    axis = AXIS_WORDS[results.plan.equalize]
     return f"Measured {axis} against the baseline's: {listed(off)}." if off else ""
 
 
-def _machines(standing: Standing) -> str:
+def _machines(results: StudyResults) -> str:
     seen = {
         (r.provenance.device, r.provenance.threads, r.provenance.processes)
-        for r in standing.records.values()
+        for r in results.records.values()
         if r.kind == "pretrain"
     }
     if len(seen) < 2:
@@ -153,20 +153,20 @@ def _machines(standing: Standing) -> str:
     )
 
 
-def _side_by_side(standing: Standing) -> str:
-    baseline = {record.seed: record for record in standing.pretrained(standing.plan.baseline)}
+def _side_by_side(results: StudyResults) -> str:
+    baseline = {record.seed: record for record in results.pretrained(results.plan.baseline)}
     apart = [
         objective.name
-        for objective in standing.plan.objectives
+        for objective in results.plan.objectives
         if any(
             record.seed in baseline and _apart(record.provenance, baseline[record.seed].provenance)
-            for record in standing.pretrained(objective.name)
+            for record in results.pretrained(objective.name)
         )
     ]
     if not apart:
         return ""
     return (
-        f"Not trained side by side with {standing.plan.baseline}: {listed(apart)}. Where a machine "
+        f"Not trained side by side with {results.plan.baseline}: {listed(apart)}. Where a machine "
         "is shared, their device seconds and tokens/s are not comparable."
     )
 
@@ -176,9 +176,9 @@ def _apart(one: Provenance, other: Provenance) -> bool:
     return one.finished <= other.started or other.finished <= one.started
 
 
-def _annealing(standing: Standing) -> str:
-    schedule = unfinished_schedule(standing)
-    if not schedule or not curve_sources(standing):
+def _annealing(results: StudyResults) -> str:
+    schedule = unfinished_schedule(results)
+    if not schedule or not curve_sources(results):
         return ""
     return (
         "Points of the curves before the last are unfinished models: the learning rate "

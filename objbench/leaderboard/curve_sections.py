@@ -23,49 +23,51 @@ from objbench.leaderboard.speedups import Speedups, speedups
 from objbench.leaderboard.tables.speedups import functions, speedup_table
 from objbench.leaderboard.teacher_sentences import uncounted_words
 from objbench.leaderboard.verdicts import judged_claims
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
-def curve_sections(standing: Standing, pictures: dict[str, str]) -> list[str]:
+def curve_sections(results: StudyResults, pictures: dict[str, str]) -> list[str]:
     """The sections of every score with curves.
 
     Args:
-        standing: the study.
+        results: the study.
         pictures: filled with file name -> SVG.
     """
     return [
         part
-        for source in curve_sources(standing)
-        for part in _section(standing, source, pictures)
+        for source in curve_sources(results)
+        for part in _section(results, source, pictures)
         if part
     ]
 
 
-def _section(standing: Standing, source: CurveSource, pictures: dict[str, str]) -> list[str]:
-    curves = source_curves(standing, source)
+def _section(results: StudyResults, source: CurveSource, pictures: dict[str, str]) -> list[str]:
+    curves = source_curves(results, source)
     title = f"## Convergence: {source.words} against spend"
     if not is_drawable(curves):
         return [title, "No objective has two finished points along its budget: no curve to draw."]
-    baseline = standing.plan.baseline
+    baseline = results.plan.baseline
     lower = "" if source.sign > 0 else " (lower is better)"
     name = f"convergence-{source.stem}.svg"
     pictures[name] = convergence_picture(
         curves,
         baseline,
         f"{source.words}{lower}",
-        is_finished=not unfinished_schedule(standing),
+        is_finished=not unfinished_schedule(results),
     ).decode()
     alt = f"{source.words} of each objective against steps, tokens, FLOPs and device time"
     return [
         title,
         f"![{alt}]({name})",
-        _convergence_text(standing, source, curves),
-        *_speedup_part(standing, source, pictures),
+        _convergence_text(results, source, curves),
+        *_speedup_part(results, source, pictures),
     ]
 
 
-def _convergence_text(standing: Standing, source: CurveSource, curves: Mapping[str, Curve]) -> str:
-    seeds = len(standing.seeds)
+def _convergence_text(
+    results: StudyResults, source: CurveSource, curves: Mapping[str, Curve]
+) -> str:
+    seeds = len(results.seeds)
     if source.suite is not None:
         each = f" of {count(source.suite.seeds_per_point, 'fine-tuning seed')} each"
     else:
@@ -73,8 +75,8 @@ def _convergence_text(standing: Standing, source: CurveSource, curves: Mapping[s
     parts = [f"Every point is the mean over {count(seeds, 'pretraining seed')}{each}."]
     if seeds > 1:
         parts.append(f"Bands: {band_words(seeds)}.")
-    schedule = unfinished_schedule(standing)
-    training = standing.plan.study.get("training", {})
+    schedule = unfinished_schedule(results)
+    training = results.plan.study.get("training", {})
     if schedule:
         parts.append(
             f"Hollow points are of unfinished models: the schedule ({plain(schedule)}) ends with "
@@ -86,7 +88,7 @@ def _convergence_text(standing: Standing, source: CurveSource, curves: Mapping[s
             "Every point is a finished model: a branch of its own, cooled down over "
             f"{share:g}% of the steps so far (trunk schedule)."
         )
-    if words := uncounted_words(standing, curves):
+    if words := uncounted_words(results, curves):
         parts.append(f"{words[0].upper()}{words[1:]}.")
     absent = [name for name, curve in curves.items() if not curve.whole]
     if absent:
@@ -94,9 +96,11 @@ def _convergence_text(standing: Standing, source: CurveSource, curves: Mapping[s
     return " ".join(parts)
 
 
-def _speedup_part(standing: Standing, source: CurveSource, pictures: dict[str, str]) -> list[str]:
-    baseline = standing.plan.baseline
-    all_found = speedups(standing, source).values()
+def _speedup_part(
+    results: StudyResults, source: CurveSource, pictures: dict[str, str]
+) -> list[str]:
+    baseline = results.plan.baseline
+    all_found = speedups(results, source).values()
     found = {item.objective: functions(item) for item in all_found if item.headline}
     left_out = [f"{item.objective} ({item.why})" for item in all_found if item.why]
     parts = [f"### Speedup to each {source.words} of {baseline}"] if found or left_out else []
@@ -106,24 +110,24 @@ def _speedup_part(standing: Standing, source: CurveSource, pictures: dict[str, s
         return parts
     name = f"speedup-{source.stem}.svg"
     label = f"{baseline}'s {source.words}"
-    names = [objective.name for objective in standing.plan.objectives]
+    names = [objective.name for objective in results.plan.objectives]
     pictures[name] = speedup_picture(
-        found, names, baseline, label, sign=source.sign, claims=_claimed(standing, found)
+        found, names, baseline, label, sign=source.sign, claims=_claimed(results, found)
     ).decode()
     alt = f"speedup of each objective over {baseline} against the {source.words} to be reached"
     return [
         *parts,
         f"![{alt}]({name})",
-        _speedup_text(standing, source, list(all_found)),
-        speedup_table(standing, source),
+        _speedup_text(results, source, list(all_found)),
+        speedup_table(results, source),
     ]
 
 
-def _speedup_text(standing: Standing, source: CurveSource, found: Sequence[Speedups]) -> str:
-    baseline = standing.plan.baseline
+def _speedup_text(results: StudyResults, source: CurveSource, found: Sequence[Speedups]) -> str:
+    baseline = results.plan.baseline
     interval = (
         "Square brackets: 95% interval at that target by itself (a paired test turned round)."
-        if len(standing.seeds) >= MIN_RUNS
+        if len(results.seeds) >= MIN_RUNS
         else f"Below {MIN_RUNS} pretraining seeds there is no interval."
     )
     clocks = " Each seed's spend is relative to what its baseline spent." * bool(found)
@@ -135,7 +139,7 @@ def _speedup_text(standing: Standing, source: CurveSource, found: Sequence[Speed
     )
 
 
-def _claimed(standing: Standing, found: Mapping[str, object]) -> list[ClaimedSpeedup]:
+def _claimed(results: StudyResults, found: Mapping[str, object]) -> list[ClaimedSpeedup]:
     """The claimed speedups of the objectives that are drawn."""
     claims = {
         (item.file.name, item.claim.id): ClaimedSpeedup(
@@ -144,7 +148,7 @@ def _claimed(standing: Standing, found: Mapping[str, object]) -> list[ClaimedSpe
             value=item.claim.value,
             words=" ".join(["claimed:", *item.claim.qualifier.split(), f"{item.claim.value:g}x"]),
         )
-        for item in judged_claims(standing)
+        for item in judged_claims(results)
         if item.claim.kind == "speedup" and item.file.objective in found
     }
     return list(claims.values())

@@ -20,7 +20,7 @@ from objbench.judge.score_arrays import Curve, score_curves
 from objbench.judge.score_source import HELDOUT, Pair, curve_side, score_sources
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import PretrainRecord
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,49 +59,49 @@ def source_words(name: str) -> str:
     return f"{plain(name)} score"
 
 
-def curve_sources(standing: Standing) -> tuple[CurveSource, ...]:
+def curve_sources(results: StudyResults) -> tuple[CurveSource, ...]:
     """Every score with curves: those of curve suites first, then held-out terms."""
     followed: dict[str, CurveSource] = {}
-    directions = {suite.name: suite.direction for suite in standing.suites}
-    for suite in standing.curve_suites:
+    directions = {suite.name: suite.direction for suite in results.suites}
+    for suite in results.curve_suites:
         sign = 1.0 if directions[suite.follows] == "max" else -1.0
         followed.setdefault(suite.follows, CurveSource(name=suite.follows, suite=suite, sign=sign))
-    baseline = standing.plan.baseline
+    baseline = results.plan.baseline
     terms = [
         source
-        for objective in standing.plan.objectives
+        for objective in results.plan.objectives
         if objective.name != baseline
-        for source in score_sources(standing, Pair(objective.name, baseline))
+        for source in score_sources(results, Pair(objective.name, baseline))
         if source.startswith(HELDOUT)
     ]
     losses = [CurveSource(name=term, suite=None, sign=-1.0) for term in dict.fromkeys(terms)]
     return (*followed.values(), *losses)
 
 
-def source_curves(standing: Standing, source: CurveSource) -> Mapping[str, Curve]:
+def source_curves(results: StudyResults, source: CurveSource) -> Mapping[str, Curve]:
     """Objective -> its curve, in the order of the plan; a term that it lacks is NaN."""
     if source.suite is not None:
-        return score_curves(standing, source.suite)
+        return score_curves(results, source.suite)
     key = ("curves of", source.name)
-    return standing.once(key, lambda: _heldout_curves(standing, source.name))
+    return results.once(key, lambda: _heldout_curves(results, source.name))
 
 
-def unfinished_schedule(standing: Standing) -> str:
+def unfinished_schedule(results: StudyResults) -> str:
     """The schedule, where it leaves the points before the last unfinished; "" where it does not.
 
     On a trunk every point is finished by a cooldown of its own.
     """
-    training = standing.plan.study.get("training")
+    training = results.plan.study.get("training")
     schedule = training.get("schedule") if isinstance(training, dict) else None
     return "" if schedule in (None, "trunk") else str(schedule)
 
 
-def _heldout_curves(standing: Standing, source: str) -> Mapping[str, Curve]:
+def _heldout_curves(results: StudyResults, source: str) -> Mapping[str, Curve]:
     curves = {}
-    for objective in standing.plan.objectives:
-        side = curve_side(standing, objective.name, source)
+    for objective in results.plan.objectives:
+        side = curve_side(results, objective.name, source)
         assert side is not None  # a loss was taken at every point
-        shares = _shares(standing.pretrained(objective.name), side.scores.shape[1])
+        shares = _shares(results.pretrained(objective.name), side.scores.shape[1])
         # SideScores are turned so that greater is better.
         spend = np.moveaxis(side.spend, 0, 1)
         curves[objective.name] = Curve(objective.name, shares, spend, -side.scores.T)

@@ -17,7 +17,7 @@ from objbench.judge.formatting import DASH, three_digits
 from objbench.judge.statistics.estimate import estimate
 from objbench.results.plan import PlannedColumn, PlannedSuite
 from objbench.results.records import CurveRecord
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +67,19 @@ def other_columns(suite: PlannedSuite) -> tuple[PlannedColumn, ...]:
     return tuple(column for column in suite.columns if column_axis(column.name) is None)
 
 
-def curve_values(standing: Standing, suite: PlannedSuite) -> Mapping[tuple[str, str], CurveValues]:
+def curve_values(
+    results: StudyResults, suite: PlannedSuite
+) -> Mapping[tuple[str, str], CurveValues]:
     """Objective and column -> values, for every objective and column that is no axis."""
-    records: dict[str, list[CurveRecord]] = {o.name: [] for o in standing.plan.objectives}
-    for cell in standing.plan.cells:
-        record = standing.records.get(cell.id)
+    records: dict[str, list[CurveRecord]] = {o.name: [] for o in results.plan.objectives}
+    for cell in results.plan.cells:
+        record = results.records.get(cell.id)
         if cell.suite != suite.name or not isinstance(record, CurveRecord):
             continue
         if record.status == "ok":
             records[cell.objective].append(record)
     return {
-        (objective, column.name): _values(own, column, len(standing.seeds))
+        (objective, column.name): _values(own, column, len(results.seeds))
         for objective, own in records.items()
         for column in other_columns(suite)
     }

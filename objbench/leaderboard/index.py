@@ -26,7 +26,7 @@ from objbench.leaderboard.settings import budget_sentence, seeds_words
 from objbench.leaderboard.verdicts import judged_claims, rates_sentences, verdict_lines
 from objbench.results.json_files import write_text
 from objbench.results.plan import PlannedSuite
-from objbench.results.study_results import Standing, read_standing
+from objbench.results.study_results import StudyResults, read_study_results
 
 MARK = "<!-- Made by `objbench leaderboard --index`; edits are overwritten. -->"
 NOTES = "NOTES.md"
@@ -68,7 +68,7 @@ def write_index(folder: Path, out: Path | None = None) -> Path:
 
 def index_text(folder: Path, runs: list[Path]) -> str:
     """The page over the studies in ``runs``, folders in ``folder``."""
-    standings = {run.name: read_standing(run) for run in runs}
+    standings = {run.name: read_study_results(run) for run in runs}
     name = folder.resolve().name
     parts = [
         "# Results",
@@ -92,24 +92,24 @@ def index_text(folder: Path, runs: list[Path]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _verdicts(standings: dict[str, Standing]) -> Iterator[str]:
-    for name, standing in standings.items():
-        for line in verdict_lines(standing):
+def _verdicts(standings: dict[str, StudyResults]) -> Iterator[str]:
+    for name, results in standings.items():
+        for line in verdict_lines(results):
             yield f"{_link(name, f'{name}/README.md')}: {line}"
-    if any(judged_claims(standing) for standing in standings.values()):
+    if any(judged_claims(results) for results in standings.values()):
         yield from rates_sentences(read_rates())
 
 
-def _study(run: Path, standing: Standing) -> Iterator[str]:
+def _study(run: Path, results: StudyResults) -> Iterator[str]:
     """A study's heading, its paragraph, and what was written by hand."""
-    plan = standing.plan
+    plan = results.plan
     yield f"### {_link(run.name, f'{run.name}/README.md')}"
     sentences = [
         plain(budget_sentence(plan)),
-        f"{count(len(standing.seeds), 'pretraining seed')}: {seeds_words(plan)}.",
-        scale_sentence(standing),
-        *(_ranking_line(standing, suite) for suite in standing.suites),
-        gaps_sentence(standing),
+        f"{count(len(results.seeds), 'pretraining seed')}: {seeds_words(plan)}.",
+        scale_sentence(results),
+        *(_ranking_line(results, suite) for suite in results.suites),
+        gaps_sentence(results),
         f"More on {_link('its page', f'{run.name}/README.md')}.",
     ]
     yield " ".join(text for text in sentences if text)
@@ -119,10 +119,10 @@ def _study(run: Path, standing: Standing) -> Iterator[str]:
         yield notes.read_text("utf-8").strip()
 
 
-def _ranking_line(standing: Standing, suite: PlannedSuite) -> str:
+def _ranking_line(results: StudyResults, suite: PlannedSuite) -> str:
     if not suite.average_groups:
         return ""
-    rows = ranking(standing, final_scores(standing, suite))
+    rows = ranking(results, final_scores(results, suite))
     ranked = [_placed(row) for row in rows if row.rank is not None]
     others = [f"{row.objective} ({row.why})" for row in rows if row.rank is None]
     parts = [*ranked, *([f"not ranked: {listed(others)}"] if others else [])]

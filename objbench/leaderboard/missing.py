@@ -14,7 +14,7 @@ import pandas as pd
 from objbench.judge.formatting import count, listed, markdown, plain
 from objbench.results.plan import PlannedCell
 from objbench.results.records import AnyRecord, PretrainRecord
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 _KIND_WORDS = {"trial": "tuning", "trial_evaluation": "tuning", "pretrain": "pretraining"}
 
@@ -39,14 +39,14 @@ class Gap:
     cells: int
 
 
-def gaps(standing: Standing) -> tuple[Gap, ...]:
+def gaps(results: StudyResults) -> tuple[Gap, ...]:
     """Everything the plan wants and the records lack, in the order of the plan."""
     grouped: dict[tuple[str, int, str, str, str], list[PlannedCell]] = {}
-    for cell in standing.plan.cells:
-        state = standing.state(cell)
+    for cell in results.plan.cells:
+        state = results.state(cell)
         if state != "ok":
             what = _KIND_WORDS.get(cell.kind, cell.suite)
-            reason = _reason(standing, cell)
+            reason = _reason(results, cell)
             grouped.setdefault((cell.objective, cell.seed, what, state, reason), []).append(cell)
     return tuple(
         Gap(
@@ -62,7 +62,7 @@ def gaps(standing: Standing) -> tuple[Gap, ...]:
     )
 
 
-def gaps_table(standing: Standing) -> str:
+def gaps_table(results: StudyResults) -> str:
     """The gaps as a table; "" if there is none."""
     lines = [
         {
@@ -73,15 +73,15 @@ def gaps_table(standing: Standing) -> str:
             "state": gap.state,
             "reason": plain(gap.reason),
         }
-        for gap in gaps(standing)
+        for gap in gaps(results)
     ]
     return markdown(pd.DataFrame(lines), left=6) if lines else ""
 
 
-def stale_table(standing: Standing) -> str:
+def stale_table(results: StudyResults) -> str:
     """The stale records, counted by what they are of; "" if there is none."""
     grouped: dict[tuple[str, str, int], int] = {}
-    for record in standing.stale:
+    for record in results.stale:
         key = (record_kind(record), record.objective, record.seed)
         grouped[key] = grouped.get(key, 0) + 1
     lines = [
@@ -98,27 +98,27 @@ def record_kind(record: AnyRecord) -> str:
     return _KIND_WORDS.get(record.kind, record.suite)
 
 
-def missing_tasks(standing: Standing) -> list[str]:
+def missing_tasks(results: StudyResults) -> list[str]:
     """One sentence for each suite whose data lacks tasks."""
     return [
         f"{suite.name} leaves out {listed(sorted(suite.missing))}: {plain(_whys(suite.missing))}. "
         f"No average contains {'it' if len(suite.missing) == 1 else 'them'}."
-        for suite in standing.suites
+        for suite in results.suites
         if suite.missing
     ]
 
 
-def gaps_sentence(standing: Standing) -> str:
+def gaps_sentence(results: StudyResults) -> str:
     """How many cells lack and how many records are stale; "" if none."""
-    found = gaps(standing)
+    found = gaps(results)
     parts = []
     for state in ("failed", "diverged", "missing"):
         number = sum(gap.cells for gap in found if gap.state == state)
         if number:
             parts.append(f"{number} {state}")
-    text = f"Incomplete: of {count(len(standing.plan.cells), 'cell')}, {listed(parts)}."
-    stale = f"Not counted: {count(len(standing.stale), 'stale record')}."
-    return " ".join([text] * bool(parts) + [stale] * bool(standing.stale))
+    text = f"Incomplete: of {count(len(results.plan.cells), 'cell')}, {listed(parts)}."
+    stale = f"Not counted: {count(len(results.stale), 'stale record')}."
+    return " ".join([text] * bool(parts) + [stale] * bool(results.stale))
 
 
 def _whys(missing: Mapping[str, str]) -> str:
@@ -128,18 +128,18 @@ def _whys(missing: Mapping[str, str]) -> str:
     return "; ".join(f"{task}: {why}" for task, why in sorted(missing.items()))
 
 
-def _reason(standing: Standing, cell: PlannedCell) -> str:
-    record = standing.records.get(cell.id)
+def _reason(results: StudyResults, cell: PlannedCell) -> str:
+    record = results.records.get(cell.id)
     if record is not None:
         return record.reason or "no reason was recorded"
     # A curve waits for evaluations and, through them, for pretraining, which may wait for a
     # teacher's.
-    waiting = standing.upstream(cell)
-    broken = [c for c in waiting if standing.state(c) in ("failed", "diverged")]
+    waiting = results.upstream(cell)
+    broken = [c for c in waiting if results.state(c) in ("failed", "diverged")]
     first = next((c for c in broken if c.kind == "pretrain"), broken[0] if broken else None)
     if first is not None:
-        return f"needs {first.id}, which {standing.state(first).replace('failed', 'has failed')}"
-    absent = [c for c in waiting if standing.state(c) == "missing"]
+        return f"needs {first.id}, which {results.state(first).replace('failed', 'has failed')}"
+    absent = [c for c in waiting if results.state(c) == "missing"]
     if absent:
         first = next((c for c in absent if c.kind == "pretrain"), absent[0])
         return f"waits for {first.id}"

@@ -13,16 +13,16 @@ from pathlib import Path
 from objbench.errors import ConfigError
 from objbench.leaderboard.sections import MARK, page_text
 from objbench.results.json_files import dump, write_text
-from objbench.results.records import record_path
-from objbench.results.step_breakdown import Overhead, overhead_path, read_overhead, write_overhead
-from objbench.results.study_results import Standing, read_standing
+from objbench.results.run_folder import overhead_path, read_overhead, record_path, write_overhead
+from objbench.results.step_breakdown import Overhead
+from objbench.results.study_results import StudyResults, read_study_results
 
 # What a picture of ours may be called; one that is no longer made would tell of other records.
 _PICTURES = ("convergence*.svg", "speedup-*.svg")
 
 
 def write_leaderboard(
-    run: Path, out: Path, with_records: bool = False, standing: Standing | None = None
+    run: Path, out: Path, with_records: bool = False, results: StudyResults | None = None
 ) -> Path:
     """Write the leaderboard of the run folder ``run`` into ``out``; returns the page's path.
 
@@ -32,24 +32,24 @@ def write_leaderboard(
         with_records: copy the plan, the current records and the measured overhead along, so that
             ``out`` can be committed and its page made again from itself. Stale records stay
             behind.
-        standing: the plan and records of ``run``; read now if None.
+        results: the plan and records of ``run``; read now if None.
 
     Raises:
         RecordError: the plan or a record is missing or cannot be read.
         ConfigError: ``out`` cannot be written, or copying there would mix two studies' records.
     """
-    if standing is None:
-        standing = read_standing(run)
+    if results is None:
+        results = read_study_results(run)
     overhead = read_overhead(run)
     copying = with_records and out.resolve() != run.resolve()
     page = out / "README.md"
     if copying:
-        standing = standing.without_stale()
-    text, pictures = page_text(standing, overhead)
+        results = results.without_stale()
+    text, pictures = page_text(results, overhead)
     try:
         if copying:
             _refuse_foreign(out, page)
-            _copy_records(standing, overhead, out)
+            _copy_records(results, overhead, out)
         for pattern in _PICTURES:
             for older in out.glob(pattern):
                 if older.name not in pictures:
@@ -75,10 +75,10 @@ def _refuse_foreign(out: Path, page: Path) -> None:
         )
 
 
-def _copy_records(standing: Standing, overhead: Overhead | None, out: Path) -> None:
-    write_text(out / "plan.json", dump(standing.plan))
+def _copy_records(results: StudyResults, overhead: Overhead | None, out: Path) -> None:
+    write_text(out / "plan.json", dump(results.plan))
     current = set()
-    for record in standing.records.values():
+    for record in results.records.values():
         path = record_path(out, record.kind, record.id, record.key)
         write_text(path, dump(record))
         current.add(path)

@@ -21,7 +21,7 @@ from objbench.judge.statistics.estimate import Estimate, FloatArray, estimate, p
 from objbench.judge.statistics.ranks import Ranks, rank_objectives
 from objbench.leaderboard.unscored import unscored_reason
 from objbench.results.plan import Plan, PlannedObjective
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +63,22 @@ class Row:
     why: str = ""
 
 
-def ranking(standing: Standing, found: SuiteScores) -> tuple[Row, ...]:
+def ranking(results: StudyResults, found: SuiteScores) -> tuple[Row, ...]:
     """The ranked objectives, best first, then the others in the order of the plan."""
-    return standing.once(("ranking", found.suite.name), lambda: _ranking(standing, found))
+    return results.once(("ranking", found.suite.name), lambda: _ranking(results, found))
 
 
-def _ranking(standing: Standing, found: SuiteScores) -> tuple[Row, ...]:
+def _ranking(results: StudyResults, found: SuiteScores) -> tuple[Row, ...]:
     reasons = {
-        objective.name: _why_not(standing, found, index, objective)
-        for index, objective in enumerate(standing.plan.objectives)
+        objective.name: _why_not(results, found, index, objective)
+        for index, objective in enumerate(results.plan.objectives)
     }
     values = {
         objective.name: found.scores[index]
-        for index, objective in enumerate(standing.plan.objectives)
+        for index, objective in enumerate(results.plan.objectives)
         if not reasons[objective.name]
     }
-    rows = _ranked(values, standing.plan.baseline, found) if values else []
+    rows = _ranked(values, results.plan.baseline, found) if values else []
     rows += [Row(objective=name, why=why) for name, why in reasons.items() if why]
     return tuple(rows)
 
@@ -135,16 +135,16 @@ def budget_mismatch(plan: Plan, objective: PlannedObjective) -> str:
     return f"its budget is {share}% of the baseline's in {AXIS_WORDS[plan.equalize]}"
 
 
-def measured_spend(standing: Standing) -> Mapping[str, float]:
+def measured_spend(results: StudyResults) -> Mapping[str, float]:
     """Objective -> what it really spent on the axis of ``equalize``, in the mean over seeds.
 
     Only objectives all of whose pretraining runs are finished.
     """
     found = {}
-    for objective in standing.plan.objectives:
-        last = [r.points[-1].meters for r in standing.pretrained(objective.name) if r.points]
-        if len(last) == len(standing.seeds):
-            spends = [float(getattr(meters, standing.plan.equalize)) for meters in last]
+    for objective in results.plan.objectives:
+        last = [r.points[-1].meters for r in results.pretrained(objective.name) if r.points]
+        if len(last) == len(results.seeds):
+            spends = [float(getattr(meters, results.plan.equalize)) for meters in last]
             found[objective.name] = float(np.mean(spends))
     return found
 
@@ -161,23 +161,23 @@ def _step_cost(objective: PlannedObjective, axis: str) -> float | None:
 
 
 def _why_not(
-    standing: Standing, found: SuiteScores, index: int, objective: PlannedObjective
+    results: StudyResults, found: SuiteScores, index: int, objective: PlannedObjective
 ) -> str:
     if not found.suite.average_groups:
         return "the suite names no average"
-    for seed in standing.seeds:
-        record = standing.records.get(standing.pretraining[objective.name, seed])
+    for seed in results.seeds:
+        record = results.records.get(results.pretraining[objective.name, seed])
         if record is not None and record.status != "ok":
             return f"pretraining with seed {seed} {record.status}"
     if np.isfinite(found.scores[index]).all():
-        return budget_mismatch(standing.plan, objective)
+        return budget_mismatch(results.plan, objective)
     cells = [
         cell
-        for cell in standing.evaluations(found.suite.name)
+        for cell in results.evaluations(found.suite.name)
         if cell.objective == objective.name and cell.share >= 1.0
     ]
-    absent = sum(standing.state(cell) != "ok" for cell in cells)
+    absent = sum(results.state(cell) != "ok" for cell in cells)
     if absent:
         return f"{count(absent, 'evaluation')} of {len(cells)} not there"
-    why = unscored_reason(standing, found.suite, objective.name)
+    why = unscored_reason(results, found.suite, objective.name)
     return why or "a score of the average is not in the records"

@@ -29,7 +29,7 @@ from objbench.leaderboard.verdicts import judge_lines, not_judged
 from objbench.results.heldout_loss_names import AFTER
 from objbench.results.plan import PlannedSuite
 from objbench.results.step_breakdown import Overhead
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 MARK = "<!-- Made by `objbench leaderboard` from the records; edits are overwritten. -->"
 
@@ -69,94 +69,94 @@ _ARRANGED = (
 )
 
 
-def page_text(standing: Standing, overhead: Overhead | None) -> tuple[str, dict[str, str]]:
+def page_text(results: StudyResults, overhead: Overhead | None) -> tuple[str, dict[str, str]]:
     """The page, and file name -> picture (SVG) for the curves that there are to draw."""
-    plan = standing.plan
+    plan = results.plan
     pictures: dict[str, str] = {}
-    curves = curve_sections(standing, pictures)
-    losses = heldout_table(standing)
-    runs = count(len(standing.seeds), "pretraining seed")
-    tuning = tuning_table(standing)
+    curves = curve_sections(results, pictures)
+    losses = heldout_table(results)
+    runs = count(len(results.seeds), "pretraining seed")
+    tuning = tuning_table(results)
     parts = [
         f"# Leaderboard: {plain(plan.name)}",
         MARK,
         f"{plain(budget_sentence(plan))} {runs}: {seeds_words(plan)}.",
         "## Verdicts",
-        _bullets(judge_lines(standing)),
+        _bullets(judge_lines(results)),
         "## What the numbers show",
-        _bullets([*verdicts(standing), *limits(standing)]),
+        _bullets([*verdicts(results), *limits(results)]),
         *(
             part
-            for number, suite in enumerate(standing.suites)
-            for part in _suite_section(standing, suite, is_main=number == 0)
+            for number, suite in enumerate(results.suites)
+            for part in _suite_section(results, suite, is_main=number == 0)
         ),
         *curves,
-        *_overhead_section(standing, overhead),
+        *_overhead_section(results, overhead),
         "## Cost of pretraining",
         "Means over the finished pretraining seeds; the largest peak memory.",
-        cost_table(standing),
+        cost_table(results),
         *_titled("## Loss on held-out text", losses, _heldout_sentence(losses)),
         "## How to read this",
         _READING,
         "## Settings",
         command_block(plan),
-        objectives_table(standing),
-        *_titled("### Tuning", tuning, tuning_sentence(standing)),
-        settings_table(standing),
+        objectives_table(results),
+        *_titled("### Tuning", tuning, tuning_sentence(results)),
+        settings_table(results),
         details(plan),
         "## What was not run",
-        _bullets(_not_run(standing)),
-        gaps_table(standing),
+        _bullets(_not_run(results)),
+        gaps_table(results),
         *_titled(
             "## Stale records",
-            stale_table(standing),
+            stale_table(results),
             "Made with code, data or settings that have changed since; not counted above.",
         ),
     ]
     return "\n\n".join(part for part in parts if part) + "\n", pictures
 
 
-def _suite_section(standing: Standing, suite: PlannedSuite, *, is_main: bool) -> list[str]:
-    found = final_scores(standing, suite)
+def _suite_section(results: StudyResults, suite: PlannedSuite, *, is_main: bool) -> list[str]:
+    found = final_scores(results, suite)
     better = "higher" if suite.direction == "max" else "lower"
     score = f"{plain(suite.average_label)}, {better} is better" if suite.average_groups else _NONE
     protocol = (
         f"{plain(suite.summary).rstrip('.')}. Protocol: {plain(suite.protocol).rstrip('.')}. "
         f"Score: {score}."
     )
-    compared = curve_sources(standing) if len(standing.plan.objectives) > 1 else ()
+    compared = curve_sources(results) if len(results.plan.objectives) > 1 else ()
     source = next((s for s in compared if s.name == suite.name), None)
     if suite.average_groups:
-        parts = [f"## Ranking: {suite.name}", protocol, ranking_table(standing, found)]
+        parts = [f"## Ranking: {suite.name}", protocol, ranking_table(results, found)]
     else:
         parts = [f"## Measured: {suite.name}", protocol]
     # What was spent is the same whichever suite ranks it.
     if is_main or source is not None:
-        parts.append(spend_table(standing, found, source))
+        parts.append(spend_table(results, found, source))
     parts += _titled(
         f"### All of {suite.name} in one number",
-        aggregate_table(standing, found),
-        aggregate_sentence(standing, found),
+        aggregate_table(results, found),
+        aggregate_sentence(results, found),
     )
-    dashes = unscored_sentence(standing, suite)
-    parts += [f"### Columns of {suite.name}", dashes, column_table(standing, found)]
+    dashes = unscored_sentence(results, suite)
+    parts += [f"### Columns of {suite.name}", dashes, column_table(results, found)]
     parts += _titled(
         f"### {suite.name} over the budget",
-        budget_table(standing, suite),
-        f"Means over {count(len(standing.seeds), 'pretraining seed')}.",
+        budget_table(results, suite),
+        f"Means over {count(len(results.seeds), 'pretraining seed')}.",
     )
-    for objective, table in gain_tables(standing, found).items():
+    for objective, table in gain_tables(results, found).items():
         parts += [
-            f"### {objective} against {standing.plan.baseline} on each column of {suite.name}",
-            _gains_sentence(standing),
+            f"### {objective} against {results.plan.baseline} on each column of {suite.name}",
+            _gains_sentence(results),
             table,
         ]
     return parts
 
 
-def _gains_sentence(standing: Standing) -> str:
+def _gains_sentence(results: StudyResults) -> str:
     text = "Paired by seed. What the columns add to the average's gain adds up to it."
-    if len(standing.seeds) < MIN_RUNS:
+    if len(results.seeds) < MIN_RUNS:
         return text
     return (
         f"{text} Told apart: by the paired t-test at 5%, corrected for the number of columns "
@@ -165,18 +165,18 @@ def _gains_sentence(standing: Standing) -> str:
     )
 
 
-def _overhead_section(standing: Standing, overhead: Overhead | None) -> list[str]:
+def _overhead_section(results: StudyResults, overhead: Overhead | None) -> list[str]:
     table = NOT_MEASURED if overhead is None else overhead_table(overhead)
-    return ["## Overhead: what a step takes", table] if standing.plan.objectives else []
+    return ["## Overhead: what a step takes", table] if results.plan.objectives else []
 
 
-def _not_run(standing: Standing) -> list[str]:
-    devices = {plain(record.provenance.device) for record in standing.records.values()}
+def _not_run(results: StudyResults) -> list[str]:
+    devices = {plain(record.provenance.device) for record in results.records.values()}
     found = [
-        "" if gaps_table(standing) else "Every planned cell was run.",
-        *missing_tasks(standing),
+        "" if gaps_table(results) else "Every planned cell was run.",
+        *missing_tasks(results),
         f"Nothing was run on any other machine than {listed(sorted(devices))}." if devices else "",
-        not_judged(standing),
+        not_judged(results),
     ]
     return [text for text in found if text]
 

@@ -18,7 +18,7 @@ from objbench.judge.formatting import DASH, amount, count, listed, markdown, pla
 from objbench.leaderboard.teacher_sentences import budget_words
 from objbench.results.plan import Plan
 from objbench.results.records import Provenance
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
 def budget_sentence(plan: Plan) -> str:
@@ -51,19 +51,19 @@ def command_block(plan: Plan) -> str:
     return f"```sh\n{plan.command}\n```"
 
 
-def settings_table(standing: Standing) -> str:
+def settings_table(results: StudyResults) -> str:
     """The study's main settings and what it was run with, one a row."""
-    rows = [*_asked(standing.plan), *_data(standing.plan.data), *_run_with(standing)]
+    rows = [*_asked(results.plan), *_data(results.plan.data), *_run_with(results)]
     return markdown(pd.DataFrame(rows, columns=["setting", "value"]), left=2)
 
 
-def objectives_table(standing: Standing) -> str:
+def objectives_table(results: StudyResults) -> str:
     """Each objective with its options, tuned settings, plugin and budget in steps."""
     lines = []
-    for objective in standing.plan.objectives:
+    for objective in results.plan.objectives:
         plugins = {
             f"{r.plugin.project} {r.plugin.version}"
-            for r in standing.records.values()
+            for r in results.records.values()
             if r.kind == "pretrain" and r.objective == objective.name
         }
         line = {
@@ -72,7 +72,7 @@ def objectives_table(standing: Standing) -> str:
             "steps": f"{objective.steps:,}",
             "options": _assigned(objective.options),
         }
-        if any(other.overrides for other in standing.plan.objectives):
+        if any(other.overrides for other in results.plan.objectives):
             line["settings of its own"] = _assigned(objective.overrides)
         line["plugin"] = plain(", ".join(sorted(plugins))) or DASH
         line["reference"] = plain(objective.reference) or DASH
@@ -107,8 +107,8 @@ def _data(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"data as read: {name}", _value(value)
 
 
-def _run_with(standing: Standing) -> Iterator[tuple[str, str]]:
-    made = [record.provenance for record in standing.records.values()]
+def _run_with(results: StudyResults) -> Iterator[tuple[str, str]]:
+    made = [record.provenance for record in results.records.values()]
     devices = Counter(plain(item.device) for item in made)
     threads = Counter(
         f"{item.processes} {'process' if item.processes == 1 else 'processes'} of "
@@ -118,9 +118,9 @@ def _run_with(standing: Standing) -> Iterator[tuple[str, str]]:
     yield "device", _tally(devices)
     yield "run by", _tally(threads)
     yield "versions", ", ".join(_versions(made)) or DASH
-    yield "engine version", str(standing.plan.engine_version)
+    yield "engine version", str(results.plan.engine_version)
     yield "git commit", _tally(Counter(item.git_commit or "none" for item in made))
-    others = Counter(item.command for item in made if item.command != standing.plan.command)
+    others = Counter(item.command for item in made if item.command != results.plan.command)
     if others:
         yield "other commands that made records", plain(_tally(others))
 

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from objbench.contract.meters import AXIS_WORDS
-from objbench.contract.suite import AXES, Axis
+from objbench.contract.meters import AXES, AXIS_WORDS, Axis
 from objbench.judge.evidence import CurveEvidence, curve_evidence
 from objbench.judge.formatting import listed, ratio
 from objbench.judge.score_source import Pair
@@ -21,7 +20,7 @@ from objbench.judge.statistics.speedup import Bound
 from objbench.judge.verdict import NO_SPEEDUP, Direction, Finding, judge_speedup
 from objbench.leaderboard.curve_sources import CurveSource
 from objbench.leaderboard.teacher_sentences import qualified
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 _SIDES = {"": "", "below": "less than ", "above": "more than "}
 _DIRECTIONS: Mapping[Direction, str] = {
@@ -49,19 +48,17 @@ class Speedups:
     why: str
 
 
-def speedups(standing: Standing, source: CurveSource) -> Mapping[str, Speedups]:
+def speedups(results: StudyResults, source: CurveSource) -> Mapping[str, Speedups]:
     """Objective -> its speedups, in the order of the plan; without the baseline."""
-    return standing.once(("speedups", source.name), lambda: _speedups(standing, source))
+    return results.once(("speedups", source.name), lambda: _speedups(results, source))
 
 
-def _speedups(standing: Standing, source: CurveSource) -> Mapping[str, Speedups]:
+def _speedups(results: StudyResults, source: CurveSource) -> Mapping[str, Speedups]:
     found = {}
-    for objective in standing.plan.objectives:
-        if objective.name == standing.plan.baseline:
+    for objective in results.plan.objectives:
+        if objective.name == results.plan.baseline:
             continue
-        evidence = curve_evidence(
-            standing, Pair(objective.name, standing.plan.baseline), source.name
-        )
+        evidence = curve_evidence(results, Pair(objective.name, results.plan.baseline), source.name)
         headline = {}
         for axis, (baseline, candidate) in evidence.curves.items():
             # Seeds on clocks so different that their device seconds share no stretch.
@@ -97,17 +94,17 @@ def speedup_text(estimate: Bound, low: Bound | None, high: Bound | None) -> str:
 
 
 def axis_orders(
-    standing: Standing, source: CurveSource
+    results: StudyResults, source: CurveSource
 ) -> Mapping[tuple[str, ...], tuple[Axis, ...]]:
     """Order of the objectives by the estimates, fastest first -> the axes on which it is so.
 
     Only objectives with a measured value on every axis take part: a bound has no place in an
     order. The baseline is 1; equal printed values stay in the order of the plan.
     """
-    found = speedups(standing, source)
+    found = speedups(results, source)
     values: dict[str, dict[Axis, float]] = {}
-    for objective in standing.plan.objectives:
-        if objective.name == standing.plan.baseline:
+    for objective in results.plan.objectives:
+        if objective.name == results.plan.baseline:
             values[objective.name] = dict.fromkeys(AXES, NO_SPEEDUP)
             continue
         estimates = {a: f.estimate for a, f in found[objective.name].headline.items()}
@@ -122,25 +119,25 @@ def axis_orders(
     return orders
 
 
-def axes_sentence(standing: Standing, source: CurveSource) -> str:
+def axes_sentence(results: StudyResults, source: CurveSource) -> str:
     """Whether the axes agree on which objective is fastest, in one sentence; "" if unknown."""
-    orders = axis_orders(standing, source)
+    orders = axis_orders(results, source)
     if not orders:
         return ""
     lead, names = f"By {source.words}, the order by estimated speedup", next(iter(orders))
     if len(orders) == 1:
-        return qualified(standing, names, f"{lead} is the same on every axis: {', '.join(names)}.")
+        return qualified(results, names, f"{lead} is the same on every axis: {', '.join(names)}.")
     parts = [f"{', '.join(order)} by {_axes(axes)}" for order, axes in orders.items()]
-    return qualified(standing, names, f"{lead} depends on the axis: {'; '.join(parts)}.")
+    return qualified(results, names, f"{lead} depends on the axis: {'; '.join(parts)}.")
 
 
-def direction_sentences(standing: Standing, source: CurveSource) -> list[str]:
+def direction_sentences(results: StudyResults, source: CurveSource) -> list[str]:
     """On which axes each objective is faster or slower than the baseline by its whole interval."""
-    if len(standing.seeds) < MIN_RUNS:
+    if len(results.seeds) < MIN_RUNS:
         return []
-    baseline = standing.plan.baseline
+    baseline = results.plan.baseline
     found = []
-    for item in speedups(standing, source).values():
+    for item in speedups(results, source).values():
         axes: dict[Direction, tuple[Axis, ...]] = {}
         for axis, finding in item.headline.items():
             axes[finding.direction] = (*axes.get(finding.direction, ()), axis)
@@ -161,7 +158,7 @@ def direction_sentences(standing: Standing, source: CurveSource) -> list[str]:
                 f"To {baseline}'s final {source.words}, by the 95% intervals, {item.objective} is "
                 f"{', '.join(parts)}."
             )
-            found.append(qualified(standing, [item.objective], sentence))
+            found.append(qualified(results, [item.objective], sentence))
     return found
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from objbench.judge.formatting import DASH, amount, count, duration
 from objbench.results.plan import PlannedCell
 from objbench.results.records import Meters, PretrainRecord, TrialRecord
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +36,12 @@ class Spent:
     trial_runs: tuple[Meters, ...]
 
 
-def spent(standing: Standing, objective: str) -> Spent:
+def spent(results: StudyResults, objective: str) -> Spent:
     """What ``objective`` took in this study."""
-    records = standing.pretrained(objective)
+    records = results.pretrained(objective)
     costs = [record.cost for record in records if record.cost is not None]
-    trials = [cell for cell in trial_cells(standing) if cell.objective == objective]
-    tried = [standing.records.get(cell.id) for cell in trials]
+    trials = [cell for cell in trial_cells(results) if cell.objective == objective]
+    tried = [results.records.get(cell.id) for cell in trials]
     ends = [last_meters(record) for record in tried if isinstance(record, TrialRecord)]
     return Spent(
         runs=tuple(record.points[-1].meters for record in records if record.points),
@@ -52,10 +52,10 @@ def spent(standing: Standing, objective: str) -> Spent:
     )
 
 
-def trial_cells(standing: Standing) -> tuple[PlannedCell, ...]:
+def trial_cells(results: StudyResults) -> tuple[PlannedCell, ...]:
     """The planned trials of all objectives."""
-    cells = standing.plan.cells
-    return standing.once("trials", lambda: tuple(cell for cell in cells if cell.kind == "trial"))
+    cells = results.plan.cells
+    return results.once("trials", lambda: tuple(cell for cell in cells if cell.kind == "trial"))
 
 
 def last_meters(record: PretrainRecord) -> Meters | None:
@@ -64,9 +64,9 @@ def last_meters(record: PretrainRecord) -> Meters | None:
     return logged[0].meters if logged else None
 
 
-def apart_cells(standing: Standing, objective: str) -> dict[str, str]:
+def apart_cells(results: StudyResults, objective: str) -> dict[str, str]:
     """A row's cells for branches and tuning; the study's tables have either or neither."""
-    taken = {item.name: spent(standing, item.name) for item in standing.plan.objectives}
+    taken = {item.name: spent(results, item.name) for item in results.plan.objectives}
     cells = {}
     if any(other.branch_steps for other in taken.values()):
         cells["branches, apart"] = _branches_text(taken[objective])

@@ -15,7 +15,7 @@ from objbench.judge.formatting import DASH, amount, duration, listed, three_digi
 from objbench.leaderboard.spending import spent
 from objbench.results.plan import Plan
 from objbench.results.records import Meters
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
 def teachers(plan: Plan, objective: str) -> tuple[str, ...]:
@@ -31,21 +31,21 @@ def teachers(plan: Plan, objective: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def uncounted(standing: Standing, objective: str) -> Mapping[str, str]:
+def uncounted(results: StudyResults, objective: str) -> Mapping[str, str]:
     """Teacher -> what its pretraining took, in the mean over its finished seeds, in words."""
-    return {name: _taken(standing, name) for name in teachers(standing.plan, objective)}
+    return {name: _taken(results, name) for name in teachers(results.plan, objective)}
 
 
-def uncounted_cells(standing: Standing, objective: str) -> dict[str, str]:
+def uncounted_cells(results: StudyResults, objective: str) -> dict[str, str]:
     """A row's cell for its teachers' pretraining; the study's tables all have it or none."""
-    if not any(item.teachers for item in standing.plan.objectives):
+    if not any(item.teachers for item in results.plan.objectives):
         return {}
-    found = uncounted(standing, objective)
+    found = uncounted(results, objective)
     text = ", ".join(f"{name}: {taken}" for name, taken in found.items())
     return {"teachers, not counted": text or DASH}
 
 
-def uncounted_words(standing: Standing, objectives: Iterable[str]) -> str:
+def uncounted_words(results: StudyResults, objectives: Iterable[str]) -> str:
     """What comparisons of ``objectives`` leave out; "" where nothing.
 
     Such as "not counted: the pretraining of tacl's teacher mlm (1.20e14 FLOPs, 31.0 min)".
@@ -54,14 +54,14 @@ def uncounted_words(standing: Standing, objectives: Iterable[str]) -> str:
         f"the pretraining of {objective}'s {_noun(found)} "
         + listed([f"{name} ({taken})" for name, taken in found.items()])
         for objective in objectives
-        if (found := uncounted(standing, objective))
+        if (found := uncounted(results, objective))
     ]
     return f"not counted: {listed(parts)}" if parts else ""
 
 
-def qualified(standing: Standing, objectives: Iterable[str], sentence: str) -> str:
+def qualified(results: StudyResults, objectives: Iterable[str], sentence: str) -> str:
     """``sentence``, which compares ``objectives``, with what the comparison leaves out."""
-    words = uncounted_words(standing, objectives)
+    words = uncounted_words(results, objectives)
     return f"{sentence.removesuffix('.')}; {words}." if words and sentence else sentence
 
 
@@ -75,21 +75,21 @@ def budget_words(plan: Plan) -> str:
     return f", not counting the pretraining of {listed(parts)}" if parts else ""
 
 
-def uncounted_sentences(standing: Standing) -> list[str]:
+def uncounted_sentences(results: StudyResults) -> list[str]:
     """One sentence for each objective that learns from others: what it had beyond its budget."""
-    plan, found = standing.plan, []
+    plan, found = results.plan, []
     for item in plan.objectives:
         names = teachers(plan, item.name)
         if not names:
             continue
-        taken = listed([f"{name} ({_taken(standing, name)})" for name in names])
+        taken = listed([f"{name} ({_taken(results, name)})" for name in names])
         text = (
             f"{item.name} learns from the final {'encoder' if len(names) == 1 else 'encoders'} of "
             f"{taken} at the same seed: that pretraining came before its own and is counted on "
             "none of its meters"
         )
-        whole = [_flops(standing, name) for name in (item.name, *names)]
-        baseline = _flops(standing, plan.baseline)
+        whole = [_flops(results, name) for name in (item.name, *names)]
+        baseline = _flops(results, plan.baseline)
         if baseline and all(whole):
             times = three_digits(sum(flops for flops in whole if flops) / baseline)
             text += f"; with it {item.name} took {times} times the FLOPs of {plan.baseline}"
@@ -101,15 +101,15 @@ def _noun(names: Iterable[str]) -> str:
     return "teacher" if len(list(names)) == 1 else "teachers"
 
 
-def _taken(standing: Standing, name: str) -> str:
-    runs = spent(standing, name).runs
+def _taken(results: StudyResults, name: str) -> str:
+    runs = spent(results, name).runs
     if not runs:
         return "no run recorded"
     return f"{amount(_mean(runs, 'flops'))} FLOPs, {duration(_mean(runs, 'seconds'))}"
 
 
-def _flops(standing: Standing, name: str) -> float | None:
-    runs = spent(standing, name).runs
+def _flops(results: StudyResults, name: str) -> float | None:
+    runs = spent(results, name).runs
     return _mean(runs, "flops") if runs else None
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from objbench.contract.meters import AXIS_WORDS
-from objbench.contract.suite import AXES
+from objbench.contract.meters import AXES, AXIS_WORDS
 from objbench.judge.formatting import DASH, difference_text, score_text
 from objbench.judge.score_arrays import final_scores
 from objbench.judge.statistics.estimate import MIN_RUNS
@@ -17,54 +16,54 @@ from objbench.leaderboard.ranking import ranking
 from objbench.leaderboard.speedups import brief_bound, speedups
 from objbench.leaderboard.verdicts import judged_claims
 from objbench.results.plan import PlannedSuite
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
-def terminal_summary(standing: Standing, page: Path | None = None) -> str:
+def terminal_summary(results: StudyResults, page: Path | None = None) -> str:
     """The ranking, the verdicts, what it shows, and where the leaderboard lies, as plain text.
 
     Args:
-        standing: the plan and its records; what a page has computed of it is not computed again.
+        results: the plan and its records; what a page has computed of it is not computed again.
         page: the leaderboard's page, named at the end; left out if None.
     """
-    parts = [_suite_summary(standing, suite) for suite in standing.suites]
+    parts = [_suite_summary(results, suite) for suite in results.suites]
     claims = [
         f"{item.title}{f', by {item.source}' if item.source else ''}: {item.sentence}"
-        for item in judged_claims(standing)
+        for item in judged_claims(results)
     ]
-    shown = (*claims, *verdicts(standing), *limits(standing))
+    shown = (*claims, *verdicts(results), *limits(results))
     parts.append("\n".join(f"* {text}" for text in shown))
     if page is not None:
         parts.append(f"Leaderboard: {page}")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _suite_summary(standing: Standing, suite: PlannedSuite) -> str:
+def _suite_summary(results: StudyResults, suite: PlannedSuite) -> str:
     if not suite.average_groups:
         # Nobody is ranked by it; its numbers are on the page.
         return ""
-    source = next((s for s in curve_sources(standing) if s.name == suite.name), None)
+    source = next((s for s in curve_sources(results) if s.name == suite.name), None)
     lines = []
-    for row in ranking(standing, final_scores(standing, suite)):
-        baseline = "baseline" if row.objective == standing.plan.baseline else DASH
+    for row in ranking(results, final_scores(results, suite)):
+        baseline = "baseline" if row.objective == results.plan.baseline else DASH
         line = {"#": DASH if row.rank is None else str(row.rank), "objective": row.objective}
-        if len(standing.seeds) >= MIN_RUNS:
+        if len(results.seeds) >= MIN_RUNS:
             # Below that all are one group.
             line["group"] = row.group or DASH
         line[suite.name] = DASH if row.score is None else score_text(row.score, brief=True)
-        line[f"gain over\n{standing.plan.baseline}"] = (
+        line[f"gain over\n{results.plan.baseline}"] = (
             baseline if row.gain is None else difference_text(row.gain, brief=True)
         )
         if source is not None:
-            line |= _speedup_cells(standing, source, row.objective, ranked=row.rank is not None)
+            line |= _speedup_cells(results, source, row.objective, ranked=row.rank is not None)
         lines.append(line)
     return tabulate(lines, headers="keys", tablefmt="simple", disable_numparse=True)
 
 
 def _speedup_cells(
-    standing: Standing, source: CurveSource, objective: str, *, ranked: bool
+    results: StudyResults, source: CurveSource, objective: str, *, ranked: bool
 ) -> dict[str, str]:
-    found = speedups(standing, source).get(objective) if ranked else None
+    found = speedups(results, source).get(objective) if ranked else None
     cells = {}
     for axis in AXES:
         title = f"speedup\nin {AXIS_WORDS[axis]}".replace("device ", "device\n")

@@ -8,32 +8,32 @@ from __future__ import annotations
 from objbench.judge.formatting import listed, plain
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import EvaluationRecord
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
-def unscored(standing: Standing, suite: PlannedSuite, objective: str) -> dict[str, str]:
+def unscored(results: StudyResults, suite: PlannedSuite, objective: str) -> dict[str, str]:
     """Column -> why the objective's encoders have no score there, in the order of the columns."""
     reasons: dict[str, str] = {}
-    for cell in standing.evaluations(suite.name):
-        record = standing.records.get(cell.id)
+    for cell in results.evaluations(suite.name):
+        record = results.records.get(cell.id)
         if cell.objective == objective and isinstance(record, EvaluationRecord):
             reasons.update(record.unscored)
     names = [column.name for column in suite.columns]
     return {name: reasons[name] for name in names if name in reasons}
 
 
-def unscored_reason(standing: Standing, suite: PlannedSuite, objective: str) -> str:
+def unscored_reason(results: StudyResults, suite: PlannedSuite, objective: str) -> str:
     """Why the objective has no average on the suite; "" where nothing is known to forbid it."""
-    found = unscored(standing, suite, objective)
+    found = unscored(results, suite, objective)
     needed = (name for group in suite.average_groups for name in group)
     return next((found[name] for name in needed if name in found), "")
 
 
-def unscored_sentence(standing: Standing, suite: PlannedSuite) -> str:
+def unscored_sentence(results: StudyResults, suite: PlannedSuite) -> str:
     """What the suite's dashes mean that are no gaps; "" where there are none."""
     whose: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for objective in standing.plan.objectives:
-        found = unscored(standing, suite, objective.name)
+    for objective in results.plan.objectives:
+        found = unscored(results, suite, objective.name)
         for why in dict.fromkeys(found.values()):
             columns = tuple(name for name in found if found[name] == why)
             whose.setdefault((why, columns), []).append(objective.name)

@@ -17,12 +17,12 @@ from objbench.judge.score_source import HELDOUT, Pair, following_suite, score_so
 from objbench.judge.selftest.error_rates import RateRow, Rates, read_rates
 from objbench.judge.selftest.page import summary
 from objbench.leaderboard.curve_sources import source_words
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
-def judged_claims(standing: Standing) -> tuple[Judged, ...]:
+def judged_claims(results: StudyResults) -> tuple[Judged, ...]:
     """Every claim about the study's objectives, by every score that can answer it."""
-    return standing.once("judged claims", lambda: tuple(_judged(standing)))
+    return results.once("judged claims", lambda: tuple(_judged(results)))
 
 
 def verdict_line(item: Judged) -> str:
@@ -32,9 +32,9 @@ def verdict_line(item: Judged) -> str:
     return f"**{item.file.name} {item.claim.id}**{by}: **{item.verdict}**{rest}"
 
 
-def verdict_lines(standing: Standing) -> list[str]:
+def verdict_lines(results: StudyResults) -> list[str]:
     """One line a claim and score; one that says so where no claim is about these objectives."""
-    lines = [verdict_line(item) for item in judged_claims(standing)]
+    lines = [verdict_line(item) for item in judged_claims(results)]
     return lines or [
         (
             "No claim that ships is about the objectives of this study: no verdict. "
@@ -43,10 +43,10 @@ def verdict_lines(standing: Standing) -> list[str]:
     ]
 
 
-def not_judged(standing: Standing) -> str:
+def not_judged(results: StudyResults) -> str:
     """The claims that ship and are about other objectives, in one sentence; "" if none."""
     files = shipped_claims()
-    about = {file.name for file in concerned(standing, files)}
+    about = {file.name for file in concerned(results, files)}
     names = [f"{f.name} ({f.objective} against {f.baseline})" for f in files if f.name not in about]
     if not names:
         return ""
@@ -83,27 +83,27 @@ def rates_sentences(rates: Rates | None) -> list[str]:
     return found
 
 
-def judge_lines(standing: Standing) -> list[str]:
+def judge_lines(results: StudyResults) -> list[str]:
     """The verdicts, then the rates of the judge that gave them."""
-    lines = verdict_lines(standing)
-    return [*lines, *rates_sentences(read_rates())] if judged_claims(standing) else lines
+    lines = verdict_lines(results)
+    return [*lines, *rates_sentences(read_rates())] if judged_claims(results) else lines
 
 
-def _judged(standing: Standing) -> Iterator[Judged]:
-    for file in concerned(standing, shipped_claims()):
+def _judged(results: StudyResults) -> Iterator[Judged]:
+    for file in concerned(results, shipped_claims()):
         for claim in file.claims:
-            first = judge_claim(standing, file, claim)
+            first = judge_claim(results, file, claim)
             yield first
-            for source in _other_sources(standing, file, claim):
+            for source in _other_sources(results, file, claim):
                 if source != first.source:
-                    yield judge_claim(standing, file, claim, source)
+                    yield judge_claim(results, file, claim, source)
 
 
-def _other_sources(standing: Standing, file: ClaimFile, claim: Claim) -> Iterator[str]:
+def _other_sources(results: StudyResults, file: ClaimFile, claim: Claim) -> Iterator[str]:
     """The scores that can answer a claim: curves for a speedup, points for a gain."""
-    for source in score_sources(standing, Pair(file.objective, file.baseline)):
+    for source in score_sources(results, Pair(file.objective, file.baseline)):
         is_loss = source.startswith(HELDOUT)
-        has_curve = is_loss or following_suite(standing, source) is not None
+        has_curve = is_loss or following_suite(results, source) is not None
         if has_curve if claim.kind == "speedup" else not is_loss:
             yield source
 

@@ -5,10 +5,11 @@ A file is whole or absent, and one that cannot be read is named with what to do 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -64,3 +65,13 @@ def read_stored(path: Path, kind: TypeAdapter[Read]) -> Read:
         ) from error
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def content_key(parts: Any) -> str:
+    """The SHA-256 (hex) of ``parts`` as canonical JSON: sorted keys, no NaN, no floats reformatted.
+
+    Raises:
+        TypeError: ``parts`` holds something that is not JSON.
+    """
+    text = json.dumps(parts, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

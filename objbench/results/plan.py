@@ -7,13 +7,11 @@ stale: its code, data or settings have changed since.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
-from objbench.errors import RecordError
-from objbench.results.json_files import SCHEMA_VERSION, Stored, read_stored
+from objbench.results.json_files import SCHEMA_VERSION, Stored
 
 # Cells that only choose settings: nothing of theirs is reported as a result.
 TUNING_KINDS = ("trial", "trial_evaluation")
@@ -145,18 +143,3 @@ def tried_settings(cells: Iterable[PlannedCell], objective: str) -> list[tuple[P
         if cell.kind == "trial" and cell.objective == objective:
             of_seed.setdefault(cell.seed, []).append(cell)
     return list(zip(*of_seed.values(), strict=True))
-
-
-_PLAN = TypeAdapter(Plan)
-
-
-def read_plan(run: Path) -> Plan:
-    """The plan of the run folder.
-
-    Raises:
-        RecordError: there is none, or it cannot be read.
-    """
-    path = run / "plan.json"
-    if not path.is_file():
-        raise RecordError(f"{run} holds no plan.json: name a folder made by `objbench run`")
-    return read_stored(path, _PLAN)

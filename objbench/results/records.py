@@ -4,27 +4,16 @@ Records are the border between computing and judging. Everything the leaderboard
 from here, by name and type, and nothing else is: no torch, no plugin, no registry. A file is
 written under a temporary name and renamed, so a record is whole or absent.
 
-Layout of a run folder::
-
-    plan.json                              the study, its cells and their keys
-    records/<kind>/<cell id>.<key>.json    one per finished cell
-    encoders/<cell id>.<key>/step-<n>/     exported encoders
-    costs/<objective>.<key>.json           what a step of an objective costs, measured once
-    overhead.json                          a step's parts side by side; see ``overhead_record``
-    checkpoints/<cell id>.<key>/           while a pretraining cell is under way
-
 A record whose key is not in the plan is stale: its code, data or settings have changed since.
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from objbench.results.json_files import SCHEMA_VERSION, Stored, dump, read_stored, write_text
+from objbench.results.json_files import SCHEMA_VERSION, Stored
 
 Status = Literal["ok", "failed", "diverged"]
 
@@ -210,7 +199,7 @@ class CurveRecord(CellRecord):
 
 
 AnyRecord = TrialRecord | TrialEvaluationRecord | PretrainRecord | EvaluationRecord | CurveRecord
-_RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
+RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
 
 
 class StoredCost(Stored):
@@ -221,50 +210,4 @@ class StoredCost(Stored):
     seconds: float | None
 
 
-_COST = TypeAdapter(StoredCost)
-
-
-def record_path(run: Path, kind: str, cell_id: str, key: str) -> Path:
-    """Where the record of a cell lies in the run folder."""
-    return run / "records" / kind / f"{cell_id}.{key[:12]}.json"
-
-
-def write_record(run: Path, record: AnyRecord) -> Path:
-    """Store ``record`` in its place under ``run``; returns the path."""
-    path = record_path(run, record.kind, record.id, record.key)
-    write_text(path, dump(record))
-    return path
-
-
-def read_record(path: Path) -> AnyRecord:
-    """The record in ``path``.
-
-    Raises:
-        RecordError: the file is not a whole record of a schema this version reads.
-    """
-    return read_stored(path, _RECORD)
-
-
-def read_records(run: Path) -> list[AnyRecord]:
-    """Every record under ``run``, sorted by file name, current or stale.
-
-    Raises:
-        RecordError: one of the files cannot be read.
-    """
-    kinds = sorted(path for path in (run / "records").glob("*") if path.is_dir())
-    # By name within a kind: comparing whole paths takes longer than reading the files.
-    return [
-        read_record(kind / name)
-        for kind in kinds
-        for name in sorted(os.listdir(kind))
-        if name.endswith(".json")
-    ]
-
-
-def read_cost(path: Path) -> StoredCost:
-    """The cost of a step stored in ``path``.
-
-    Raises:
-        RecordError: the file cannot be read.
-    """
-    return read_stored(path, _COST)
+COST = TypeAdapter(StoredCost)

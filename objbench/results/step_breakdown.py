@@ -6,12 +6,11 @@ from here, without torch.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, model_validator
 
-from objbench.results.json_files import SCHEMA_VERSION, Stored, dump, read_stored, write_text
+from objbench.results.json_files import SCHEMA_VERSION, Stored
 from objbench.results.records import Provenance
 
 PARTS = ("corruption", "encoder", "heads_and_loss", "optimizer")
@@ -129,28 +128,3 @@ class Overhead(Stored):
         if self.peak is None or not whole.seconds:
             return None
         return whole.flops / whole.seconds / self.peak.flops_per_second
-
-
-_OVERHEAD = TypeAdapter(Overhead)
-
-
-def overhead_path(run: Path) -> Path:
-    """Where it lies in the run folder."""
-    return run / "overhead.json"
-
-
-def write_overhead(run: Path, overhead: Overhead) -> Path:
-    """Store ``overhead`` in the run folder; returns the path."""
-    path = overhead_path(run)
-    write_text(path, dump(overhead))
-    return path
-
-
-def read_overhead(run: Path) -> Overhead | None:
-    """What is stored in the run folder; None where nothing was measured.
-
-    Raises:
-        RecordError: the file is not a whole one of a schema this version reads.
-    """
-    path = overhead_path(run)
-    return read_stored(path, _OVERHEAD) if path.exists() else None

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from objbench.results.plan import Plan, PlannedCell, PlannedSuite, read_plan
-from objbench.results.records import AnyRecord, PretrainRecord, read_records
+from objbench.results.plan import Plan, PlannedCell, PlannedSuite
+from objbench.results.records import AnyRecord, PretrainRecord
+from objbench.results.run_folder import read_plan, read_records
 
 State = Literal["ok", "failed", "diverged", "missing"]
 Computed = TypeVar("Computed")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StudyResults:
     """A plan and the records that belong to it.
 
     Attributes:
@@ -82,13 +83,13 @@ class Standing:
         """The suites that compare curves of another suite's score."""
         return tuple(suite for suite in self.plan.suites if suite.follows)
 
-    def without_stale(self) -> Standing:
+    def without_stale(self) -> StudyResults:
         """The same with the stale records left out."""
         return replace(self, stale=())
 
 
-def read_standing(run: Path) -> Standing:
-    """The standing of the run folder ``run``.
+def read_study_results(run: Path) -> StudyResults:
+    """The results of the run folder ``run``.
 
     Raises:
         RecordError: the plan or a record is missing or cannot be read.
@@ -96,7 +97,7 @@ def read_standing(run: Path) -> Standing:
     return join(read_plan(run), read_records(run))
 
 
-def join(plan: Plan, records: Iterable[AnyRecord]) -> Standing:
+def join(plan: Plan, records: Iterable[AnyRecord]) -> StudyResults:
     """The plan and its records; in time linear in both."""
     wanted = {(cell.kind, cell.id, cell.key) for cell in plan.cells}
     current: dict[str, AnyRecord] = {}
@@ -109,4 +110,4 @@ def join(plan: Plan, records: Iterable[AnyRecord]) -> Standing:
     stale.sort(key=lambda record: (record.kind, record.id, record.key))
     pretraining = {(c.objective, c.seed): c.id for c in plan.cells if c.kind == "pretrain"}
     seeds = tuple(dict.fromkeys(cell.seed for cell in plan.cells if cell.kind == "pretrain"))
-    return Standing(plan, current, tuple(stale), seeds, pretraining)
+    return StudyResults(plan, current, tuple(stale), seeds, pretraining)

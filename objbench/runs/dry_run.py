@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from objbench.runs.planning.configured_plugins import Cast, cast
-from objbench.results.plan import read_plan
-from objbench.runs.planning.planned_cells import evaluations
 from objbench.plugins.registry import Registry
-from objbench.runs.executors.executor import finished_cells
-from objbench.study.study import Study
+from objbench.results.run_folder import finished_cells, read_plan
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
+from objbench.runs.planning.planned_cells import evaluations
 from objbench.runs.planning.teachers import training_order
+from objbench.study.study import Study
 
 
 def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
     """The cells of ``study``, one a line with its state in ``run``; nothing is computed."""
-    chosen = cast(study, registry)
+    chosen = configure_plugins(study, registry)
     known: dict[str, str] = {}
     if (run / "plan.json").is_file():
         plan = read_plan(run)
@@ -38,7 +37,7 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
     return "\n".join([*lines, f"{len(ids)} cells in {run}{note}; {rule}"])
 
 
-def _trials(study: Study, chosen: Cast) -> Iterator[str]:
+def _trials(study: Study, chosen: ConfiguredPlugins) -> Iterator[str]:
     if study.tuning is None:
         return
     suite = chosen.suites.get(study.tuning.score)

@@ -14,25 +14,26 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from objbench.leaderboard.page import write_leaderboard
-from objbench.runs.planning.configured_plugins import cast
-from objbench.runs.cells.cell_runner import Outcome
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.errors import ConfigError
-from objbench.runs.cells.prepared_study import StudyText, data_description, open_text
-from objbench.results.plan import Plan, PlannedCell
-from objbench.runs.planning.planner import make_plan
+from objbench.leaderboard.page import write_leaderboard
 from objbench.plugins.registry import Registry
-from objbench.runs.executors.executor import Setting, finished_cells, run_cells, threads_of
-from objbench.runs.processes import is_main, join_processes, processes, wait_for_all
-from objbench.runs.progress import Display, display
-from objbench.runs.planning.declared_seeds import declared_seeds
-from objbench.runs.cells.step_costs import step_costs
-from objbench.runs.cells.step_breakdown import keep_overhead
 from objbench.results.json_files import dump, write_text
-from objbench.study.study import Study
+from objbench.results.plan import Plan, PlannedCell
+from objbench.results.run_folder import finished_cells
+from objbench.runs.cells.cell_runner import Outcome
+from objbench.runs.cells.prepared_study import StudyText, data_description, open_text
+from objbench.runs.cells.step_breakdown import keep_overhead
+from objbench.runs.cells.step_costs import step_costs
+from objbench.runs.executors.executor import WorkerSettings, run_cells, threads_of
+from objbench.runs.planning.configured_plugins import configure_plugins
+from objbench.runs.planning.declared_seeds import declared_seeds
+from objbench.runs.planning.planner import make_plan
 from objbench.runs.planning.teachers import training_order
 from objbench.runs.planning.trials import best_trials, trial_cells, trial_rounds, tuned
+from objbench.runs.processes import is_main, join_processes, processes, wait_for_all
+from objbench.runs.progress import Display, display
+from objbench.study.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +90,16 @@ def run_study(
         raise ConfigError("--jobs above 1 is for one process on a CPU; leave it out")
     if where == "cpu":
         keep_freed_memory()
-    training_order(cast(study, registry))  # What does not fit is told before any work.
+    training_order(configure_plugins(study, registry))  # What does not fit is told before any work.
     outcomes: list[Outcome] = []
     with _locked(run), display(quiet=not is_main()) as shown:
         declared = declared_seeds(study, run)
         text = _prepare(study, cache, shown)
         plugins = (*study.objectives, *study.evaluation.suites)
-        setting = Setting(run, cache, where, command, plugins)
+        setting = WorkerSettings(run, cache, where, command, plugins)
 
         def planned(study: Study, trials: Sequence[PlannedCell]) -> Plan:
-            chosen = cast(study, registry)
+            chosen = configure_plugins(study, registry)
             with _threads_as_for(jobs):
                 costs = step_costs(study, chosen, text, run, where, shown)
             return make_plan(
@@ -124,7 +125,7 @@ def run_study(
 
         trials: list[PlannedCell] = []
         if study.tuning is not None:
-            chosen = cast(study, registry)
+            chosen = configure_plugins(study, registry)
             with _threads_as_for(jobs):
                 costs = step_costs(study, chosen, text, run, where, shown)
             data = data_description(text)
@@ -138,7 +139,9 @@ def run_study(
             shown.say(_choice(study))
         plan = planned(study, trials)
         with _threads_as_for(jobs):
-            keep_overhead(study, cast(study, registry), text, run, where, command, shown)
+            keep_overhead(
+                study, configure_plugins(study, registry), text, run, where, command, shown
+            )
         carry_out(plan)
     failures = tuple(outcome for outcome in outcomes if outcome.status != "ok")
     page = write_leaderboard(run, run / "leaderboard") if is_main() else None

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from objbench.contract.suite import Axis
+from objbench.contract.meters import Axis
 from objbench.errors import BudgetError
 
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
@@ -155,23 +155,3 @@ def export_steps(steps: int, points: int, spacing: Spacing = "equal") -> list[in
         # In whole numbers: exact for any number of steps.
         return sorted({-(-steps * part // points) for part in range(1, points + 1)})
     return sorted({math.ceil(steps * share) for share in point_shares(points, spacing)})
-
-
-Schedule = Literal["linear", "constant"]
-
-
-def learning_rate_factor(share: float, schedule: Schedule, warmup: float, decay: float) -> float:
-    """The learning rate as a factor of its peak, a pure function of the share of budget spent.
-
-    Linear from 0 to 1 over ``warmup``; then "linear" falls to 0 at share 1, and "constant" stays
-    at 1 and falls linearly to 0 over the last ``decay``.
-
-    Args:
-        share: in [0, 1]; step k of n has share (k + 1) / n in warm-up and k / n afterwards is
-            not distinguished here: the engine passes (k + 0.5) / n, the middle of the step.
-    """
-    if share < warmup:
-        return share / warmup
-    if schedule == "linear":
-        return max(0.0, (1.0 - share) / (1.0 - warmup))
-    return 1.0 if decay == 0 else min(1.0, max(0.0, (1.0 - share) / decay))

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from objbench.contract.batch import Batch, Rows
-from objbench.contract.objective import Anatomy, Vocabulary
+from objbench.contract.objective import EncoderSpec, Vocabulary
 from objbench.contract.random_streams import Streams
 from objbench.engine.training.step import TrainingStep, mean_loss
 from objbench.plugins.registry import load_plugins
@@ -67,9 +67,9 @@ def measured(benchmark, peak_bytes):
 def test_objective(name, leaves, measured):
     config = BertConfig(vocab_size=WORDS, hidden_size=WIDTH, num_attention_heads=4)
     vocabulary = Vocabulary(WORDS, 0, 1, 2, 3, (0, 1, 2, 3), ("x", "##x") * (WORDS // 2))
-    anatomy = Anatomy(WIDTH, WIDTH, "gelu", 1e-12, 0.02, vocabulary, config.to_dict())
+    encoder_spec = EncoderSpec(WIDTH, WIDTH, "gelu", 1e-12, 0.02, vocabulary, config.to_dict())
     kind = OBJECTIVES[name]
-    objective = kind(kind.Config(), anatomy)
+    objective = kind(kind.Config(), encoder_spec)
     encoder = BertModel(config, add_pooling_layer=False)
     encoder.set_input_embeddings(torch.nn.Embedding.from_pretrained(leaves.words, freeze=False))
     teachers = dict.fromkeys(kind.teachers(objective.config), BertModel(config).eval())

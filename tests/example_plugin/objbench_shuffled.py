@@ -26,9 +26,9 @@ class Shuffled(Objective):
             if not 0 < self.rate <= 1:
                 raise ConfigError(f"rate must be in (0, 1], not {self.rate}")
 
-    def __init__(self, config, anatomy):
-        super().__init__(config, anatomy)
-        self.set_terms(TokenPrediction(anatomy, name="shuffled"))
+    def __init__(self, config, encoder_spec):
+        super().__init__(config, encoder_spec)
+        self.set_terms(TokenPrediction(encoder_spec, name="shuffled"))
 
     def corrupt(self, batch, streams):
         """Give every chosen position the word of the next chosen one, the last that of the first."""

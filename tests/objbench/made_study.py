@@ -29,8 +29,8 @@ from objbench.results.records import (
     PretrainRecord,
     Provenance,
     TrialRecord,
-    write_record,
 )
+from objbench.results.run_folder import write_record
 
 COLUMNS = {
     "cola": ("cola", {"matthews": 0.20}),

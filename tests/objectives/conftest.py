@@ -1,4 +1,4 @@
-"""What the tests of the in-tree objectives share: a small anatomy, batches, and the oracle."""
+"""What the tests of the in-tree objectives share: a small encoder_spec, batches, and the oracle."""
 
 import importlib.util
 import json
@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted, Rows
-from objbench.contract.objective import Anatomy, Vocabulary
-from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.contract.objective import EncoderSpec, Vocabulary
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.step import TrainingStep
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.rtd import ReplacedTokenDetection
@@ -23,7 +23,7 @@ TINY = Path(__file__).parents[1] / "objbench" / "engine" / "train_tiny.py"
 
 
 def _anatomy(width, vocabulary):
-    return Anatomy(
+    return EncoderSpec(
         width=width,
         embedding_width=width,
         activation="gelu",
@@ -35,7 +35,7 @@ def _anatomy(width, vocabulary):
 
 
 @pytest.fixture
-def anatomy():
+def encoder_spec():
     return _anatomy(width=16, vocabulary=97)
 
 
@@ -82,7 +82,7 @@ def oracle(request):
         tensors=tensors,
         numbers=numbers,
         encoder=encoder,
-        anatomy=_anatomy(numbers["hidden"], numbers["vocab"]),
+        encoder_spec=_anatomy(numbers["hidden"], numbers["vocab"]),
         corrupted=_corrupted(tensors["input_ids"], tensors["labels"]),
     )
 
@@ -120,9 +120,9 @@ def build(tiny):
     def build(kind=ReplacedTokenDetection, section=None, **options):
         section = section or tiny.encoder_section()
         encoder = build_encoder(section, tiny.VOCABULARY, tiny.LENGTH, seed=0)
-        anatomy = anatomy_of(encoder, tiny.VOCABULARY)
+        encoder_spec = encoder_spec_of(encoder, tiny.VOCABULARY)
         config = kind.Config(**options)
-        return TrainingStep(encoder, build_objective(kind, config, anatomy, seed=0)).train()
+        return TrainingStep(encoder, build_objective(kind, config, encoder_spec, seed=0)).train()
 
     return build
 

@@ -189,11 +189,11 @@ def test_what_is_listed_by_layer_is_cut_too(made, tiny):
     )
     step = made(section)
     assert len(step.objective.generator.encoder.layers) == 2
-    assert len(shallower(step.objective.anatomy, 0.5).encoder_config["layer_types"]) == 3
+    assert len(shallower(step.objective.encoder_spec, 0.5).encoder_config["layer_types"]) == 3
 
 
-def test_the_word_head_is_the_words_dot_the_state(anatomy):
-    head = PlainWordHead(anatomy)
+def test_the_word_head_is_the_words_dot_the_state(encoder_spec):
+    head = PlainWordHead(encoder_spec)
     torch.nn.init.normal_(head.bias)
     states, words = torch.randn(2, 3, 16), torch.randn(97, 16)
     expected = [

@@ -12,7 +12,7 @@ from objbench.cli.every_objective import every_objective
 from objbench.contract.composition import ComposedConfig, Composition, configured, recorded_options
 from objbench.contract.objective import AddedTerm, TermLoss
 from objbench.contract.random_streams import Streams
-from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError, UnknownNameError, WrongKindError
 from objbench.plugins.registry import load_plugins
@@ -33,9 +33,9 @@ class Norm(AddedTerm):
         weight: float = 0.5
         shift: float = 0.0
 
-    def __init__(self, config, anatomy, joined):
-        super().__init__(config, anatomy, joined)
-        self.scale = torch.nn.Linear(anatomy.width, anatomy.width)
+    def __init__(self, config, encoder_spec, joined):
+        super().__init__(config, encoder_spec, joined)
+        self.scale = torch.nn.Linear(encoder_spec.width, encoder_spec.width)
         self.slots = joined.slots(16)
 
     def forward(self, encoder_pass, streams):
@@ -47,9 +47,9 @@ class Norm(AddedTerm):
 
 def build(tiny, kind, **options):
     encoder = build_encoder(tiny.encoder_section(), tiny.VOCABULARY, tiny.LENGTH, seed=0)
-    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
+    encoder_spec = encoder_spec_of(encoder, tiny.VOCABULARY)
     config = configured(kind, options)
-    return TrainingStep(encoder, build_objective(kind, config, anatomy, seed=0)).eval()
+    return TrainingStep(encoder, build_objective(kind, config, encoder_spec, seed=0)).eval()
 
 
 @pytest.mark.parametrize("base", [Mlm, Rtd])

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoConfig
 
 from objbench.contract.random_streams import Streams
-from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.measuring.step_parts import parted_gradients
 from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.session import Session
@@ -97,8 +97,8 @@ def test_the_parts_of_a_step_add_up_to_its_gradients(tiny, tmp_path):
 
 def test_a_generator_without_an_encoder_says_so(tiny, batch_of):
     encoder = build_encoder(tiny.encoder_section(), tiny.VOCABULARY, tiny.LENGTH, seed=0)
-    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
-    objective = ReplacedTokenDetection(ReplacedTokenDetection.Config(), anatomy)
+    encoder_spec = encoder_spec_of(encoder, tiny.VOCABULARY)
+    objective = ReplacedTokenDetection(ReplacedTokenDetection.Config(), encoder_spec)
     with pytest.raises(LookupError, match="tie"):
         objective.corrupt(batch_of(), Streams(0, rows=6))
 
@@ -171,13 +171,13 @@ def test_the_generator_is_of_the_encoders_kind(model_type, fields, build, batch_
 
 @pytest.mark.parametrize("model_type", ["fnet", "eurobert", "bart"])
 def test_other_kinds_are_refused_by_name(tiny, model_type, build):
-    anatomy = anatomy_of(build().encoder, tiny.VOCABULARY)
+    encoder_spec = encoder_spec_of(build().encoder, tiny.VOCABULARY)
     config = AutoConfig.for_model(model_type).to_dict()
     with pytest.raises(ConfigError, match=f"{model_type}.*'bert'") as caught:
         build_objective(
             ReplacedTokenDetection,
             ReplacedTokenDetection.Config(generator_size=0.02),
-            replace(anatomy, encoder_config={**config, "num_hidden_layers": 1}),
+            replace(encoder_spec, encoder_config={**config, "num_hidden_layers": 1}),
             seed=0,
         )
     assert "\n" not in str(caught.value)

@@ -23,7 +23,7 @@ def loss_of(term, encoder_pass, rows):
 
 
 def test_the_loss_is_the_references(oracle):
-    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), oracle.anatomy)
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), oracle.encoder_spec)
     (term,) = objective.terms
     prefix = "model.cls.predictions."
     names = {"transform.dense": "dense", "transform.LayerNorm": "norm"}
@@ -46,8 +46,8 @@ def test_the_loss_is_the_references(oracle):
     assert loss.count.item() == (oracle.tensors["labels"] != IGNORE_INDEX).sum().item()
 
 
-def test_logits_are_made_at_predicted_positions_only(anatomy, make_batch):
-    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), anatomy)
+def test_logits_are_made_at_predicted_positions_only(encoder_spec, make_batch):
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), encoder_spec)
     corrupted = objective.corrupt(make_batch(4, 40), Streams(0, rows=4))
     seen = []
     objective.token_head.register_forward_hook(lambda m, i, out: seen.append(out.shape))
@@ -69,30 +69,30 @@ def test_logits_are_made_at_predicted_positions_only(anatomy, make_batch):
     torch.testing.assert_close(loss.total, full)
 
 
-def test_special_tokens_and_padding_are_never_predicted(anatomy, make_batch):
-    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(rate=0.5), anatomy)
+def test_special_tokens_and_padding_are_never_predicted(encoder_spec, make_batch):
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(rate=0.5), encoder_spec)
     batch = make_batch(50, 20, lengths=[1 + i % 20 for i in range(50)])
     corrupted = objective.corrupt(batch, Streams(0, rows=50))
     assert not corrupted.predicted[batch.special].any()
     assert torch.equal(corrupted.input_ids[batch.special], batch.input_ids[batch.special])
 
 
-def test_a_pass_without_targets_is_refused(anatomy, make_batch):
-    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), anatomy)
+def test_a_pass_without_targets_is_refused(encoder_spec, make_batch):
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), encoder_spec)
     plain = Corrupted.of(make_batch(2, 8))
     with pytest.raises(LookupError, match="labels"):
         objective.terms[0](EncoderPass(plain, torch.zeros(2, 8, 16)), Streams(0, rows=2))
 
 
-def test_the_head_maps_to_the_width_of_the_embeddings(anatomy):
-    head = TokenHead(replace(anatomy, embedding_width=6))
+def test_the_head_maps_to_the_width_of_the_embeddings(encoder_spec):
+    head = TokenHead(replace(encoder_spec, embedding_width=6))
     assert head(torch.zeros(2, 3, 16), torch.zeros(97, 6)).shape == (2, 3, 97)
     assert not head.dense.bias.any()
     assert head.dense.weight.std().item() == pytest.approx(0.02, rel=0.3)
 
 
-def test_bfloat16_autocast_gives_a_finite_float32_loss(anatomy, make_batch):
-    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), anatomy)
+def test_bfloat16_autocast_gives_a_finite_float32_loss(encoder_spec, make_batch):
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(), encoder_spec)
     corrupted = objective.corrupt(make_batch(4, 40), Streams(0, rows=4))
     hidden = torch.randn(4, 40, 16, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
@@ -129,16 +129,18 @@ def test_rounding_does_not_refuse_shares_that_add_up_to_one():
 
 
 @pytest.mark.parametrize("progress", [0.0, 0.3, 1.0])
-def test_without_a_schedule_the_masks_are_plain_ones_at_every_point(anatomy, make_batch, progress):
+def test_without_a_schedule_the_masks_are_plain_ones_at_every_point(
+    encoder_spec, make_batch, progress
+):
     batch = replace(make_batch(8, 40), progress=progress)
-    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(rate=0.4), anatomy)
+    objective = MaskedLanguageModeling(MaskedLanguageModeling.Config(rate=0.4), encoder_spec)
     corrupted = objective.corrupt(batch, Streams(5, 2, rows=8))
     streams = Streams(5, 2, rows=8)
     positions, used = select_positions(~batch.special, 0.4, streams)
     assert torch.equal(corrupted.positions, positions)
     assert torch.equal(corrupted.targets != IGNORE_INDEX, used)
     tokens = corrupted_tokens(
-        batch.input_ids.gather(1, positions), anatomy.vocabulary, 0.8, 0.1, streams
+        batch.input_ids.gather(1, positions), encoder_spec.vocabulary, 0.8, 0.1, streams
     )
     assert torch.equal(corrupted.input_ids.gather(1, positions)[used], tokens[used])
     assert objective.slots(40) == positions.shape[1] == 17
@@ -146,9 +148,11 @@ def test_without_a_schedule_the_masks_are_plain_ones_at_every_point(anatomy, mak
 
 @pytest.mark.parametrize("kind", [MaskedLanguageModeling, TokenAlignedMaskedLanguageModeling])
 @pytest.mark.parametrize(("rates"), [(0.3, 0.15), (0.1, 0.4)])
-def test_the_rate_goes_straight_from_the_first_to_the_final_one(anatomy, make_batch, kind, rates):
+def test_the_rate_goes_straight_from_the_first_to_the_final_one(
+    encoder_spec, make_batch, kind, rates
+):
     first, final = rates
-    objective = kind(kind.Config(rate=first, final_rate=final), anatomy)
+    objective = kind(kind.Config(rate=first, final_rate=final), encoder_spec)
     batch = make_batch(400, 42)
     shapes = set()
     for progress in (0.0, 0.25, 0.5, 1.0):
@@ -160,11 +164,11 @@ def test_the_rate_goes_straight_from_the_first_to_the_final_one(anatomy, make_ba
     assert shapes == {(400, objective.slots(42))} == {(400, slot_count(max(rates), 42))}
 
 
-def test_held_out_text_is_masked_at_the_final_rate(anatomy, make_batch):
+def test_held_out_text_is_masked_at_the_final_rate(encoder_spec, make_batch):
     scheduled = MaskedLanguageModeling(
-        MaskedLanguageModeling.Config(rate=0.3, final_rate=0.15), anatomy
+        MaskedLanguageModeling.Config(rate=0.3, final_rate=0.15), encoder_spec
     )
-    plain = MaskedLanguageModeling(MaskedLanguageModeling.Config(), anatomy)
+    plain = MaskedLanguageModeling(MaskedLanguageModeling.Config(), encoder_spec)
     batch = make_batch(8, 40)
     assert batch.progress == 1.0
     one, other = (o.corrupt(batch, Streams(0, rows=8)) for o in (scheduled, plain))

@@ -22,12 +22,12 @@ D = 16
 @pytest.fixture(scope="session")
 def composed(build):
     """(terms) -> the objective mlm+terms."""
-    anatomy = build(MaskedLanguageModeling).objective.anatomy
+    encoder_spec = build(MaskedLanguageModeling).objective.encoder_spec
 
     def make(*kinds):
         parts = {kind.name: kind.Config() for kind in (MaskedLanguageModeling, *kinds)}
         torch.manual_seed(0)
-        return Composition(MaskedLanguageModeling, kinds)(ComposedConfig(parts), anatomy)
+        return Composition(MaskedLanguageModeling, kinds)(ComposedConfig(parts), encoder_spec)
 
     return make
 

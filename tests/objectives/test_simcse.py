@@ -31,7 +31,7 @@ def build_with(tiny, build):
             "simcse": SequenceContrast.Config(**options),
         }
         torch.manual_seed(0)
-        objective = kind(ComposedConfig(parts), step.objective.anatomy)
+        objective = kind(ComposedConfig(parts), step.objective.encoder_spec)
         return TrainingStep(step.encoder, objective).train()
 
     return make
@@ -91,7 +91,7 @@ def test_beside_a_causal_objective_both_encodings_are_causal(build, batch_of, pa
     step = build(CausalLanguageModeling)
     kind = Composition(CausalLanguageModeling, (SequenceContrast,))
     parts = {"clm": CausalLanguageModeling.Config(), "simcse": SequenceContrast.Config()}
-    objective = kind(ComposedConfig(parts), step.objective.anatomy)
+    objective = kind(ComposedConfig(parts), step.objective.encoder_spec)
     step = TrainingStep(step.encoder, objective).eval()
     encoder_pass = step.encode(step.corrupt(batch_of(padded=padded), Streams(0, rows=6)))
     view = encoder_pass.views["simcse"]

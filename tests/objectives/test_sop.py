@@ -14,10 +14,10 @@ from objbench_objectives.sop import SentenceOrderPrediction
 
 @pytest.fixture(scope="session")
 def sop(build):
-    anatomy = build(MaskedLanguageModeling).objective.anatomy
+    encoder_spec = build(MaskedLanguageModeling).objective.encoder_spec
     parts = {kind.name: kind.Config() for kind in (MaskedLanguageModeling, SentenceOrderPrediction)}
     kind = Composition(MaskedLanguageModeling, (SentenceOrderPrediction,))
-    return kind(ComposedConfig(parts), anatomy).terms[-1]
+    return kind(ComposedConfig(parts), encoder_spec).terms[-1]
 
 
 def rows_in_loops(batch, streams, sep, pad):

@@ -22,13 +22,13 @@ TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", *PIECES)
 
 
 @pytest.fixture
-def make(anatomy):
+def make(encoder_spec):
     """(options) -> the objective with a vocabulary of word pieces."""
     vocabulary = Vocabulary(SIZE, 0, 1, 2, 3, (0, 1, 2, 3), TOKENS)
-    anatomy = replace(anatomy, vocabulary=vocabulary)
+    encoder_spec = replace(encoder_spec, vocabulary=vocabulary)
 
     def make(kind=SpanMasking, **options):
-        return kind(kind.Config(**options), anatomy)
+        return kind(kind.Config(**options), encoder_spec)
 
     return make
 

@@ -10,7 +10,7 @@ from transformers import BertConfig, BertModel
 from objbench.contract.batch import IGNORE_INDEX
 from objbench.contract.objective import EncoderPass
 from objbench.contract.random_streams import Streams
-from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.encoder.export import export_encoder
 from objbench.engine.training.step import TrainingStep
 from objbench.engine.training.teachers import frozen_teachers, stand_ins
@@ -34,9 +34,9 @@ def taught(tiny):
     def build(**options):
         section = tiny.encoder_section(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
         encoder = build_encoder(section, tiny.VOCABULARY, tiny.LENGTH, seed=0)
-        anatomy = anatomy_of(encoder, tiny.VOCABULARY)
+        encoder_spec = encoder_spec_of(encoder, tiny.VOCABULARY)
         config = TokenAwareContrast.Config(**options)
-        objective = build_objective(TokenAwareContrast, config, anatomy, seed=0)
+        objective = build_objective(TokenAwareContrast, config, encoder_spec, seed=0)
         teachers = stand_ins(["mlm"], section, tiny.VOCABULARY, tiny.LENGTH, seed=0)
         return TrainingStep(encoder, objective, teachers).train(), teachers["mlm"]
 
@@ -193,7 +193,7 @@ def test_a_student_may_start_from_its_teachers_weights(taught):
     assert any(not torch.equal(w, weights[n]) for n, w in fresh.encoder.named_parameters())
 
 
-def test_a_teacher_that_does_not_fit_is_refused(anatomy):
+def test_a_teacher_that_does_not_fit_is_refused(encoder_spec):
     def teacher(width, layers):
         config = BertConfig(
             vocab_size=97,
@@ -204,7 +204,7 @@ def test_a_teacher_that_does_not_fit_is_refused(anatomy):
         )
         return BertModel(config, add_pooling_layer=False).eval()
 
-    objective = TokenAwareContrast(TokenAwareContrast.Config(start="teacher"), anatomy)
+    objective = TokenAwareContrast(TokenAwareContrast.Config(start="teacher"), encoder_spec)
     with pytest.raises(LookupError, match="no teacher"):
         objective.tie(teacher(16, 1))
     with pytest.raises(ConfigError, match="mlm's encoder is 32 wide and this one 16"):

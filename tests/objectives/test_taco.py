@@ -49,7 +49,7 @@ def test_losses_and_every_gradient_are_the_references(oracle, variant):
         negatives=oracle.numbers["negatives"],
         temperature=oracle.numbers["temperature"],
     )
-    objective = Taco(config, oracle.anatomy)
+    objective = Taco(config, oracle.encoder_spec)
     prediction, alignment = objective.terms
     ours = {f"bert.{name}": p for name, p in oracle.encoder.named_parameters()}
     head = objective.token_head
@@ -193,8 +193,8 @@ def pass_over(objective, batch, streams, width=16, seed=5):
 
 @pytest.mark.parametrize("sampling", ["drawn", "all"])
 @pytest.mark.parametrize("anchors", VARIANTS.values())
-def test_which_positions_are_anchors(anatomy, make_batch, anchors, sampling):
-    objective = Taco(Taco.Config(anchors=anchors, sampling=sampling), anatomy)
+def test_which_positions_are_anchors(encoder_spec, make_batch, anchors, sampling):
+    objective = Taco(Taco.Config(anchors=anchors, sampling=sampling), encoder_spec)
     batch = make_batch(4, 20, lengths=[20, 13, 1, 2])
     encoder_pass = pass_over(objective, batch, streams := Streams(0, rows=4))
     loss = objective.terms[1](encoder_pass, streams)
@@ -210,12 +210,12 @@ def test_which_positions_are_anchors(anatomy, make_batch, anchors, sampling):
     torch.testing.assert_close(embedded, -encoder_pass.last_hidden_state.grad)
 
 
-def test_the_same_masks_as_mlm(anatomy, make_batch):
+def test_the_same_masks_as_mlm(encoder_spec, make_batch):
     batch = make_batch(6, 30)
     before = batch.input_ids.clone()
     taco, mlm = (
-        Taco(Taco.Config(), anatomy),
-        MaskedLanguageModeling(MaskedLanguageModeling.Config(), anatomy),
+        Taco(Taco.Config(), encoder_spec),
+        MaskedLanguageModeling(MaskedLanguageModeling.Config(), encoder_spec),
     )
     streams = Streams(7, 11, rows=6)
     ours = taco.corrupt(batch, streams)
@@ -232,9 +232,9 @@ def test_the_same_masks_as_mlm(anatomy, make_batch):
 @pytest.mark.parametrize("anchors", VARIANTS.values())
 @pytest.mark.parametrize("lengths", [None, [12, 3, 7, 12, 1, 9]])
 def test_any_number_of_processes_gives_the_same_loss(
-    anatomy, make_batch, anchors, lengths, sampling
+    encoder_spec, make_batch, anchors, lengths, sampling
 ):
-    objective = Taco(Taco.Config(anchors=anchors, sampling=sampling), anatomy)
+    objective = Taco(Taco.Config(anchors=anchors, sampling=sampling), encoder_spec)
     batch = make_batch(6, 12, lengths=lengths)
     whole_pass = pass_over(objective, batch, streams := Streams(3, 1, rows=6))
     whole = objective.terms[1](whole_pass, streams)
@@ -269,8 +269,8 @@ def test_any_number_of_processes_gives_the_same_loss(
 
 
 @pytest.mark.parametrize("sampling", ["drawn", "all"])
-def test_attention_without_padding_changes_nothing(anatomy, make_batch, sampling):
-    objective = Taco(Taco.Config(sampling=sampling), anatomy)
+def test_attention_without_padding_changes_nothing(encoder_spec, make_batch, sampling):
+    objective = Taco(Taco.Config(sampling=sampling), encoder_spec)
     batch = make_batch(4, 10)
     told = replace(batch, attention=torch.ones(4, 10, dtype=torch.bool))
     losses = []
@@ -280,8 +280,8 @@ def test_attention_without_padding_changes_nothing(anatomy, make_batch, sampling
     assert torch.equal(*losses)
 
 
-def test_same_streams_same_loss_and_the_global_generator_is_left_alone(anatomy, make_batch):
-    objective = Taco(Taco.Config(), anatomy)
+def test_same_streams_same_loss_and_the_global_generator_is_left_alone(encoder_spec, make_batch):
+    objective = Taco(Taco.Config(), encoder_spec)
     encoder_pass = pass_over(objective, make_batch(4, 10), Streams(0, rows=4))
     state = torch.random.get_rng_state()
     first, again, other = (
@@ -293,8 +293,8 @@ def test_same_streams_same_loss_and_the_global_generator_is_left_alone(anatomy, 
 
 @pytest.mark.parametrize("sampling", ["drawn", "all"])
 @pytest.mark.parametrize("anchors", VARIANTS.values())
-def test_bfloat16_states_give_a_finite_float32_loss(anatomy, make_batch, anchors, sampling):
-    objective = Taco(Taco.Config(anchors=anchors, sampling=sampling), anatomy)
+def test_bfloat16_states_give_a_finite_float32_loss(encoder_spec, make_batch, anchors, sampling):
+    objective = Taco(Taco.Config(anchors=anchors, sampling=sampling), encoder_spec)
     full = pass_over(objective, make_batch(4, 20), streams := Streams(0, rows=4))
     hidden = full.last_hidden_state.detach().bfloat16().requires_grad_()
     embedded = full.embedding_output.detach().bfloat16()
@@ -304,26 +304,28 @@ def test_bfloat16_states_give_a_finite_float32_loss(anatomy, make_batch, anchors
     assert hidden.grad.isfinite().all() and hidden.grad.any()
 
 
-def test_declared_flops_count_every_anchor_slot_twice(anatomy):
+def test_declared_flops_count_every_anchor_slot_twice(encoder_spec):
     for anchors, count in (("all", 128), ("unmasked", 128), ("masked", slot_count(0.15, 128))):
-        objective = Taco(Taco.Config(anchors=anchors), anatomy)
+        objective = Taco(Taco.Config(anchors=anchors), encoder_spec)
         assert objective.extra_flops(32, 128) == 2 * (2 * 32 * count * 51 * 16)
 
 
-def test_declared_flops_with_all_negatives_count_the_tokens_of_every_process(anatomy, monkeypatch):
+def test_declared_flops_with_all_negatives_count_the_tokens_of_every_process(
+    encoder_spec, monkeypatch
+):
     for anchors, count in (("all", 128), ("masked", slot_count(0.15, 128))):
-        objective = Taco(Taco.Config(anchors=anchors, sampling="all"), anatomy)
+        objective = Taco(Taco.Config(anchors=anchors, sampling="all"), encoder_spec)
         assert objective.extra_flops(32, 128) == 2 * (2 * 32 * count * 32 * 128 * 16)
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
     assert objective.extra_flops(32, 128) == 2 * (2 * 32 * count * 3 * 32 * 128 * 16)
 
 
-def test_all_negatives_are_the_real_positions_of_the_other_sequences(anatomy, make_batch):
+def test_all_negatives_are_the_real_positions_of_the_other_sequences(encoder_spec, make_batch):
     """In loops over the formula, at the positives that the drawn loss draws too."""
     lengths = [5, 3, 1, 4]
     batch = make_batch(4, 5, lengths=lengths)
-    objective = Taco(Taco.Config(sampling="all"), anatomy)
+    objective = Taco(Taco.Config(sampling="all"), encoder_spec)
     encoder_pass = pass_over(objective, batch, Streams(2, rows=4), width=6)
     loss = objective.terms[1](encoder_pass, Streams(2, rows=4))
     columns = torch.arange(5).expand(4, 5)
@@ -345,16 +347,16 @@ def test_all_negatives_are_the_real_positions_of_the_other_sequences(anatomy, ma
     assert loss.total.item() == pytest.approx(total, rel=1e-5)
 
 
-def test_terms_have_names_weights_and_needs(anatomy):
-    objective = Taco(Taco.Config(weight=0.5), anatomy)
+def test_terms_have_names_weights_and_needs(encoder_spec):
+    objective = Taco(Taco.Config(weight=0.5), encoder_spec)
     assert [(term.name, term.weight) for term in objective.terms] == [("mlm", 1.0), ("tc", 0.5)]
     assert Need.LABELS not in objective.terms[1].needs
-    assert Need.LABELS in Taco(Taco.Config(anchors="masked"), anatomy).terms[1].needs
+    assert Need.LABELS in Taco(Taco.Config(anchors="masked"), encoder_spec).terms[1].needs
     assert Need.EMBEDDING_OUTPUT in objective.needs
 
 
-def test_one_sequence_or_one_token_is_an_error_that_says_so(anatomy, make_batch):
-    objective = Taco(Taco.Config(), anatomy)
+def test_one_sequence_or_one_token_is_an_error_that_says_so(encoder_spec, make_batch):
+    objective = Taco(Taco.Config(), encoder_spec)
     for rows, length, words in ((1, 8, "not 1 of length 8"), (3, 1, "not 3 of length 1")):
         batch = make_batch(rows, length)
         streams = Streams(0, rows=rows)
@@ -384,7 +386,7 @@ def test_options_out_of_range_are_refused(options):
         Taco.Config(**options)
 
 
-def test_the_options_of_the_term_have_one_meaning_and_one_default(anatomy):
+def test_the_options_of_the_term_have_one_meaning_and_one_default(encoder_spec):
     """Written twice, because an objective's options are one list that its source tells."""
     config = TokenAlignment.Config()
     assert Taco.Config().alignment == config

@@ -33,17 +33,17 @@ class PredictsNothing(Objective):
         return Corrupted.of(batch)
 
 
-def joined(base, anatomy, **options):
+def joined(base, encoder_spec, **options):
     """``base`` with the term, as it is composed by name."""
     config = ComposedConfig({base.name: base.Config(), "tc": TokenAlignment.Config(**options)})
-    return Composition(base, (TokenAlignment,))(config, anatomy)
+    return Composition(base, (TokenAlignment,))(config, encoder_spec)
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("padded", [False, True])
 def test_mlm_with_the_term_is_taco(build, batch_of, options, padded):
     taco = build(TokenAlignedMaskedLanguageModeling, **options)
-    objective = joined(MaskedLanguageModeling, taco.objective.anatomy, **options)
+    objective = joined(MaskedLanguageModeling, taco.objective.encoder_spec, **options)
     objective.load_state_dict(taco.objective.state_dict())
     assert [term.name for term in objective.terms] == ["mlm", "tc"]
     assert [term.weight for term in objective.terms] == [t.weight for t in taco.objective.terms]
@@ -61,7 +61,7 @@ def test_mlm_with_the_term_is_taco(build, batch_of, options, padded):
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_it_stands_on_another_objectives_corruption(build, batch_of, options):
     module = build(ReplacedTokenDetection)
-    objective = joined(ReplacedTokenDetection, module.objective.anatomy, **options)
+    objective = joined(ReplacedTokenDetection, module.objective.encoder_spec, **options)
     objective.tie(module.encoder)
     corrupted = objective.corrupt(batch_of(), streams := Streams(0, rows=6))
     module.eval()
@@ -74,16 +74,16 @@ def test_it_stands_on_another_objectives_corruption(build, batch_of, options):
     assert loss.count.item() == anchors.sum().item()
 
 
-def test_anchors_at_predicted_positions_need_an_objective_that_predicts(anatomy):
-    objective = joined(PredictsNothing, anatomy)
+def test_anchors_at_predicted_positions_need_an_objective_that_predicts(encoder_spec):
+    objective = joined(PredictsNothing, encoder_spec)
     assert Need.LABELS not in objective.needs
     for anchors in ("masked", "unmasked"):
         with pytest.raises(ConfigError, match=f"anchors={anchors} asks .* and plain predicts none"):
-            joined(PredictsNothing, anatomy, anchors=anchors)
+            joined(PredictsNothing, encoder_spec, anchors=anchors)
 
 
-def test_the_objective_joined_is_no_child_of_the_term(anatomy):
-    objective = joined(MaskedLanguageModeling, anatomy)
+def test_the_objective_joined_is_no_child_of_the_term(encoder_spec):
+    objective = joined(MaskedLanguageModeling, encoder_spec)
     term = objective.terms[-1]
     assert list(term.modules()) == [term]
     assert not list(term.parameters())

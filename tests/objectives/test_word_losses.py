@@ -48,11 +48,11 @@ def in_loops(made, states, words, head):
 
 
 @pytest.mark.parametrize("kind", [MaskedLanguageModeling, WholeWordMasking, SpanMasking])
-def test_the_loss_is_the_mean_cross_entropy_of_the_words(kind, anatomy, make_batch):
+def test_the_loss_is_the_mean_cross_entropy_of_the_words(kind, encoder_spec, make_batch):
     tokens = tuple(f"{'##' if number % 3 == 0 else ''}w{number}" for number in range(97))
-    anatomy = replace(anatomy, vocabulary=replace(anatomy.vocabulary, tokens=tokens))
+    encoder_spec = replace(encoder_spec, vocabulary=replace(encoder_spec.vocabulary, tokens=tokens))
     torch.manual_seed(0)
-    objective = kind(kind.Config(rate=0.3), anatomy).double()
+    objective = kind(kind.Config(rate=0.3), encoder_spec).double()
     for parameter in objective.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     made = objective.corrupt(make_batch(4, 24, [24, 20, 9, 3]), Streams(1, 0, rows=4))

@@ -20,12 +20,12 @@ HALF = tuple(f"##{i}" if i % 3 == 0 else f"w{i}" for i in range(4, SIZE))
 
 
 @pytest.fixture
-def make(anatomy):
+def make(encoder_spec):
     """(options) -> the objective with a vocabulary of word pieces."""
 
     def make(kind=WholeWordMasking, tokens=HALF, **options):
         vocabulary = Vocabulary(SIZE, 0, 1, 2, 3, (0, 1, 2, 3), (*SPECIAL, *tokens))
-        return kind(kind.Config(**options), replace(anatomy, vocabulary=vocabulary))
+        return kind(kind.Config(**options), replace(encoder_spec, vocabulary=vocabulary))
 
     return make
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from objbench.contract.meters import AXES
 from objbench.contract.options import configure
-from objbench.contract.suite import AXES, CurvePoint
+from objbench.contract.suite import CurvePoint
 from objbench.errors import ConfigError, UnknownNameError
 from objbench_suites.convergence import ConvergenceSuite
 

@@ -20,7 +20,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from objbench.contract.composition import Composition
-from objbench.contract.objective import Anatomy, Objective, Vocabulary
+from objbench.contract.objective import EncoderSpec, Objective, Vocabulary
 from objbench.contract.random_streams import stream_key
 from objbench.errors import ConfigError, one_line
 from objbench.study.settings import EncoderSection
@@ -71,11 +71,11 @@ def build_encoder(
 
 
 def build_objective(
-    kind: type[Objective] | Composition, config: Any, anatomy: Anatomy, seed: int
+    kind: type[Objective] | Composition, config: Any, encoder_spec: EncoderSpec, seed: int
 ) -> Objective:
     """The objective ``kind``, its heads initialised from the stream (seed, "init.heads")."""
     with seeded_initialisation(seed, "init.heads"):
-        return kind(config, anatomy)
+        return kind(config, encoder_spec)
 
 
 def word_embeddings(encoder: PreTrainedModel) -> Tensor:
@@ -83,14 +83,14 @@ def word_embeddings(encoder: PreTrainedModel) -> Tensor:
     return cast(nn.Embedding, encoder.get_input_embeddings()).weight
 
 
-def anatomy_of(encoder: PreTrainedModel, vocabulary: Vocabulary) -> Anatomy:
+def encoder_spec_of(encoder: PreTrainedModel, vocabulary: Vocabulary) -> EncoderSpec:
     """What an objective builds its heads from; names differ between model types."""
     config = encoder.config
 
     def first(names: tuple[str, ...], default: Any) -> Any:
         return next((getattr(config, name) for name in names if hasattr(config, name)), default)
 
-    return Anatomy(
+    return EncoderSpec(
         width=int(config.hidden_size),
         embedding_width=word_embeddings(encoder).shape[1],
         activation=str(first(("hidden_act", "hidden_activation", "activation"), "gelu")),

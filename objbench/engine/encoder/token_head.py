@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from objbench.blocks.heads import TokenHead
-from objbench.contract.objective import Anatomy, Objective, TokenReading, Vocabulary
+from objbench.contract.objective import EncoderSpec, Objective, TokenReading, Vocabulary
 from objbench.errors import CheckpointError, RecordError, one_line
 from objbench.results.json_files import Stored, dump, read_stored
 
@@ -68,7 +68,7 @@ def save_token_head(objective: Objective, folder: Path) -> None:
         width=head.dense.in_features,
         embedding_width=head.dense.out_features,
         words=len(head.bias),
-        activation=objective.anatomy.activation,
+        activation=objective.encoder_spec.activation,
         norm_epsilon=head.norm.eps,
         reads=reading.reads,
         attention=reading.attention,
@@ -112,9 +112,9 @@ def load_token_head(folder: Path, vocabulary: Vocabulary) -> tuple[TokenHead, To
     return head, TokenReading(settings.reads, settings.attention)
 
 
-def _anatomy(settings: TokenHeadSettings, vocabulary: Vocabulary) -> Anatomy:
-    """As much of the encoder's anatomy as the head is built from."""
-    return Anatomy(
+def _anatomy(settings: TokenHeadSettings, vocabulary: Vocabulary) -> EncoderSpec:
+    """As much of the encoder's encoder_spec as the head is built from."""
+    return EncoderSpec(
         width=settings.width,
         embedding_width=settings.embedding_width,
         activation=settings.activation,

@@ -18,7 +18,7 @@ from objbench.contract.batch import Batch, Rows
 from objbench.contract.composition import Composition
 from objbench.contract.objective import Objective, Vocabulary
 from objbench.contract.random_streams import Streams, numpy_generator
-from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.causality import require_causal_where_asked
 from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.step import TrainingStep
@@ -69,7 +69,7 @@ def size_of(
     """
     vocabulary = made_up_vocabulary(words)
     network = build_encoder(encoder, vocabulary, length, seed=0)
-    objective = build_objective(kind, config, anatomy_of(network, vocabulary), seed=0)
+    objective = build_objective(kind, config, encoder_spec_of(network, vocabulary), seed=0)
     teachers = stand_ins(kind.teachers(config), encoder, vocabulary, length, seed=0)
     step = TrainingStep(network, objective, teachers).train()
     batch = _random_batch(vocabulary, length)

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from objbench.study.budget import learning_rate_factor
 from objbench.study.settings import TrainingSection
 
 
@@ -110,3 +110,23 @@ def plan_route(steps: int, exports: Sequence[int], training: TrainingSection) ->
             legs.append(Leg(fork, finish, exported, branch=True))
         position = fork
     return Route(tuple(legs), steps, training)
+
+
+Schedule = Literal["linear", "constant"]
+
+
+def learning_rate_factor(share: float, schedule: Schedule, warmup: float, decay: float) -> float:
+    """The learning rate as a factor of its peak, a pure function of the share of budget spent.
+
+    Linear from 0 to 1 over ``warmup``; then "linear" falls to 0 at share 1, and "constant" stays
+    at 1 and falls linearly to 0 over the last ``decay``.
+
+    Args:
+        share: in [0, 1]; step k of n has share (k + 1) / n in warm-up and k / n afterwards is
+            not distinguished here: the engine passes (k + 0.5) / n, the middle of the step.
+    """
+    if share < warmup:
+        return share / warmup
+    if schedule == "linear":
+        return max(0.0, (1.0 - share) / (1.0 - warmup))
+    return 1.0 if decay == 0 else min(1.0, max(0.0, (1.0 - share) / decay))

@@ -23,7 +23,7 @@ from objbench.contract.batch import Batch
 from objbench.contract.random_streams import Streams, stream_key
 from objbench.data.loader import Loader
 from objbench.engine.encoder.attention import choose_attention
-from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.encoder.compiled import compile_encoder
 from objbench.engine.encoder.dropout import choose_dropout
 from objbench.engine.training.causality import require_causal_where_asked
@@ -71,8 +71,8 @@ class Session:
         # Fails now rather than at the first step if the batch does not split.
         first = self._loader.batch(0, 0, self._micros)
         encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
-        anatomy = anatomy_of(encoder, job.vocabulary)
-        objective = build_objective(job.objective, job.config, anatomy, job.seed)
+        encoder_spec = encoder_spec_of(encoder, job.vocabulary)
+        objective = build_objective(job.objective, job.config, encoder_spec, job.seed)
         teachers = frozen_teachers(job, self.device)
         self.module = TrainingStep(encoder, objective, teachers).to(self.device).train()
         for module in (self.module, *teachers.values()):

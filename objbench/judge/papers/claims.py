@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from objbench.contract.suite import Axis
+from objbench.contract.meters import Axis
 from objbench.errors import ConfigError, one_line
 from objbench.judge.papers.published_files import CLAIMS, named_text, published
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from objbench.contract.suite import AXES
+from objbench.contract.meters import AXES
 from objbench.errors import ConfigError
 from objbench.judge import JUDGE_VERSION
 from objbench.judge.score_source import Pair, SideScores, check_source, curve_side, final_side
@@ -25,7 +25,7 @@ from objbench.judge.selftest.error_rates import RateRow, Rates
 from objbench.judge.selftest.rate_rows import Claims, gain_row, speedup_row
 from objbench.judge.selftest.selftest import JUST_ABOVE_SPEEDUP, scenario_generator
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 Groups = npt.NDArray[np.int64]
 
@@ -36,7 +36,7 @@ _STEPS = AXES.index("steps")
 
 
 def real_selftest(
-    standing: Standing,
+    results: StudyResults,
     source: str,
     repetitions: int = REPETITIONS,
     seed_counts: tuple[int, ...] = (3, 5, 10),
@@ -45,7 +45,7 @@ def real_selftest(
     """Measure the judge's error rates on runs of the study's one objective.
 
     Args:
-        standing: a study of one objective with at least six seeds.
+        results: a study of one objective with at least six seeds.
         source: the score, one of ``score_sources``.
         repetitions: R, pairs of groups drawn for each row.
         seed_counts: group sizes; those that two disjoint groups of the runs allow are used.
@@ -55,14 +55,14 @@ def real_selftest(
         ConfigError: too few runs are whole, or their curves have too few points.
         UnknownNameError: ``source`` is no score of the study.
     """
-    name = standing.plan.baseline
-    check_source(standing, Pair(name, name), source)
-    final, curves = _sides(standing, name, source)
+    name = results.plan.baseline
+    check_source(results, Pair(name, name), source)
+    final, curves = _sides(results, name, source)
     runs = len(final)
     sizes = [size for size in seed_counts if MIN_RUNS <= size <= runs // 2]
     if not sizes:
         raise ConfigError(
-            f"{standing.plan.name} has {runs} whole runs of {name}: two groups of {MIN_RUNS} "
+            f"{results.plan.name} has {runs} whole runs of {name}: two groups of {MIN_RUNS} "
             "seeds or more need at least 6; add some with --seeds"
         )
     rows: list[RateRow] = []
@@ -77,11 +77,11 @@ def real_selftest(
 
 
 def _sides(
-    standing: Standing, name: str, source: str
+    results: StudyResults, name: str, source: str
 ) -> tuple[FloatArray, tuple[FloatArray, FloatArray] | None]:
     """(N,) final scores; and (N, P) scores along the budget with their (P,) steps, if there."""
-    final = final_side(standing, name, source)
-    curve: SideScores | None = curve_side(standing, name, source)
+    final = final_side(results, name, source)
+    curve: SideScores | None = curve_side(results, name, source)
     if curve is None or curve.scores.shape[1] < 4:
         return final.scores[final.whole, 0], None
     whole = np.logical_and(final.whole, curve.whole)

@@ -14,8 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from objbench.contract.meters import unit
-from objbench.contract.suite import AXES
+from objbench.contract.meters import AXES, unit
 from objbench.judge.score_arrays import Curve
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
 from objbench.judge.statistics.paired_t import t_interval

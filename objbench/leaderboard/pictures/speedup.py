@@ -15,8 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from objbench.contract.meters import AXIS_WORDS
-from objbench.contract.suite import AXES, Axis
+from objbench.contract.meters import AXES, AXIS_WORDS, Axis
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.speedup import Bound, SpeedupAt
 from objbench.leaderboard.pictures.drawing import (

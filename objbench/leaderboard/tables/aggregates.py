@@ -25,7 +25,7 @@ from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray, estimate
 from objbench.judge.statistics.gain_by_task import group_means
 from objbench.leaderboard.ranking import ranking
 from objbench.leaderboard.tables.tasks import average_groups
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 # From so many seeds on, quantiles of the draws are better than their deviation.
 MANY_RUNS = 10
@@ -43,13 +43,13 @@ def pooled_middle(gains: FloatArray) -> FloatArray:
     return interquartile_mean(cells(gains))
 
 
-def aggregate_table(standing: Standing, found: SuiteScores) -> str:
+def aggregate_table(results: StudyResults, found: SuiteScores) -> str:
     """One row an objective that is ranked, without the baseline; "" where none or one task is."""
-    names = [objective.name for objective in standing.plan.objectives]
-    base = names.index(standing.plan.baseline)
+    names = [objective.name for objective in results.plan.objectives]
+    base = names.index(results.plan.baseline)
     groups = average_groups(found.suite)
     lines = []
-    for row in ranking(standing, found):
+    for row in ranking(results, found):
         if row.gain is None or len(groups) < 2:
             continue
         columns = found.columns[names.index(row.objective)] - found.columns[base]
@@ -65,15 +65,15 @@ def aggregate_table(standing: Standing, found: SuiteScores) -> str:
     return markdown(pd.DataFrame(lines)) if lines else ""
 
 
-def aggregate_sentence(standing: Standing, found: SuiteScores) -> str:
+def aggregate_sentence(results: StudyResults, found: SuiteScores) -> str:
     """What the table's numbers are of and where their intervals come from."""
     groups = [" and ".join(group) for group in found.suite.average_groups]
     text = (
-        f"Gains over {standing.plan.baseline} at the same seed on {len(groups)} tasks "
+        f"Gains over {results.plan.baseline} at the same seed on {len(groups)} tasks "
         f"({listed(groups)}): their mean, the median of the tasks' means, and the mean of the "
         "middle half of all seeds x tasks."
     )
-    runs = len(standing.seeds)
+    runs = len(results.seeds)
     if runs < MIN_RUNS:
         return text
     kind = (

@@ -9,18 +9,18 @@ from objbench.judge.formatting import DASH, count, markdown, points, score_text
 from objbench.judge.score_arrays import column_curves
 from objbench.judge.statistics.estimate import FloatArray, estimate
 from objbench.results.plan import PlannedSuite
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
-def budget_table(standing: Standing, suite: PlannedSuite) -> str:
+def budget_table(results: StudyResults, suite: PlannedSuite) -> str:
     """One row a point and objective; "" for a suite that was run at the end only, or is drawn."""
-    curves = column_curves(standing, suite)
-    is_drawn = any(other.follows == suite.name for other in standing.curve_suites)
+    curves = column_curves(results, suite)
+    is_drawn = any(other.follows == suite.name for other in results.curve_suites)
     if len(curves.shares) < 2 or is_drawn:
         return ""
     lines = []
     for point, share in enumerate(curves.shares):
-        for row, objective in enumerate(standing.plan.objectives):
+        for row, objective in enumerate(results.plan.objectives):
             line = {"budget": f"{100 * share:.3g}%", "objective": objective.name}
             for number, column in enumerate(suite.columns):
                 line[column.name] = _text(curves.values[point, row, :, number])

@@ -22,19 +22,19 @@ from objbench.judge.statistics.estimate import estimate
 from objbench.leaderboard.spending import apart_cells
 from objbench.leaderboard.teacher_sentences import uncounted_cells
 from objbench.results.records import Cost, PretrainRecord
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
-def cost_table(standing: Standing) -> str:
+def cost_table(results: StudyResults) -> str:
     """What each objective's pretraining took: means over its finished seeds."""
-    reference = _mean_cost(standing.pretrained(standing.plan.baseline), "flops_per_step")
+    reference = _mean_cost(results.pretrained(results.plan.baseline), "flops_per_step")
     lines = []
-    for objective in standing.plan.objectives:
-        records = standing.pretrained(objective.name)
+    for objective in results.plan.objectives:
+        records = results.pretrained(objective.name)
         costs = [record.cost for record in records if record.cost is not None]
         last = [record.points[-1].meters for record in records if record.points]
         line = {"objective": objective.name, "seeds": str(len(records))}
-        apart = apart_cells(standing, objective.name) | uncounted_cells(standing, objective.name)
+        apart = apart_cells(results, objective.name) | uncounted_cells(results, objective.name)
         if not last or not costs:
             lines.append(line | apart)
             continue
@@ -55,19 +55,19 @@ def cost_table(standing: Standing) -> str:
     return markdown(frame)
 
 
-def heldout_table(standing: Standing) -> str:
+def heldout_table(results: StudyResults) -> str:
     """Each term's mean loss on held-out text at the end of the budget; "" if there is none."""
     lines: dict[str, dict[str, str]] = {}
     terms: list[str] = []
-    for objective in standing.plan.objectives:
-        ends = [r.points[-1].heldout for r in standing.pretrained(objective.name) if r.points]
+    for objective in results.plan.objectives:
+        ends = [r.points[-1].heldout for r in results.pretrained(objective.name) if r.points]
         if not ends:
             continue
         # The sum stands last, after its terms.
         names = sorted({name for end in ends for name in end}, key=lambda n: (n == "loss", n))
         terms += [name for name in names if name not in terms]
         lines[objective.name] = {
-            name: _loss_text([end[name] for end in ends if name in end], len(standing.seeds))
+            name: _loss_text([end[name] for end in ends if name in end], len(results.seeds))
             for name in names
         }
     if not terms:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from objbench.contract.meters import AXIS_WORDS
-from objbench.contract.suite import AXES
+from objbench.contract.meters import AXES, AXIS_WORDS
 from objbench.judge.formatting import (
     DASH,
     amount,
@@ -27,14 +26,14 @@ from objbench.leaderboard.ranking import Improvement, Row, ranking
 from objbench.leaderboard.speedups import Speedups, speedup_text, speedups
 from objbench.leaderboard.spending import Spent, apart_cells, spent
 from objbench.leaderboard.teacher_sentences import uncounted_cells
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
-def ranking_table(standing: Standing, found: SuiteScores) -> str:
+def ranking_table(results: StudyResults, found: SuiteScores) -> str:
     """Rank, group and rank interval, score, gain over the baseline, and how often it is better."""
-    baseline = standing.plan.baseline
+    baseline = results.plan.baseline
     lines = []
-    for row in ranking(standing, found):
+    for row in ranking(results, found):
         own = "baseline" if row.objective == baseline else DASH
         line = {
             "#": DASH if row.rank is None else str(row.rank),
@@ -43,7 +42,7 @@ def ranking_table(standing: Standing, found: SuiteScores) -> str:
             "rank, 95%": _ranks_text(row),
             "score": DASH if row.score is None else score_text(row.score),
         }
-        if len(standing.seeds) >= MIN_RUNS:
+        if len(results.seeds) >= MIN_RUNS:
             deviation = None if row.score is None else row.score.deviation
             line["sd"] = DASH if deviation is None else points(deviation)
         line["seeds"] = DASH if row.score is None else str(row.score.runs)
@@ -53,20 +52,20 @@ def ranking_table(standing: Standing, found: SuiteScores) -> str:
     return markdown(pd.DataFrame(lines), left=3)
 
 
-def spend_table(standing: Standing, found: SuiteScores, source: CurveSource | None) -> str:
+def spend_table(results: StudyResults, found: SuiteScores, source: CurveSource | None) -> str:
     """Speedup on each axis, where the suite has curves, and what pretraining and tuning took.
 
     Args:
-        standing: the study.
+        results: the study.
         found: the scores that rank the rows.
         source: the suite as a score with curves; None where it has none.
     """
-    baseline = standing.plan.baseline
-    faster = {} if source is None else speedups(standing, source)
-    others = [suite for suite in standing.curve_suites if suite.follows == found.suite.name]
-    values = {suite.name: curve_values(standing, suite) for suite in others if other_columns(suite)}
+    baseline = results.plan.baseline
+    faster = {} if source is None else speedups(results, source)
+    others = [suite for suite in results.curve_suites if suite.follows == found.suite.name]
+    values = {suite.name: curve_values(results, suite) for suite in others if other_columns(suite)}
     lines = []
-    for row in ranking(standing, found):
+    for row in ranking(results, found):
         line = {"objective": row.objective}
         if source is not None:
             own = "baseline" if row.objective == baseline and row.rank is not None else DASH
@@ -76,8 +75,8 @@ def spend_table(standing: Standing, found: SuiteScores, source: CurveSource | No
                 text = values[suite.name][row.objective, column.name].text
                 # An objective that is not ranked is not compared on a curve either.
                 line[column.name] = DASH if row.rank is None else text
-        line |= _spend_cells(spent(standing, row.objective))
-        line |= apart_cells(standing, row.objective) | uncounted_cells(standing, row.objective)
+        line |= _spend_cells(spent(results, row.objective))
+        line |= apart_cells(results, row.objective) | uncounted_cells(results, row.objective)
         lines.append(line)
     return markdown(pd.DataFrame(lines))
 

@@ -36,12 +36,12 @@ from objbench.judge.statistics.gain_by_task import (
 from objbench.judge.statistics.noise_floor import Noise, noise_floors
 from objbench.leaderboard.ranking import ranking
 from objbench.results.plan import PlannedSuite
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 
-def column_table(standing: Standing, found: SuiteScores) -> str:
+def column_table(results: StudyResults, found: SuiteScores) -> str:
     """The suite's columns, one a row, and its average, for every objective, with their noise."""
-    objectives = [objective.name for objective in standing.plan.objectives]
+    objectives = [objective.name for objective in results.plan.objectives]
     lines = []
     for number, column in enumerate(found.suite.columns):
         better = "" if column.direction == "max" else " (lower is better)"
@@ -58,11 +58,11 @@ def column_table(standing: Standing, found: SuiteScores) -> str:
     return markdown(pd.DataFrame(lines), left=2)
 
 
-def gain_tables(standing: Standing, found: SuiteScores) -> dict[str, str]:
+def gain_tables(results: StudyResults, found: SuiteScores) -> dict[str, str]:
     """Ranked objective -> its gains over the baseline, column by column; without the baseline."""
-    names = [objective.name for objective in standing.plan.objectives]
-    base = names.index(standing.plan.baseline)
-    ranked = {row.objective for row in ranking(standing, found) if row.gain is not None}
+    names = [objective.name for objective in results.plan.objectives]
+    base = names.index(results.plan.baseline)
+    ranked = {row.objective for row in ranking(results, found) if row.gain is not None}
     return {
         name: _gain_table(found, found.values[index], found.values[base])
         for index, name in enumerate(names)

@@ -30,29 +30,29 @@ from objbench.leaderboard.spending import last_meters, trial_cells
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.plan import PlannedCell, PlannedSuite, tried_settings
 from objbench.results.records import EvaluationRecord, TrialRecord
-from objbench.results.study_results import Standing
+from objbench.results.study_results import StudyResults
 
 _SUM = "loss"
 _ONE_SEED = "Chosen on one seed each: where luck decides early, the choice is luck too."
 
 
-def tuning_sentence(standing: Standing) -> str:
+def tuning_sentence(results: StudyResults) -> str:
     """How the settings were chosen, in words; "" for a study that tried none."""
-    tuning = standing.plan.study.get("tuning")
-    cells = trial_cells(standing)
+    tuning = results.plan.study.get("tuning")
+    cells = trial_cells(results)
     if not isinstance(tuning, dict) or not cells:
         return ""
     own = [cell for cell in cells if cell.objective == cells[0].objective]
     seeds = list(dict.fromkeys(cell.seed for cell in own))
-    score = _score(standing)
-    suite = _suite(standing, score)
+    score = _score(results)
+    suite = _suite(results, score)
     by = (
         f"held-out {plain('weighted sum of losses' if score == _SUM else f'{score} loss')}, on "
         "text that no reported number is measured on"
         if suite is None
         else f"{plain(score)} on a split of its training examples"
     )
-    budget = plain(tuning.get("budget") or standing.plan.budget)
+    budget = plain(tuning.get("budget") or results.plan.budget)
     told = (
         f"Before the seeds were run, every objective got {count(len(own), 'trial')} of {budget} "
         "(the baseline's, at equal spend)"
@@ -70,37 +70,37 @@ def tuning_sentence(standing: Standing) -> str:
     )
 
 
-def tuning_table(standing: Standing) -> str:
+def tuning_table(results: StudyResults) -> str:
     """One row a setting: its score over the tuning seeds, whether it was chosen, what it spent."""
-    score = _score(standing)
-    suite = _suite(standing, score)
+    score = _score(results)
+    suite = _suite(results, score)
     name = plain(score if suite is not None else f"held-out {score}")
     lines = []
-    for objective in standing.plan.objectives:
-        for trials in tried_settings(trial_cells(standing), objective.name):
+    for objective in results.plan.objectives:
+        for trials in tried_settings(trial_cells(results), objective.name):
             settings = trials[0].settings
             line = {"objective": objective.name}
             line |= {plain(place): plain(value) for place, value in settings.items()}
             if suite is None:
-                found = [_loss_of(standing, cell, score) for cell in trials]
+                found = [_loss_of(results, cell, score) for cell in trials]
                 line |= _score_cells(name, found, loss)
             else:
-                found = [_score_of(standing, cell, suite) for cell in trials]
+                found = [_score_of(results, cell, suite) for cell in trials]
                 line |= _score_cells(name, found, points)
             is_chosen = settings.items() <= objective.overrides.items()
             line["chosen"] = "yes" if is_chosen else ""
-            lines.append(line | _spend_cells(standing, trials))
+            lines.append(line | _spend_cells(results, trials))
     return markdown(pd.DataFrame(lines).fillna(DASH)) if lines else ""
 
 
-def _score(standing: Standing) -> str:
+def _score(results: StudyResults) -> str:
     """What the trials were chosen by: a term of the held-out loss, or a suite."""
-    tuning = standing.plan.study.get("tuning")
+    tuning = results.plan.study.get("tuning")
     return str(tuning.get("score", _SUM)) if isinstance(tuning, dict) else _SUM
 
 
-def _suite(standing: Standing, score: str) -> PlannedSuite | None:
-    return next((suite for suite in standing.suites if suite.name == score), None)
+def _suite(results: StudyResults, score: str) -> PlannedSuite | None:
+    return next((suite for suite in results.suites if suite.name == score), None)
 
 
 def _score_cells(
@@ -128,9 +128,9 @@ def _score_cells(
     }
 
 
-def _spend_cells(standing: Standing, trials: Sequence[PlannedCell]) -> dict[str, str]:
+def _spend_cells(results: StudyResults, trials: Sequence[PlannedCell]) -> dict[str, str]:
     """What was spent on a setting, over its seeds, as far as it was recorded."""
-    records = [standing.records.get(cell.id) for cell in trials]
+    records = [results.records.get(cell.id) for cell in trials]
     known = [last_meters(record) for record in records if isinstance(record, TrialRecord)]
     ends = [end for end in known if end is not None]
     if not ends:
@@ -142,21 +142,21 @@ def _spend_cells(standing: Standing, trials: Sequence[PlannedCell]) -> dict[str,
     }
 
 
-def _loss_of(standing: Standing, cell: PlannedCell, term: str) -> float | str:
+def _loss_of(results: StudyResults, cell: PlannedCell, term: str) -> float | str:
     """A trial's loss at its end; how it stands where it has none."""
-    record = standing.records.get(cell.id)
-    state = standing.state(cell)
+    record = results.records.get(cell.id)
+    state = results.state(cell)
     if not isinstance(record, TrialRecord) or state != "ok" or not record.points:
         return state
     found = own_loss(record.points[-1].heldout, term)
     return DASH if found is None else found
 
 
-def _score_of(standing: Standing, cell: PlannedCell, suite: PlannedSuite) -> float | str:
+def _score_of(results: StudyResults, cell: PlannedCell, suite: PlannedSuite) -> float | str:
     """The suite's score of a trial's encoder; how the trial stands where it is not whole."""
     columns = np.full(len(suite.columns), np.nan)
-    for scoring in standing.plan.cells:
-        record = standing.records.get(scoring.id)
+    for scoring in results.plan.cells:
+        record = results.records.get(scoring.id)
         if cell.id not in scoring.needs or scoring.kind != "trial_evaluation":
             continue
         if not isinstance(record, EvaluationRecord) or record.status != "ok":
@@ -166,6 +166,6 @@ def _score_of(standing: Standing, cell: PlannedCell, suite: PlannedSuite) -> flo
                 columns[number] = column_value(record, column)
     score = float(suite_average(suite, columns))
     if np.isnan(score):
-        state = standing.state(cell)
+        state = results.state(cell)
         return "not whole" if state == "ok" else state
     return score

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 from objbench.contract.batch import Batch
 from objbench.contract.random_streams import Streams
 from objbench.data.loader import Loader
-from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.step import TrainingStep, mean_loss, term_weights
 from objbench.engine.training.teachers import frozen_teachers
@@ -60,8 +60,8 @@ class Subject:
         where = device or torch.device("cpu")
         job = self.job
         encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
-        anatomy = anatomy_of(encoder, job.vocabulary)
-        objective = build_objective(job.objective, job.config, anatomy, job.seed)
+        encoder_spec = encoder_spec_of(encoder, job.vocabulary)
+        objective = build_objective(job.objective, job.config, encoder_spec, job.seed)
         teachers = frozen_teachers(job, where)
         module = TrainingStep(encoder, objective, teachers).to(where).train()
         silence(module)

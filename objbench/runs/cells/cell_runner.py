@@ -11,16 +11,17 @@ import traceback
 from dataclasses import dataclass
 from typing import Protocol
 
-from objbench.runs.cells.curve import CurveWork
-from objbench.runs.cells.evaluation import EvaluationWork
-from objbench.runs.cells.pretrain import PretrainWork
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.errors import ObjbenchError, one_line
 from objbench.results.plan import PlannedCell
-from objbench.runs.processes import is_main
 from objbench.results.provenance import now
-from objbench.results.records import AnyRecord, Status, write_record
-from objbench.runs.cells.run_context import Workplace
+from objbench.results.records import AnyRecord, Status
+from objbench.results.run_folder import write_record
+from objbench.runs.cells.curve import CurveWork
+from objbench.runs.cells.evaluation import EvaluationWork
+from objbench.runs.cells.pretrain import PretrainWork
+from objbench.runs.cells.run_context import RunContext
+from objbench.runs.processes import is_main
 
 
 class Work(Protocol):
@@ -56,7 +57,7 @@ class Outcome:
 class CellRunner:
     """Runs cells of one planned study in this process."""
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: RunContext) -> None:
         self.place = place
         self._works: dict[str, Work] = {
             "trial": PretrainWork(place),

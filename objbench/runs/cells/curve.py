@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from objbench.contract.meters import AXES
+from objbench.contract.suite import CurvePoint
 from objbench.errors import RecordError
 from objbench.results.plan import PlannedCell, PlannedSuite
 from objbench.results.records import AnyRecord, CurveEntry, CurveRecord, EvaluationRecord
 from objbench.results.scores import average_score, column_scores
-from objbench.contract.suite import AXES, CurvePoint
-from objbench.runs.cells.run_context import Workplace
+from objbench.runs.cells.run_context import RunContext
 
 
 class CurveWork:
     """Puts the two curves together from stored evaluations and hands them to the curve suite."""
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: RunContext) -> None:
         self.place = place
 
     def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
@@ -26,7 +27,7 @@ class CurveWork:
         """
         place = self.place
         followed = place.suite(place.suite(cell.suite).follows)
-        values = place.cast.curves[cell.suite].measure(
+        values = place.plugins.curves[cell.suite].measure(
             self._curve(cell, followed, place.plan.baseline),
             self._curve(cell, followed, cell.objective),
             followed.direction,
@@ -52,7 +53,7 @@ class CurveWork:
         place = self.place
         planned = place.suite(cell.suite)
         return {
-            **place.fields(cell, type(place.cast.curves[cell.suite]), started),
+            **place.fields(cell, type(place.plugins.curves[cell.suite]), started),
             "suite": cell.suite,
             "suite_version": planned.version,
             "follows": planned.follows,

@@ -6,13 +6,13 @@ import time
 from functools import cached_property
 from typing import Any
 
+from objbench.contract.suite import EvaluationContext
 from objbench.data.heldout_split import heldout_rows
 from objbench.data.packed_sequences import PackedSequences
-from objbench.runs.cells.prepared_study import open_text
 from objbench.results.plan import PlannedCell
 from objbench.results.records import AnyRecord, EvaluationRecord, TrialEvaluationRecord
-from objbench.contract.suite import EvaluationContext
-from objbench.runs.cells.run_context import Workplace
+from objbench.runs.cells.prepared_study import open_text
+from objbench.runs.cells.run_context import RunContext
 
 _RECORDS: dict[str, type[EvaluationRecord]] = {
     "evaluation": EvaluationRecord,
@@ -23,7 +23,7 @@ _RECORDS: dict[str, type[EvaluationRecord]] = {
 class EvaluationWork:
     """Hands the encoder to the suite and stores what it measured."""
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: RunContext) -> None:
         self.place = place
 
     @cached_property
@@ -52,7 +52,7 @@ class EvaluationWork:
                 self._heldout, "tuning" if is_tuning else "reported", count
             ),
         )
-        suite = place.cast.suites[cell.suite]
+        suite = place.plugins.suites[cell.suite]
         clock = time.perf_counter()
         result = suite.evaluate(encoder, cell.task, cell.finetune_seed, context)
         record = _RECORDS[cell.kind](
@@ -83,7 +83,7 @@ class EvaluationWork:
 
     def _fields(self, cell: PlannedCell, started: str) -> dict[str, Any]:
         place = self.place
-        suite = place.cast.suites[cell.suite]
+        suite = place.plugins.suites[cell.suite]
         return {
             **place.fields(cell, type(suite), started),
             "suite": cell.suite,

@@ -10,13 +10,13 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from objbench.study.budget import export_steps
-from objbench.runs.planning.configured_plugins import Cast
+from objbench.contract.objective import Vocabulary
 from objbench.data import PackedSequences, load_tokenizer, open_corpus, open_token_cache
 from objbench.engine.training.job import PretrainJob
-from objbench.results.content_key import content_key
-from objbench.contract.objective import Vocabulary
+from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
+from objbench.study.budget import export_steps
 from objbench.study.study import Study
 
 
@@ -86,7 +86,7 @@ def data_description(text: StudyText) -> dict[str, Any]:
 
 def pretrain_job(
     study: Study,
-    cast: Cast,
+    plugins: ConfiguredPlugins,
     text: StudyText,
     cell: PlannedCell,
     *,
@@ -102,12 +102,12 @@ def pretrain_job(
         teachers: as ``PretrainJob.teachers``; none where only the cost of a step is wanted.
     """
     own = study.of(cell.objective, cell.settings)
-    cls, _ = cast.objectives[cell.objective]
+    cls, _ = plugins.objectives[cell.objective]
     steps = max(1, cell.step)
     points = 1 if cell.kind == "trial" else min(steps, study.evaluation.points)
     return PretrainJob(
         objective=cls,
-        config=cast.config(own, cell.objective),
+        config=plugins.config(own, cell.objective),
         encoder=own.encoder,
         training=own.training,
         length=study.data.length,

@@ -7,16 +7,16 @@ from functools import cached_property
 from typing import Any
 
 from objbench.contract.composition import recorded_options
-from objbench.runs.cells.prepared_study import StudyText, open_text, pretrain_job
 from objbench.results.plan import PlannedCell
 from objbench.results.records import AnyRecord, PretrainRecord, TrialRecord
-from objbench.runs.cells.run_context import Workplace
+from objbench.runs.cells.prepared_study import StudyText, open_text, pretrain_job
+from objbench.runs.cells.run_context import RunContext
 
 
 class PretrainWork:
     """Pretrains; the checkpoint of a cell is kept until its record is stored."""
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: RunContext) -> None:
         self.place = place
 
     @cached_property
@@ -34,7 +34,7 @@ class PretrainWork:
         place = self.place
         job = pretrain_job(
             place.study,
-            place.cast,
+            place.plugins,
             self._text,
             cell,
             run=place.run,
@@ -68,9 +68,9 @@ class PretrainWork:
     def _record(self, cell: PlannedCell, started: str, **outcome: Any) -> PretrainRecord:
         place = self.place
         own = place.study.of(cell.objective, cell.settings)
-        cls = place.cast.objectives[cell.objective][0]
+        cls = place.plugins.objectives[cell.objective][0]
         settings = own.model_dump(mode="json", include={"encoder", "data", "training"})
-        options = recorded_options(place.cast.config(own, cell.objective))
+        options = recorded_options(place.plugins.config(own, cell.objective))
         fields = {
             **place.fields(cell, cls, started),
             "config": {**settings, "options": options, "data_key": place.plan.data["key"]},

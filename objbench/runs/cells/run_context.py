@@ -8,21 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from objbench.runs.planning.configured_plugins import Cast, cast
 from objbench.contract.composition import Composition
 from objbench.errors import RecordError
-from objbench.results.plan import Plan, PlannedCell, PlannedSuite, read_plan
 from objbench.plugins.registry import Registry, source_digest
-from objbench.runs.processes import processes
+from objbench.results.plan import Plan, PlannedCell, PlannedSuite
 from objbench.results.provenance import provenance
-from objbench.results.records import (
-    EvaluationRecord,
-    ExportedPoint,
-    Plugin,
-    PretrainRecord,
-    read_record,
-    record_path,
-)
+from objbench.results.records import EvaluationRecord, ExportedPoint, Plugin, PretrainRecord
+from objbench.results.run_folder import read_plan, read_record, record_path
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
+from objbench.runs.processes import processes
 from objbench.study.study import Study
 
 Report = Callable[[str, int, int, str], None]
@@ -30,7 +24,7 @@ Report = Callable[[str, int, int, str], None]
 
 
 @dataclass(frozen=True)
-class Workplace:
+class RunContext:
     """A planned study in this process.
 
     Attributes:
@@ -60,9 +54,9 @@ class Workplace:
         return Study.model_validate(self.plan.study)
 
     @cached_property
-    def cast(self) -> Cast:
+    def plugins(self) -> ConfiguredPlugins:
         """Its plugins, configured."""
-        return cast(self.study, self.registry)
+        return configure_plugins(self.study, self.registry)
 
     @cached_property
     def _cells(self) -> dict[str, PlannedCell]:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from objbench.runs.planning.configured_plugins import Cast
 from objbench.errors import one_line
+from objbench.results.provenance import now, provenance
+from objbench.results.run_folder import overhead_path, read_overhead, write_overhead
+from objbench.results.step_breakdown import Overhead
 from objbench.runs.cells.prepared_study import StudyText
-from objbench.results.step_breakdown import Overhead, overhead_path, read_overhead, write_overhead
+from objbench.runs.cells.step_costs import cost_key, step_jobs
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.processes import is_main, processes
 from objbench.runs.progress import Display
-from objbench.results.provenance import now, provenance
-from objbench.runs.cells.step_costs import cost_key, step_jobs
 from objbench.study.study import Study
 
 
 def keep_overhead(
     study: Study,
-    chosen: Cast,
+    chosen: ConfiguredPlugins,
     text: StudyText,
     run: Path,
     device: str,
@@ -47,8 +48,8 @@ def keep_overhead(
         return
     import torch
 
-    from objbench.engine.measuring.step_breakdown import TIMED_ROUNDS, measure_overhead
     from objbench.engine.measuring.matmul_peak import measure_matmul_peak
+    from objbench.engine.measuring.step_breakdown import TIMED_ROUNDS, measure_overhead
 
     shown.say("measuring the parts of a step of " + ", ".join(study.objectives))
     started = now()

@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from objbench.study.budget import StepCost, parse_budget
-from objbench.runs.planning.configured_plugins import Cast
 from objbench.contract.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.engine.training.job import PretrainJob
-from objbench.runs.cells.prepared_study import StudyText, pretrain_job
-from objbench.results.content_key import content_key
-from objbench.results.plan import PlannedCell
 from objbench.plugins.registry import source_digest
+from objbench.results.json_files import content_key, dump, write_text
+from objbench.results.plan import PlannedCell
+from objbench.results.records import StoredCost
+from objbench.results.run_folder import read_cost
+from objbench.runs.cells.prepared_study import StudyText, pretrain_job
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.processes import is_main, wait_for_all
 from objbench.runs.progress import Display
-from objbench.results.records import StoredCost, read_cost
-from objbench.results.json_files import dump, write_text
+from objbench.study.budget import StepCost, parse_budget
 from objbench.study.study import Study
 
 
 def step_costs(
-    study: Study, chosen: Cast, text: StudyText, run: Path, device: str, shown: Display
+    study: Study, chosen: ConfiguredPlugins, text: StudyText, run: Path, device: str, shown: Display
 ) -> dict[str, StepCost]:
     """What a step of each objective costs: counted and timed once, then kept in the run folder.
 
@@ -48,7 +48,7 @@ def step_costs(
 
 
 def step_jobs(
-    study: Study, chosen: Cast, text: StudyText, run: Path, device: str
+    study: Study, chosen: ConfiguredPlugins, text: StudyText, run: Path, device: str
 ) -> list[PretrainJob]:
     """Jobs to measure a step of each objective of the study with, in its order."""
     return [
@@ -57,7 +57,9 @@ def step_jobs(
     ]
 
 
-def cost_key(study: Study, chosen: Cast, text: StudyText, name: str, timed: bool) -> str:
+def cost_key(
+    study: Study, chosen: ConfiguredPlugins, text: StudyText, name: str, timed: bool
+) -> str:
     """A key of all that what a step of the objective ``name`` costs depends on.
 
     Args:

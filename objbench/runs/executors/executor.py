@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -20,21 +20,22 @@ from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
 from typing import Any
 
-from objbench.runs.cells.cell_runner import CellRunner, Outcome
 from objbench.errors import ObjbenchError
-from objbench.results.plan import PlannedCell
 from objbench.plugins.registry import Registry, load_plugins
+from objbench.results.plan import PlannedCell
+from objbench.results.records import Status
+from objbench.results.run_folder import finished_cells
+from objbench.runs.cells.cell_runner import CellRunner, Outcome
+from objbench.runs.cells.run_context import Report, RunContext
 from objbench.runs.processes import processes, rank, wait_for_all
 from objbench.runs.progress import Display
-from objbench.results.records import Status, read_record, record_path
-from objbench.runs.cells.run_context import Report, Workplace
 
 _KINDS = ("trial", "trial_evaluation", "pretrain", "evaluation", "curve")
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """What a worker needs to run any cell of a study; see ``Workplace``.
+class WorkerSettings:
+    """What a worker needs to run any cell of a study; see ``RunContext``.
 
     Attributes:
         plugins: names of the plugins the study uses.
@@ -70,7 +71,7 @@ class _Queue:
 def run_cells(
     cells: Sequence[PlannedCell],
     finished: Mapping[str, Status],
-    setting: Setting,
+    setting: WorkerSettings,
     registry: Registry,
     jobs: int,
     display: Display,
@@ -95,8 +96,10 @@ def threads_of(jobs: int) -> int:
     return max(1, (os.cpu_count() or 1) // jobs)
 
 
-def _runner(setting: Setting, registry: Registry, report: Report) -> CellRunner:
-    place = Workplace(setting.run, setting.cache, setting.device, setting.command, registry, report)
+def _runner(setting: WorkerSettings, registry: Registry, report: Report) -> CellRunner:
+    place = RunContext(
+        setting.run, setting.cache, setting.device, setting.command, registry, report
+    )
     return CellRunner(place)
 
 
@@ -142,23 +145,10 @@ def _succeeded(finished: Mapping[str, Status]) -> set[str]:
     return {cell for cell, status in finished.items() if status == "ok"}
 
 
-def finished_cells(run: Path, cells: Iterable[PlannedCell]) -> dict[str, Status]:
-    """Which cells need not be run: id -> status of those with a record that did not fail.
-
-    A diverged cell is finished too, since it would diverge again, but nothing can build on it.
-    """
-    finished: dict[str, Status] = {}
-    for cell in cells:
-        path = record_path(run, cell.kind, cell.id, cell.key)
-        if path.is_file() and (status := read_record(path).status) != "failed":
-            finished[cell.id] = status
-    return finished
-
-
 _worker: CellRunner | None = None
 
 
-def _start_worker(setting: Setting, threads: int, events: Any) -> None:
+def _start_worker(setting: WorkerSettings, threads: int, events: Any) -> None:
     global _worker
     import torch
 
@@ -189,7 +179,7 @@ def _work(cell: PlannedCell) -> Outcome:
 def _parallel(
     cells: Sequence[PlannedCell],
     finished: Mapping[str, Status],
-    setting: Setting,
+    setting: WorkerSettings,
     jobs: int,
     display: Display,
 ) -> Iterator[Outcome]:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from objbench.contract.composition import Composition, configured
+from objbench.contract.suite import CurveSuite, Suite
 from objbench.plugins.registry import Registry, configure
 from objbench.study.study import Study
-from objbench.contract.suite import CurveSuite, Suite
 
 if TYPE_CHECKING:
     from objbench.contract.objective import Objective
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class ConfiguredPlugins:
     """The plugins of a study, configured.
 
     Attributes:
@@ -35,7 +35,7 @@ class Cast:
         return configured(kind, own.options)
 
 
-def cast(study: Study, registry: Registry) -> Cast:
+def configure_plugins(study: Study, registry: Registry) -> ConfiguredPlugins:
     """The study's plugins, each configured with the study's options.
 
     Raises:
@@ -54,4 +54,4 @@ def cast(study: Study, registry: Registry) -> Cast:
             curves[name] = made
         else:
             suites[name] = made
-    return Cast(objectives, suites, curves)
+    return ConfiguredPlugins(objectives, suites, curves)

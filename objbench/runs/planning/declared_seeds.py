@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from objbench.errors import ConfigError
-from objbench.results.plan import read_plan
+from objbench.results.run_folder import read_plan
 from objbench.study.study import Study
 
 

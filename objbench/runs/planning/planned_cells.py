@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from objbench.study.budget import export_steps, point_shares
-from objbench.runs.planning.configured_plugins import Cast
 from objbench.contract.composition import Composition, recorded_options
+from objbench.contract.suite import CurveSuite, Suite
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import ConfigError
-from objbench.study.tuning import Settings
-from objbench.results.content_key import content_key
-from objbench.results.plan import PlannedCell
 from objbench.plugins.registry import source_digest
+from objbench.results.json_files import content_key
+from objbench.results.plan import PlannedCell
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
+from objbench.study.budget import export_steps, point_shares
 from objbench.study.study import Study
-from objbench.contract.suite import CurveSuite, Suite
+from objbench.study.tuning import Settings
 
 # Settings that change what is written down or when, but no number that is computed.
 _NOT_IN_KEY = {"log_every", "checkpoint_every"}
@@ -43,18 +43,18 @@ class Evaluation:
         return f"{self.suite}.{self.task}.{where}.ft-{self.finetune_seed}"
 
 
-def evaluations(study: Study, cast: Cast) -> Iterator[Evaluation]:
+def evaluations(study: Study, plugins: ConfiguredPlugins) -> Iterator[Evaluation]:
     """Every evaluation of the study once, in the order in which they are best run.
 
     The final encoders come before the points on the way, and seed by seed, so that a study
     stopped early has whole comparisons to show.
     """
     shares = point_shares(study.evaluation.points, study.evaluation.spacing)
-    followed = {curve.follows(tuple(cast.suites)): curve for curve in cast.curves.values()}
+    followed = {curve.follows(tuple(plugins.suites)): curve for curve in plugins.curves.values()}
     for seed in study.seeds:
         for share in reversed(shares):
             for objective in study.objectives:
-                for name, suite in cast.suites.items():
+                for name, suite in plugins.suites.items():
                     count = len(suite.seeds()) if share == 1 or suite.every_point else 0
                     if count == 0 and name in followed:
                         count = min(followed[name].seeds_per_point, len(suite.seeds()))
@@ -65,7 +65,7 @@ def evaluations(study: Study, cast: Cast) -> Iterator[Evaluation]:
 
 def pretrain_cell(
     study: Study,
-    cast: Cast,
+    plugins: ConfiguredPlugins,
     objective: str,
     seed: int,
     steps: int,
@@ -74,7 +74,7 @@ def pretrain_cell(
 ) -> PlannedCell:
     """The cell that pretrains one objective with one seed; ``cells`` holds its teachers'."""
     own = study.of(objective)
-    cls, config = cast.objectives[objective]
+    cls, config = plugins.objectives[objective]
     exports = export_steps(steps, study.evaluation.points, study.evaluation.spacing)
     teachers = [cells[f"{teacher}.seed-{seed}"] for teacher in cls.teachers(config)]
     parts = _training_parts(own, cls, config, seed, steps, exports, data, teachers)
@@ -91,7 +91,7 @@ def pretrain_cell(
 
 def trial_cell(
     study: Study,
-    cast: Cast,
+    plugins: ConfiguredPlugins,
     objective: str,
     number: int,
     seed: int,
@@ -108,8 +108,8 @@ def trial_cell(
     """
     assert study.tuning is not None
     own = study.of(objective, settings)
-    cls, _ = cast.objectives[objective]
-    config = cast.config(own, objective)
+    cls, _ = plugins.objectives[objective]
+    config = plugins.config(own, objective)
     teachers = [best[teacher][seed] for teacher in cls.teachers(config)]
     parts = _training_parts(own, cls, config, seed, steps, [steps], data, teachers)
     return PlannedCell(
@@ -154,7 +154,7 @@ def _training_parts(
 
 def evaluation_cell(
     study: Study,
-    cast: Cast,
+    plugins: ConfiguredPlugins,
     wanted: Evaluation,
     steps: Mapping[str, int],
     cells: Mapping[str, PlannedCell],
@@ -164,7 +164,7 @@ def evaluation_cell(
     points, spacing = study.evaluation.points, study.evaluation.spacing
     place = point_shares(points, spacing).index(wanted.share)
     step = export_steps(steps[wanted.objective], points, spacing)[place]
-    suite = cast.suites[wanted.suite]
+    suite = plugins.suites[wanted.suite]
     parts = _scoring_parts(study, suite, wanted.task, wanted.finetune_seed, upstream, step)
     return PlannedCell(
         id=wanted.id,
@@ -181,14 +181,16 @@ def evaluation_cell(
     )
 
 
-def trial_evaluation_cells(study: Study, cast: Cast, trial: PlannedCell) -> Iterator[PlannedCell]:
+def trial_evaluation_cells(
+    study: Study, plugins: ConfiguredPlugins, trial: PlannedCell
+) -> Iterator[PlannedCell]:
     """The cells that score a trial by a suite, where the study tunes by one.
 
     Raises:
         ConfigError: the suite has no one score, or nothing to tune on but what it reports.
     """
     assert study.tuning is not None
-    suite = cast.suites.get(study.tuning.score)
+    suite = plugins.suites.get(study.tuning.score)
     if suite is None:
         return
     if not suite.tunable or not suite.average().groups:
@@ -234,7 +236,7 @@ def _scoring_parts(
 
 def curve_cell(
     study: Study,
-    cast: Cast,
+    plugins: ConfiguredPlugins,
     name: str,
     curve: CurveSuite,
     objective: str,
@@ -242,8 +244,8 @@ def curve_cell(
     cells: Mapping[str, PlannedCell],
 ) -> PlannedCell:
     """The cell of one curve; ``cells`` holds the evaluations it reads."""
-    follows = curve.follows(tuple(cast.suites))
-    chosen = cast.suites[follows].seeds()[: curve.seeds_per_point]
+    follows = curve.follows(tuple(plugins.suites))
+    chosen = plugins.suites[follows].seeds()[: curve.seeds_per_point]
     needs = tuple(
         cell.id
         for cell in cells.values()
@@ -259,7 +261,7 @@ def curve_cell(
             "version": curve.version,
             "source": source_digest(type(curve)),
             "options": asdict(curve.config),
-            "average": asdict(cast.suites[follows].average()),
+            "average": asdict(plugins.suites[follows].average()),
             "upstream": [cells[needed].key for needed in needs],
         }
     )

@@ -9,21 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from objbench.study.budget import StepCost, baseline_steps, equal_steps, export_steps, parse_budget
-from objbench.runs.planning.configured_plugins import Cast
 from objbench.contract.composition import recorded_options
+from objbench.contract.suite import CurveSuite, Suite
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import BudgetError
 from objbench.results.plan import Plan, PlannedCell, PlannedColumn, PlannedObjective, PlannedSuite
-from objbench.runs.planning.planned_cells import curve_cell, evaluation_cell, evaluations, pretrain_cell
-from objbench.study.study import Study
-from objbench.contract.suite import CurveSuite, Suite
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
+from objbench.runs.planning.planned_cells import (
+    curve_cell,
+    evaluation_cell,
+    evaluations,
+    pretrain_cell,
+)
 from objbench.runs.planning.teachers import teachers_of, training_order
+from objbench.study.budget import StepCost, baseline_steps, equal_steps, export_steps, parse_budget
+from objbench.study.study import Study
 
 
 def make_plan(
     study: Study,
-    cast: Cast,
+    plugins: ConfiguredPlugins,
     *,
     name: str,
     command: str,
@@ -56,19 +61,19 @@ def make_plan(
                 f"{points} evaluation points ({spacing}); raise it or lower --eval-points"
             )
     cells = {cell.id: cell for cell in trials}
-    order, teachers = training_order(cast), teachers_of(cast)
+    order, teachers = training_order(plugins), teachers_of(plugins)
     # Objectives of one seed side by side: what slows the machine for a while slows them alike.
     for seed in study.seeds:
         for objective in order:
-            cell = pretrain_cell(study, cast, objective, seed, steps[objective], data, cells)
+            cell = pretrain_cell(study, plugins, objective, seed, steps[objective], data, cells)
             cells[cell.id] = cell
-    for wanted in evaluations(study, cast):
-        cell = evaluation_cell(study, cast, wanted, steps, cells)
+    for wanted in evaluations(study, plugins):
+        cell = evaluation_cell(study, plugins, wanted, steps, cells)
         cells[cell.id] = cell
-    for curve_name, curve in cast.curves.items():
+    for curve_name, curve in plugins.curves.items():
         for seed in study.seeds:
             for objective in study.objectives:
-                cell = curve_cell(study, cast, curve_name, curve, objective, seed, cells)
+                cell = curve_cell(study, plugins, curve_name, curve, objective, seed, cells)
                 cells[cell.id] = cell
     return Plan(
         name=name,
@@ -82,19 +87,19 @@ def make_plan(
         objectives=tuple(
             PlannedObjective(
                 name=objective,
-                summary=cast.objectives[objective][0].summary,
-                reference=cast.objectives[objective][0].reference,
+                summary=plugins.objectives[objective][0].summary,
+                reference=plugins.objectives[objective][0].reference,
                 steps=steps[objective],
                 flops_per_step=costs[objective].flops,
                 tokens_per_step=int(costs[objective].tokens),
                 seconds_per_step=costs[objective].seconds,
-                options=recorded_options(cast.objectives[objective][1]),
+                options=recorded_options(plugins.objectives[objective][1]),
                 overrides=study.overrides.get(objective, {}),
                 teachers=teachers[objective],
             )
             for objective in study.objectives
         ),
-        suites=tuple(_planned_suites(study, cast)),
+        suites=tuple(_planned_suites(study, plugins)),
         declared=tuple(declared),
         cells=tuple(cells.values()),
     )
@@ -118,8 +123,8 @@ def planned_steps(
     }
 
 
-def _planned_suites(study: Study, cast: Cast) -> Iterator[PlannedSuite]:
-    for name, suite in cast.suites.items():
+def _planned_suites(study: Study, plugins: ConfiguredPlugins) -> Iterator[PlannedSuite]:
+    for name, suite in plugins.suites.items():
         average = suite.average()
         yield PlannedSuite(
             name=name,
@@ -133,14 +138,14 @@ def _planned_suites(study: Study, cast: Cast) -> Iterator[PlannedSuite]:
             seeds=suite.seeds(),
             missing=dict(suite.missing()),
         )
-    for name, curve in cast.curves.items():
+    for name, curve in plugins.curves.items():
         yield PlannedSuite(
             name=name,
             summary=curve.summary,
             version=curve.version,
             protocol="",
             columns=_planned_columns(curve),
-            follows=curve.follows(tuple(cast.suites)),
+            follows=curve.follows(tuple(plugins.suites)),
             seeds_per_point=curve.seeds_per_point,
         )
 

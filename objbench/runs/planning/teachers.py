@@ -10,29 +10,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from objbench.runs.planning.configured_plugins import Cast
 from objbench.contract.composition import recorded_options
 from objbench.errors import ConfigError
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 
 Teachers = Mapping[str, tuple[str, ...]]
 """Objective -> the objectives it learns from; every objective of a study, in its order."""
 
 
-def teachers_of(cast: Cast) -> Teachers:
+def teachers_of(plugins: ConfiguredPlugins) -> Teachers:
     """The teachers of the study's objectives as they are configured."""
-    return {name: tuple(kind.teachers(config)) for name, (kind, config) in cast.objectives.items()}
+    return {
+        name: tuple(kind.teachers(config)) for name, (kind, config) in plugins.objectives.items()
+    }
 
 
-def training_order(cast: Cast) -> tuple[str, ...]:
+def training_order(plugins: ConfiguredPlugins) -> tuple[str, ...]:
     """The study's objectives with teachers before those who learn from them.
 
     Raises:
         ConfigError: as ``generations``.
     """
-    return tuple(name for names in generations(cast, teachers_of(cast)) for name in names)
+    return tuple(name for names in generations(plugins, teachers_of(plugins)) for name in names)
 
 
-def generations(cast: Cast, teachers: Teachers) -> tuple[tuple[str, ...], ...]:
+def generations(plugins: ConfiguredPlugins, teachers: Teachers) -> tuple[tuple[str, ...], ...]:
     """The objectives in groups: each learns from members of the groups before its own only.
 
     Within a group they are in the study's order, so a study without teachers is one group.
@@ -53,7 +55,7 @@ def generations(cast: Cast, teachers: Teachers) -> tuple[tuple[str, ...], ...]:
             if teacher not in teachers:
                 raise ConfigError(
                     f"{name} learns from {teacher}: add {teacher} to --objectives, or "
-                    f"{_another(cast, name, teacher)}"
+                    f"{_another(plugins, name, teacher)}"
                 )
     groups: list[tuple[str, ...]] = []
     left = list(teachers)
@@ -62,15 +64,15 @@ def generations(cast: Cast, teachers: Teachers) -> tuple[tuple[str, ...], ...]:
         if not ready:
             name, teacher = next((n, t) for n in left for t in teachers[n] if t in left)
             whom = "itself" if name == teacher else f"{teacher}, which in turn learns from it"
-            raise ConfigError(f"{name} learns from {whom}: {_another(cast, name, teacher)}")
+            raise ConfigError(f"{name} learns from {whom}: {_another(plugins, name, teacher)}")
         groups.append(ready)
         left = [name for name in left if name not in ready]
     return tuple(groups)
 
 
-def _another(cast: Cast, name: str, teacher: str) -> str:
+def _another(plugins: ConfiguredPlugins, name: str, teacher: str) -> str:
     """How to name another teacher: by the option that says who it is, if one does."""
-    options: dict[str, Any] = recorded_options(cast.objectives[name][1])
+    options: dict[str, Any] = recorded_options(plugins.objectives[name][1])
     naming = [option for option, value in options.items() if value == teacher]
     where = f"with --set {name}.{naming[0]}=..." if len(naming) == 1 else "by its options"
     return f"name another teacher {where}"

@@ -20,26 +20,22 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from objbench.study.budget import StepCost
-from objbench.runs.planning.configured_plugins import Cast
+from objbench.contract.suite import Suite
 from objbench.errors import ConfigError, UnknownNameError
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.plan import PlannedCell, tried_settings
+from objbench.results.records import TrialEvaluationRecord, TrialRecord
+from objbench.results.run_folder import read_record, record_path
+from objbench.results.scores import column_scores
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.planned_cells import trial_cell, trial_evaluation_cells
 from objbench.runs.planning.planner import planned_steps
-from objbench.results.records import (
-    TrialEvaluationRecord,
-    TrialRecord,
-    read_record,
-    record_path,
-)
-from objbench.results.scores import column_scores
-from objbench.study.study import Study
-from objbench.contract.suite import Suite
 from objbench.runs.planning.teachers import generations
+from objbench.study.budget import StepCost
+from objbench.study.study import Study
 
 
-def trial_rounds(study: Study, cast: Cast) -> tuple[tuple[str, ...], ...]:
+def trial_rounds(study: Study, plugins: ConfiguredPlugins) -> tuple[tuple[str, ...], ...]:
     """The objectives whose trials are run together, in their order; none if it does not tune.
 
     Raises:
@@ -50,17 +46,17 @@ def trial_rounds(study: Study, cast: Cast) -> tuple[tuple[str, ...], ...]:
     if tuning is None:
         return ()
     teachers: dict[str, tuple[str, ...]] = {}
-    for name, (kind, _) in cast.objectives.items():
+    for name, (kind, _) in plugins.objectives.items():
         # Who teaches is an option, so it may be tried too.
-        tried = [cast.config(study.of(name, own), name) for own in tuning.trials(name)]
+        tried = [plugins.config(study.of(name, own), name) for own in tuning.trials(name)]
         wanted = (teacher for config in tried for teacher in kind.teachers(config))
         teachers[name] = tuple(dict.fromkeys(wanted))
-    return generations(cast, teachers)
+    return generations(plugins, teachers)
 
 
 def trial_cells(
     study: Study,
-    cast: Cast,
+    plugins: ConfiguredPlugins,
     names: Sequence[str],
     best: Mapping[str, Mapping[int, PlannedCell]],
     data: Mapping[str, Any],
@@ -84,17 +80,19 @@ def trial_cells(
     steps = planned_steps(study, tuning.budget or study.budget, costs, devices)
     grids = {name: tuning.trials(name) for name in names}
     cells = [
-        trial_cell(study, cast, name, number, seed, grid[number], steps[name], data, best)
+        trial_cell(study, plugins, name, number, seed, grid[number], steps[name], data, best)
         for seed in tuning.seeds
         for number in range(len(grids[names[0]]))
         for name, grid in grids.items()
     ]
     yield from cells
     for cell in cells:
-        yield from trial_evaluation_cells(study, cast, cell)
+        yield from trial_evaluation_cells(study, plugins, cell)
 
 
-def tuned(study: Study, cast: Cast, cells: Sequence[PlannedCell], run: Path) -> Study:
+def tuned(
+    study: Study, plugins: ConfiguredPlugins, cells: Sequence[PlannedCell], run: Path
+) -> Study:
     """The study with each objective's settings as its best trials had them.
 
     Args:
@@ -107,14 +105,14 @@ def tuned(study: Study, cast: Cast, cells: Sequence[PlannedCell], run: Path) -> 
     if study.tuning is None:
         return study
     overrides = dict(study.overrides)
-    for name, best in best_trials(study, cast, cells, run).items():
+    for name, best in best_trials(study, plugins, cells, run).items():
         for trial in best.values():
             overrides[name] = {**overrides.get(name, {}), **trial.settings}
     return study.model_copy(update={"overrides": overrides})
 
 
 def best_trials(
-    study: Study, cast: Cast, cells: Sequence[PlannedCell], run: Path
+    study: Study, plugins: ConfiguredPlugins, cells: Sequence[PlannedCell], run: Path
 ) -> dict[str, dict[int, PlannedCell]]:
     """The trials of the best settings of each objective that ``cells`` holds trials of.
 
@@ -132,7 +130,7 @@ def best_trials(
         RecordError: a record cannot be read.
     """
     assert study.tuning is not None
-    suite = cast.suites.get(study.tuning.score)
+    suite = plugins.suites.get(study.tuning.score)
     scoring = [cell for cell in cells if cell.kind == "trial_evaluation"]
     found = {}
     for name in dict.fromkeys(cell.objective for cell in cells if cell.kind == "trial"):

@@ -146,12 +146,12 @@ def test_an_objective_without_a_docstring_does_not_show_the_contracts(projects, 
         class Bare(Objective):
             name, summary, reference = "bare", "says little", "none"
 
-            def __init__(self, config, anatomy):
-                super().__init__(config, anatomy)
-                self.set_terms(TokenPrediction(anatomy))
+            def __init__(self, config, encoder_spec):
+                super().__init__(config, encoder_spec)
+                self.set_terms(TokenPrediction(encoder_spec))
 
             def corrupt(self, batch, streams):
-                return mask_tokens(batch, self.anatomy.vocabulary, streams)
+                return mask_tokens(batch, self.encoder_spec.vocabulary, streams)
 
         @hookimpl
         def register_objectives(register):

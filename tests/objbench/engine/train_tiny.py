@@ -22,8 +22,8 @@ from transformers import BertTokenizerFast
 
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
 from objbench.contract.objective import (
-    Anatomy,
     EncoderPass,
+    EncoderSpec,
     Need,
     Objective,
     Term,
@@ -51,9 +51,9 @@ class Recover(Term):
     name = "recover"
     needs = frozenset({Need.LAST_HIDDEN_STATE, Need.WORD_EMBEDDINGS, Need.LABELS})
 
-    def __init__(self, anatomy: Anatomy) -> None:
+    def __init__(self, encoder_spec: EncoderSpec) -> None:
         super().__init__()
-        self.dense = nn.Linear(anatomy.width, anatomy.embedding_width)
+        self.dense = nn.Linear(encoder_spec.width, encoder_spec.embedding_width)
 
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
         targets = encoder_pass.need(Need.LABELS)
@@ -96,12 +96,12 @@ class TinyMlm(Objective):
         poison_step: int = -1
         scale: float = float("nan")
 
-    def __init__(self, config: Any, anatomy: Anatomy) -> None:
-        super().__init__(config, anatomy)
-        self.set_terms(*self.make_terms(anatomy))
+    def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
+        super().__init__(config, encoder_spec)
+        self.set_terms(*self.make_terms(encoder_spec))
 
-    def make_terms(self, anatomy: Anatomy) -> list[Term]:
-        return [Recover(anatomy)]
+    def make_terms(self, encoder_spec: EncoderSpec) -> list[Term]:
+        return [Recover(encoder_spec)]
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         scores = streams.uniform("mask", batch.input_ids.shape[1])
@@ -122,8 +122,8 @@ class TinyBoth(TinyMlm):
 
     name = "tiny-both"
 
-    def make_terms(self, anatomy: Anatomy) -> list[Term]:
-        return [Recover(anatomy), Move()]
+    def make_terms(self, encoder_spec: EncoderSpec) -> list[Term]:
+        return [Recover(encoder_spec), Move()]
 
 
 class Poisoned(TinyMlm):
@@ -131,8 +131,8 @@ class Poisoned(TinyMlm):
 
     name = "poisoned"
 
-    def make_terms(self, anatomy: Anatomy) -> list[Term]:
-        recover = Recover(anatomy)
+    def make_terms(self, encoder_spec: EncoderSpec) -> list[Term]:
+        recover = Recover(encoder_spec)
         calls = iter(range(10**9))
         plain, config = recover.forward, self.config
 

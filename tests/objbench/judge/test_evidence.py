@@ -13,7 +13,7 @@ import pytest
 from objbench.errors import UnknownNameError
 from objbench.judge.evidence import curve_evidence, gain_evidence
 from objbench.judge.score_source import Pair, check_source, score_sources
-from objbench.results.study_results import join, read_standing
+from objbench.results.study_results import join, read_study_results
 
 PAIR = Pair("taco", "mlm")
 SEEDS = (1, 2, 3)
@@ -64,13 +64,13 @@ def test_curves_hold_every_point_on_every_axis(make_study):
 
 
 def test_held_out_loss_is_a_curve_and_negated(make_study):
-    standing = standing_of(make_study(seeds=SEEDS))
-    assert score_sources(standing, PAIR) == ("glue", "heldout:mlm")
-    baseline, objective = curve_evidence(standing, PAIR, "heldout:mlm").curves["flops"]
+    results = standing_of(make_study(seeds=SEEDS))
+    assert score_sources(results, PAIR) == ("glue", "heldout:mlm")
+    baseline, objective = curve_evidence(results, PAIR, "heldout:mlm").curves["flops"]
     loss = np.array([[4.0], [5.0], [6.0]]) + np.array([2 / 3, 1 / 3, 0])
     assert baseline.scores == pytest.approx(-loss)
     assert objective.scores == pytest.approx(-loss)
-    assert gain_evidence(standing, PAIR, "heldout:mlm").differences == pytest.approx([0, 0, 0])
+    assert gain_evidence(results, PAIR, "heldout:mlm").differences == pytest.approx([0, 0, 0])
 
 
 @pytest.mark.parametrize("source", ["heldout:tc", "heldout:loss", "heldout:", "glu", "convergence"])
@@ -163,19 +163,19 @@ def test_an_axis_that_was_not_measured_is_left_out(make_study):
 def test_a_suite_that_no_curve_follows_has_final_scores_only(make_study):
     study = make_study()
     study.plan = study.plan.model_copy(update={"suites": study.plan.suites[:1]})
-    standing = standing_of(study)
-    assert gain_evidence(standing, PAIR, "glue").seeds == (1, 2)
-    found = curve_evidence(standing, PAIR, "glue")
+    results = standing_of(study)
+    assert gain_evidence(results, PAIR, "glue").seeds == (1, 2)
+    found = curve_evidence(results, PAIR, "glue")
     assert (found.seeds, found.curves) == ((), {})
     assert found.left_out[0].why == "glue was scored at the end of the budget only"
 
 
 def test_the_first_real_study_has_both_kinds_of_evidence():
-    standing = read_standing(TINY)
-    assert score_sources(standing, PAIR) == ("glue", "heldout:mlm")
-    gain = gain_evidence(standing, PAIR, "glue")
+    results = read_study_results(TINY)
+    assert score_sources(results, PAIR) == ("glue", "heldout:mlm")
+    gain = gain_evidence(results, PAIR, "glue")
     assert gain.seeds == (0, 1)
     assert gain.differences.mean() == pytest.approx(-0.73, abs=0.01)  # as on its leaderboard
-    baseline, objective = curve_evidence(standing, PAIR, "heldout:mlm").curves["steps"]
+    baseline, objective = curve_evidence(results, PAIR, "heldout:mlm").curves["steps"]
     assert baseline.spend[0] == pytest.approx([2400, 4800, 7200, 9600, 12000])
     assert objective.scores[0, -1] == pytest.approx(-2.3042, abs=1e-4)

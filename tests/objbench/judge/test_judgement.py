@@ -14,7 +14,7 @@ from objbench.errors import ConfigError, UnknownNameError
 from objbench.judge.judgement import concerned, judge_claims
 from objbench.judge.papers.claims import read_claims, shipped_claims
 from objbench.judge.verdict_text import detail_text, verdict_lines
-from objbench.results.study_results import join, read_standing
+from objbench.results.study_results import join, read_study_results
 
 SEEDS = (1, 2, 3, 4)
 TINY = Path(__file__).parents[3] / "leaderboard" / "tiny"
@@ -30,8 +30,8 @@ def claims(**changes):
 
 
 def judged(study, file=TACO, score=""):
-    standing = join(study.plan, study.records.values())
-    speedup, gain = judge_claims(standing, [file], score)
+    results = join(study.plan, study.records.values())
+    speedup, gain = judge_claims(results, [file], score)
     return speedup, gain
 
 
@@ -289,16 +289,16 @@ def test_the_text_marks_the_axis_claimed(make_study):
 
 
 def test_claims_of_other_objectives_are_not_concerned(make_study):
-    standing = join((study := make_study()).plan, study.records.values())
-    assert [file.name for file in concerned(standing, shipped_claims())] == ["taco-2022"]
+    results = join((study := make_study()).plan, study.records.values())
+    assert [file.name for file in concerned(results, shipped_claims())] == ["taco-2022"]
     with pytest.raises(ConfigError, match="electra-2020 is about rtd against mlm, and the study"):
-        judge_claims(standing, [read_claims("electra-2020")])
+        judge_claims(results, [read_claims("electra-2020")])
     with pytest.raises(UnknownNameError, match="did you mean 'glue'"):
-        judge_claims(standing, [TACO], "gleu")
+        judge_claims(results, [TACO], "gleu")
 
 
 def test_the_first_real_study_is_inconclusive():
     for score in ("", "heldout:mlm"):
-        for item in judge_claims(read_standing(TINY), [TACO], score):
+        for item in judge_claims(read_study_results(TINY), [TACO], score):
             assert item.verdict == "inconclusive"
             assert "at 1.51M parameters and 24.6M tokens (paper: 28.5M, 131B)" in item.sentence

@@ -24,8 +24,8 @@ def with_area(study):
 
 
 def values_of(study):
-    standing = join(study.plan, study.records.values())
-    return curve_values(standing, standing.curve_suites[0])
+    results = join(study.plan, study.records.values())
+    return curve_values(results, results.curve_suites[0])
 
 
 def without(study, *seeds, note="not reached"):
@@ -73,8 +73,8 @@ def test_a_missing_record_is_a_dash(make_study):
 
 def test_they_stand_in_the_table_of_what_it_took(make_study):
     study = with_area(make_study())
-    standing = join(study.plan, study.records.values())
-    table = spend_table(standing, final_scores(standing, standing.suites[0]), None)
+    results = join(study.plan, study.records.values())
+    table = spend_table(results, final_scores(results, results.suites[0]), None)
     assert table.splitlines()[0].replace(" ", "") == "|objective|area|FLOPs|devicetime|"
     assert "2.05 (2.00 to 2.10)" in table
 

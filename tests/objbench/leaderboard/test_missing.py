@@ -10,9 +10,9 @@ def standing_of(study):
 
 
 def test_a_complete_study_has_no_gaps(make_study):
-    standing = standing_of(make_study())
-    assert gaps(standing) == ()
-    assert (gaps_table(standing), stale_table(standing), gaps_sentence(standing)) == ("", "", "")
+    results = standing_of(make_study())
+    assert gaps(results) == ()
+    assert (gaps_table(results), stale_table(results), gaps_sentence(results)) == ("", "", "")
 
 
 def test_a_diverged_run_explains_what_waits_for_it(make_study):
@@ -45,11 +45,11 @@ def test_a_reason_cannot_break_the_table(make_study):
 def test_a_record_with_another_key_is_stale_and_not_counted(make_study):
     study = make_study()
     study.change("mlm.seed-1", key="older")
-    standing = standing_of(study)
-    assert [record.id for record in standing.stale] == ["mlm.seed-1"]
-    assert "mlm.seed-1" not in standing.records
-    assert "pretraining" in stale_table(standing)
-    assert "Not counted: 1 stale record." in gaps_sentence(standing)
+    results = standing_of(study)
+    assert [record.id for record in results.stale] == ["mlm.seed-1"]
+    assert "mlm.seed-1" not in results.records
+    assert "pretraining" in stale_table(results)
+    assert "Not counted: 1 stale record." in gaps_sentence(results)
 
 
 def test_the_terminal_shows_ranking_verdict_and_place(make_study, tmp_path):

@@ -14,15 +14,8 @@ import pytest
 from objbench.errors import ConfigError, RecordError
 from objbench.leaderboard.page import MARK, write_leaderboard
 from objbench.leaderboard.tables.step_breakdown import NOT_MEASURED
-from objbench.results.records import record_path
-from objbench.results.step_breakdown import (
-    PARTS,
-    Overhead,
-    PartCost,
-    StepOverhead,
-    overhead_path,
-    write_overhead,
-)
+from objbench.results.run_folder import overhead_path, record_path, write_overhead
+from objbench.results.step_breakdown import PARTS, Overhead, PartCost, StepOverhead
 
 GOLDEN = Path(__file__).parents[2] / "data" / "leaderboard.md"
 

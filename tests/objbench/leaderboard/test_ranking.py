@@ -14,8 +14,8 @@ def standing_of(study):
 
 
 def rows_of(study):
-    standing = standing_of(study)
-    return ranking(standing, final_scores(standing, standing.suites[0]))
+    results = standing_of(study)
+    return ranking(results, final_scores(results, results.suites[0]))
 
 
 def test_scores_and_gain_by_hand(make_study):
@@ -30,8 +30,8 @@ def test_scores_and_gain_by_hand(make_study):
 
 
 def test_columns_average_their_metrics_and_finetuning_seeds(make_study):
-    standing = standing_of(make_study())
-    found = final_scores(standing, standing.suites[0])
+    results = standing_of(make_study())
+    found = final_scores(results, results.suites[0])
     # Rows mlm and taco, columns cola, mrpc, mnli_m, mnli_mm; at the first seed.
     assert found.columns[:, 0] == pytest.approx(
         np.array([[20.0, 75.0, 50.0, 54.0], [22.0, 77.0, 52.0, 56.0]])
@@ -39,8 +39,8 @@ def test_columns_average_their_metrics_and_finetuning_seeds(make_study):
 
 
 def test_curves_use_the_same_finetuning_seeds_at_every_point(make_study):
-    standing = standing_of(make_study())
-    curve = score_curves(standing, standing.curve_suites[0])["mlm"]
+    results = standing_of(make_study())
+    curve = score_curves(results, results.curve_suites[0])["mlm"]
     # Fine-tuning seed 0 alone is 1 point below the mean of both; 20/3 points a third of budget.
     expected = np.array([48.0 - 40 / 3, 48.0 - 20 / 3, 48.0])
     assert curve.scores[:, 0] == pytest.approx(expected)
@@ -105,8 +105,8 @@ def test_a_missing_intermediate_point_does_not_touch_the_ranking(make_study):
     study = make_study()
     del study.records["glue.cola.taco.seed-2.1of3.ft-0"]
     assert rows_of(study)[0].rank == 1
-    standing = standing_of(study)
-    assert score_curves(standing, standing.curve_suites[0])["taco"].whole == (1, 2)
+    results = standing_of(study)
+    assert score_curves(results, results.curve_suites[0])["taco"].whole == (1, 2)
 
 
 def test_a_diverged_run_is_not_ranked_whatever_else_is_there(make_study):

@@ -29,9 +29,9 @@ def standing_of(study):
 
 
 def of(study, name="glue"):
-    standing = standing_of(study)
-    source = next(s for s in curve_sources(standing) if s.name == name)
-    return standing, source
+    results = standing_of(study)
+    source = next(s for s in curve_sources(results) if s.name == name)
+    return results, source
 
 
 def cells(table):
@@ -60,8 +60,8 @@ def test_bounds_are_words_and_intervals_stand_in_square_brackets():
 
 
 def test_value_and_interval_by_hand(make_study):
-    standing, source = of(make_study(seeds=SEEDS, points=20))
-    found = speedups(standing, source)
+    results, source = of(make_study(seeds=SEEDS, points=20))
+    found = speedups(results, source)
     assert list(found) == ["taco"]
     finding = found["taco"].headline["flops"]
     assert finding.estimate.value == pytest.approx(1 / 0.825)
@@ -71,10 +71,10 @@ def test_value_and_interval_by_hand(make_study):
 
 
 def test_the_numbers_are_those_of_the_verdicts(make_study):
-    standing, source = of(make_study(seeds=SEEDS, points=20))
-    judged = judge_claims(standing, concerned(standing, shipped_claims()))
+    results, source = of(make_study(seeds=SEEDS, points=20))
+    judged = judge_claims(results, concerned(results, shipped_claims()))
     verdict = next(item for item in judged if item.claim.kind == "speedup")
-    own = speedups(standing, source)["taco"].headline
+    own = speedups(results, source)["taco"].headline
     for axis, finding in verdict.by_axis.items():
         assert (own[axis].estimate, own[axis].low, own[axis].high) == (
             finding.estimate,
@@ -84,39 +84,39 @@ def test_the_numbers_are_those_of_the_verdicts(make_study):
 
 
 def test_two_seeds_have_no_interval_and_no_direction(make_study):
-    standing, source = of(make_study(points=20))
-    finding = speedups(standing, source)["taco"].headline["steps"]
+    results, source = of(make_study(points=20))
+    finding = speedups(results, source)["taco"].headline["steps"]
     assert finding.low is None
-    assert direction_sentences(standing, source) == []
+    assert direction_sentences(results, source) == []
 
 
 def test_an_incomplete_seed_is_named_and_nothing_is_compared(make_study):
     study = make_study(seeds=SEEDS)
     del study.records["glue.cola.taco.seed-3.1of3.ft-0"]
-    standing, source = of(study)
-    found = speedups(standing, source)["taco"]
+    results, source = of(study)
+    found = speedups(results, source)["taco"]
     assert found.headline == {}
     assert found.why == "seed 3: taco's 1 evaluation not run yet"
-    assert speedup_table(standing, source) == ""
-    assert axes_sentence(standing, source) == ""
+    assert speedup_table(results, source) == ""
+    assert axes_sentence(results, source) == ""
 
 
 def test_axes_that_disagree_are_said_in_words(make_study):
     study = make_study(seeds=SEEDS, points=20)
-    standing, source = of(study)
-    assert axes_sentence(standing, source) == (
+    results, source = of(study)
+    assert axes_sentence(results, source) == (
         "By glue score, the order by estimated speedup is the same on every axis: taco, mlm."
     )
-    assert direction_sentences(standing, source) == [
+    assert direction_sentences(results, source) == [
         "To mlm's final glue score, by the 95% intervals, taco is faster on every axis."
     ]
     slower_clock(study, 2.5)
-    standing, source = of(study)
-    assert axes_sentence(standing, source) == (
+    results, source = of(study)
+    assert axes_sentence(results, source) == (
         "By glue score, the order by estimated speedup depends on the axis: taco, mlm by steps, "
         "tokens and FLOPs; mlm, taco by device seconds."
     )
-    assert direction_sentences(standing, source) == [
+    assert direction_sentences(results, source) == [
         (
             "To mlm's final glue score, by the 95% intervals, taco is faster in steps, tokens and "
             "FLOPs, slower in device seconds."
@@ -126,8 +126,8 @@ def test_axes_that_disagree_are_said_in_words(make_study):
 
 def test_axes_that_tell_nothing_apart_are_said_to(make_study):
     # The held-out losses of the two are the same, at the same FLOPs.
-    standing, source = of(make_study(seeds=SEEDS, points=20), "heldout:mlm")
-    assert direction_sentences(standing, source) == [
+    results, source = of(make_study(seeds=SEEDS, points=20), "heldout:mlm")
+    assert direction_sentences(results, source) == [
         (
             "To mlm's final held-out mlm loss, by the 95% intervals, taco is told apart from mlm on no "
             "axis."
@@ -145,15 +145,15 @@ def test_a_bound_has_no_place_in_an_order(make_study):
                 for name, metrics in twin.scores.items()
             }
             study.change(cell.id, scores=lower)
-    standing, source = of(study)
-    finding = speedups(standing, source)["taco"].headline["flops"]
+    results, source = of(study)
+    finding = speedups(results, source)["taco"].headline["flops"]
     assert bound_words(finding.estimate) == "less than 1.00x"
-    assert axes_sentence(standing, source) == ""
+    assert axes_sentence(results, source) == ""
 
 
 def test_the_table_starts_with_the_judged_target_and_goes_down_the_curve(make_study):
-    standing, source = of(make_study(seeds=SEEDS, points=20))
-    head, end, high, half, low = cells(speedup_table(standing, source))
+    results, source = of(make_study(seeds=SEEDS, points=20))
+    head, end, high, half, low = cells(speedup_table(results, source))
     assert head[:3] == ["objective", "mlm's glue score", "where it is that"]
     # mlm's four seeds end at 48, 49, 50 and 51 with fine-tuning seed 0.
     assert end[:4] == ["taco", "49.50", "its end, as judged", "1.62x [1.44x to 1.85x]"]
@@ -165,8 +165,8 @@ def test_the_table_starts_with_the_judged_target_and_goes_down_the_curve(make_st
 
 
 def test_a_loss_is_shown_as_a_loss(make_study):
-    standing, source = of(make_study(seeds=SEEDS, points=20), "heldout:mlm")
-    head, end, *_ = cells(speedup_table(standing, source))
+    results, source = of(make_study(seeds=SEEDS, points=20), "heldout:mlm")
+    head, end, *_ = cells(speedup_table(results, source))
     assert head[1] == "mlm's held-out mlm loss"
     # 4 + turn at the end, in the mean over four turns; both objectives' losses are the same.
     assert end[1] == "5.500"

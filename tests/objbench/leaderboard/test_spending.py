@@ -21,11 +21,11 @@ def rows(table):
 
 
 def test_trials_are_part_of_the_price_by_hand(make_study):
-    standing = standing_of(make_study(trials=3))
+    results = standing_of(make_study(trials=3))
     # Half of 1,200 steps at 3 GFLOPs and a sixteenth of a second, three times.
-    assert apart_cells(standing, "mlm") == {"tuning": "3 trials: 5.40e12 FLOPs, 112 s"}
-    assert rows(cost_table(standing))[0]["tuning"] == "3 trials: 5.40e12 FLOPs, 112 s"
-    table = spend_table(standing, final_scores(standing, standing.suites[0]), None)
+    assert apart_cells(results, "mlm") == {"tuning": "3 trials: 5.40e12 FLOPs, 112 s"}
+    assert rows(cost_table(results))[0]["tuning"] == "3 trials: 5.40e12 FLOPs, 112 s"
+    table = spend_table(results, final_scores(results, results.suites[0]), None)
     assert [row["tuning"].split(":")[0] for row in rows(table)] == ["3 trials"] * 2
 
 
@@ -41,11 +41,11 @@ def test_branches_stand_apart_in_the_mean_over_runs(make_study):
         cost = study.records[f"taco.seed-{seed}"].cost
         changed = cost.model_copy(update={"branch_steps": steps, "branch_seconds": 12.5})
         study.change(f"taco.seed-{seed}", cost=changed)
-    standing = standing_of(study)
-    assert apart_cells(standing, "taco") == {"branches, apart": "200 steps, 12.5 s"}
-    assert apart_cells(standing, "mlm") == {"branches, apart": "0 steps, 0 s"}
+    results = standing_of(study)
+    assert apart_cells(results, "taco") == {"branches, apart": "200 steps, 12.5 s"}
+    assert apart_cells(results, "mlm") == {"branches, apart": "0 steps, 0 s"}
     # They are no part of the objective's own spend.
-    assert spent(standing, "taco").runs[0].steps == 900
+    assert spent(results, "taco").runs[0].steps == 900
 
 
 def test_a_trial_that_diverged_has_spent_what_it_logged(make_study):
@@ -54,22 +54,22 @@ def test_a_trial_that_diverged_has_spent_what_it_logged(make_study):
     log = [LoggedPoint(meters=meters, loss=9.0, terms={}, learning_rate=0.1)]
     study.change("mlm.trial-1", status="diverged", reason="nan", points=[], log=log)
     del study.records["taco.trial-0"]
-    standing = standing_of(study)
-    assert apart_cells(standing, "mlm")["tuning"].startswith("2 trials: 2.80e12 FLOPs")
-    assert apart_cells(standing, "taco")["tuning"].endswith("(1 not recorded)")
-    scores = {(row["objective"], row["chosen"]): row for row in rows(tuning_table(standing))}
+    results = standing_of(study)
+    assert apart_cells(results, "mlm")["tuning"].startswith("2 trials: 2.80e12 FLOPs")
+    assert apart_cells(results, "taco")["tuning"].endswith("(1 not recorded)")
+    scores = {(row["objective"], row["chosen"]): row for row in rows(tuning_table(results))}
     assert scores["mlm", ""]["held-out mlm"] == "diverged"
     assert scores["taco", "yes"]["held-out mlm"] == "missing"
 
 
 def test_the_tuning_table_has_a_row_a_trial(make_study):
-    standing = standing_of(make_study(trials=2))
-    first, second, *others = rows(tuning_table(standing))
+    results = standing_of(make_study(trials=2))
+    first, second, *others = rows(tuning_table(results))
     assert first["training.learning_rate"] == "0.001"
     assert (first["held-out mlm"], first["chosen"], first["steps"]) == ("4.000", "yes", "600")
     assert (second["held-out mlm"], second["chosen"]) == ("4.100", "")
     assert [row["objective"] for row in others] == ["taco", "taco"]
-    assert tuning_sentence(standing).startswith(
+    assert tuning_sentence(results).startswith(
         "Before the seeds were run, every objective got 2 trials of 600-steps"
     )
 
@@ -83,8 +83,8 @@ def test_a_choice_on_one_seed_is_said_to_be_one(make_study):
 
 
 def test_each_setting_stands_with_its_mean_and_spread_over_the_tuning_seeds(make_study):
-    standing = standing_of(make_study(trials=2, tuning_seeds=(1000, 1001, 1002)))
-    found = rows(tuning_table(standing))
+    results = standing_of(make_study(trials=2, tuning_seeds=(1000, 1001, 1002)))
+    found = rows(tuning_table(results))
     assert [row["objective"] for row in found] == ["mlm", "mlm", "taco", "taco"]
     assert found[1] == {
         "objective": "mlm",
@@ -102,8 +102,8 @@ def test_each_setting_stands_with_its_mean_and_spread_over_the_tuning_seeds(make
     }
     assert [row["chosen"] for row in found] == ["yes", "", "yes", ""]
     # The objective's row pays for all six.
-    assert apart_cells(standing, "mlm") == {"tuning": "6 trials: 1.08e13 FLOPs, 3.75 min"}
-    assert tuning_sentence(standing) == (
+    assert apart_cells(results, "mlm") == {"tuning": "6 trials: 1.08e13 FLOPs, 3.75 min"}
+    assert tuning_sentence(results) == (
         "Before the seeds were run, every objective got 6 trials of 600-steps (the baseline's, at "
         "equal spend), 2 settings on each of the pretraining seeds 1000, 1001 and 1002, scored by "
         "held-out mlm loss, on text that no reported number is measured on; the best mean over "
@@ -138,13 +138,13 @@ def test_a_suite_may_have_chosen(make_study):
         study.records[scored] = study.records[of.id].model_copy(update=changes)
     changes = {"cells": tuple(cells), "study": {**study.plan.study, "tuning": tuning}}
     study.plan = study.plan.model_copy(update=changes)
-    standing = standing_of(study)
-    mlm, taco = rows(tuning_table(standing))
+    results = standing_of(study)
+    mlm, taco = rows(tuning_table(results))
     # mlm's own 49 less 1 for fine-tuning seed 0; nothing scored taco's trial.
     assert (mlm["glue"], taco["glue"]) == ("48.00", "not whole")
-    assert "by glue on a split of its training examples" in tuning_sentence(standing)
+    assert "by glue on a split of its training examples" in tuning_sentence(results)
     # What tuned is not what is reported.
-    assert standing.seeds == (1, 2)
+    assert results.seeds == (1, 2)
 
 
 def test_seeds_are_shown_as_they_were_declared(make_study):

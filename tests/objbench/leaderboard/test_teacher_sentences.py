@@ -58,21 +58,21 @@ def taught(make_study):
 
 
 def test_a_study_without_teachers_says_nothing(make_study):
-    standing = standing_of(make_study())
-    assert uncounted_cells(standing, "taco") == {}
-    assert uncounted_sentences(standing) == []
-    assert uncounted_words(standing, ["mlm", "taco"]) == ""
-    assert qualified(standing, ["taco"], "Better.") == "Better."
-    assert "not counted" not in page_text(standing, None)[0]
+    results = standing_of(make_study())
+    assert uncounted_cells(results, "taco") == {}
+    assert uncounted_sentences(results) == []
+    assert uncounted_words(results, ["mlm", "taco"]) == ""
+    assert qualified(results, ["taco"], "Better.") == "Better."
+    assert "not counted" not in page_text(results, None)[0]
 
 
 def test_what_the_teacher_took_by_hand(taught):
-    standing = standing_of(taught())
-    assert uncounted(standing, "taco") == {"mlm": "3.60e12 FLOPs, 76.5 s"}
-    assert uncounted_words(standing, ["mlm", "taco"]) == NOT_COUNTED
-    assert qualified(standing, ["taco"], "Better.") == f"Better; {NOT_COUNTED}."
+    results = standing_of(taught())
+    assert uncounted(results, "taco") == {"mlm": "3.60e12 FLOPs, 76.5 s"}
+    assert uncounted_words(results, ["mlm", "taco"]) == NOT_COUNTED
+    assert qualified(results, ["taco"], "Better.") == f"Better; {NOT_COUNTED}."
     # 900 steps of 4 GFLOPs and the teacher's 3.6e12 make twice the baseline's.
-    assert uncounted_sentences(standing) == [
+    assert uncounted_sentences(results) == [
         (
             f"taco learns from the final encoder of {MLM} at the same seed: that pretraining came "
             "before its own and is counted on none of its meters; with it taco took 2.00 times the "
@@ -96,21 +96,21 @@ def test_a_teacher_that_was_not_run_is_no_number(taught):
     study = taught()
     for seed in (1, 2):
         del study.records[f"mlm.seed-{seed}"]
-    standing = standing_of(study)
-    assert uncounted(standing, "taco") == {"mlm": "no run recorded"}
-    assert "times the FLOPs" not in uncounted_sentences(standing)[0]
+    results = standing_of(study)
+    assert uncounted(results, "taco") == {"mlm": "no run recorded"}
+    assert "times the FLOPs" not in uncounted_sentences(results)[0]
 
 
 def test_it_stands_beside_the_numbers_of_the_page(taught):
-    standing = standing_of(taught(seeds=(1, 2, 3)))
-    assert budget_sentence(standing.plan).endswith(
+    results = standing_of(taught(seeds=(1, 2, 3)))
+    assert budget_sentence(results.plan).endswith(
         "the same FLOPs, not counting the pretraining of taco's teacher mlm (taco 900 steps)."
     )
-    header, _, baseline, learner = cost_table(standing).splitlines()
+    header, _, baseline, learner = cost_table(results).splitlines()
     assert header.split("|")[-2].strip() == "teachers, not counted"
     assert baseline.split("|")[-2].strip() == DASH
     assert learner.split("|")[-2].strip() == "mlm: 3.60e12 FLOPs, 77.0 s"
-    page = page_text(standing, None)[0]
+    page = page_text(results, None)[0]
     not_counted = NOT_COUNTED.replace("76.5", "77.0")
     gain = next(line for line in page.splitlines() if "taco minus mlm is" in line)
     faster = next(line for line in page.splitlines() if line.startswith("- To mlm's final"))
@@ -120,8 +120,8 @@ def test_it_stands_beside_the_numbers_of_the_page(taught):
 
 
 def test_a_claims_verdict_carries_it(taught):
-    standing = standing_of(taught(seeds=(1, 2, 3)))
-    for judged in judge_claims(standing, [read_claims("taco-2022")]):
+    results = standing_of(taught(seeds=(1, 2, 3)))
+    for judged in judge_claims(results, [read_claims("taco-2022")]):
         assert NOT_COUNTED.replace("76.5", "77.0") in judged.sentence
 
 
@@ -132,11 +132,11 @@ def test_what_waits_for_a_teacher_that_diverged_says_so(taught):
     for cell in study.plan.cells:
         if cell.objective == "third" and cell.seed == 2:
             del study.records[cell.id]
-    standing = standing_of(study)
-    of_third = {gap.what: gap.reason for gap in gaps(standing) if gap.objective == "third"}
+    results = standing_of(study)
+    of_third = {gap.what: gap.reason for gap in gaps(results) if gap.objective == "third"}
     assert of_third == dict.fromkeys(
         ("pretraining", "glue", "convergence"), "needs taco.seed-2, which diverged"
     )
     # The seed that is left is the lucky one, so it confirms and refutes nothing.
-    (gone,) = gain_evidence(standing, Pair("third", "mlm"), "glue").left_out
+    (gone,) = gain_evidence(results, Pair("third", "mlm"), "glue").left_out
     assert (gone.seed, gone.why, gone.diverged) == (2, "third's pretraining not run yet", True)

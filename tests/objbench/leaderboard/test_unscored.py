@@ -42,16 +42,16 @@ def standing_of(study):
 
 
 def test_who_cannot_be_scored_is_not_ranked_and_the_reason_is_named(without_head):
-    standing = standing_of(without_head)
-    suite = standing.suites[0]
-    rows = {row.objective: row for row in ranking(standing, final_scores(standing, suite))}
+    results = standing_of(without_head)
+    suite = results.suites[0]
+    rows = {row.objective: row for row in ranking(results, final_scores(results, suite))}
     assert (rows["mlm"].rank, rows["mlm"].why) == (1, "")
     assert (rows["taco"].rank, rows["taco"].why) == (None, WHY)
-    assert unscored(standing, suite, "taco") == dict.fromkeys(
+    assert unscored(results, suite, "taco") == dict.fromkeys(
         ("cola", "mrpc", "mnli_m", "mnli_mm"), WHY
     )
-    assert unscored(standing, suite, "mlm") == {}
-    assert unscored_sentence(standing, suite) == f"Cannot be scored: taco ({WHY})."
+    assert unscored(results, suite, "mlm") == {}
+    assert unscored_sentence(results, suite) == f"Cannot be scored: taco ({WHY})."
 
 
 def test_it_is_no_gap_and_the_page_shows_dashes(without_head, tmp_path):
@@ -71,18 +71,18 @@ def test_a_column_that_is_not_in_the_average_keeps_nobody_out(make_study):
         if cell.kind == "evaluation" and (cell.objective, cell.task) == ("taco", "mnli"):
             scores = {"mnli_m": study.records[cell.id].scores["mnli_m"]}
             study.change(cell.id, scores=scores, unscored={"mnli_mm": "why | not"})
-    standing = standing_of(study)
-    rows = ranking(standing, final_scores(standing, standing.suites[0]))
+    results = standing_of(study)
+    rows = ranking(results, final_scores(results, results.suites[0]))
     assert all(row.rank is not None for row in rows)
-    sentence = unscored_sentence(standing, standing.suites[0])
+    sentence = unscored_sentence(results, results.suites[0])
     assert sentence == r"Cannot be scored: taco on mnli_mm (why \| not)."
 
 
 def test_a_missing_evaluation_is_told_before_a_reason(without_head):
     lost = next(c.id for c in without_head.plan.cells if c.id.startswith("glue.cola.taco"))
     del without_head.records[lost]
-    standing = standing_of(without_head)
-    rows = {r.objective: r for r in ranking(standing, final_scores(standing, standing.suites[0]))}
+    results = standing_of(without_head)
+    rows = {r.objective: r for r in ranking(results, final_scores(results, results.suites[0]))}
     assert rows["taco"].why == "1 evaluation of 12 not there"
 
 
@@ -92,9 +92,9 @@ def test_nobody_is_ranked_where_nothing_is_better(without_average, tmp_path):
     assert "## Measured: glue" in page and "## Ranking" not in page
     assert "Score: none: its numbers are neither better nor worse" in page
     assert "ranked on glue" not in page and "No gain on glue" not in page
-    standing = standing_of(without_average)
-    assert "gain over" not in terminal_summary(standing)
-    assert "glue" not in score_sources(standing, Pair("taco", "mlm"))
+    results = standing_of(without_average)
+    assert "gain over" not in terminal_summary(results)
+    assert "glue" not in score_sources(results, Pair("taco", "mlm"))
 
 
 def test_the_index_says_nothing_of_a_ranking_that_there_is_not(without_average, tmp_path):
@@ -105,15 +105,15 @@ def test_the_index_says_nothing_of_a_ranking_that_there_is_not(without_average, 
 
 
 def test_columns_over_the_budget_by_hand(without_average):
-    standing = standing_of(without_average)
-    suite = standing.suites[0]
-    curves = column_curves(standing, suite)
+    results = standing_of(without_average)
+    suite = results.suites[0]
+    curves = column_curves(results, suite)
     assert curves.shares == pytest.approx((1 / 3, 2 / 3, 1.0))
     # Points, objectives, seeds, columns; of the fine-tuning seeds the first alone is everywhere.
     assert curves.values.shape == (3, 2, 2, 4)
     assert curves.values[2, 1, 0, 0] == pytest.approx(21.0)
     assert curves.values[0, 0, 1, 0] == pytest.approx(20 + 1 - 1 - 20 * 2 / 3)
-    lines = budget_table(standing, suite).splitlines()
+    lines = budget_table(results, suite).splitlines()
     assert len(lines) == 2 + 3 * 2
     first, last = ([cell.strip() for cell in lines[n].split("|")[1:4]] for n in (2, -1))
     assert first == ["33.3%", "mlm", "6.17 (5.67 to 6.67)"]
@@ -126,13 +126,13 @@ def test_what_lacks_over_the_budget_is_a_dash_or_counted(without_average):
             del without_average.records[cell.id]
         if cell.task == "mrpc" and cell.share < 0.5 and (cell.objective, cell.seed) == ("mlm", 1):
             del without_average.records[cell.id]
-    standing = standing_of(without_average)
-    mlm, taco = budget_table(standing, standing.suites[0]).splitlines()[2:4]
+    results = standing_of(without_average)
+    mlm, taco = budget_table(results, results.suites[0]).splitlines()[2:4]
     assert [cell.strip() for cell in taco.split("|")][3] == "-"
     assert [cell.strip() for cell in mlm.split("|")][4].startswith("[1 of 2 seeds] ")
 
 
 def test_no_table_over_the_budget_where_curves_are_drawn_or_there_is_one_point(make_study):
     for points in (1, 3):
-        standing = standing_of(make_study(points=points))
-        assert budget_table(standing, standing.suites[0]) == ""
+        results = standing_of(make_study(points=points))
+        assert budget_table(results, results.suites[0]) == ""

@@ -40,9 +40,9 @@ def with_probe(study):
 
 
 def test_every_claim_by_every_score_that_can_answer(make_study):
-    standing = standing_of(with_probe(make_study(seeds=(1, 2, 3, 4), points=20)))
+    results = standing_of(with_probe(make_study(seeds=(1, 2, 3, 4), points=20)))
     # A loss has no points to gain, and the probe no curve to read a speedup off.
-    assert [(item.claim.id, item.source) for item in judged_claims(standing)] == [
+    assert [(item.claim.id, item.source) for item in judged_claims(results)] == [
         ("speedup", "glue"),
         ("speedup", "heldout:mlm"),
         ("gain", "glue"),
@@ -51,8 +51,8 @@ def test_every_claim_by_every_score_that_can_answer(make_study):
 
 
 def test_a_line_is_claim_score_verdict_and_reasons(make_study):
-    standing = standing_of(make_study(seeds=(1, 2, 3, 4), points=20))
-    speedup, loss, gain = verdict_lines(standing)
+    results = standing_of(make_study(seeds=(1, 2, 3, 4), points=20))
+    speedup, loss, gain = verdict_lines(results)
     assert speedup.startswith(
         "**taco-2022 speedup**, by glue score: **refuted** at 1.23M parameters and 2.46M tokens "
     )
@@ -67,15 +67,15 @@ def test_two_seeds_are_inconclusive_whatever_they_say(make_study):
 
 
 def test_a_study_of_others_has_no_verdict_and_says_so(make_study):
-    standing = standing_of(make_study(objectives=("mlm", "new")))
-    (line,) = judge_lines(standing)
+    results = standing_of(make_study(objectives=("mlm", "new")))
+    (line,) = judge_lines(results)
     assert line.startswith("No claim that ships is about the objectives of this study")
-    assert "taco-2022 (taco against mlm)" in not_judged(standing)
+    assert "taco-2022 (taco against mlm)" in not_judged(results)
 
 
 def test_claims_about_other_objectives_are_named(make_study):
-    standing = standing_of(make_study())
-    assert not_judged(standing) == (
+    results = standing_of(make_study())
+    assert not_judged(results) == (
         "Not judged, since an objective is not in the study: electra-2020 (rtd against mlm)."
     )
     assert not_judged(standing_of(make_study(objectives=("mlm", "taco", "rtd")))) == ""
@@ -136,13 +136,13 @@ def test_no_sentence_contradicts_a_verdict(make_study, shift, spread):
                 for name, metrics in twin.items()
             }
             study.change(cell_id, scores=moved)
-    standing = standing_of(study)
-    (gain,) = (item for item in judged_claims(standing) if item.claim.kind == "gain")
-    text = verdicts(standing)[0]
+    results = standing_of(study)
+    (gain,) = (item for item in judged_claims(results) if item.claim.kind == "gain")
+    text = verdicts(results)[0]
     words = {"better": "Better: ", "worse": "Worse: ", "unclear": "Not told apart: "}
     assert text.startswith(words[gain.finding.direction])
     # 1.2 points are claimed: a page cannot confirm them of what it does not call better.
     if gain.verdict == "confirmed":
         assert text.startswith("Better: ")
-    best = ranking(standing, final_scores(standing, standing.suites[0]))
+    best = ranking(results, final_scores(results, results.suites[0]))
     assert best[0].is_apart or best[1].is_apart or gain.finding.direction == "unclear"

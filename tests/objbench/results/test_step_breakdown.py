@@ -7,16 +7,8 @@ from pydantic import ValidationError
 
 from objbench.errors import RecordError
 from objbench.results.records import Provenance
-from objbench.results.step_breakdown import (
-    PARTS,
-    MatmulPeak,
-    Overhead,
-    PartCost,
-    StepOverhead,
-    overhead_path,
-    read_overhead,
-    write_overhead,
-)
+from objbench.results.run_folder import overhead_path, read_overhead, write_overhead
+from objbench.results.step_breakdown import PARTS, MatmulPeak, Overhead, PartCost, StepOverhead
 
 
 def cost(seconds, flops=0.0):

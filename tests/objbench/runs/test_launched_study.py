@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from objbench.results.plan import read_plan
-from objbench.results.records import PretrainRecord, read_records
+from objbench.results.records import PretrainRecord
+from objbench.results.run_folder import read_plan, read_records
 
 STUDY = """
 objectives = ["mlm", "taco", "tacl"]

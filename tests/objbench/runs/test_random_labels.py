@@ -15,7 +15,7 @@ class RandomLabels(MaskedLanguageModeling):
     def corrupt(self, batch, streams):
         made = super().corrupt(batch, streams)
         slots = made.targets.shape[1]
-        drawn = streams.integers("random.labels", self.anatomy.vocabulary.size, slots)
+        drawn = streams.integers("random.labels", self.encoder_spec.vocabulary.size, slots)
         used = made.targets != IGNORE_INDEX
         return dataclasses.replace(made, targets=drawn.where(used, IGNORE_INDEX))
 

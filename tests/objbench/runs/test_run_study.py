@@ -11,8 +11,7 @@ from transformers import AutoModel, AutoTokenizer
 from objbench.blocks.heads import TokenPrediction
 from objbench.contract.objective import TermLoss
 from objbench.errors import BudgetError, ConfigError, RecordError
-from objbench.results.plan import read_plan
-from objbench.results.records import read_records, record_path
+from objbench.results.run_folder import read_plan, read_records, record_path
 from objbench.runs.dry_run import dry_run
 from objbench_objectives.mlm import MaskedLanguageModeling
 
@@ -205,9 +204,9 @@ def test_a_divergence_is_recorded_and_not_run_again(make_study, run, with_object
     class Divergent(MaskedLanguageModeling):
         name = "divergent"
 
-        def __init__(self, config, anatomy):
-            super().__init__(config, anatomy)
-            self.set_terms(Exploding(anatomy))
+        def __init__(self, config, encoder_spec):
+            super().__init__(config, encoder_spec)
+            self.set_terms(Exploding(encoder_spec))
 
     registry = with_objective(Divergent)
     study = make_study(objectives=["mlm", "divergent"])

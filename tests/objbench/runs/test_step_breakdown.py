@@ -4,10 +4,11 @@ import pytest
 
 from objbench.engine.measuring import step_breakdown as engine
 from objbench.errors import RecordError
-from objbench.results.step_breakdown import PartCost, StepOverhead, overhead_path, read_overhead
+from objbench.results.run_folder import overhead_path, read_overhead
+from objbench.results.step_breakdown import PartCost, StepOverhead
 from objbench.runs.cells import step_breakdown as step_overhead
 from objbench.runs.cells.prepared_study import open_text
-from objbench.runs.planning.configured_plugins import cast
+from objbench.runs.planning.configured_plugins import configure_plugins
 from objbench.runs.progress import Silent
 
 
@@ -27,7 +28,7 @@ def keep(cache, registry, tmp_path):
         shown = Heard()
         step_overhead.keep_overhead(
             study,
-            cast(study, registry),
+            configure_plugins(study, registry),
             open_text(study, cache),
             tmp_path,
             "cpu",

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from objbench.errors import ConfigError
-from objbench.results.plan import read_plan
-from objbench.results.records import TrialRecord, read_records
+from objbench.results.records import TrialRecord
+from objbench.results.run_folder import read_plan, read_records
 from objbench.runs.dry_run import dry_run
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.tacl import TokenAwareContrast

@@ -3,9 +3,9 @@
 import pytest
 
 from objbench.errors import ConfigError, UnknownNameError
-from objbench.results.plan import read_plan
-from objbench.results.records import TrialEvaluationRecord, TrialRecord, read_records
-from objbench.results.study_results import read_standing
+from objbench.results.records import TrialEvaluationRecord, TrialRecord
+from objbench.results.run_folder import read_plan, read_records
+from objbench.results.study_results import read_study_results
 from objbench.runs.dry_run import dry_run
 from objbench.study.study import build_study
 
@@ -117,6 +117,6 @@ def test_a_suite_tunes_on_its_training_data_and_is_reported_apart(
     listed = dry_run(tuned, run=tmp_path, registry=registry).splitlines()[:-1]
     assert {line.split()[-1] for line in listed} == {c.id for c in read_plan(tmp_path).cells}
     assert all(line.startswith("done") for line in listed)
-    standing = read_standing(tmp_path)
-    assert {cell.kind for cell in standing.evaluations("toy")} == {"evaluation"}
-    assert standing.seeds == (0,)
+    results = read_study_results(tmp_path)
+    assert {cell.kind for cell in results.evaluations("toy")} == {"evaluation"}
+    assert results.seeds == (0,)

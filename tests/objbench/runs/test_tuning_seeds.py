@@ -16,13 +16,12 @@ from objbench.results.records import (
     Provenance,
     TrialEvaluationRecord,
     TrialRecord,
-    read_records,
-    write_record,
 )
-from objbench.results.study_results import read_standing
+from objbench.results.run_folder import read_records, write_record
+from objbench.results.study_results import read_study_results
 from objbench.runs.dry_run import dry_run
 from objbench.runs.planning import planned_cells
-from objbench.runs.planning.configured_plugins import cast
+from objbench.runs.planning.configured_plugins import configure_plugins
 from objbench.runs.planning.trials import best_trials, trial_cells, trial_rounds, tuned
 from objbench.study.budget import StepCost
 from objbench.study.study import Study, build_study
@@ -51,10 +50,10 @@ def study(tuning, **changes):
 
 @pytest.fixture
 def trials(registry):
-    """(study, names, best trials) -> its cast and the cells of the trials of ``names``."""
+    """(study, names, best trials) -> its plugins and the cells of the trials of ``names``."""
 
     def plan(own, names=None, best=MappingProxyType({})):
-        chosen = cast(own, registry)
+        chosen = configure_plugins(own, registry)
         costs = dict.fromkeys(own.objectives, StepCost(tokens=1.0, flops=1.0))
         names = own.objectives if names is None else names
         data = {"key": "text"}
@@ -289,10 +288,10 @@ def test_seeds_are_added_to_a_finished_study_and_what_was_tried_counts(
     }
     assert records["mlm.trial-1.seed-1001"].seed == 1001
     assert records["mlm.trial-1.seed-1001"].points != records["mlm.trial-1"].points
-    standing = read_standing(tmp_path)
-    assert spent(standing, "mlm").trials == 4
-    assert standing.plan.objectives[0].overrides == {"training.learning_rate": 1e-3}
-    assert not standing.stale
+    results = read_study_results(tmp_path)
+    assert spent(results, "mlm").trials == 4
+    assert results.plan.objectives[0].overrides == {"training.learning_rate": 1e-3}
+    assert not results.stale
     listed = dry_run(more, run=tmp_path, registry=registry).splitlines()[:-1]
     assert sorted(line.split() for line in listed) == sorted(["done", name] for name in records)
 

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from transformers import AutoModel, AutoTokenizer
 
-from objbench.contract.suite import AXES
+from objbench.contract.meters import AXES
 from objbench.data.heldout_split import heldout_rows
 from objbench.errors import ConfigError
-from objbench.results.plan import read_plan
-from objbench.results.records import read_records
+from objbench.results.run_folder import read_plan, read_records
 
 PAIRS = {
     "agreement": ("anaphor_agreement", [("the bad dog", "the dog bad"), ("a cat", "cat a")]),

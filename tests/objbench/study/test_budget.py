@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from objbench.contract.suite import AXES
+from objbench.contract.meters import AXES
 from objbench.errors import BudgetError
 from objbench.study.budget import (
     StepCost,

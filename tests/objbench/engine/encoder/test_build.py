@@ -7,9 +7,9 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from objbench.engine.encoder.build import (
-    anatomy_of,
     build_encoder,
     build_objective,
+    encoder_spec_of,
     word_embeddings,
 )
 from objbench.engine.encoder.export import export_encoder
@@ -44,8 +44,8 @@ def test_building_leaves_the_global_generator_alone(tiny):
     expected = torch.rand(3)
     torch.manual_seed(5)
     encoder = build_encoder(tiny.encoder_section(), tiny.VOCABULARY, 12, seed=0)
-    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
-    build_objective(tiny.TinyMlm, tiny.TinyMlm.Config(), anatomy, seed=0)
+    encoder_spec = encoder_spec_of(encoder, tiny.VOCABULARY)
+    build_objective(tiny.TinyMlm, tiny.TinyMlm.Config(), encoder_spec, seed=0)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -72,8 +72,11 @@ def test_any_text_encoder_runs_at_full_length(tiny, model_type, extra):
     assert encoder(input_ids=ids).last_hidden_state.shape == (2, 20, 16)
     assert encoder.config.pad_token_id == 0
     assert not any("pooler" in name for name, _ in encoder.named_parameters())
-    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
-    assert (anatomy.width, anatomy.embedding_width) == (16, extra.get("embedding_size", 16))
+    encoder_spec = encoder_spec_of(encoder, tiny.VOCABULARY)
+    assert (encoder_spec.width, encoder_spec.embedding_width) == (
+        16,
+        extra.get("embedding_size", 16),
+    )
     assert word_embeddings(encoder).shape[0] == tiny.VOCABULARY.size
 
 

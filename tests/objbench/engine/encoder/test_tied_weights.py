@@ -8,7 +8,7 @@ import socket
 import pytest
 import torch
 
-from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.step import TrainingStep
 
 OPTIONS = {
@@ -27,9 +27,9 @@ def test_an_objective_is_tied_once_to_the_encoder_beside_it(tiny):
             self.tied = (*getattr(self, "tied", ()), encoder)
 
     encoder = build_encoder(tiny.encoder_section(), tiny.VOCABULARY, tiny.LENGTH, seed=0)
-    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
-    alone = build_objective(tiny.TinyMlm, tiny.TinyMlm.Config(), anatomy, seed=0)
-    sharing = build_objective(Sharing, Sharing.Config(), anatomy, seed=0)
+    encoder_spec = encoder_spec_of(encoder, tiny.VOCABULARY)
+    alone = build_objective(tiny.TinyMlm, tiny.TinyMlm.Config(), encoder_spec, seed=0)
+    sharing = build_objective(Sharing, Sharing.Config(), encoder_spec, seed=0)
     states = [TrainingStep(encoder, objective).state_dict() for objective in (alone, sharing)]
     assert sharing.tied == (encoder,)
     assert states[0].keys() == states[1].keys()

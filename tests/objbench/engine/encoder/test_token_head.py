@@ -11,7 +11,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from objbench.blocks.heads import TokenHead
 from objbench.contract.objective import TokenReading
-from objbench.engine.encoder.build import anatomy_of, build_encoder
+from objbench.engine.encoder.build import build_encoder, encoder_spec_of
 from objbench.engine.encoder.export import export_encoder
 from objbench.engine.encoder.token_head import (
     SETTINGS,
@@ -37,7 +37,7 @@ def export(tiny, encoder, tmp_path):
     """(objective class) -> (folder, the objective)."""
 
     def make(kind):
-        objective = kind(kind.Config(), anatomy_of(encoder, tiny.VOCABULARY))
+        objective = kind(kind.Config(), encoder_spec_of(encoder, tiny.VOCABULARY))
         folder = tmp_path / kind.name
         export_encoder(encoder, tiny.tokenizer(tmp_path), folder, objective)
         return folder, objective
@@ -106,9 +106,11 @@ def test_a_head_of_another_class_stays_behind(encoder, tiny, tmp_path):
     class Other(TokenHead):
         pass
 
-    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
-    for head in (nn.Linear(16, 65), Other(anatomy)):
-        objective = SimpleNamespace(token_head=head, token_reading=TokenReading(), anatomy=anatomy)
+    encoder_spec = encoder_spec_of(encoder, tiny.VOCABULARY)
+    for head in (nn.Linear(16, 65), Other(encoder_spec)):
+        objective = SimpleNamespace(
+            token_head=head, token_reading=TokenReading(), encoder_spec=encoder_spec
+        )
         save_token_head(objective, tmp_path)
         assert not list(tmp_path.iterdir())
 

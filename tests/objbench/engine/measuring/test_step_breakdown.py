@@ -45,13 +45,13 @@ def generating(tiny):
 
         name = "generating"
 
-        def make_terms(self, anatomy):
-            return [*super().make_terms(anatomy), FromGenerator()]
+        def make_terms(self, encoder_spec):
+            return [*super().make_terms(encoder_spec), FromGenerator()]
 
-        def __init__(self, config, anatomy):
-            super().__init__(config, anatomy)
-            self.words = nn.Embedding(anatomy.vocabulary.size, 4)
-            self.generator = nn.Linear(4, anatomy.width)
+        def __init__(self, config, encoder_spec):
+            super().__init__(config, encoder_spec)
+            self.words = nn.Embedding(encoder_spec.vocabulary.size, 4)
+            self.generator = nn.Linear(4, encoder_spec.width)
 
         def corrupt(self, batch, streams):
             corrupted = super().corrupt(batch, streams)

@@ -11,7 +11,7 @@ import torch
 from objbench.contract.batch import Batch, Corrupted, Rows
 from objbench.contract.random_streams import Streams
 from objbench.engine.encoder.attention import attention_mask
-from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.causality import require_causal, require_causal_where_asked
 from objbench.engine.training.session import Session
 from objbench.engine.training.step import TrainingStep
@@ -155,8 +155,10 @@ def test_a_session_refuses_an_encoder_that_one_mode_of_the_objective_rules_out(
 
 def test_trying_leaves_no_trace(tiny, in_turns):
     encoder = build(tiny, "bert", SMALL)
-    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
-    step = TrainingStep(encoder, build_objective(in_turns, in_turns.Config(), anatomy, 0)).train()
+    encoder_spec = encoder_spec_of(encoder, tiny.VOCABULARY)
+    step = TrainingStep(
+        encoder, build_objective(in_turns, in_turns.Config(), encoder_spec, 0)
+    ).train()
     plain = step.objective.corrupt
 
     def corrupt(batch, streams):

@@ -7,7 +7,7 @@ import torch
 
 from objbench.contract.batch import Batch, Rows
 from objbench.contract.random_streams import Streams
-from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.step import TrainingStep
 from objbench.study.settings import EncoderSection
@@ -22,7 +22,9 @@ def build(tiny, attention="sdpa", dropout=0.1, kind=None) -> TrainingStep:
     encoder = build_encoder(section, tiny.VOCABULARY, T, seed=0)
     encoder.set_attn_implementation(attention)
     kind = kind or tiny.TinyMlm
-    objective = build_objective(kind, kind.Config(), anatomy_of(encoder, tiny.VOCABULARY), seed=0)
+    objective = build_objective(
+        kind, kind.Config(), encoder_spec_of(encoder, tiny.VOCABULARY), seed=0
+    )
     return TrainingStep(encoder, objective).train()
 
 
@@ -74,8 +76,8 @@ def test_modernbert_counts_alike_with_both_kernels(tiny):
     for attention in ("sdpa", "eager"):
         encoder = build_encoder(section, tiny.VOCABULARY, T, seed=0)
         encoder.set_attn_implementation(attention)
-        anatomy = anatomy_of(encoder, tiny.VOCABULARY)
-        objective = build_objective(tiny.TinyMlm, tiny.TinyMlm.Config(), anatomy, seed=0)
+        encoder_spec = encoder_spec_of(encoder, tiny.VOCABULARY)
+        objective = build_objective(tiny.TinyMlm, tiny.TinyMlm.Config(), encoder_spec, seed=0)
         counts.append(count(TrainingStep(encoder, objective).train()))
     assert counts[0] == pytest.approx(counts[1], rel=0.01)
 

@@ -25,8 +25,8 @@ def kinds(tiny):
     class OfMode(tiny.Recover):
         """The loss of batches with a certain number of slots."""
 
-        def __init__(self, anatomy, mode):
-            super().__init__(anatomy)
+        def __init__(self, encoder_spec, mode):
+            super().__init__(encoder_spec)
             self.name, self.mode = mode, mode
 
         def forward(self, encoder_pass, streams):
@@ -42,8 +42,8 @@ def kinds(tiny):
         name = "in-turns"
         modes = MappingProxyType({"few": 0.75, "many": 0.25})
 
-        def make_terms(self, anatomy):
-            return [OfMode(anatomy, mode) for mode in self.modes]
+        def make_terms(self, encoder_spec):
+            return [OfMode(encoder_spec, mode) for mode in self.modes]
 
         def corrupt(self, batch, streams):
             made = super().corrupt(batch, streams)
@@ -64,8 +64,8 @@ def kinds(tiny):
 
         name = "never"
 
-        def make_terms(self, anatomy):
-            return [OfMode(anatomy, mode) for mode in ("few", "many")]
+        def make_terms(self, encoder_spec):
+            return [OfMode(encoder_spec, mode) for mode in ("few", "many")]
 
     found = {kind.name: kind for kind in (InTurns, Few, Many, Never)}
     tiny.OBJECTIVES.update(found)

@@ -6,14 +6,14 @@ import torch
 
 from objbench.contract.batch import Batch, Rows
 from objbench.contract.random_streams import Streams
-from objbench.engine.encoder.build import anatomy_of, build_encoder, build_objective
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.step import TrainingStep, mean_loss, term_weights
 
 
 def build(tiny, kind, **fields) -> TrainingStep:
     encoder = build_encoder(tiny.encoder_section(**fields), tiny.VOCABULARY, tiny.LENGTH, seed=0)
-    anatomy = anatomy_of(encoder, tiny.VOCABULARY)
-    return TrainingStep(encoder, build_objective(kind, kind.Config(), anatomy, seed=0))
+    encoder_spec = encoder_spec_of(encoder, tiny.VOCABULARY)
+    return TrainingStep(encoder, build_objective(kind, kind.Config(), encoder_spec, seed=0))
 
 
 def batch_of(tiny, first=0, count=8, total=8, padded=False) -> Batch:

@@ -49,9 +49,9 @@ def test_a_handicap_without_noise_is_two(make_study):
 
 
 def test_the_same_draws_give_the_same_rates(make_study):
-    standing = standing_of(make_study, 8)
-    assert real_selftest(standing, SOURCE, 50) == real_selftest(standing, SOURCE, 50)
-    assert real_selftest(standing, SOURCE, 50) != real_selftest(standing, SOURCE, 50, seed=1)
+    results = standing_of(make_study, 8)
+    assert real_selftest(results, SOURCE, 50) == real_selftest(results, SOURCE, 50)
+    assert real_selftest(results, SOURCE, 50) != real_selftest(results, SOURCE, 50, seed=1)
 
 
 def test_too_few_runs_are_refused(make_study):

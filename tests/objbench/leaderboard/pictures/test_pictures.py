@@ -52,17 +52,17 @@ def test_a_band_is_the_interval_from_three_seeds_on():
 
 
 def test_held_out_terms_have_curves_where_two_objectives_have_them(make_study):
-    standing = standing_of(make_study())
-    glue, loss = curve_sources(standing)
+    results = standing_of(make_study())
+    glue, loss = curve_sources(results)
     assert (glue.name, loss.name, loss.words) == ("glue", "heldout:mlm", "held-out mlm loss")
     assert (glue.stem, loss.stem) == ("glue", "heldout-mlm")
-    curve = source_curves(standing, loss)["taco"]
+    curve = source_curves(results, loss)["taco"]
     # As measured: 4 and the share of the budget that is missing, 1 more at the second seed.
     assert curve.scores[:, 0] == pytest.approx([4 + 2 / 3, 4 + 1 / 3, 4.0])
     assert curve.scores[-1] == pytest.approx([4.0, 5.0])
     assert curve.shares == pytest.approx((1 / 3, 2 / 3, 1.0))
     assert curve.spend[:, 0, 0] == pytest.approx([300, 600, 900])
-    assert source_curves(standing, glue)["taco"].scores.shape == (3, 2)
+    assert source_curves(results, glue)["taco"].scores.shape == (3, 2)
 
 
 def test_a_loss_on_rearranged_text_has_words_and_a_file_name():
@@ -76,9 +76,9 @@ def test_an_objective_without_the_term_has_no_curve_of_it(make_study):
         points = study.records[f"rtd.seed-{seed}"].points
         bare = [point.model_copy(update={"heldout": {"loss": 0.3}}) for point in points]
         study.change(f"rtd.seed-{seed}", points=bare)
-    standing = standing_of(study)
-    loss = curve_sources(standing)[1]
-    curves = source_curves(standing, loss)
+    results = standing_of(study)
+    loss = curve_sources(results)[1]
+    curves = source_curves(results, loss)
     assert curves["rtd"].whole == ()
     assert curves["taco"].whole == (0, 1, 2)
     assert is_drawable(curves)
@@ -92,8 +92,8 @@ def test_only_a_trunk_finishes_every_point(make_study, schedule, unfinished):
 
 
 def test_finished_points_look_otherwise(make_study):
-    standing = standing_of(make_study())
-    curves = source_curves(standing, curve_sources(standing)[0])
+    results = standing_of(make_study())
+    curves = source_curves(results, curve_sources(results)[0])
     hollow = convergence_picture(curves, "mlm", "glue score", is_finished=False)
     filled = convergence_picture(curves, "mlm", "glue score", is_finished=True)
     assert hollow != filled
@@ -101,8 +101,8 @@ def test_finished_points_look_otherwise(make_study):
 
 
 def test_the_speedup_picture_has_fixed_bytes(make_study):
-    standing = standing_of(make_study(seeds=(1, 2, 3, 4), points=20))
-    found = speedups(standing, curve_sources(standing)[0])
+    results = standing_of(make_study(seeds=(1, 2, 3, 4), points=20))
+    found = speedups(results, curve_sources(results)[0])
     drawn = {name: functions(item) for name, item in found.items()}
     claims = [ClaimedSpeedup(objective="taco", axis="steps", value=5.0, words="claimed: up to 5x")]
     first, second = (

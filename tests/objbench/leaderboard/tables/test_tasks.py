@@ -21,8 +21,8 @@ SEEDS = (1, 2, 3, 4)
 
 
 def scores_of(study):
-    standing = join(study.plan, study.records.values())
-    return standing, final_scores(standing, standing.suites[0])
+    results = join(study.plan, study.records.values())
+    return results, final_scores(results, results.suites[0])
 
 
 def cells(table):
@@ -33,8 +33,8 @@ def cells(table):
 
 
 def test_noise_by_hand(make_study):
-    standing, found = scores_of(make_study(seeds=SEEDS))
-    cola, *_, average = cells(column_table(standing, found))
+    results, found = scores_of(make_study(seeds=SEEDS))
+    cola, *_, average = cells(column_table(results, found))
     assert cola["column"] == "cola"
     # Squares around the means: 5 for mlm's 0, 1, 2, 3 and 20 for taco's 0, 2, 4, 6, over 6
     # degrees of freedom; +1 and -1 in each of 8 runs, over 8; floor t(6) * sqrt(25 / 6 * 2 / 4).
@@ -45,17 +45,17 @@ def test_noise_by_hand(make_study):
 
 
 def test_noise_with_few_seeds_says_less(make_study):
-    standing, found = scores_of(make_study(seeds=(1, 2), finetune=(0,)))
-    head = cells(column_table(standing, found))[0]
+    results, found = scores_of(make_study(seeds=(1, 2), finetune=(0,)))
+    head = cells(column_table(results, found))[0]
     assert "sd of seeds" in head
     assert "noise floor" not in head
-    standing, found = scores_of(make_study(seeds=(1,)))
-    assert not [name for name in cells(column_table(standing, found))[0] if "sd" in name]
+    results, found = scores_of(make_study(seeds=(1,)))
+    assert not [name for name in cells(column_table(results, found))[0] if "sd" in name]
 
 
 def test_gains_of_the_columns_by_hand(make_study):
-    standing, found = scores_of(make_study(seeds=SEEDS))
-    tables = gain_tables(standing, found)
+    results, found = scores_of(make_study(seeds=SEEDS))
+    tables = gain_tables(results, found)
     assert list(tables) == ["taco"]
     cola, mrpc, mnli_m, mnli_mm, average = cells(tables["taco"])
     # p = 0.0123 of each of four columns, times 4 by Holm.
@@ -73,16 +73,16 @@ def test_one_task_that_carries_the_gain_is_seen(make_study):
     for cell_id, record in list(study.records.items()):
         if record.kind == "evaluation" and record.objective == "taco" and record.task != "cola":
             study.change(cell_id, scores=study.records[cell_id.replace("taco", "mlm")].scores)
-    standing, found = scores_of(study)
-    cola, mrpc, *_, average = cells(gain_tables(standing, found)["taco"])
+    results, found = scores_of(study)
+    cola, mrpc, *_, average = cells(gain_tables(results, found)["taco"])
     assert (cola["adds to the average"], mrpc["adds to the average"]) == ("+1.17", "0.00")
     assert cola["average's gain without it"] == "0.00 ± 0.00"
     assert average["gain"].startswith("+1.17 ±")
 
 
 def test_two_seeds_have_no_test(make_study):
-    standing, found = scores_of(make_study())
-    cola, *_ = cells(gain_tables(standing, found)["taco"])
+    results, found = scores_of(make_study())
+    cola, *_ = cells(gain_tables(results, found)["taco"])
     assert (cola["gain"], cola["p (Holm)"], cola["told apart"]) == (
         "+2.50 (+2.00 to +3.00)",
         "-",
@@ -96,8 +96,8 @@ def test_a_column_outside_the_average_may_be_missing(make_study):
     glue = glue.model_copy(update={"average_groups": (("cola",), ("mnli_m", "mnli_mm"))})
     study.plan = study.plan.model_copy(update={"suites": (glue, curve)})
     del study.records["glue.mrpc.taco.seed-2.3of3.ft-0"]
-    standing, found = scores_of(study)
-    cola, mrpc, *_ = cells(gain_tables(standing, found)["taco"])
+    results, found = scores_of(study)
+    cola, mrpc, *_ = cells(gain_tables(results, found)["taco"])
     assert (mrpc["gain"], mrpc["adds to the average"]) == ("-", "not in it")
     assert cola["p (Holm)"] == "0.0370"  # over the three columns that are there
 
@@ -105,9 +105,9 @@ def test_a_column_outside_the_average_may_be_missing(make_study):
 def test_an_incomplete_objective_has_no_gains(make_study):
     study = make_study(seeds=SEEDS)
     del study.records["glue.cola.taco.seed-2.3of3.ft-1"]
-    standing, found = scores_of(study)
-    assert gain_tables(standing, found) == {}
-    assert aggregate_table(standing, found) == ""
+    results, found = scores_of(study)
+    assert gain_tables(results, found) == {}
+    assert aggregate_table(results, found) == ""
 
 
 def test_aggregates_by_hand():
@@ -120,26 +120,26 @@ def test_aggregates_by_hand():
 
 
 def test_the_aggregates_have_the_intervals_of_few_and_many_seeds(make_study):
-    standing, found = scores_of(make_study(seeds=SEEDS))
-    (row,) = cells(aggregate_table(standing, found))
+    results, found = scores_of(make_study(seeds=SEEDS))
+    (row,) = cells(aggregate_table(results, found))
     assert row["mean"] == "+3.50 ± 2.05"
     # All tasks gain alike, so the median of the tasks is the mean, and so is its interval but
     # for the error of 10,000 draws.
     value, half = row["median of the tasks"].split(" ± ")
     assert value == "+3.50"
     assert float(half) == pytest.approx(2.05, abs=0.06)
-    assert "t with the bootstrap's standard error" in aggregate_sentence(standing, found)
-    standing, found = scores_of(make_study(seeds=tuple(range(10)), points=1))
-    (row,) = cells(aggregate_table(standing, found))
+    assert "t with the bootstrap's standard error" in aggregate_sentence(results, found)
+    results, found = scores_of(make_study(seeds=tuple(range(10)), points=1))
+    (row,) = cells(aggregate_table(results, found))
     assert row["median of the tasks"].startswith("+6.50 [+")
-    assert "expanded percentile" in aggregate_sentence(standing, found)
+    assert "expanded percentile" in aggregate_sentence(results, found)
 
 
 def test_two_seeds_have_aggregates_without_intervals(make_study):
-    standing, found = scores_of(make_study())
-    (row,) = cells(aggregate_table(standing, found))
+    results, found = scores_of(make_study())
+    (row,) = cells(aggregate_table(results, found))
     assert (row["median of the tasks"], row["interquartile mean"]) == ("+2.50", "+2.50")
-    assert "Intervals" not in aggregate_sentence(standing, found)
+    assert "Intervals" not in aggregate_sentence(results, found)
 
 
 def test_the_draws_are_the_same_every_time(make_study):

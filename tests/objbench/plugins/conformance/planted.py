@@ -24,15 +24,15 @@ class Plain(Objective):
     summary = "for the tests"
     reference = "none"
 
-    def __init__(self, config, anatomy):
-        super().__init__(config, anatomy)
-        self.set_terms(*self.make_terms(anatomy))
+    def __init__(self, config, encoder_spec):
+        super().__init__(config, encoder_spec)
+        self.set_terms(*self.make_terms(encoder_spec))
 
-    def make_terms(self, anatomy):
-        return [TokenPrediction(anatomy)]
+    def make_terms(self, encoder_spec):
+        return [TokenPrediction(encoder_spec)]
 
     def corrupt(self, batch, streams):
-        return mask_tokens(batch, self.anatomy.vocabulary, streams, 0.3)
+        return mask_tokens(batch, self.encoder_spec.vocabulary, streams, 0.3)
 
 
 def planted(cls):
@@ -86,15 +86,15 @@ class InBatch(Term):
 class Both(Plain):
     """A right one with a second term that gathers."""
 
-    def make_terms(self, anatomy):
-        return [TokenPrediction(anatomy), Spread()]
+    def make_terms(self, encoder_spec):
+        return [TokenPrediction(encoder_spec), Spread()]
 
 
 class Gathering(Plain):
     """A right one that declares the products that it gathers."""
 
-    def make_terms(self, anatomy):
-        return [TokenPrediction(anatomy), InBatch()]
+    def make_terms(self, encoder_spec):
+        return [TokenPrediction(encoder_spec), InBatch()]
 
 
 class Silent(Plain):
@@ -145,8 +145,8 @@ class Pairs(Term):
 class Viewing(Plain):
     """A right one whose second term has the encoder read something else."""
 
-    def make_terms(self, anatomy):
-        return [TokenPrediction(anatomy), Pairs()]
+    def make_terms(self, encoder_spec):
+        return [TokenPrediction(encoder_spec), Pairs()]
 
 
 class Arranging(Term):
@@ -171,8 +171,8 @@ class Arranging(Term):
 class Arranged(Plain):
     """A right one whose second term arranges the text."""
 
-    def make_terms(self, anatomy):
-        return [TokenPrediction(anatomy), Arranging()]
+    def make_terms(self, encoder_spec):
+        return [TokenPrediction(encoder_spec), Arranging()]
 
 
 class Refusing(Plain):
@@ -208,7 +208,7 @@ def wrapped(change):
             return change(self, super().forward(encoder_pass, streams), encoder_pass, streams)
 
     class Made(Plain):
-        def make_terms(self, anatomy):
-            return [Changed(anatomy)]
+        def make_terms(self, encoder_spec):
+            return [Changed(encoder_spec)]
 
     return Made

@@ -34,52 +34,52 @@ class InPlaceBatch(Plain):
 class ArrangedInPlace(Plain):
     """Writes its arrangement into the batch that it was given."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Writing(Arranging):
             def arranged(self, batch, turned):
                 batch.input_ids.copy_(turned)
                 return batch
 
-        return [TokenPrediction(anatomy), Writing()]
+        return [TokenPrediction(encoder_spec), Writing()]
 
 
 @fails("inputs unchanged")
 class ViewedInPlace(Plain):
     """Makes its view in the place of what the encoder reads first."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Writing(Pairs):
             def view(self, batch, corrupted, streams):
                 made = super().view(batch, corrupted, streams)
                 corrupted.input_ids.copy_(made.input_ids)
                 return made
 
-        return [TokenPrediction(anatomy), Writing()]
+        return [TokenPrediction(encoder_spec), Writing()]
 
 
 @fails("extras are handed on")
 class LosesExtras(Plain):
     """Arranges the batch, and keeps no extras but its own."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Losing(Arranging):
             def arranged(self, batch, turned):
                 return replace(batch, input_ids=turned, extras={"arranging.turned": turned})
 
-        return [TokenPrediction(anatomy), Losing()]
+        return [TokenPrediction(encoder_spec), Losing()]
 
 
 @fails("extras are handed on")
 class Unnamed(Plain):
     """Adds an extra under a name that any term could have."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Plainly(Arranging):
             def arranged(self, batch, turned):
                 extras = {**batch.extras, "turned": turned}
                 return replace(batch, input_ids=turned, extras=extras)
 
-        return [TokenPrediction(anatomy), Plainly()]
+        return [TokenPrediction(encoder_spec), Plainly()]
 
 
 @fails("extras are handed on")
@@ -106,7 +106,7 @@ class Narrowing(Plain):
 
     def corrupt(self, batch, streams):
         rate = 0.6 - 0.3 * batch.progress
-        return mask_tokens(batch, self.anatomy.vocabulary, streams, rate)
+        return mask_tokens(batch, self.encoder_spec.vocabulary, streams, rate)
 
 
 @fails("one kind of batch a mode")
@@ -189,7 +189,7 @@ class FewerSlots(Plain):
 class TwiceTheRows(Plain):
     """A view of twice the rows."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Twice(Pairs):
             def view(self, batch, corrupted, streams):
                 made = super().view(batch, corrupted, streams)
@@ -203,7 +203,7 @@ class TwiceTheRows(Plain):
                 apart = (own - view[: len(own)])[:, 0].square().mean(dim=-1)
                 return TermLoss(apart.sum(), torch.tensor(float(len(apart))))
 
-        return [TokenPrediction(anatomy), Twice()]
+        return [TokenPrediction(encoder_spec), Twice()]
 
 
 @fails("corruption fits")
@@ -221,10 +221,10 @@ class Misplaced(Plain):
 class ViewPaddingRead(Plain):
     """Reads the last state of its view, padding or not."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Last(Pairs):
             def forward(self, encoder_pass, streams):
                 last = encoder_pass.views[self.name].last_hidden_state.float()[:, -1]
                 return TermLoss((last[:, 0] - 1).square().sum(), torch.tensor(float(len(last))))
 
-        return [TokenPrediction(anatomy), Last()]
+        return [TokenPrediction(encoder_spec), Last()]

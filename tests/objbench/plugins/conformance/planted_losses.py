@@ -35,15 +35,15 @@ class TrainedCount(
 
 @fails("named terms add up")
 class SameName(Plain):
-    def make_terms(self, anatomy):
-        return [TokenPrediction(anatomy), TokenPrediction(anatomy, weight=0.5)]
+    def make_terms(self, encoder_spec):
+        return [TokenPrediction(encoder_spec), TokenPrediction(encoder_spec, weight=0.5)]
 
 
 @fails("named terms add up")
 class SharedStream(Plain):
     """Two terms draw from one stream, so the second one's numbers depend on the first."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         return [_Drawing("one"), _Drawing("two")]
 
 
@@ -62,25 +62,25 @@ class _Drawing(Term):
 class Detached(Plain):
     """The head is trained on states that are cut off; the tied embeddings still move."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Cut(TokenHead):
             def transform(self, states):
                 return super().transform(states.detach())
 
-        term = TokenPrediction(anatomy)
-        term.token_head = Cut(anatomy)
+        term = TokenPrediction(encoder_spec)
+        term.token_head = Cut(encoder_spec)
         return [term]
 
 
 @fails("none through other rows")
 class GatheredGradient(Plain):
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Attached(Spread):
             def offered(self, states):
                 # Twice: the spread about the mean itself has no gradient to the mean.
                 return 2 * states
 
-        return [TokenPrediction(anatomy), Attached()]
+        return [TokenPrediction(encoder_spec), Attached()]
 
 
 @fails("inputs unchanged")
@@ -98,13 +98,13 @@ class Seeded(Plain):
         made = super().corrupt(batch, streams)
         return replace(made, extras={**made.extras, "shift": shift})
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Shifted(TokenPrediction):
             def forward(self, encoder_pass, streams):
                 loss = super().forward(encoder_pass, streams)
                 return replace(loss, total=loss.total * encoder_pass.batch.extras["shift"])
 
-        return [Shifted(anatomy)]
+        return [Shifted(encoder_spec)]
 
 
 @fails("global generators untouched")
@@ -120,14 +120,14 @@ class Wasteful(Plain):
 class PaddingRead(Plain):
     """Every position is brought to the same length of its state, padding included."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Long(Spread):
             def forward(self, encoder_pass, streams):
                 states = encoder_pass.last_hidden_state.float()
                 count = torch.tensor(float(states[..., 0].numel()))
                 return TermLoss((states.mean(dim=-1) - 1).square().sum(), count)
 
-        return [TokenPrediction(anatomy), Long()]
+        return [TokenPrediction(encoder_spec), Long()]
 
 
 @fails("padding changes nothing")
@@ -162,7 +162,7 @@ class Paired(Plain):
 class Rounded(Plain):
     """A small difference of large numbers, computed in whatever dtype the encoder computes in."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Thin(Term):
             name = "thin"
 
@@ -173,41 +173,41 @@ class Rounded(Plain):
                 far = ((states + 1000) - 1000).float()
                 return TermLoss((far.square().mean(dim=-1) * real).sum(), real.sum().float())
 
-        return [TokenPrediction(anatomy), Thin()]
+        return [TokenPrediction(encoder_spec), Thin()]
 
 
 @fails("one process and two agree")
 class OwnRowsOnly(Plain):
     """The mean of this process's rows in place of the whole batch's."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Own(Spread):
             def forward(self, encoder_pass, streams):
                 rows = replace(encoder_pass.batch.rows, gather=lambda tensor: tensor)
                 batch = replace(encoder_pass.batch, rows=rows)
                 return super().forward(replace(encoder_pass, batch=batch), streams)
 
-        return [TokenPrediction(anatomy), Own()]
+        return [TokenPrediction(encoder_spec), Own()]
 
 
 @fails("declared FLOPs are counted")
 class Undeclared(Plain):
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         term = InBatch()
         term.factor = 0.0
-        return [TokenPrediction(anatomy), term]
+        return [TokenPrediction(encoder_spec), term]
 
 
 @fails("declared FLOPs are counted")
 class DeclaredTwice(Plain):
     """Declares the head's matrix products, which torch's counter sees."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Twice(TokenPrediction):
             def extra_flops(self, batch, length):
                 return 6.0 * batch * length * 0.3 * 16 * 65
 
-        return [Twice(anatomy)]
+        return [Twice(encoder_spec)]
 
 
 @fails("loss falls on one batch")
@@ -223,7 +223,7 @@ def _frozen(total):
 class Counting(Plain):
     """A weight that grows with the steps, counted in a Python number that no checkpoint holds."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Growing(TokenPrediction):
             steps = 0
 
@@ -233,14 +233,14 @@ class Counting(Plain):
                 factor = 1.0 if self.steps < 4 else 1.5
                 return replace(loss, total=loss.total * factor)
 
-        return [Growing(anatomy)]
+        return [Growing(encoder_spec)]
 
 
 @fails("export loads in transformers")
 class Resized(Plain):
     """Gives the encoder's weights another shape after they were used, where no hidden state shows."""
 
-    def make_terms(self, anatomy):
+    def make_terms(self, encoder_spec):
         class Growing(TokenPrediction):
             def forward(self, encoder_pass, streams):
                 loss = super().forward(encoder_pass, streams)
@@ -249,7 +249,7 @@ class Resized(Plain):
                     loss.total.register_hook(lambda gradient: _grow(words, gradient))
                 return loss
 
-        return [Growing(anatomy)]
+        return [Growing(encoder_spec)]
 
 
 def _grow(words, gradient):

@@ -127,7 +127,7 @@ class OneWaits(planted.Plain):
     def corrupt(self, batch, streams):
         if batch.rows.first == 0:
             batch.rows.gather(batch.input_ids)
-        return mask_tokens(batch, self.anatomy.vocabulary, streams)
+        return mask_tokens(batch, self.encoder_spec.vocabulary, streams)
 
 
 def test_processes_that_do_not_gather_alike_are_told_and_ended(make_subject, monkeypatch):

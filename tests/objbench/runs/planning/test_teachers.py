@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from objbench.errors import ConfigError
-from objbench.runs.planning.configured_plugins import Cast
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.teachers import generations, teachers_of, training_order
 
 
@@ -24,18 +24,22 @@ class Any:
 def cast_of(**teachers):
     """Objective -> its teachers, separated by spaces."""
     configs = {name: Config(*own.split()) for name, own in teachers.items()}
-    return Cast({name: (Any, config) for name, config in configs.items()}, {}, {})
+    return ConfiguredPlugins({name: (Any, config) for name, config in configs.items()}, {}, {})
 
 
 def test_without_teachers_the_order_is_the_studys():
-    cast = cast_of(mlm="", taco="", rtd="")
-    assert training_order(cast) == ("mlm", "taco", "rtd")
-    assert generations(cast, teachers_of(cast)) == (("mlm", "taco", "rtd"),)
+    plugins = cast_of(mlm="", taco="", rtd="")
+    assert training_order(plugins) == ("mlm", "taco", "rtd")
+    assert generations(plugins, teachers_of(plugins)) == (("mlm", "taco", "rtd"),)
 
 
 def test_teachers_come_before_those_who_learn_from_them():
-    cast = cast_of(mlm="", third="second rtd", second="mlm", taco="", rtd="")
-    assert generations(cast, teachers_of(cast)) == (("mlm", "taco", "rtd"), ("second",), ("third",))
+    plugins = cast_of(mlm="", third="second rtd", second="mlm", taco="", rtd="")
+    assert generations(plugins, teachers_of(plugins)) == (
+        ("mlm", "taco", "rtd"),
+        ("second",),
+        ("third",),
+    )
 
 
 @pytest.mark.parametrize(
