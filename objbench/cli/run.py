@@ -138,6 +138,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
 
         print(dry_run(study, run=run, registry=registry))
         return 0
+    from objbench.runs.processes import is_main
     from objbench.runs.run_study import run_study
 
     end = run_study(
@@ -149,19 +150,21 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         command=shlex.join(["objbench", *words]),
         registry=registry,
     )
-    _report(run, end)
+    if is_main():
+        _report(run, end)
     return end.exit_code
 
 
 def _report(run: Path, end: StudyEnd) -> None:
-    """Print the leaderboard, and what went wrong; only the main process has a page."""
-    if end.page is None:
-        return
+    """Write and print the leaderboard, and print what went wrong."""
+    from objbench.leaderboard.page import write_leaderboard
     from objbench.leaderboard.terminal import terminal_summary
     from objbench.results.study_results import read_study_results
 
-    print(terminal_summary(read_study_results(run)))
-    print(f"leaderboard: {os.path.relpath(end.page)}", flush=True)
+    results = read_study_results(run)
+    page = write_leaderboard(run, run / "leaderboard", results=results)
+    print(terminal_summary(results))
+    print(f"leaderboard: {os.path.relpath(page)}", flush=True)
     for failure in end.failures:
         print(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)
 

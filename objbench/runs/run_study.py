@@ -1,4 +1,4 @@
-"""Running a study: prepare, plan, run the cells, show the leaderboard.
+"""Running a study: prepare, plan, run the cells.
 
 Everything can be killed at any instant: what has been finished lies in the run folder, and the
 same command goes on from there. A second run in the same folder is refused while the first lasts.
@@ -16,7 +16,6 @@ from filelock import FileLock, Timeout
 
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.errors import ConfigError
-from objbench.leaderboard.page import write_leaderboard
 from objbench.plugins.registry import Registry
 from objbench.results.json_files import dump, write_text
 from objbench.results.plan import Plan, PlannedCell
@@ -41,12 +40,10 @@ class StudyEnd:
     """How a run of a study ended.
 
     Attributes:
-        page: the leaderboard that was written; None on all but the main process.
         failures: the cells of this run that failed or diverged.
         complete: every cell of the plan has succeeded, now or before.
     """
 
-    page: Path | None
     failures: tuple[Outcome, ...]
     complete: bool
 
@@ -68,7 +65,7 @@ def run_study(
     command: str,
     registry: Registry,
 ) -> StudyEnd:
-    """Run ``study`` in the folder ``run`` as far as it is not done, and write its leaderboard.
+    """Run ``study`` in the folder ``run`` as far as it is not done.
 
     Args:
         cache: folder for what can be made again: tokenised text, task data.
@@ -144,8 +141,7 @@ def run_study(
             )
         carry_out(plan)
     failures = tuple(outcome for outcome in outcomes if outcome.status != "ok")
-    page = write_leaderboard(run, run / "leaderboard") if is_main() else None
-    return StudyEnd(page, failures, complete=_is_complete(plan, run))
+    return StudyEnd(failures, complete=_is_complete(plan, run))
 
 
 def default_device() -> str:

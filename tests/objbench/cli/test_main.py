@@ -195,9 +195,10 @@ def handed_over(monkeypatch):
 
     def run_study(study, **settings):
         given.update(settings, study=study)
-        return runner.StudyEnd(None, (), complete=True)
+        return runner.StudyEnd((), complete=True)
 
     monkeypatch.setattr(runner, "run_study", run_study)
+    monkeypatch.setattr("objbench.cli.run._report", lambda run, end: None)
     return given
 
 

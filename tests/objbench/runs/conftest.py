@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from objbench.data.toy.language import toy_documents
+from objbench.leaderboard.page import write_leaderboard
 from objbench.plugins.registry import load_plugins
 from objbench.runs.run_study import run_study
 from objbench.study.study import build_study
@@ -75,6 +76,16 @@ def run(cache, registry):
         return run_study(study, run=folder, **{**settings, **changes})
 
     return do
+
+
+@pytest.fixture(scope="session")
+def page_of(tmp_path_factory):
+    """(run folder) -> the text of its leaderboard page, which is written elsewhere."""
+
+    def page(folder):
+        return write_leaderboard(folder, tmp_path_factory.mktemp("page")).read_text("utf-8")
+
+    return page
 
 
 @pytest.fixture

@@ -46,6 +46,10 @@ def pretrained(corpus, cache, tmp_path_factory):
             check=False,
         )
         assert ended.returncode == 0, ended.stderr
+        assert {path.name for path in (out / "leaderboard").iterdir()} >= {
+            "README.md",
+            "convergence-toy.svg",
+        }
         assert {record.id for record in read_records(out)} == {c.id for c in read_plan(out).cells}
         return {r.id: r for r in read_records(out) if isinstance(r, PretrainRecord)}
 

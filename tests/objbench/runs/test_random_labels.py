@@ -20,7 +20,7 @@ class RandomLabels(MaskedLanguageModeling):
         return dataclasses.replace(made, targets=drawn.where(used, IGNORE_INDEX))
 
 
-def test_random_labels_end_at_the_bottom(make_study, run, with_objective, tmp_path):
+def test_random_labels_end_at_the_bottom(make_study, run, with_objective, page_of, tmp_path):
     # Named first of the three that are no baseline: its place is not that of its name.
     study = make_study(
         objectives=["mlm", "random_labels", "taco", "wwm"],
@@ -32,7 +32,7 @@ def test_random_labels_end_at_the_bottom(make_study, run, with_objective, tmp_pa
     )
     end = run(study, tmp_path / "run", registry=with_objective(RandomLabels))
     assert end.complete
-    page = end.page.read_text("utf-8")
+    page = page_of(tmp_path / "run")
     table = page.split("## Ranking")[1].split("\n\n|")[1].split("\n\n")[0]
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[2:]]
     assert [row[1] for row in rows][-1] == "random_labels"

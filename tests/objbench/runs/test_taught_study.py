@@ -172,7 +172,9 @@ class Faulty(MaskedLanguageModeling):
         return super().corrupt(batch, streams)
 
 
-def test_where_the_teacher_fails_the_learner_is_not_run(make_study, run, with_objective, tmp_path):
+def test_where_the_teacher_fails_the_learner_is_not_run(
+    make_study, run, with_objective, page_of, tmp_path
+):
     study = make_study(
         **{**SMALL, "objectives": ["mlm", "faulty", "tacl"]},
         options={"tacl": {"teacher": "faulty"}},
@@ -180,7 +182,7 @@ def test_where_the_teacher_fails_the_learner_is_not_run(make_study, run, with_ob
     end = run(study, tmp_path, registry=with_objective(Faulty))
     assert [failure.id for failure in end.failures] == ["faulty.seed-0"]
     assert set(records_of(tmp_path)) == {"mlm.seed-0", "faulty.seed-0"}
-    assert "needs faulty.seed-0, which has failed" in end.page.read_text()
+    assert "needs faulty.seed-0, which has failed" in page_of(tmp_path)
 
 
 def test_trials_learn_from_the_best_trial_of_the_teacher(make_study, run, tmp_path):

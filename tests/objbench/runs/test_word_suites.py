@@ -102,8 +102,8 @@ def test_curves_of_an_objective_without_scores_say_so(finished):
     assert set(record.values) == set(AXES)
 
 
-def test_the_page_ranks_who_has_a_score_and_names_who_has_none(finished):
-    page = finished[1].page.read_text()
+def test_the_page_ranks_who_has_a_score_and_names_who_has_none(finished, page_of):
+    page = page_of(finished[0])
     assert "## Ranking: heldout" in page and "## Ranking: blimp" in page
     assert "Cannot be scored: rtd (no token head: its objective predicts no words" in page
     assert "mlm on perplexity (its head does not read from left to right)" in page
