@@ -1,15 +1,19 @@
-"""What tests of several packages share: fake projects with plugins, and the made-up study.
+"""What tests of several packages share: the command line, fake projects, the made-up study.
 
 The projects are real metadata and modules in a temporary folder; nothing is installed.
 """
 
 import importlib.metadata
 import importlib.util
+import json
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+
+from objbench.cli.main import main
 
 OBJECTIVE = """
     from dataclasses import dataclass
@@ -66,6 +70,57 @@ def _load(name):
 
 
 make_study = _load("made_study").make_study
+
+
+IN_A_NEW_PROCESS = """
+import json, sys
+from objbench.cli.main import main
+codes = []
+for words in json.loads(sys.argv[1]):
+    try:
+        codes.append(main(words))
+    except SystemExit as end:
+        codes.append(end.code)
+print(json.dumps([codes, sorted(sys.modules)]), file=sys.stderr)
+"""
+
+
+class CommandLine:
+    """The command line, given in an empty folder."""
+
+    def __init__(self, folder, capsys):
+        self.folder = folder
+        self.capsys = capsys
+
+    def refusal(self, words):
+        """The one line with which ``words`` are refused; nothing is printed or written besides."""
+        assert main(words) == 2
+        printed = self.capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith("objbench: error: ")
+        assert printed.err.count("\n") == 1
+        assert not list(self.folder.iterdir())
+        return printed.err
+
+    def codes_and_modules(self, cases):
+        """The exit codes of several command lines in one new process, and all that it imported."""
+        ended = subprocess.run(
+            [sys.executable, "-c", IN_A_NEW_PROCESS, json.dumps(cases)],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+        )
+        codes, modules = json.loads(ended.stderr.splitlines()[-1])
+        return codes, set(modules)
+
+
+@pytest.fixture
+def command_line(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return CommandLine(folder, capsys)
 
 
 @pytest.fixture

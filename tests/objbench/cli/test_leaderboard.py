@@ -16,14 +16,8 @@ USAGE_ERRORS = [
 
 
 @pytest.mark.parametrize(("words", "message"), USAGE_ERRORS)
-def test_a_usage_error_is_one_line_and_exit_code_2(words, message, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert main(words) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("objbench: error: ")
-    assert printed.err.count("\n") == 1
-    assert message in printed.err
+def test_a_usage_error_is_one_line_and_exit_code_2(words, message, command_line):
+    assert message in command_line.refusal(words)
 
 
 def test_a_page_and_an_index(make_study, tmp_path, monkeypatch, capsys):

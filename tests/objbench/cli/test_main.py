@@ -1,9 +1,5 @@
 """The command line: every usage error is one line with a guess, exit code 2, and no torch."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 from objbench.cli.main import COMMANDS, main
@@ -81,29 +77,10 @@ USAGE_ERRORS = [
     ),
 ]
 
-CHECKED = """
-import json, sys
-from objbench.cli.main import main
-codes = []
-for words in json.loads(sys.argv[1]):
-    try:
-        codes.append(main(words))
-    except SystemExit as end:
-        codes.append(end.code)
-print(json.dumps([codes, sorted(sys.modules)]), file=sys.stderr)
-"""
-
 
 @pytest.mark.parametrize(("words", "message"), USAGE_ERRORS)
-def test_a_usage_error_is_one_line_and_exit_code_2(words, message, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert main(words) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("objbench: error: ")
-    assert printed.err.count("\n") == 1
-    assert message in printed.err
-    assert not list(tmp_path.iterdir())
+def test_a_usage_error_is_one_line_and_exit_code_2(words, message, command_line):
+    assert message in command_line.refusal(words)
 
 
 STUDY_ERRORS = [
@@ -133,31 +110,18 @@ HEAVY = {
 }
 
 
-def codes_and_modules(cases, folder):
-    """The exit codes of several command lines in one new process, and all that it imported."""
-    ended = subprocess.run(
-        [sys.executable, "-c", CHECKED, json.dumps(cases)],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-    )
-    codes, modules = json.loads(ended.stderr.splitlines()[-1])
-    return codes, set(modules)
-
-
-def test_help_and_usage_errors_import_nothing_heavy(tmp_path):
+def test_help_and_usage_errors_import_nothing_heavy(command_line, tmp_path):
     cases = [["--help"], ["run", "--help"], ["leaderboard", "--help"], ["plugins", "--help"]]
     cases += [words for words, _ in USAGE_ERRORS]
     for number, (lines, _) in enumerate(STUDY_ERRORS):
         (tmp_path / str(number)).mkdir()
         cases.append(["run", "--config", str(written_study(tmp_path / str(number), lines))])
-    codes, modules = codes_and_modules(cases, tmp_path)
+    codes, modules = command_line.codes_and_modules(cases)
     assert codes == [0] * 4 + [2] * (len(USAGE_ERRORS) + len(STUDY_ERRORS))
     assert not HEAVY & modules
 
 
-def test_help_and_misspelt_names_and_flags_are_answered_before_pydantic(tmp_path):
+def test_help_and_misspelt_names_and_flags_are_answered_before_pydantic(command_line):
     helped = [["--help"], *([command, "--help"] for command in COMMANDS)]
     refused = [
         *([name, "typo"] for name in ("show", "check")),
@@ -166,7 +130,7 @@ def test_help_and_misspelt_names_and_flags_are_answered_before_pydantic(tmp_path
         [*DEMO, "--typo", "1"],
         ["typo"],
     ]
-    codes, modules = codes_and_modules(helped + refused, tmp_path)
+    codes, modules = command_line.codes_and_modules(helped + refused)
     assert codes == [0] * len(helped) + [2] * len(refused)
     assert not (HEAVY | {"pydantic"}) & modules
 

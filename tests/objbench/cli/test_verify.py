@@ -1,8 +1,5 @@
 """``objbench verify`` from the command line: verdicts first, exit 0, and errors of one line."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +7,8 @@ import pytest
 from objbench.cli.main import main
 
 TINY = str(Path(__file__).parents[3] / "leaderboard" / "tiny")
+
+HEAVY = {"torch", "transformers", "pandas", "scipy", "numpy", "matplotlib", "tabulate"}
 
 USAGE_ERRORS = [
     (["verify"], "name a run folder, or --figure FILE"),
@@ -24,53 +23,24 @@ USAGE_ERRORS = [
     (["verify", "--figure", "taco-2022", "--score", "glue"], "goes with nothing else"),
 ]
 
-CHECKED = """
-import json, sys
-from objbench.cli.main import main
-codes = []
-for words in json.loads(sys.argv[1]):
-    try:
-        codes.append(main(words))
-    except SystemExit as end:
-        codes.append(end.code)
-heavy = {"torch", "transformers", "pandas", "scipy", "numpy", "matplotlib", "tabulate"}
-print(json.dumps([codes, sorted(heavy & set(sys.modules))]), file=sys.stderr)
-"""
-
-
-def checked(cases, folder):
-    ended = subprocess.run(
-        [sys.executable, "-c", CHECKED, json.dumps(cases)],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-    )
-    return json.loads(ended.stderr.splitlines()[-1])
-
 
 @pytest.mark.parametrize(("words", "message"), USAGE_ERRORS)
-def test_a_usage_error_is_one_line_and_exit_code_2(words, message, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert main(words) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("objbench: error: ")
-    assert printed.err.count("\n") == 1
-    assert message in printed.err
+def test_a_usage_error_is_one_line_and_exit_code_2(words, message, command_line):
+    assert message in command_line.refusal(words)
 
 
-def test_help_and_usage_errors_import_nothing_heavy(tmp_path):
+def test_help_and_usage_errors_import_nothing_heavy(command_line):
     cases = [["verify", "--help"], *(words for words, _ in USAGE_ERRORS)]
-    codes, heavy = checked(cases, tmp_path)
+    codes, modules = command_line.codes_and_modules(cases)
     assert codes == [0] + [2] * len(USAGE_ERRORS)
-    assert heavy == []
+    assert not HEAVY & modules
 
 
-def test_a_verdict_needs_no_torch(tmp_path):
-    codes, heavy = checked([["verify", TINY], ["verify", "--figure", "taco-2022"]], tmp_path)
+def test_a_verdict_needs_no_torch(command_line):
+    cases = [["verify", TINY], ["verify", "--figure", "taco-2022"]]
+    codes, modules = command_line.codes_and_modules(cases)
     assert codes == [0, 0]
-    assert not {"torch", "transformers", "pandas", "matplotlib"} & set(heavy)
+    assert not {"torch", "transformers", "pandas", "matplotlib"} & modules
 
 
 def test_the_verdicts_come_first_and_the_exit_code_is_0(capsys):

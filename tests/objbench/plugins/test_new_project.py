@@ -1,6 +1,5 @@
 """What ``objbench new`` makes is a plugin that loads, passes its own test, and is checked at once."""
 
-import json
 import os
 import subprocess
 import sys
@@ -157,6 +156,8 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
     assert not list((tmp_path / "new").iterdir())
 
 
+HEAVY = {"torch", "transformers", "datasets", "pandas", "tokenizers", "accelerate", "evaluate"}
+
 USAGE_ERRORS = [
     (["new"], "required: NAME"),
     (["new", "mlm"], "'mlm' is registered already"),
@@ -173,41 +174,15 @@ USAGE_ERRORS = [
     (["show", "mlm", "--preset", "dem"], "unknown preset 'dem'; did you mean 'demo'?"),
 ]
 
-CHECKED = """
-import json, sys
-from objbench.cli.main import main
-codes = []
-for words in json.loads(sys.argv[1]):
-    try:
-        codes.append(main(words))
-    except SystemExit as end:
-        codes.append(end.code)
-heavy = {"torch", "transformers", "datasets", "pandas", "tokenizers", "accelerate", "evaluate"}
-print(json.dumps([codes, sorted(heavy & set(sys.modules))]), file=sys.stderr)
-"""
-
 
 @pytest.mark.parametrize(("words", "message"), USAGE_ERRORS)
-def test_a_usage_error_is_one_line_and_exit_code_2(words, message, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert main(words) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.count("\n") == 1
-    assert message in printed.err
-    assert not list(tmp_path.iterdir())
+def test_a_usage_error_is_one_line_and_exit_code_2(words, message, command_line):
+    assert message in command_line.refusal(words)
 
 
-def test_help_and_usage_errors_import_nothing_heavy(tmp_path):
+def test_help_and_usage_errors_import_nothing_heavy(command_line):
     cases = [[command, "--help"] for command in ("new", "check", "show")]
     cases += [words for words, _ in USAGE_ERRORS]
-    ended = subprocess.run(
-        [sys.executable, "-c", CHECKED, json.dumps(cases)],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    codes, heavy = json.loads(ended.stderr.splitlines()[-1])
+    codes, modules = command_line.codes_and_modules(cases)
     assert codes == [0] * 3 + [2] * len(USAGE_ERRORS)
-    assert heavy == []
+    assert not HEAVY & modules

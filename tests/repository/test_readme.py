@@ -9,7 +9,7 @@ import pytest
 from objbench.cli.plugins import plugins_table
 from objbench.plugins.registry import load_plugins
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 OBJECTIVE = next(
     block
     for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -38,7 +38,7 @@ def test_it_loads_as_a_foreign_plugin(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([\w./-]+)\)", README))))
 def test_every_link_leads_somewhere(path):
-    assert (Path(__file__).parents[1] / path).exists()
+    assert (Path(__file__).parents[2] / path).exists()
 
 
 def test_the_table_is_what_this_project_registers():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = (Path(__file__).parents[1] / "objectives" / "README.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "objectives" / "README.md").read_text("utf-8")
 BLOCK = re.compile(r"^```(console|python)(?: ([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
