@@ -89,26 +89,40 @@ def test_the_public_names_are_there_and_come_without_torch():
         _ = objbench.Nothing
 
 
-UNMAPPED = {"__init__.py", "__pycache__", "py.typed"}
-
-
 def mapped():
     """The files and folders in the first column of CONTRIBUTING's map."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
-    return [name for row in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", row)]
+    rows = text.partition("| folder |")[2].partition("\n\n")[0].splitlines()
+    return [name for row in rows[2:] for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
 
 
-def test_every_module_is_in_the_map_of_contributing():
-    paths = [path for path in (ROOT / "objbench").iterdir() if path.name not in UNMAPPED]
-    missing = {f"{path.name}/" if path.is_dir() else path.name for path in paths} - set(mapped())
-    assert not missing, f"say in CONTRIBUTING.md's map what these are for: {sorted(missing)}"
+def test_the_map_of_contributing_names_every_folder_once_and_nothing_that_is_gone():
+    unmapped = {"__pycache__", "py.typed"}
+    inside = {path for path in (ROOT / "objbench").iterdir() if path.name not in unmapped}
+    beside = {ROOT / folder for folder in (*SETUPTOOLS["package-dir"].values(), "tests")}
+    assert sorted(mapped()) == sorted(
+        f"{path.relative_to(ROOT)}{'/' * path.is_dir()}" for path in inside | beside
+    )
 
 
-def test_the_map_of_contributing_names_nothing_twice_and_nothing_that_is_gone():
-    assert len(set(mapped())) == len(mapped())
-    gone = [n for n in mapped() if not (ROOT / "objbench" / n).exists() and not (ROOT / n).exists()]
-    assert not gone, f"take these out of CONTRIBUTING.md's map: {gone}"
+def test_what_contributing_names_is_there():
+    named = re.findall(
+        r"`((?:objbench|tests|leaderboard)/[\w./]*)`", (ROOT / "CONTRIBUTING.md").read_text()
+    )
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_no_test_is_flat_beside_the_folders_that_mirror_the_packages():
+    flat = [
+        path for folder in ("tests", "tests/objbench") for path in (ROOT / folder).glob("test_*")
+    ]
+    assert flat == []
+    mirrored = {path.name for path in (ROOT / "objbench").iterdir()}
+    folders = {
+        path.name for path in (ROOT / "tests/objbench").iterdir() if any(path.glob("**/*.py"))
+    }
+    assert folders <= mirrored
 
 
 def test_the_version_is_stated_once_and_the_same():
