@@ -63,7 +63,8 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         raise ConfigError("--score goes with --real RUN: simulated studies have one score only")
     from objbench.judge.selftest.page import selftest_page
     from objbench.judge.selftest.selftest import REPETITIONS, SEED_COUNTS, selftest
-    from objbench.results.json_files import dump, write_text
+    from objbench.results.atomic_files import write_text
+    from objbench.results.json_files import dump
 
     rates = selftest(
         arguments.repetitions or REPETITIONS,
@@ -85,7 +86,8 @@ def _on_real_runs(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.judge.selftest.page import real_page
     from objbench.judge.selftest.real_runs import REPETITIONS, real_selftest
     from objbench.judge.selftest.selftest import SEED_COUNTS
-    from objbench.results.json_files import dump, write_text
+    from objbench.results.atomic_files import write_text
+    from objbench.results.json_files import dump
     from objbench.results.study_results import read_study_results
 
     results = read_study_results(arguments.real)

@@ -1,21 +1,20 @@
-"""Makes a folder exactly once: locked, under a temporary name, renamed when it is whole.
+"""Makes a folder exactly once, under a lock.
 
-So a reader sees the whole folder or none, two processes that want the same one do not both make
-it, and a process killed half-way leaves nothing but a temporary folder, which the next maker of
-the same folder removes.
+A reader sees the whole folder or none, and two processes that want the same one do not both make
+it. A process killed half-way leaves only a temporary folder, which the next maker of the same
+folder removes.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from objbench.errors import DataError
+from objbench.results.atomic_files import remove_unfinished, whole_folder
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +36,9 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> None:
         lock = FileLock(folder.with_name(f"{folder.name}.lock"))
         with _held(lock, folder):
             if not folder.is_dir():  # another process may have made it meanwhile
-                _build(folder, build)
+                remove_unfinished(folder.parent, folder.name)
+                with whole_folder(folder) as made:
+                    build(made)
     except OSError as error:
         raise DataError(
             f"cannot write {error.filename or folder} ({error.strerror or error}): make room, "
@@ -51,20 +52,3 @@ def _held(lock: FileLock, folder: Path) -> AcquireReturnProxy[FileLock]:
     except Timeout:
         _log.info("waiting for another process that is making %s", folder)
         return lock.acquire()
-
-
-def _build(folder: Path, build: Callable[[Path], None]) -> None:
-    stem = f".{folder.name}."
-    for left_over in folder.parent.glob(f"{stem}*"):
-        shutil.rmtree(left_over, ignore_errors=True)
-    made = folder.with_name(f"{stem}{os.getpid()}")
-    made.mkdir()
-    try:
-        build(made)
-        for file in made.iterdir():
-            with file.open("rb+") as stream:
-                os.fsync(stream.fileno())
-        made.rename(folder)
-    except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
-        raise

@@ -24,7 +24,7 @@ from objbench.leaderboard.missing import gaps_sentence
 from objbench.leaderboard.ranking import Row, ranking
 from objbench.leaderboard.settings import budget_sentence, seeds_words
 from objbench.leaderboard.verdicts import judged_claims, rates_sentences, verdict_lines
-from objbench.results.json_files import write_text
+from objbench.results.atomic_files import write_text
 from objbench.results.plan import PlannedSuite
 from objbench.results.study_results import StudyResults, read_study_results
 

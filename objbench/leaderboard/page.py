@@ -12,7 +12,8 @@ from pathlib import Path
 
 from objbench.errors import ConfigError
 from objbench.leaderboard.sections import MARK, page_text
-from objbench.results.json_files import dump, write_text
+from objbench.results.atomic_files import write_text
+from objbench.results.json_files import dump
 from objbench.results.run_folder import overhead_path, read_overhead, record_path, write_overhead
 from objbench.results.step_breakdown import Overhead
 from objbench.results.study_results import StudyResults, read_study_results

@@ -1,13 +1,12 @@
-"""Stored models: strict, immutable, written as JSON under a temporary name and renamed.
+"""Stored models: strict, immutable, and kept as JSON.
 
-A file is whole or absent, and one that cannot be read is named with what to do about it.
+A file that cannot be read is named, with what to do about it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,21 +23,6 @@ class Stored(BaseModel):
     """A strict, immutable model that is stored as JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` under a temporary name in its folder, sync it, and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The process's number keeps two writers of one file apart; the last to rename wins.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def dump(model: BaseModel) -> str:
@@ -61,7 +45,7 @@ def read_stored(path: Path, kind: TypeAdapter[Read]) -> Read:
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise RecordError(
             f"{path} is corrupted or of another version: {where}: {first['msg']}; "
-            "delete it and run the study again to make it anew"
+            "delete it and run the study again to make it again"
         ) from error
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}") from error

@@ -19,7 +19,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from objbench.errors import RecordError
-from objbench.results.json_files import dump, read_stored, write_text
+from objbench.results.atomic_files import write_text
+from objbench.results.json_files import dump, read_stored
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.records import COST, RECORD, AnyRecord, Status, StoredCost
 from objbench.results.step_breakdown import Overhead

@@ -17,7 +17,8 @@ from filelock import FileLock, Timeout
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.errors import ConfigError
 from objbench.plugins.registry import Registry
-from objbench.results.json_files import dump, write_text
+from objbench.results.atomic_files import write_text
+from objbench.results.json_files import dump
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.run_folder import finished_cells
 from objbench.runs.cells.cell_runner import Outcome

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from objbench.results.json_files import dump, write_text
+from objbench.results.atomic_files import write_text
+from objbench.results.json_files import dump
 from objbench.results.plan import Plan, PlannedCell, PlannedColumn, PlannedObjective, PlannedSuite
 from objbench.results.records import (
     Cost,

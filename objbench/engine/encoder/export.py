@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +11,7 @@ from transformers.utils import logging
 
 from objbench.contract.objective import Objective
 from objbench.engine.encoder.token_head import save_token_head
+from objbench.results.atomic_files import whole_folder
 
 
 def export_encoder(
@@ -40,25 +38,6 @@ def export_encoder(
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder beside ``folder`` that is synced and renamed to it if the block succeeds."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        yield unfinished
-        # mkdtemp makes folders private; an export is as readable as any other.
-        unfinished.chmod(0o755)
-        for path in [*unfinished.rglob("*"), unfinished]:
-            _sync(path)
-        remove_folder(folder)
-        unfinished.replace(folder)
-        _sync(folder.parent)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-
-
-@contextmanager
 def _no_progress_bars() -> Iterator[None]:
     """Hide the bar that transformers draws for every file it writes."""
     shown = logging.is_progress_bar_enabled()
@@ -68,25 +47,3 @@ def _no_progress_bars() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove ``folder`` if it is there; it is gone in one instant, never in parts."""
-    if folder.exists():
-        grave = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        folder.replace(grave / "gone")
-        shutil.rmtree(grave, ignore_errors=True)
-
-
-def remove_unfinished(parent: Path) -> None:
-    """Remove the ``step-<n>`` that killed runs left half written or half removed in ``parent``."""
-    for path in parent.glob(".step-*"):
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

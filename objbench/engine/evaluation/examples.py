@@ -10,8 +10,6 @@ Shape legend: N examples, S tokens of all examples together.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from objbench.results.atomic_files import whole_file
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -174,20 +174,12 @@ def _fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def _store(path: Path, examples: TokenisedExamples) -> None:
-    """Write under a temporary name and rename, so that a file is whole or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(
-                file,
-                ids=examples.ids,
-                types=examples.types,
-                offsets=examples.offsets,
-                labels=examples.labels,
-                pad=np.int64(examples.pad),
-            )
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        np.savez(
+            file,
+            ids=examples.ids,
+            types=examples.types,
+            offsets=examples.offsets,
+            labels=examples.labels,
+            pad=np.int64(examples.pad),
+        )

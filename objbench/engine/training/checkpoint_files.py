@@ -19,8 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from objbench.engine.encoder.export import remove_folder, whole_folder
 from objbench.errors import CheckpointError, one_line
+from objbench.results.atomic_files import remove_folder, remove_unfinished, whole_folder
 
 _STATE = "state.json"
 _PREFIX = "step-"
@@ -64,6 +64,11 @@ def write_checkpoint(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     for path in folder.glob(f"{_PREFIX}*"):
         if path != target:
             remove_folder(path)
+
+
+def remove_unfinished_steps(parent: Path) -> None:
+    """Remove the ``step-<n>`` that killed runs left half written or half removed in ``parent``."""
+    remove_unfinished(parent, f"{_PREFIX}*")
 
 
 def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:

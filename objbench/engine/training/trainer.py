@@ -12,8 +12,13 @@ from typing import Any
 
 import torch
 
-from objbench.engine.encoder.export import export_encoder, remove_unfinished
-from objbench.engine.training.checkpoint_files import Checkpoint, read_checkpoint, write_checkpoint
+from objbench.engine.encoder.export import export_encoder
+from objbench.engine.training.checkpoint_files import (
+    Checkpoint,
+    read_checkpoint,
+    remove_unfinished_steps,
+    write_checkpoint,
+)
 from objbench.engine.training.checkpoint_state import (
     combined,
     held_back,
@@ -77,8 +82,8 @@ class _Run:
             self._resume(stored)
         same_step_everywhere(self.session, self.done)
         if self.session.is_main:
-            remove_unfinished(job.checkpoints)
-            remove_unfinished(job.run / job.encoders)
+            remove_unfinished_steps(job.checkpoints)
+            remove_unfinished_steps(job.run / job.encoders)
         self._saved_at = time.monotonic()
 
     @property

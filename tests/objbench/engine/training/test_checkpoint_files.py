@@ -7,8 +7,12 @@ import shutil
 import pytest
 import torch
 
-from objbench.engine.encoder.export import remove_unfinished
-from objbench.engine.training.checkpoint_files import Checkpoint, read_checkpoint, write_checkpoint
+from objbench.engine.training.checkpoint_files import (
+    Checkpoint,
+    read_checkpoint,
+    remove_unfinished_steps,
+    write_checkpoint,
+)
 from objbench.errors import CheckpointError
 
 
@@ -51,7 +55,7 @@ def test_leftovers_of_a_kill_are_ignored_and_removed(tmp_path):
     (tmp_path / ".step-9.abc").mkdir()
     (tmp_path / ".step-9.abc" / "weights.safetensors").write_bytes(b"half")
     assert read_checkpoint(tmp_path, "key").step == 3
-    remove_unfinished(tmp_path)
+    remove_unfinished_steps(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["step-3"]
 
 

@@ -67,7 +67,7 @@ def test_killed_at_random_moments(trainers, whole, tmp_path, weights):
         pytest.param(
             "objbench.engine.training.checkpoint_files.save_file", 13, id="in a checkpoint"
         ),
-        pytest.param("objbench.engine.encoder.export._sync", 20, id="before the rename"),
+        pytest.param("objbench.results.atomic_files._sync", 20, id="before the rename"),
         pytest.param(
             "objbench.engine.training.checkpoint_files.remove_folder", 4, id="after the rename"
         ),

@@ -1,0 +1,89 @@
+"""Files and folders that are whole or absent, whenever the process that writes them is killed.
+
+Each is written under a temporary name beside its own, ``.<name>.<unique>``, synced to disk, and
+renamed. What a killed process leaves under such a name is never read, and ``remove_unfinished``
+removes such folders.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to the file ``path`` as UTF-8; missing parents are made."""
+    with whole_file(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file that becomes ``path``, in place of an older one, if the block succeeds.
+
+    Of two processes that write the same file, the last to finish wins.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = _temporary(path)
+    try:
+        with unfinished.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A new folder that becomes ``folder``, in place of an older one, if the block succeeds."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = _temporary(folder)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        for path in [*unfinished.rglob("*"), unfinished]:
+            _sync(path)
+        remove_folder(folder)
+        unfinished.replace(folder)
+        _sync(folder.parent)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove ``folder`` if it exists; it is gone in one instant, never in parts."""
+    if folder.exists():
+        renamed = _temporary(folder)
+        folder.replace(renamed)
+        shutil.rmtree(renamed, ignore_errors=True)
+
+
+def remove_unfinished(parent: Path, names: str) -> None:
+    """Remove the folders that killed processes left half written or half removed in ``parent``.
+
+    Args:
+        names: what the folders were to be called, as a glob pattern.
+    """
+    for path in parent.glob(f".{names}.*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
