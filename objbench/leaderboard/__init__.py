@@ -1,6 +1,6 @@
 """The leaderboard: from records to pages, pictures and a few lines on the terminal.
 
-Everything here reads ``plan.json``, the records, the measured overhead and what objbench publishes
+Everything here reads ``plan.json``, the records, the comparison of steps and what objbench publishes
 (claims, the judge's error rates), and nothing else: no torch, no plugin, no registry. What is
 printed is a pure function of those files: the same records give the same bytes. Every verdict,
 interval, speedup and rank is the judge's.
@@ -11,7 +11,7 @@ The way of the data, one file a step::
     curve_sources  the scores that have curves         speedups  -> the judge's, at the final score
     judged_claims  -> verdicts and the judge's rates   sentences -> what the numbers do not show
     ranking_table, task_table, budget_table, aggregate_table, speedup_table, tuning_table,
-    overhead_table, tables
+    step_table, tables
                    -> markdown tables                  spent, curve_values: what they rest on
     unscored       who cannot be scored on what, and why
     settings       -> how it was made                  gaps      -> what is incomplete

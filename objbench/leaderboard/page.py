@@ -14,8 +14,13 @@ from objbench.errors import ConfigError
 from objbench.leaderboard.sections import MARK, page_text
 from objbench.results.atomic_files import write_text
 from objbench.results.json_files import dump
-from objbench.results.run_folder import overhead_path, read_overhead, record_path, write_overhead
-from objbench.results.step_breakdown import Overhead
+from objbench.results.run_folder import (
+    read_step_comparison,
+    record_path,
+    step_comparison_path,
+    write_step_comparison,
+)
+from objbench.results.step_comparison import StepComparison
 from objbench.results.study_results import StudyResults, read_study_results
 
 # What a picture of ours may be called; one that is no longer made would tell of other records.
@@ -30,7 +35,7 @@ def write_leaderboard(
     Args:
         run: a run folder, or a folder that holds an earlier copy of its plan and records.
         out: the folder for README.md and the pictures; made if it is not there.
-        with_records: copy the plan, the current records and the measured overhead along, so that
+        with_records: copy the plan, the current records and the comparison of steps along, so that
             ``out`` can be committed and its page made again from itself. Stale records stay
             behind.
         results: the plan and records of ``run``; read now if None.
@@ -41,16 +46,16 @@ def write_leaderboard(
     """
     if results is None:
         results = read_study_results(run)
-    overhead = read_overhead(run)
+    comparison = read_step_comparison(run)
     copying = with_records and out.resolve() != run.resolve()
     page = out / "README.md"
     if copying:
         results = results.without_stale()
-    text, pictures = page_text(results, overhead)
+    text, pictures = page_text(results, comparison)
     try:
         if copying:
             _refuse_foreign(out, page)
-            _copy_records(results, overhead, out)
+            _copy_records(results, comparison, out)
         for pattern in _PICTURES:
             for older in out.glob(pattern):
                 if older.name not in pictures:
@@ -76,7 +81,7 @@ def _refuse_foreign(out: Path, page: Path) -> None:
         )
 
 
-def _copy_records(results: StudyResults, overhead: Overhead | None, out: Path) -> None:
+def _copy_records(results: StudyResults, comparison: StepComparison | None, out: Path) -> None:
     write_text(out / "plan.json", dump(results.plan))
     current = set()
     for record in results.records.values():
@@ -87,7 +92,7 @@ def _copy_records(results: StudyResults, overhead: Overhead | None, out: Path) -
     for path in (out / "records").glob("*/*.json"):
         if path not in current:
             path.unlink()
-    if overhead is None:
-        overhead_path(out).unlink(missing_ok=True)
+    if comparison is None:
+        step_comparison_path(out).unlink(missing_ok=True)
     else:
-        write_overhead(out, overhead)
+        write_step_comparison(out, comparison)

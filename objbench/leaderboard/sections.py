@@ -21,14 +21,14 @@ from objbench.leaderboard.tables.aggregates import aggregate_sentence, aggregate
 from objbench.leaderboard.tables.along_budget import budget_table
 from objbench.leaderboard.tables.cost import cost_table, heldout_table
 from objbench.leaderboard.tables.ranking_and_spend import ranking_table, spend_table
-from objbench.leaderboard.tables.step_breakdown import NOT_MEASURED, overhead_table
+from objbench.leaderboard.tables.step_comparison import NOT_MEASURED, step_table
 from objbench.leaderboard.tables.tasks import column_table, gain_tables
 from objbench.leaderboard.tables.tuning import tuning_sentence, tuning_table
 from objbench.leaderboard.unscored import unscored_sentence
 from objbench.leaderboard.verdicts import judge_lines, not_judged
 from objbench.results.heldout_loss_names import AFTER
 from objbench.results.plan import PlannedSuite
-from objbench.results.step_breakdown import Overhead
+from objbench.results.step_comparison import StepComparison
 from objbench.results.study_results import StudyResults
 
 MARK = "<!-- Made by `objbench leaderboard` from the records; edits are overwritten. -->"
@@ -69,7 +69,9 @@ _ARRANGED = (
 )
 
 
-def page_text(results: StudyResults, overhead: Overhead | None) -> tuple[str, dict[str, str]]:
+def page_text(
+    results: StudyResults, comparison: StepComparison | None
+) -> tuple[str, dict[str, str]]:
     """The page, and file name -> picture (SVG) for the curves that there are to draw."""
     plan = results.plan
     pictures: dict[str, str] = {}
@@ -91,7 +93,7 @@ def page_text(results: StudyResults, overhead: Overhead | None) -> tuple[str, di
             for part in _suite_section(results, suite, is_main=number == 0)
         ),
         *curves,
-        *_overhead_section(results, overhead),
+        *_step_section(results, comparison),
         "## Cost of pretraining",
         "Means over the finished pretraining seeds; the largest peak memory.",
         cost_table(results),
@@ -165,9 +167,9 @@ def _gains_sentence(results: StudyResults) -> str:
     )
 
 
-def _overhead_section(results: StudyResults, overhead: Overhead | None) -> list[str]:
-    table = NOT_MEASURED if overhead is None else overhead_table(overhead)
-    return ["## Overhead: what a step takes", table] if results.plan.objectives else []
+def _step_section(results: StudyResults, comparison: StepComparison | None) -> list[str]:
+    table = NOT_MEASURED if comparison is None else step_table(comparison)
+    return ["## Cost of an optimizer step", table] if results.plan.objectives else []
 
 
 def _not_run(results: StudyResults) -> list[str]:

@@ -23,7 +23,7 @@ from objbench.results.atomic_files import write_text
 from objbench.results.json_files import dump, read_stored
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.records import COST, RECORD, AnyRecord, Status, StoredCost
-from objbench.results.step_breakdown import Overhead
+from objbench.results.step_comparison import StepComparison
 
 _PLAN = TypeAdapter(Plan)
 
@@ -99,26 +99,26 @@ def finished_cells(run: Path, cells: Iterable[PlannedCell]) -> dict[str, Status]
     return finished
 
 
-_OVERHEAD = TypeAdapter(Overhead)
+_STEP_COMPARISON = TypeAdapter(StepComparison)
 
 
-def overhead_path(run: Path) -> Path:
-    """Where it lies in the run folder."""
+def step_comparison_path(run: Path) -> Path:
+    """Where the comparison of the objectives' steps is in the run folder."""
     return run / "overhead.json"
 
 
-def write_overhead(run: Path, overhead: Overhead) -> Path:
-    """Store ``overhead`` in the run folder; returns the path."""
-    path = overhead_path(run)
-    write_text(path, dump(overhead))
+def write_step_comparison(run: Path, comparison: StepComparison) -> Path:
+    """Store ``comparison`` in the run folder; returns the path."""
+    path = step_comparison_path(run)
+    write_text(path, dump(comparison))
     return path
 
 
-def read_overhead(run: Path) -> Overhead | None:
+def read_step_comparison(run: Path) -> StepComparison | None:
     """What is stored in the run folder; None where nothing was measured.
 
     Raises:
         RecordError: the file is not a whole one of a schema this version reads.
     """
-    path = overhead_path(run)
-    return read_stored(path, _OVERHEAD) if path.exists() else None
+    path = step_comparison_path(run)
+    return read_stored(path, _STEP_COMPARISON) if path.exists() else None

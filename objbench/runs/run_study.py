@@ -23,7 +23,7 @@ from objbench.results.plan import Plan, PlannedCell
 from objbench.results.run_folder import finished_cells
 from objbench.runs.cells.cell_runner import Outcome
 from objbench.runs.cells.prepared_study import StudyText, data_description, open_text
-from objbench.runs.cells.step_breakdown import keep_overhead
+from objbench.runs.cells.step_comparison import keep_step_comparison
 from objbench.runs.cells.step_costs import step_costs
 from objbench.runs.executors.executor import WorkerSettings, run_cells, threads_of
 from objbench.runs.planning.configured_plugins import configure_plugins
@@ -137,7 +137,7 @@ def run_study(
             shown.say(_choice(study))
         plan = planned(study, trials)
         with _threads_as_for(jobs):
-            keep_overhead(
+            keep_step_comparison(
                 study, configure_plugins(study, registry), text, run, where, command, shown
             )
         carry_out(plan)

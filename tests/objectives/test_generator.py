@@ -1,7 +1,6 @@
 """RTD's generator: what is tied and trained by what, its sizes and cost, encoders of any kind."""
 
 import math
-from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -10,7 +9,6 @@ from transformers import AutoConfig
 
 from objbench.contract.random_streams import Streams
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
-from objbench.engine.measuring.step_parts import parted_gradients
 from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.session import Session
 from objbench.errors import ConfigError
@@ -83,16 +81,6 @@ def test_tied_weights_are_stored_counted_and_trained_once(tiny, tmp_path):
     session.gradients(0)
     squares = sum(float(p.grad.double().square().sum()) for p in {*module.parameters()})
     assert session.update.apply(0.0).item() == pytest.approx(math.sqrt(squares), rel=1e-5)
-
-
-def test_the_parts_of_a_step_add_up_to_its_gradients(tiny, tmp_path):
-    session = Session(tiny.tiny_job(tmp_path, "rtd"))
-    session.gradients(0)
-    whole = {name: p.grad.clone() for name, p in session.module.named_parameters()}
-    session.optimizer.zero_grad(set_to_none=True)
-    parted_gradients(session, 0, lambda part: nullcontext())
-    for name, parameter in session.module.named_parameters():
-        torch.testing.assert_close(parameter.grad, whole[name], rtol=1e-4, atol=1e-6)
 
 
 def test_a_generator_without_an_encoder_says_so(tiny, batch_of):

@@ -7,7 +7,6 @@ each, and its time is their mean with the modes' shares, as its FLOPs are.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from statistics import median
 
@@ -15,6 +14,7 @@ import torch
 
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.session import Session
+from objbench.engine.training.stopwatch import Stopwatch
 from objbench.study.budget import StepCost
 
 WARM_UP_STEPS = 3
@@ -29,18 +29,41 @@ def calibrate(jobs: Sequence[PretrainJob], timed: bool) -> list[StepCost]:
         timed: measure seconds too; all models are in memory at once then.
 
     Returns:
-        One cost a job, in order; ``seconds`` is the median of TIMED_STEPS steps (of every mode,
-        averaged over them with their shares), or None.
+        One cost per job, in order; ``seconds`` is the median of TIMED_STEPS steps, or None.
     """
     with torch.random.fork_rng():
         if not timed:
             return [_counted(job) for job in jobs]
-        return _timed([Session(job) for job in jobs])
+        sessions = [Session(job) for job in jobs]
+        costs = [
+            StepCost(session.tokens_per_step, session.flops_per_step, median(seconds))
+            for session, seconds in zip(sessions, time_steps(sessions), strict=True)
+        ]
+        for session in sessions:
+            session.close()
+        return costs
 
 
-def measure_step(job: PretrainJob, timed: bool) -> StepCost:
-    """The cost of an optimizer step of one job; see ``calibrate``."""
-    return calibrate([job], timed)[0]
+def time_steps(sessions: Sequence[Session]) -> list[list[float]]:
+    """Seconds of TIMED_STEPS optimizer steps of each session, which take turns.
+
+    Returns:
+        A list per session, in order; a step of an objective with several modes counts as the mean
+        over its modes, weighted by their shares.
+    """
+    seconds: list[list[float]] = [[] for _ in sessions]
+    for step in range(WARM_UP_STEPS + TIMED_STEPS):
+        for session, own in zip(sessions, seconds, strict=True):
+            taken = _seconds_of_step(session, step)
+            if step >= WARM_UP_STEPS:
+                own.append(taken)
+    return seconds
+
+
+def take_step(session: Session, step: int, mode: str) -> None:
+    """Take optimizer step number ``step`` in ``mode``, at the full learning rate."""
+    session.gradients(step, mode)
+    session.update.apply(session.job.training.learning_rate)
 
 
 def _counted(job: PretrainJob) -> StepCost:
@@ -50,35 +73,12 @@ def _counted(job: PretrainJob) -> StepCost:
     return cost
 
 
-def _timed(sessions: Sequence[Session]) -> list[StepCost]:
-    seconds: list[list[float]] = [[] for _ in sessions]
-    for step in range(WARM_UP_STEPS + TIMED_STEPS):
-        for session, own in zip(sessions, seconds, strict=True):
-            taken = _seconds_of_step(session, step)
-            if step >= WARM_UP_STEPS:
-                own.append(taken)
-    costs = [
-        StepCost(session.tokens_per_step, session.flops_per_step, median(own))
-        for session, own in zip(sessions, seconds, strict=True)
-    ]
-    for session in sessions:
-        session.close()
-    return costs
-
-
 def _seconds_of_step(session: Session, step: int) -> float:
-    """Of a step in expectation: one of each mode is taken."""
+    """Seconds of a step in expectation: one step is taken in each mode."""
     expected = 0.0
     for mode, share in session.module.objective.modes.items():
-        _wait(session.device)
-        started = time.perf_counter()
-        session.gradients(step, mode)
-        session.update.apply(session.job.training.learning_rate)
-        _wait(session.device)
-        expected += share * (time.perf_counter() - started)
+        watch = Stopwatch(session.device)
+        watch.start()
+        take_step(session, step, mode)
+        expected += share * watch.pause()
     return expected
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

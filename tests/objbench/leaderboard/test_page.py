@@ -13,9 +13,9 @@ import pytest
 
 from objbench.errors import ConfigError, RecordError
 from objbench.leaderboard.page import MARK, write_leaderboard
-from objbench.leaderboard.tables.step_breakdown import NOT_MEASURED
-from objbench.results.run_folder import overhead_path, record_path, write_overhead
-from objbench.results.step_breakdown import PARTS, Overhead, PartCost, StepOverhead
+from objbench.leaderboard.tables.step_comparison import NOT_MEASURED
+from objbench.results.run_folder import record_path, step_comparison_path, write_step_comparison
+from objbench.results.step_comparison import ComparedStep, StepComparison
 
 GOLDEN = Path(__file__).parents[2] / "data" / "leaderboard.md"
 
@@ -73,7 +73,7 @@ def test_verdicts_first_then_ranking_then_curves_then_how_it_was_made(make_study
         "### Speedup to each glue score of mlm",
         "## Convergence: held-out mlm loss against spend",
         "### Speedup to each held-out mlm loss of mlm",
-        "## Overhead: what a step takes",
+        "## Cost of an optimizer step",
         "## Cost of pretraining",
         "## Loss on held-out text",
         "## How to read this",
@@ -98,29 +98,27 @@ def test_unfinished_points_are_said_in_words(make_study, tmp_path):
     assert "Points of the curves before the last are unfinished models" in text
 
 
-def test_the_measured_overhead_has_a_section_and_is_copied(make_study, tmp_path):
+def test_the_comparison_of_steps_has_a_section_and_is_copied(make_study, tmp_path):
     run = make_study(points=1).write(tmp_path / "run")
     page = write_leaderboard(run, tmp_path / "out", with_records=True)
     assert NOT_MEASURED in page.read_text()
-    part = PartCost(seconds=0.25, shortest=0.2, longest=0.3, flops=1e9)
-    parts = dict.fromkeys((*PARTS, "whole_step"), part)
+    cost = {"seconds": 0.25, "shortest": 0.2, "longest": 0.3, "flops": 1e9, "peak_memory": 2**20}
     steps = tuple(
-        StepOverhead(objective=name, **parts, peak_memory=2**20, memory_kind="live tensors")
-        for name in ("mlm", "taco")
+        ComparedStep(objective=name, **cost, memory_kind="live tensors") for name in ("mlm", "taco")
     )
     made = make_study(points=1).records["mlm.seed-1"].provenance
-    overhead = Overhead(
+    comparison = StepComparison(
         baseline="mlm", objectives=steps, repetitions=7, cost_keys={}, provenance=made
     )
-    write_overhead(run, overhead)
+    write_step_comparison(run, comparison)
     page = write_leaderboard(run, tmp_path / "out", with_records=True)
     text = page.read_text()
     assert NOT_MEASURED not in text
     assert "250 ms (1.00x)" in text
     assert write_leaderboard(page.parent, page.parent).read_text() == text
-    overhead_path(run).unlink()
+    step_comparison_path(run).unlink()
     write_leaderboard(run, tmp_path / "out", with_records=True)
-    assert not overhead_path(tmp_path / "out").exists()
+    assert not step_comparison_path(tmp_path / "out").exists()
 
 
 def test_no_path_or_date_of_this_machine_in_the_files(make_study, tmp_path):

@@ -225,7 +225,8 @@ def test_steps_are_measured_with_the_threads_of_a_cell(make_study, run, tmp_path
     seen = []
     monkeypatch.setattr("objbench.runs.run_study.os.cpu_count", lambda: 6)
     monkeypatch.setattr(
-        "objbench.runs.run_study.keep_overhead", lambda *given: seen.append(torch.get_num_threads())
+        "objbench.runs.run_study.keep_step_comparison",
+        lambda *given: seen.append(torch.get_num_threads()),
     )
     torch.set_num_threads(5)
     try:

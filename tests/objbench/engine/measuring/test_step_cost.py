@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from objbench.engine.measuring import step_cost as module
-from objbench.engine.measuring.step_cost import calibrate, measure_step
+from objbench.engine.measuring.step_cost import calibrate
 from objbench.engine.training.session import Session
 from objbench.engine.training.trainer import pretrain
 
@@ -22,7 +22,7 @@ def test_counted_costs_are_those_of_the_run(tiny, tmp_path, silent):
     assert [cost.seconds for cost in costs] == [None, None]
     outcome = pretrain(jobs[0], silent)
     assert outcome.cost.flops_per_step == costs[0].flops
-    assert costs[0] == measure_step(jobs[0], timed=False)
+    assert costs[:1] == calibrate(jobs[:1], timed=False)
 
 
 def test_timed_jobs_take_turns(tiny, tmp_path, monkeypatch):
@@ -52,7 +52,7 @@ def test_timed_steps_are_never_beyond_the_end_of_the_budget(tiny, tmp_path, monk
         return batch, streams
 
     monkeypatch.setattr(Session, "begin", noted)
-    measure_step(tiny.tiny_job(tmp_path, steps=1), timed=True)
+    calibrate([tiny.tiny_job(tmp_path, steps=1)], timed=True)
     assert seen[:2] == [0.5, 1.0]
     assert set(seen[1:]) == {1.0}
 
@@ -61,4 +61,4 @@ def test_timed_steps_are_never_beyond_the_end_of_the_budget(tiny, tmp_path, monk
 def test_a_few_slow_steps_do_not_count(tiny, tmp_path, monkeypatch, slow_steps):
     times = iter([9.0] * module.WARM_UP_STEPS + [9.0] * slow_steps + [1.0] * module.TIMED_STEPS)
     monkeypatch.setattr(module, "_seconds_of_step", lambda session, step: next(times))
-    assert measure_step(tiny.tiny_job(tmp_path), timed=True).seconds == 1.0
+    assert calibrate([tiny.tiny_job(tmp_path)], timed=True)[0].seconds == 1.0

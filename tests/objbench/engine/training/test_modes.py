@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from objbench.contract.objective import Need, TermLoss
-from objbench.engine.measuring import step_breakdown as overhead
 from objbench.engine.measuring import step_cost as calibration
-from objbench.engine.measuring.step_breakdown import measure_overhead, part_flops
+from objbench.engine.measuring.step_comparison import compare_steps
 from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.heldout_loss import heldout_losses, over_modes
 from objbench.engine.training.session import Session
@@ -85,8 +84,6 @@ def test_flops_are_the_mean_over_the_modes(session_of, micro_batches):
     few, many, both = (session.flops_per_step for session in sessions)
     assert few < many
     assert both == 0.75 * few + 0.25 * many
-    parts = part_flops(sessions[2])
-    assert sum(parts.values()) == both
     assert all(p.grad is None for p in sessions[2].module.parameters())
 
 
@@ -103,19 +100,17 @@ def test_what_some_mode_leaves_out_is_named(session_of):
 def test_every_mode_is_timed_and_weighted(session_of, monkeypatch):
     session, taken = session_of("in-turns"), []
     clock = iter([0.0, 1.0, 10.0, 15.0])
-    monkeypatch.setattr(calibration.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr("objbench.engine.training.stopwatch.time.perf_counter", lambda: next(clock))
     monkeypatch.setattr(session, "gradients", lambda step, mode: taken.append((step, mode)))
     assert calibration._seconds_of_step(session, 3) == 0.75 * 1 + 0.25 * 5
     assert taken == [(3, "few"), (3, "many")]
 
 
-def test_the_overhead_is_a_mean_and_the_memory_the_most(tiny, tmp_path, kinds, monkeypatch):
-    monkeypatch.setattr(overhead, "TIMED_ROUNDS", 1)
+def test_the_compared_flops_are_a_mean_and_the_memory_the_most(tiny, tmp_path, kinds, monkeypatch):
+    monkeypatch.setattr(calibration, "TIMED_STEPS", 1)
     names = ("few", "many", "in-turns")
-    few, many, both = measure_overhead([tiny.tiny_job(tmp_path, name) for name in names])
-    for part in ("encoder", "heads_and_loss", "whole_step"):
-        expected = 0.75 * few.part(part).flops + 0.25 * many.part(part).flops
-        assert both.part(part).flops == expected
+    few, many, both = compare_steps([tiny.tiny_job(tmp_path, name) for name in names])
+    assert both.flops == 0.75 * few.flops + 0.25 * many.flops
     assert few.peak_memory < many.peak_memory
     # A second head, its gradient and moments come on top.
     assert both.peak_memory >= many.peak_memory
