@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from objbench.contract.meters import AXIS_WORDS, Axis
 from objbench.errors import ConfigError
+from objbench.judge.budgets import budget_mismatch
 from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence
 from objbench.judge.formatting import listed
 from objbench.judge.paper_differences import Labels, labels
@@ -20,7 +21,6 @@ from objbench.judge.papers.claims import Claim, ClaimFile
 from objbench.judge.score_source import HELDOUT, Pair, check_source, score_sources
 from objbench.judge.verdict import Finding, Verdict, judge_gain, judge_speedup
 from objbench.judge.verdict_sentence import sentence
-from objbench.leaderboard.ranking import budget_mismatch
 from objbench.results.study_results import StudyResults
 
 

@@ -13,7 +13,7 @@ from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.formatting import amount, plain
 from objbench.judge.papers.claims import Claim, ClaimFile, Scale
 from objbench.judge.score_source import HELDOUT, Pair, planned_suite
-from objbench.leaderboard.teacher_sentences import uncounted_words
+from objbench.judge.teacher_costs import uncounted_words
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import EvaluationRecord, Provenance
 from objbench.results.study_results import StudyResults

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from objbench.contract.meters import AXIS_WORDS
+from objbench.judge.budgets import measured_spend
 from objbench.judge.formatting import amount, count, listed, plain, signed, three_digits
 from objbench.judge.score_arrays import final_scores
 from objbench.judge.statistics.estimate import Estimate
+from objbench.judge.teacher_costs import qualified
 from objbench.leaderboard.curve_sources import curve_sources, unfinished_schedule
 from objbench.leaderboard.missing import gaps_sentence, missing_tasks
-from objbench.leaderboard.ranking import Row, measured_spend, ranking
+from objbench.leaderboard.ranking import Row, ranking
 from objbench.leaderboard.speedups import axes_sentence, direction_sentences
-from objbench.leaderboard.teacher_sentences import qualified, uncounted_sentences
+from objbench.leaderboard.teacher_sentences import uncounted_sentences
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import EvaluationRecord, Provenance
 from objbench.results.study_results import StudyResults

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from objbench.judge.formatting import count, listed, plain
 from objbench.judge.score_arrays import Curve
 from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.judge.teacher_costs import uncounted_words
 from objbench.leaderboard.curve_sources import (
     CurveSource,
     curve_sources,
@@ -21,7 +22,6 @@ from objbench.leaderboard.pictures.convergence import band_words, convergence_pi
 from objbench.leaderboard.pictures.speedup import ClaimedSpeedup, speedup_picture
 from objbench.leaderboard.speedups import Speedups, speedups
 from objbench.leaderboard.tables.speedups import functions, speedup_table
-from objbench.leaderboard.teacher_sentences import uncounted_words
 from objbench.leaderboard.verdicts import judged_claims
 from objbench.results.study_results import StudyResults
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objbench.contract.meters import AXIS_WORDS
-from objbench.judge.formatting import count, three_digits
+from objbench.judge.budgets import budget_mismatch
+from objbench.judge.formatting import count
 from objbench.judge.score_arrays import SuiteScores
 from objbench.judge.statistics.aggregates import improvement_interval, paired_improvement
 from objbench.judge.statistics.estimate import Estimate, FloatArray, estimate, paired_difference
 from objbench.judge.statistics.ranks import Ranks, rank_objectives
 from objbench.leaderboard.unscored import unscored_reason
-from objbench.results.plan import Plan, PlannedObjective
+from objbench.results.plan import PlannedObjective
 from objbench.results.study_results import StudyResults
 
 
@@ -115,49 +115,6 @@ def _improvement(candidate: FloatArray, baseline: FloatArray) -> Improvement:
 
 def _are_apart(ranks: Ranks, one: int, other: int) -> bool:
     return bool(ranks.better[one, other] or ranks.better[other, one])
-
-
-def budget_mismatch(plan: Plan, objective: PlannedObjective) -> str:
-    """Why the objective's planned budget is not the baseline's; "" where it is.
-
-    Equal means: on the axis of ``equalize``, apart by less than one step of the dearer of the
-    two, since a budget is spent in whole steps.
-    """
-    baseline = next(item for item in plan.objectives if item.name == plan.baseline)
-    step, reference = (_step_cost(item, plan.equalize) for item in (objective, baseline))
-    if step is None or reference is None:
-        return f"its cost in {AXIS_WORDS[plan.equalize]} is not known"
-    spend, allowed = step * objective.steps, reference * baseline.steps
-    # The rounding of the costs themselves is no difference either.
-    if abs(spend - allowed) <= max(step, reference) * (1 + 1e-6) + 1e-9 * allowed:
-        return ""
-    share = three_digits(100 * spend / allowed)
-    return f"its budget is {share}% of the baseline's in {AXIS_WORDS[plan.equalize]}"
-
-
-def measured_spend(results: StudyResults) -> Mapping[str, float]:
-    """Objective -> what it really spent on the axis of ``equalize``, in the mean over seeds.
-
-    Only objectives all of whose pretraining runs are finished.
-    """
-    found = {}
-    for objective in results.plan.objectives:
-        last = [r.points[-1].meters for r in results.pretrained(objective.name) if r.points]
-        if len(last) == len(results.seeds):
-            spends = [float(getattr(meters, results.plan.equalize)) for meters in last]
-            found[objective.name] = float(np.mean(spends))
-    return found
-
-
-def _step_cost(objective: PlannedObjective, axis: str) -> float | None:
-    if axis == "steps":
-        return 1.0
-    costs: dict[str, float | None] = {
-        "tokens": float(objective.tokens_per_step),
-        "flops": objective.flops_per_step,
-        "seconds": objective.seconds_per_step,
-    }
-    return costs[axis]
 
 
 def _why_not(

@@ -15,7 +15,7 @@ import pandas as pd
 
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.formatting import DASH, amount, count, listed, markdown, plain
-from objbench.leaderboard.teacher_sentences import budget_words
+from objbench.judge.teacher_costs import budget_words
 from objbench.results.plan import Plan
 from objbench.results.records import Provenance
 from objbench.results.study_results import StudyResults

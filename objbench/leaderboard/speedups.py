@@ -17,9 +17,9 @@ from objbench.judge.formatting import listed, ratio
 from objbench.judge.score_source import Pair
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.speedup import Bound
+from objbench.judge.teacher_costs import qualified
 from objbench.judge.verdict import NO_SPEEDUP, Direction, Finding, judge_speedup
 from objbench.leaderboard.curve_sources import CurveSource
-from objbench.leaderboard.teacher_sentences import qualified
 from objbench.results.study_results import StudyResults
 
 _SIDES = {"": "", "below": "less than ", "above": "more than "}

@@ -1,67 +1,10 @@
-"""What an objective's row has to answer for: its runs, their branches, and the trials before them.
-
-The schedule "trunk" finishes every point of the curve by a branch of its own. What branches cost
-beyond the last model is the price of measuring the curve; it is no part of the objective's spend
-and stands apart. Trials chose the settings: they are part of its price.
-"""
+"""A row's cells for cooldown branches and tuning trials, which its own spend leaves out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-
 from objbench.judge.formatting import DASH, amount, count, duration
-from objbench.results.plan import PlannedCell
-from objbench.results.records import Meters, PretrainRecord, TrialRecord
+from objbench.judge.spending import Spent, spent
 from objbench.results.study_results import StudyResults
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """What one objective took.
-
-    Attributes:
-        runs: the meters at the end of each finished pretraining.
-        branch_steps, branch_seconds: spent on branches, in the mean over those runs.
-        trials: planned.
-        trial_runs: the last meters known of each trial that was begun; one that diverged spent
-            what it spent.
-    """
-
-    runs: tuple[Meters, ...]
-    branch_steps: float
-    branch_seconds: float
-    trials: int
-    trial_runs: tuple[Meters, ...]
-
-
-def spent(results: StudyResults, objective: str) -> Spent:
-    """What ``objective`` took in this study."""
-    records = results.pretrained(objective)
-    costs = [record.cost for record in records if record.cost is not None]
-    trials = [cell for cell in trial_cells(results) if cell.objective == objective]
-    tried = [results.records.get(cell.id) for cell in trials]
-    ends = [last_meters(record) for record in tried if isinstance(record, TrialRecord)]
-    return Spent(
-        runs=tuple(record.points[-1].meters for record in records if record.points),
-        branch_steps=float(np.mean([cost.branch_steps for cost in costs])) if costs else 0.0,
-        branch_seconds=float(np.mean([cost.branch_seconds for cost in costs])) if costs else 0.0,
-        trials=len(trials),
-        trial_runs=tuple(end for end in ends if end is not None),
-    )
-
-
-def trial_cells(results: StudyResults) -> tuple[PlannedCell, ...]:
-    """The planned trials of all objectives."""
-    cells = results.plan.cells
-    return results.once("trials", lambda: tuple(cell for cell in cells if cell.kind == "trial"))
-
-
-def last_meters(record: PretrainRecord) -> Meters | None:
-    """The last spend that a run recorded."""
-    logged = record.points[-1:] or record.log[-1:]
-    return logged[0].meters if logged else None
 
 
 def apart_cells(results: StudyResults, objective: str) -> dict[str, str]:

@@ -19,12 +19,13 @@ from objbench.judge.formatting import (
     score_text,
 )
 from objbench.judge.score_arrays import SuiteScores
+from objbench.judge.spending import Spent, spent
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.curve_sources import CurveSource
 from objbench.leaderboard.curve_values import curve_values, other_columns
 from objbench.leaderboard.ranking import Improvement, Row, ranking
 from objbench.leaderboard.speedups import Speedups, speedup_text, speedups
-from objbench.leaderboard.spending import Spent, apart_cells, spent
+from objbench.leaderboard.spending import apart_cells
 from objbench.leaderboard.teacher_sentences import uncounted_cells
 from objbench.results.study_results import StudyResults
 

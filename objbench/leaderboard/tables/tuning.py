@@ -26,7 +26,7 @@ from objbench.judge.formatting import (
     points,
 )
 from objbench.judge.score_arrays import column_value, suite_average
-from objbench.leaderboard.spending import last_meters, trial_cells
+from objbench.judge.spending import last_meters, trial_cells
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.plan import PlannedCell, PlannedSuite, tried_settings
 from objbench.results.records import EvaluationRecord, TrialRecord

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from objbench.judge.budgets import budget_mismatch
 from objbench.judge.score_arrays import final_scores, score_curves
 from objbench.leaderboard.caveats import limits, verdicts
-from objbench.leaderboard.ranking import budget_mismatch, ranking
+from objbench.leaderboard.ranking import ranking
 from objbench.results.study_results import join
 
 

@@ -1,8 +1,9 @@
 """What stands in a row beside the runs: branches of a trunk, and the trials that chose settings."""
 
 from objbench.judge.score_arrays import final_scores
+from objbench.judge.spending import spent
 from objbench.leaderboard.settings import seeds_words
-from objbench.leaderboard.spending import apart_cells, spent
+from objbench.leaderboard.spending import apart_cells
 from objbench.leaderboard.tables.cost import cost_table
 from objbench.leaderboard.tables.ranking_and_spend import spend_table
 from objbench.leaderboard.tables.tuning import tuning_sentence, tuning_table

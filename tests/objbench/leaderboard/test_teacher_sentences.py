@@ -7,18 +7,12 @@ from objbench.judge.formatting import DASH
 from objbench.judge.judgement import judge_claims
 from objbench.judge.papers.claims import read_claims
 from objbench.judge.score_source import Pair
+from objbench.judge.teacher_costs import qualified, teachers, uncounted, uncounted_words
 from objbench.leaderboard.missing import gaps
 from objbench.leaderboard.sections import page_text
 from objbench.leaderboard.settings import budget_sentence
 from objbench.leaderboard.tables.cost import cost_table
-from objbench.leaderboard.teacher_sentences import (
-    qualified,
-    teachers,
-    uncounted,
-    uncounted_cells,
-    uncounted_sentences,
-    uncounted_words,
-)
+from objbench.leaderboard.teacher_sentences import uncounted_cells, uncounted_sentences
 from objbench.results.study_results import join
 
 # The baseline of the made-up study: 1,200 steps of 3 GFLOPs and 62.5 ms, and a second a seed.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from objbench.errors import ConfigError, UnknownNameError
-from objbench.leaderboard.spending import spent
+from objbench.judge.spending import spent
 from objbench.results.plan import tried_settings
 from objbench.results.records import (
     ExportedPoint,

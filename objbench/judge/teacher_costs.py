@@ -1,0 +1,83 @@
+"""What an objective's budget leaves out: the pretraining of the teachers that it learns from.
+
+A teacher is an objective of the same study with a budget of its own. Its forward pass in the
+learner's steps is counted; its own pretraining is not, so "equal spend" is not all that the
+learner had. Every comparison that involves a learner says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from objbench.judge.formatting import amount, duration, listed
+from objbench.judge.spending import spent
+from objbench.results.plan import Plan
+from objbench.results.records import Meters
+from objbench.results.study_results import StudyResults
+
+
+def teachers(plan: Plan, objective: str) -> tuple[str, ...]:
+    """Whom ``objective`` learns from, and whom these learned from; each once, nearest first."""
+    direct = {item.name: item.teachers for item in plan.objectives}
+    found: dict[str, None] = {}
+    waiting = list(direct[objective])
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found:
+            found[name] = None
+            waiting += direct[name]
+    return tuple(found)
+
+
+def uncounted(results: StudyResults, objective: str) -> Mapping[str, str]:
+    """Teacher -> what its pretraining took, in the mean over its finished seeds, in words."""
+    return {name: taken_text(results, name) for name in teachers(results.plan, objective)}
+
+
+def uncounted_words(results: StudyResults, objectives: Iterable[str]) -> str:
+    """What comparisons of ``objectives`` leave out; "" where nothing.
+
+    Such as "not counted: the pretraining of tacl's teacher mlm (1.20e14 FLOPs, 31.0 min)".
+    """
+    parts = [
+        f"the pretraining of {objective}'s {_noun(found)} "
+        + listed([f"{name} ({taken})" for name, taken in found.items()])
+        for objective in objectives
+        if (found := uncounted(results, objective))
+    ]
+    return f"not counted: {listed(parts)}" if parts else ""
+
+
+def qualified(results: StudyResults, objectives: Iterable[str], sentence: str) -> str:
+    """``sentence``, which compares ``objectives``, with what the comparison leaves out."""
+    words = uncounted_words(results, objectives)
+    return f"{sentence.removesuffix('.')}; {words}." if words and sentence else sentence
+
+
+def budget_words(plan: Plan) -> str:
+    """What the plan's budgets leave out: ", not counting the pretraining of tacl's teacher mlm"."""
+    parts = [
+        f"{item.name}'s {_noun(found)} {listed(list(found))}"
+        for item in plan.objectives
+        if (found := teachers(plan, item.name))
+    ]
+    return f", not counting the pretraining of {listed(parts)}" if parts else ""
+
+
+def _noun(names: Iterable[str]) -> str:
+    return "teacher" if len(list(names)) == 1 else "teachers"
+
+
+def taken_text(results: StudyResults, name: str) -> str:
+    """What the pretraining of ``name`` took, in the mean over its finished seeds, in words."""
+    runs = spent(results, name).runs
+    if not runs:
+        return "no run recorded"
+    return f"{amount(mean_spend(runs, 'flops'))} FLOPs, {duration(mean_spend(runs, 'seconds'))}"
+
+
+def mean_spend(runs: tuple[Meters, ...], axis: str) -> float:
+    """The mean over ``runs`` of what they spent on ``axis``."""
+    return float(np.mean([getattr(meters, axis) for meters in runs]))
