@@ -13,10 +13,9 @@ from pathlib import Path
 from objbench.errors import ConfigError
 from objbench.leaderboard.sections import MARK, page_text
 from objbench.results.atomic_files import write_text
-from objbench.results.json_files import dump
+from objbench.results.published_study import write_published
 from objbench.results.run_folder import (
     read_step_comparison,
-    record_path,
     step_comparison_path,
     write_step_comparison,
 )
@@ -33,11 +32,11 @@ def write_leaderboard(
     """Write the leaderboard of the run folder ``run`` into ``out``; returns the page's path.
 
     Args:
-        run: a run folder, or a folder that holds an earlier copy of its plan and records.
+        run: a run folder, or a published study.
         out: the folder for README.md and the pictures; made if it is not there.
-        with_records: copy the plan, the current records and the comparison of steps along, so that
-            ``out`` can be committed and its page made again from itself. Stale records stay
-            behind.
+        with_records: publish the plan, the current records and the comparison of steps too, so
+            that ``out`` can be committed and its page made again from itself. Stale records are
+            left out.
         results: the plan and records of ``run``; read now if None.
 
     Raises:
@@ -55,7 +54,8 @@ def write_leaderboard(
     try:
         if copying:
             _refuse_foreign(out, page)
-            _copy_records(results, comparison, out)
+            write_published(out, results.plan, results.records.values())
+            _copy_comparison(comparison, out)
         for pattern in _PICTURES:
             for older in out.glob(pattern):
                 if older.name not in pictures:
@@ -81,17 +81,7 @@ def _refuse_foreign(out: Path, page: Path) -> None:
         )
 
 
-def _copy_records(results: StudyResults, comparison: StepComparison | None, out: Path) -> None:
-    write_text(out / "plan.json", dump(results.plan))
-    current = set()
-    for record in results.records.values():
-        path = record_path(out, record.kind, record.id, record.key)
-        write_text(path, dump(record))
-        current.add(path)
-    # Copies of records that have gone stale since would be taken for this study's.
-    for path in (out / "records").glob("*/*.json"):
-        if path not in current:
-            path.unlink()
+def _copy_comparison(comparison: StepComparison | None, out: Path) -> None:
     if comparison is None:
         step_comparison_path(out).unlink(missing_ok=True)
     else:

@@ -60,8 +60,8 @@ class ExportedPoint(Stored):
     heldout: dict[str, float]
 
 
-class Provenance(Stored):
-    """Where and with what a record was made."""
+class Origin(Stored):
+    """Where and with what records were made; the same for all that one command made."""
 
     command: str
     versions: dict[str, str]
@@ -69,6 +69,11 @@ class Provenance(Stored):
     threads: int
     processes: int
     git_commit: str | None
+
+
+class Provenance(Origin):
+    """Where, with what and when a record was made."""
+
     started: str
     finished: str
 

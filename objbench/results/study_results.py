@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from objbench.results.plan import Plan, PlannedCell, PlannedSuite
+from objbench.results.published_study import is_published, read_published
 from objbench.results.records import AnyRecord, PretrainRecord
 from objbench.results.run_folder import read_plan, read_records
 
@@ -88,13 +89,14 @@ class StudyResults:
         return replace(self, stale=())
 
 
-def read_study_results(run: Path) -> StudyResults:
-    """The results of the run folder ``run``.
+def read_study_results(folder: Path) -> StudyResults:
+    """The results in ``folder``, of a run or of a published study.
 
     Raises:
         RecordError: the plan or a record is missing or cannot be read.
     """
-    return join(read_plan(run), read_records(run))
+    plan = read_plan(folder)
+    return join(plan, (read_published if is_published(folder) else read_records)(folder))
 
 
 def join(plan: Plan, records: Iterable[AnyRecord]) -> StudyResults:

@@ -145,7 +145,8 @@ def test_a_copy_with_its_records_makes_the_same_page(make_study, tmp_path):
     study.write(run)
     page = write_leaderboard(run, tmp_path / "published", with_records=True)
     text = page.read_text()
-    assert not record_path(page.parent, "pretrain", "mlm.seed-1", "an-older-key").exists()
+    assert "an-older-key" not in (page.parent / "pretrain.jsonl").read_text()
+    assert not (page.parent / "records").exists()
     again = write_leaderboard(page.parent, page.parent)
     assert again == page
     assert page.read_text() == text
@@ -154,10 +155,13 @@ def test_a_copy_with_its_records_makes_the_same_page(make_study, tmp_path):
 def test_publishing_again_drops_copies_that_went_stale(make_study, tmp_path):
     study = make_study(points=1)
     page = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out", with_records=True)
-    left = page.parent / "records" / "pretrain" / "mlm.seed-1.an-older-key.json"
+    before = contents(page.parent)
+    left = record_path(page.parent, "pretrain", "mlm.seed-1", "an-older-key")
+    left.parent.mkdir(parents=True)
     left.write_text(json.dumps({}))
+    (page.parent / "trial.jsonl").write_text("{}\n")
     write_leaderboard(tmp_path / "run", page.parent, with_records=True)
-    assert not left.exists()
+    assert contents(page.parent) == before
 
 
 def test_records_are_not_copied_into_another_run(make_study, tmp_path):
