@@ -70,6 +70,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
+    parsed = parse(words)
+    _configure_logging(verbose=parsed.verbose)
+    return COMMANDS[parsed.command].main(parsed, words)
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The arguments in ``words``, the subcommand's name as ``command``.
+
+    Raises:
+        ConfigError: a word is missing, unknown or out of place.
+    """
     parser, subparsers = _parsers()
     name = next((word for word in words if not word.startswith("-")), "")
     known_plugins: tuple[str, ...] = ()
@@ -82,8 +93,7 @@ def _dispatch(words: list[str]) -> int:
         parsed, left_over = parser.parse_known_args(words)
     if left_over:
         refuse(left_over, subparsers[parsed.command], known_plugins)
-    _configure_logging(verbose=parsed.verbose)
-    return COMMANDS[parsed.command].main(parsed, words)
+    return parsed
 
 
 def _parsers() -> tuple[Parser, dict[str, Parser]]:

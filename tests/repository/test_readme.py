@@ -1,34 +1,164 @@
-"""The README is true: its objective is a working plugin, its table is what is installed."""
+"""The README is true: its commands, study files, formats, plugin and table are what is there."""
 
+import gzip
+import importlib.util
+import json
 import re
+import shlex
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from objbench.cli.main import parse
 from objbench.cli.plugins import plugins_table
+from objbench.contract.objective import Vocabulary
+from objbench.data.corpus import open_corpus
+from objbench.engine.encoder.build import build_encoder
+from objbench.errors import ObjbenchError
+from objbench.judge.papers.claims import parse_claims
 from objbench.plugins.registry import load_plugins
+from objbench.study.files import file_layer
+from objbench.study.study import build_study
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-OBJECTIVE = next(
-    block
-    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    if "class Half" in block
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = {"README.md": README, "CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text("utf-8")}
+
+
+def blocks(language, text=README):
+    """The fenced blocks of one language, in order."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [block for name, block in fenced if name == language]
+
+
+def commands(text):
+    """The commands of a page's shell blocks, each as words, continued lines joined."""
+    lines = "".join(blocks("sh", text)).replace("\\\n", " ").splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+(OBJECTIVE,) = (block for block in blocks("python") if "class Half" in block)
+STUDIES = [block for block in blocks("toml") if "objectives =" in block]
+OF_OBJBENCH = [
+    words[words.index("objbench") + 1 :] for words in commands(README) if "objbench" in words
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_is_found_by_somebody_who_follows_the_page(page):
+    """``objbench`` is in no fresh clone: ``make`` installs it, and an environment is activated."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    installed = activated = False
+    for first, *rest in commands(PAGES[page]):
+        if first == "make":
+            assert rest[0] in targets
+            installed = True
+        elif [first, *rest] == ["source", ".venv/bin/activate"]:
+            assert installed, "nothing has made .venv yet"
+            activated = True
+        elif first in {"pip", "objbench", "accelerate"}:
+            assert activated, f"{first} is run before anything is activated"
+        else:
+            assert (ROOT / first).is_file(), f"{first} comes from nowhere"
+
+
+@pytest.mark.parametrize("words", OF_OBJBENCH, ids=" ".join)
+def test_every_command_of_objbench_parses(words):
+    parse(words)
+
+
+(LISTED,) = (text for text in blocks("") if text.startswith("--corpus"))
+FLAGS = re.findall(
+    r"(?<![\w-])(--[\w-]+)(?:[ =]([^\s|-][^\s|`]*))?",
+    "\n".join([LISTED, *re.findall(r"`[^`\n]*--[^`]*`", README.replace("`pytest --", ""))]),
 )
 
 
-def test_it_is_about_thirty_lines_of_code():
+@pytest.mark.parametrize(("flag", "value"), sorted(set(FLAGS)))
+def test_every_flag_is_one_of_a_command(flag, value):
+    words = [flag, "2" if value == "N" else value] if value else [flag]
+    commands = (["run"], ["verify", "RUN"], ["selftest"], ["plugins"])
+    refusals = [_refusal([*command, *words]) for command in commands]
+    # A flag that is named alone may need a value.
+    assert any(not text or (not value and "unknown" not in text) for text in refusals), refusals
+
+
+def _refusal(words):
+    try:
+        parse(words)
+    except ObjbenchError as error:
+        return str(error)
+    return ""
+
+
+def test_every_run_of_a_study_that_is_here_names_one_that_is_here():
+    files = [words[words.index("--config") + 1] for words in OF_OBJBENCH if "--config" in words]
+    assert len(files) >= 2
+    assert all((ROOT / file).is_file() for file in files)
+
+
+@pytest.mark.parametrize("text", STUDIES)
+def test_every_study_file_is_one(text, tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(text)
+    study = build_study([file_layer(path)], str(path))
+    words = Vocabulary(100, 0, 2, 3, 4, (0, 1, 2, 3, 4), ("",) * 100)
+    encoder = build_encoder(study.encoder, words, study.data.length, seed=0)
+    assert encoder.config.model_type == study.encoder.model_type
+
+
+def test_the_encoders_named_are_those_that_the_tests_build():
+    path = ROOT / "tests/objbench/engine/encoder/test_build.py"
+    spec = importlib.util.spec_from_file_location("test_build_of_readme", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (mark,) = module.test_any_text_encoder_runs_at_full_length.pytestmark
+    named = re.search(r"The tests build (.*?)\.\s", README, re.DOTALL)[1]
+    assert set(re.findall(r"`([\w-]+)`", named)) == {name for name, _ in mark.args[1]}
+
+
+def test_the_corpus_formats_are_as_it_says(tmp_path):
+    (tmp_path / "one.txt").write_text("a line\nanother\n\nthe second document\n")
+    (tmp_path / ".hidden.txt").write_text("not read\n")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "two.jsonl.gz").write_bytes(gzip.compress(json.dumps({"text": "third"}).encode()))
+    pq.write_table(pa.table({"text": ["fourth", None]}), inside / "three.parquet")
+    (inside / "heldout.txt").write_text("held out\n")
+    corpus = open_corpus(str(tmp_path))
+    assert set(corpus.training()) == {"a line\nanother", "the second document", "third", "fourth"}
+    assert list(corpus.heldout()) == ["held out"]
+
+
+def test_its_claim_is_a_claim_file():
+    (text,) = (block for block in blocks("toml") if "[[claims]]" in block)
+    claims = parse_claims(text, "mine", "mine.toml")
+    assert claims.scale.tokens_seen == 1024 * 256 * 250_000
+    other = text.replace("sequences = 1024 ", "tokens = 65_536_000_000 ").replace(
+        "length = 256\n", ""
+    )
+    assert parse_claims(other, "mine", "mine.toml").scale.tokens_seen == claims.scale.tokens_seen
+
+
+def test_its_objective_is_about_thirty_lines_of_code():
     lines = [line for line in OBJECTIVE.splitlines() if line.strip()]
     assert len(lines) <= 30
 
 
-def test_it_loads_as_a_foreign_plugin(tmp_path, monkeypatch):
-    metadata = tmp_path / "objbench_half_masked-0.1.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: objbench-half-masked\nVersion: 0.1\n"
+def test_its_objective_loads_as_a_foreign_plugin(tmp_path, monkeypatch):
+    (text,) = (block for block in blocks("toml") if "[project]" in block)
+    project = tomllib.loads(text)["project"]
+    info = tmp_path / "objbench_half_masked-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
     )
-    (metadata / "entry_points.txt").write_text("[objbench]\nhalf_masked = half_masked\n")
+    entries = "".join(f"{n} = {m}\n" for n, m in project["entry-points"]["objbench"].items())
+    (info / "entry_points.txt").write_text(f"[objbench]\n{entries}")
     (tmp_path / "half_masked.py").write_text(OBJECTIVE)
     monkeypatch.syspath_prepend(tmp_path)
     registry = load_plugins(only={"half_masked"})
@@ -38,11 +168,17 @@ def test_it_loads_as_a_foreign_plugin(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([\w./-]+)\)", README))))
 def test_every_link_leads_somewhere(path):
-    assert (Path(__file__).parents[2] / path).exists()
+    assert (ROOT / path).exists()
+
+
+def test_every_link_within_the_page_leads_to_a_heading():
+    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
+    assert set(re.findall(r"\]\(#([\w-]+)\)", README)) <= anchors
 
 
 def test_the_table_is_what_this_project_registers():
-    """To make it anew: objbench plugins --markdown."""
+    """To update it: objbench plugins --markdown."""
     registry = load_plugins()
 
     def ours(classes):
