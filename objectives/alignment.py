@@ -32,8 +32,8 @@ from objbench.blocks.full_contrast import exhaustive_contrastive_loss
 from objbench.blocks.heads import at_positions
 from objbench.blocks.sampled_contrast import context_vectors, contrastive_loss
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted, Rows
-from objbench.contract.objective import EncoderPass, Need, TermLoss
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, Need, TermLoss
 
 Anchors = Literal["all", "masked", "unmasked"]
 

@@ -44,7 +44,8 @@ from objbench import hookimpl
 from objbench.blocks.heads import TokenPrediction
 from objbench.blocks.masking import slots_of
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.contract.objective import EncoderSpec, Objective, TokenReading
+from objbench.contract.encoder_spec import EncoderSpec
+from objbench.contract.objective import Objective, TokenReading
 from objbench.contract.random_streams import Streams
 
 

@@ -49,15 +49,10 @@ from transformers import CONFIG_MAPPING
 from objbench import hookimpl
 from objbench.blocks.masking import slot_count
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.objective import (
-    EncoderPass,
-    EncoderSpec,
-    Objective,
-    Term,
-    TermLoss,
-    Vocabulary,
-)
+from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
+from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, Term, TermLoss
 from objbench.errors import ConfigError
 from objbench_objectives.correction import CopyDetection, Correction, Formula
 from objbench_objectives.crop import random_crop

@@ -26,8 +26,9 @@ from torch.nn import functional
 
 from objbench.blocks.heads import at_positions
 from objbench.contract.batch import IGNORE_INDEX
-from objbench.contract.objective import EncoderPass, EncoderSpec, Need, Term, TermLoss
+from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, Need, Term, TermLoss
 from objbench_objectives.rtd import REPLACED
 
 Formula = Literal["paper", "reference"]

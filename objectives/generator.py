@@ -32,7 +32,7 @@ from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoModel, PreTrainedCon
 
 from objbench.blocks.heads import TokenHead, at_positions
 from objbench.contract.batch import Corrupted
-from objbench.contract.objective import EncoderSpec
+from objbench.contract.encoder_spec import EncoderSpec
 from objbench.errors import ConfigError, one_line
 
 # Where the size of the feed-forward layer stands; other names are mapped by transformers.

@@ -41,16 +41,10 @@ from objbench import hookimpl
 from objbench.blocks.heads import TokenHead, token_loss
 from objbench.blocks.masking import slot_count
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.objective import (
-    EncoderPass,
-    EncoderSpec,
-    Need,
-    Objective,
-    Term,
-    TermLoss,
-    TokenReading,
-)
+from objbench.contract.encoder_spec import EncoderSpec
+from objbench.contract.objective import Objective, TokenReading
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, Need, Term, TermLoss
 from objbench.errors import ConfigError
 from objbench_objectives.clm import next_token_slots, next_tokens
 from objbench_objectives.mlm import MaskedLanguageModeling, mask_on_schedule

@@ -14,7 +14,8 @@ from objbench import hookimpl
 from objbench.blocks.heads import TokenPrediction
 from objbench.blocks.masking import mask_tokens, slot_count
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.objective import EncoderSpec, Objective, Vocabulary
+from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
+from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 

@@ -33,8 +33,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from objbench.contract.batch import Batch
-from objbench.contract.objective import AddedTerm, EncoderPass, EncoderSpec, Objective, TermLoss
+from objbench.contract.encoder_spec import EncoderSpec
+from objbench.contract.objective import AddedTerm, Objective
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, TermLoss
 from objbench.errors import ConfigError
 from objbench_objectives.sequence_vector import sequence_vectors
 

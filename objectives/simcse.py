@@ -47,8 +47,10 @@ from torch import Tensor, nn
 
 from objbench import hookimpl
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.objective import AddedTerm, EncoderPass, EncoderSpec, Objective, TermLoss
+from objbench.contract.encoder_spec import EncoderSpec
+from objbench.contract.objective import AddedTerm, Objective
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, TermLoss
 from objbench.errors import ConfigError
 from objbench_objectives.crop import random_crop
 from objbench_objectives.dropout import drops

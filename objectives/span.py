@@ -47,8 +47,10 @@ from objbench.blocks.masking import corrupted_tokens, prediction_count, slots_of
 from objbench.blocks.spans import Runs, length_thresholds, select_spans
 from objbench.blocks.whole_words import Words, continuing_tokens
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.contract.objective import EncoderPass, EncoderSpec, Need, Objective, Term, TermLoss
+from objbench.contract.encoder_spec import EncoderSpec
+from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, Need, Term, TermLoss
 from objbench.errors import ConfigError
 from objbench_objectives.mlm import MaskedLanguageModeling
 

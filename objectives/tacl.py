@@ -43,8 +43,10 @@ from torch.nn import functional
 from objbench import hookimpl
 from objbench.blocks.heads import at_positions
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.contract.objective import EncoderPass, EncoderSpec, Need, Objective, Term, TermLoss
+from objbench.contract.encoder_spec import EncoderSpec
+from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, Need, Term, TermLoss
 from objbench.errors import ConfigError
 from objbench_objectives.mlm import MaskedLanguageModeling
 

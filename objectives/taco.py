@@ -22,7 +22,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from objbench import hookimpl
-from objbench.contract.objective import EncoderSpec, Objective
+from objbench.contract.encoder_spec import EncoderSpec
+from objbench.contract.objective import Objective
 from objbench_objectives.alignment import Anchors
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.tc import Sampling, TokenAlignment, WindowRule

@@ -27,15 +27,10 @@ from objbench import hookimpl
 from objbench.blocks.full_contrast import exhaustive_flops
 from objbench.blocks.sampled_contrast import similarity_flops
 from objbench.contract.batch import Corrupted
-from objbench.contract.objective import (
-    AddedTerm,
-    EncoderPass,
-    EncoderSpec,
-    Need,
-    Objective,
-    TermLoss,
-)
+from objbench.contract.encoder_spec import EncoderSpec
+from objbench.contract.objective import AddedTerm, Objective
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, Need, TermLoss
 from objbench.errors import ConfigError
 from objbench_objectives.alignment import (
     Anchors,

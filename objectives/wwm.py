@@ -29,7 +29,8 @@ from objbench import hookimpl
 from objbench.blocks.masking import corrupted_tokens, prediction_count, slots_of, with_corrupted
 from objbench.blocks.whole_words import Words, continuing_tokens, select_words
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.objective import EncoderSpec, Objective
+from objbench.contract.encoder_spec import EncoderSpec
+from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
 from objbench_objectives.mlm import MaskedLanguageModeling
 

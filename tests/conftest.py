@@ -8,7 +8,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from objbench.blocks.heads import TokenHead
-from objbench.contract.objective import TokenReading, Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
+from objbench.contract.objective import TokenReading
 from objbench.engine.encoder.build import encoder_spec_of
 from objbench.engine.encoder.token_head import save_token_head
 

@@ -33,7 +33,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from objbench.contract.objective import TermLoss
+from objbench.contract.term import TermLoss
 
 _BLOCK_ON_CPU = (512, 1024)
 """Anchors and tokens compared at once: 2 MiB, read and written while it lies in the cache.

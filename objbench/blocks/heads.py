@@ -17,8 +17,9 @@ from transformers.activations import ACT2FN
 
 from objbench.blocks.cross_entropy import linear_cross_entropy
 from objbench.contract.batch import IGNORE_INDEX
-from objbench.contract.objective import EncoderPass, EncoderSpec, Need, Term, TermLoss
+from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, Need, Term, TermLoss
 
 
 def at_positions(states: Tensor, positions: Tensor) -> Tensor:

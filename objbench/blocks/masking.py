@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.contract.objective import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.random_streams import Streams
 
 

@@ -34,7 +34,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from objbench.contract.objective import TermLoss
+from objbench.contract.term import TermLoss
 
 CACHE_BYTES = 8 * 2**20
 """How much of the pool one pass over the candidates may touch on a CPU.

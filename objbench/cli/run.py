@@ -13,8 +13,9 @@ from objbench.cli import arguments as read
 from objbench.cli.study_arguments import DEFAULT_PRESET, chosen_study
 from objbench.contract.composition import configured
 from objbench.contract.meters import AXES
+from objbench.contract.options import configure
 from objbench.errors import ConfigError
-from objbench.plugins.registry import configure, load_plugins
+from objbench.plugins.registry import load_plugins
 from objbench.study.budget import parse_budget
 
 if TYPE_CHECKING:

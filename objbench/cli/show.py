@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from objbench.cli import arguments as read
 from objbench.cli.plugin_arguments import add_plugin_arguments, check_names
 from objbench.contract.composition import Composition, configured
+from objbench.contract.options import configure
 from objbench.errors import ObjbenchError
-from objbench.plugins.registry import Registry, configure, load_plugins
+from objbench.plugins.registry import Registry, load_plugins
 from objbench.study.files import preset_layer
 
 if TYPE_CHECKING:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from objbench.contract.options import configure
 from objbench.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
-    from objbench.contract.objective import AddedTerm, EncoderSpec, Objective
+    from objbench.contract.encoder_spec import EncoderSpec
+    from objbench.contract.objective import AddedTerm, Objective
 
 JOINT = "+"
 """What stands between the parts of a name."""
@@ -98,9 +99,11 @@ class Composition:
         return objective
 
 
-def configured(
-    kind: type[Objective] | Composition, options: Mapping[str, Mapping[str, Any]]
-) -> Any:
+ObjectiveClass: TypeAlias = "type[Objective] | Composition"
+"""What builds an objective when it is called: its class, or a composition."""
+
+
+def configured(kind: ObjectiveClass, options: Mapping[str, Mapping[str, Any]]) -> Any:
     """The ``Config`` of an objective or of a composition.
 
     Args:

@@ -19,22 +19,9 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
+from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.random_streams import Streams
-from objbench.contract.term import EncodedView, EncoderPass, Need, Term, TermLoss
-
-__all__ = [
-    "AddedTerm",
-    "EncodedView",
-    "EncoderPass",
-    "EncoderSpec",
-    "Need",
-    "Objective",
-    "Term",
-    "TermLoss",
-    "TokenReading",
-    "Vocabulary",
-]
+from objbench.contract.term import Need, Term
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from objbench.contract.batch import Batch, Rows
-from objbench.contract.objective import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.heldout_split import HeldoutPart, part_indices, spread
 from objbench.data.order import batch_indices
 from objbench.data.packed_sequences import PackedSequences

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from objbench.contract.objective import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.atomic_folder import built_once
 from objbench.data.corpus import Corpus
 from objbench.errors import ConfigError, DataError, HubError, one_line

@@ -20,27 +20,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pluggy
 
 from objbench.contract import hooks as hookspecs
-from objbench.contract.composition import Composition, parts_of, plugins_of
-from objbench.contract.options import configure
+from objbench.contract.composition import Composition, ObjectiveClass, parts_of, plugins_of
 from objbench.errors import ConfigError, PluginError, UnknownNameError, WrongKindError, one_line
 from objbench.plugins import registration as contract
-from objbench.plugins.source_digest import source_digest
 
 if TYPE_CHECKING:
     from objbench.contract.objective import AddedTerm, Objective
     from objbench.contract.suite import CurveSuite, Suite
-
-__all__ = [
-    "BrokenPlugin",
-    "Origin",
-    "Registry",
-    "configure",
-    "entry_point_names",
-    "load_plugins",
-    "plugin_entry_points",
-    "require_known",
-    "source_digest",
-]
 
 GROUP = "objbench"
 LIMIT = "OBJBENCH_PLUGINS"
@@ -93,7 +79,7 @@ class Registry:
         projects, versions = zip(*origins, strict=True)
         return Origin(" + ".join(projects), " + ".join(versions))
 
-    def objective(self, name: str) -> type[Objective] | Composition:
+    def objective(self, name: str) -> ObjectiveClass:
         """The objective called ``name``, or the composition that the name spells.
 
         Raises:

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from objbench.contract.batch import Batch, Rows
-from objbench.contract.objective import EncoderSpec, Vocabulary
+from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
 from objbench.contract.random_streams import Streams
 from objbench.engine.training.step import TrainingStep, mean_loss
 from objbench.plugins.registry import load_plugins

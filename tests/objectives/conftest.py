@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted, Rows
-from objbench.contract.objective import EncoderSpec, Vocabulary
+from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.step import TrainingStep
 from objbench_objectives.mlm import MaskedLanguageModeling

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from objbench.contract.batch import IGNORE_INDEX
-from objbench.contract.objective import EncodedView, EncoderPass
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncodedView, EncoderPass
 from objbench.errors import ConfigError
 from objbench_objectives.coco_lm import CorrectingAndContrasting, shallower
 from objbench_objectives.correction import PlainWordHead

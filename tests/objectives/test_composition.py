@@ -10,8 +10,9 @@ import torch
 from objbench.cli.arguments import assignment, options_of
 from objbench.cli.every_objective import every_objective
 from objbench.contract.composition import ComposedConfig, Composition, configured, recorded_options
-from objbench.contract.objective import AddedTerm, TermLoss
+from objbench.contract.objective import AddedTerm
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import TermLoss
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError, UnknownNameError, WrongKindError

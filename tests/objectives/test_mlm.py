@@ -9,8 +9,8 @@ from torch.nn import functional
 from objbench.blocks.heads import TokenHead, word_logits
 from objbench.blocks.masking import corrupted_tokens, select_positions, slot_count
 from objbench.contract.batch import IGNORE_INDEX, Corrupted
-from objbench.contract.objective import EncoderPass
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass
 from objbench.errors import ConfigError
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.taco import TokenAlignedMaskedLanguageModeling

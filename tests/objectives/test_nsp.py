@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from objbench.contract.batch import Batch, Rows
 from objbench.contract.composition import ComposedConfig, Composition
-from objbench.contract.objective import EncoderPass
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass
 from objbench.errors import ConfigError
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.nsp import NextSentencePrediction

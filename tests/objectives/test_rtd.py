@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from objbench.contract.batch import IGNORE_INDEX
-from objbench.contract.objective import EncoderPass
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass
 from objbench.engine.training.trainer import pretrain
 from objbench.errors import ConfigError
 from objbench_objectives import rtd

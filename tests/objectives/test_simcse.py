@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from objbench.contract.composition import ComposedConfig, Composition
-from objbench.contract.objective import EncodedView, EncoderPass
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncodedView, EncoderPass
 from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError
 from objbench_objectives.clm import CausalLanguageModeling

@@ -9,8 +9,9 @@ import torch
 from objbench.blocks.masking import slot_count
 from objbench.blocks.spans import Runs
 from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
-from objbench.contract.objective import EncoderPass, Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass
 from objbench.errors import ConfigError
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.span import LEFT, PLACE, PLACES, RIGHT, TARGETS, SpanMasking, boundaries

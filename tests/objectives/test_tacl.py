@@ -8,8 +8,8 @@ import torch
 from transformers import BertConfig, BertModel
 
 from objbench.contract.batch import IGNORE_INDEX
-from objbench.contract.objective import EncoderPass
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.encoder.export import export_encoder
 from objbench.engine.training.step import TrainingStep

@@ -12,8 +12,8 @@ from torch.nn import functional
 from objbench.blocks.heads import word_logits
 from objbench.blocks.masking import slot_count
 from objbench.contract.batch import Corrupted, Rows
-from objbench.contract.objective import EncoderPass, Need
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, Need
 from objbench.errors import ConfigError
 from objbench.plugins.option_docs import knobs
 from objbench_objectives.alignment import (

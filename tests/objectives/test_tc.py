@@ -8,8 +8,9 @@ import torch
 
 from objbench.contract.batch import Corrupted
 from objbench.contract.composition import ComposedConfig, Composition
-from objbench.contract.objective import EncoderPass, Need, Objective
+from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, Need
 from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError
 from objbench_objectives.mlm import MaskedLanguageModeling

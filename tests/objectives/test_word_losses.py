@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from objbench.contract.batch import IGNORE_INDEX
-from objbench.contract.objective import EncoderPass
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.span import SpanMasking
 from objbench_objectives.wwm import WholeWordMasking

@@ -7,7 +7,7 @@ import torch
 
 from objbench.blocks.masking import slot_count
 from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
-from objbench.contract.objective import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 from objbench_objectives.mlm import MaskedLanguageModeling

@@ -15,7 +15,7 @@ import pytest
 
 from objbench.cli.main import parse
 from objbench.cli.plugins import plugins_table
-from objbench.contract.objective import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.corpus import open_corpus
 from objbench.engine.encoder.build import build_encoder
 from objbench.errors import ObjbenchError

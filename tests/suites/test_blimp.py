@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from objbench.contract.objective import TokenReading, Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
+from objbench.contract.objective import TokenReading
 from objbench.contract.options import configure
 from objbench.contract.suite import EvaluationContext
 from objbench.engine.encoder.load import load_tokenizer

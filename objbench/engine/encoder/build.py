@@ -19,8 +19,9 @@ from transformers.models.auto.modeling_auto import (
     MODEL_MAPPING,
 )
 
-from objbench.contract.composition import Composition
-from objbench.contract.objective import EncoderSpec, Objective, Vocabulary
+from objbench.contract.composition import ObjectiveClass
+from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
+from objbench.contract.objective import Objective
 from objbench.contract.random_streams import stream_key
 from objbench.errors import ConfigError, one_line
 from objbench.study.settings import EncoderSection
@@ -71,7 +72,7 @@ def build_encoder(
 
 
 def build_objective(
-    kind: type[Objective] | Composition, config: Any, encoder_spec: EncoderSpec, seed: int
+    kind: ObjectiveClass, config: Any, encoder_spec: EncoderSpec, seed: int
 ) -> Objective:
     """The objective ``kind``, its heads initialised from the stream (seed, "init.heads")."""
     with seeded_initialisation(seed, "init.heads"):

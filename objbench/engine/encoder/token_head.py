@@ -19,7 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from objbench.blocks.heads import TokenHead
-from objbench.contract.objective import EncoderSpec, Objective, TokenReading, Vocabulary
+from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
+from objbench.contract.objective import Objective, TokenReading
 from objbench.errors import CheckpointError, RecordError, one_line
 from objbench.results.json_files import Stored, dump, read_stored
 

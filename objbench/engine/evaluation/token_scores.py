@@ -32,7 +32,8 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from objbench.blocks.heads import at_positions
 from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
-from objbench.contract.objective import TokenReading, Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
+from objbench.contract.objective import TokenReading
 from objbench.contract.suite import EvaluationContext
 from objbench.data.tokenizer import TokenizerHandle
 from objbench.engine.encoder.attention import attention_mask, choose_attention

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from objbench.contract.batch import Batch, Rows
-from objbench.contract.composition import Composition
-from objbench.contract.objective import Objective, Vocabulary
+from objbench.contract.composition import ObjectiveClass
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.random_streams import Streams, numpy_generator
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.causality import require_causal_where_asked
@@ -51,7 +51,7 @@ class Size:
 
 
 def size_of(
-    kind: type[Objective] | Composition,
+    kind: ObjectiveClass,
     config: Any,
     encoder: EncoderSection,
     words: int,

@@ -10,8 +10,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from objbench.contract.objective import Objective, Term
+from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams, stream_key
+from objbench.contract.term import Term
 from objbench.engine.training.session import Session
 from objbench.results.heldout_loss_names import heldout_name
 

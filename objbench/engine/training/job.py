@@ -9,8 +9,8 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from objbench.contract.composition import Composition
-from objbench.contract.objective import Objective, Vocabulary
+from objbench.contract.composition import ObjectiveClass
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.heldout_split import HeldoutPart
 from objbench.data.packed_sequences import PackedSequences
 from objbench.results.records import Cost, ExportedPoint, LoggedPoint, Status
@@ -49,7 +49,7 @@ class PretrainJob:
             process takes its own.
     """
 
-    objective: type[Objective] | Composition
+    objective: ObjectiveClass
     config: Any
     encoder: EncoderSection
     training: TrainingSection

@@ -18,8 +18,9 @@ from transformers import PreTrainedModel
 
 from objbench.blocks.heads import word_logits
 from objbench.contract.batch import Batch, Corrupted
-from objbench.contract.objective import EncodedView, EncoderPass, Need, Objective
+from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncodedView, EncoderPass, Need
 from objbench.engine.encoder.attention import attention_mask
 from objbench.engine.encoder.build import word_embeddings
 

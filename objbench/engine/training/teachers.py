@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from objbench.contract.objective import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.random_streams import stream_key
 from objbench.engine.encoder.build import build_encoder
 from objbench.engine.encoder.load import load_encoder

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from objbench.contract.batch import Batch
-from objbench.contract.objective import EncoderPass
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass
 from objbench.engine.training.step import TrainingStep
 from objbench.plugins.conformance.check import Broken, Check
 from objbench.plugins.conformance.subject import Subject, losses, on_rows

@@ -9,7 +9,7 @@ import math
 
 import torch
 
-from objbench.contract.objective import TermLoss
+from objbench.contract.term import TermLoss
 from objbench.plugins.conformance.check import Broken, Check
 from objbench.plugins.conformance.subject import Subject, losses
 

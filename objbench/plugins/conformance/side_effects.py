@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from objbench.contract.batch import Batch
-from objbench.contract.objective import EncoderPass
+from objbench.contract.term import EncoderPass
 from objbench.engine.training.step import Readings
 from objbench.plugins.conformance.check import Broken, Check
 from objbench.plugins.conformance.subject import Subject, gradients, losses, relative_difference

@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from objbench.contract.objective import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.data import PackedSequences, load_tokenizer, open_corpus, open_token_cache
 from objbench.engine.training.job import PretrainJob
 from objbench.results.json_files import content_key

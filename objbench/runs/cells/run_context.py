@@ -10,7 +10,8 @@ from typing import Any
 
 from objbench.contract.composition import Composition
 from objbench.errors import RecordError
-from objbench.plugins.registry import Registry, source_digest
+from objbench.plugins.registry import Registry
+from objbench.plugins.source_digest import source_digest
 from objbench.results.plan import Plan, PlannedCell, PlannedSuite
 from objbench.results.provenance import provenance
 from objbench.results.records import EvaluationRecord, ExportedPoint, Plugin, PretrainRecord

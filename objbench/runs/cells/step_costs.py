@@ -8,7 +8,7 @@ from pathlib import Path
 from objbench.contract.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.engine.training.job import PretrainJob
-from objbench.plugins.registry import source_digest
+from objbench.plugins.source_digest import source_digest
 from objbench.results.atomic_files import write_text
 from objbench.results.json_files import content_key, dump
 from objbench.results.plan import PlannedCell

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from objbench.contract.composition import Composition, configured
+from objbench.contract.composition import ObjectiveClass, configured
+from objbench.contract.options import configure
 from objbench.contract.suite import CurveSuite, Suite
-from objbench.plugins.registry import Registry, configure
+from objbench.plugins.registry import Registry
 from objbench.study.study import Study
-
-if TYPE_CHECKING:
-    from objbench.contract.objective import Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class ConfiguredPlugins:
         curves: name -> curve suite.
     """
 
-    objectives: Mapping[str, tuple[type[Objective] | Composition, Any]]
+    objectives: Mapping[str, tuple[ObjectiveClass, Any]]
     suites: Mapping[str, Suite]
     curves: Mapping[str, CurveSuite]
 

@@ -13,7 +13,7 @@ from objbench.contract.composition import Composition, recorded_options
 from objbench.contract.suite import CurveSuite, Suite
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import ConfigError
-from objbench.plugins.registry import source_digest
+from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins

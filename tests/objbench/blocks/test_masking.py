@@ -16,7 +16,7 @@ from objbench.blocks.masking import (
     slots_of,
 )
 from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
-from objbench.contract.objective import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.random_streams import Streams
 
 WORDS = Vocabulary(1000, 0, 1, 2, 3, (0, 1, 2, 3), ("x",) * 1000)

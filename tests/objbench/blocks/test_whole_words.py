@@ -15,7 +15,7 @@ from objbench.blocks.whole_words import (
     ranks,
     select_words,
 )
-from objbench.contract.objective import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from objbench.contract.batch import Batch
-from objbench.contract.objective import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.data import Loader, PackedSequences, batch_indices
 from objbench.data import loader as loader_module
 from objbench.errors import ConfigError, DataError

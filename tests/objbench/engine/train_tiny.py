@@ -21,16 +21,10 @@ from torch import nn
 from transformers import BertTokenizerFast
 
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.contract.objective import (
-    EncoderPass,
-    EncoderSpec,
-    Need,
-    Objective,
-    Term,
-    TermLoss,
-    Vocabulary,
-)
+from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
+from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
+from objbench.contract.term import EncoderPass, Need, Term, TermLoss
 from objbench.data.packed_sequences import PackedSequences
 from objbench.engine.training.job import PretrainJob
 from objbench.study.settings import EncoderSection, TrainingSection

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from objbench.contract.objective import Objective, Term
+from objbench.contract.objective import Objective
+from objbench.contract.term import Term
 from objbench.engine.training.heldout_loss import loss_names
 from objbench.results.heldout_loss_names import own_loss
 

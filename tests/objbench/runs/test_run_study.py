@@ -9,7 +9,7 @@ from filelock import FileLock
 from transformers import AutoModel, AutoTokenizer
 
 from objbench.blocks.heads import TokenPrediction
-from objbench.contract.objective import TermLoss
+from objbench.contract.term import TermLoss
 from objbench.errors import BudgetError, ConfigError, RecordError
 from objbench.results.run_folder import read_plan, read_records, record_path
 from objbench.runs.dry_run import dry_run

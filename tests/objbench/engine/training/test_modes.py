@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pytest
 import torch
 
-from objbench.contract.objective import Need, TermLoss
+from objbench.contract.term import Need, TermLoss
 from objbench.engine.measuring import step_cost as calibration
 from objbench.engine.measuring.step_comparison import compare_steps
 from objbench.engine.training.flops import count_training_flops

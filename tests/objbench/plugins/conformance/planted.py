@@ -13,7 +13,8 @@ import torch
 from objbench.blocks.heads import TokenPrediction
 from objbench.blocks.masking import mask_tokens
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.contract.objective import Objective, Term, TermLoss
+from objbench.contract.objective import Objective
+from objbench.contract.term import Term, TermLoss
 from objbench.errors import ConfigError
 
 

@@ -17,7 +17,7 @@ from planted import (
 from objbench.blocks.heads import TokenPrediction
 from objbench.blocks.masking import mask_tokens
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
-from objbench.contract.objective import TermLoss
+from objbench.contract.term import TermLoss
 
 
 @fails("inputs unchanged")

@@ -16,7 +16,7 @@ from planted import (
 from torch.nn import functional
 
 from objbench.blocks.heads import TokenHead, TokenPrediction
-from objbench.contract.objective import Need, Term, TermLoss
+from objbench.contract.term import Need, Term, TermLoss
 
 
 @fails("finite scalar losses", "bfloat16 agrees")

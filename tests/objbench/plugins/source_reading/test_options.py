@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from objbench.contract.options import configure
 from objbench.errors import ConfigError, ObjbenchError, WrongKindError
-from objbench.plugins.registry import configure, load_plugins, plugin_entry_points
+from objbench.plugins.registry import load_plugins, plugin_entry_points
 from objbench.plugins.source_reading.options import check_plugins, static_plugin
 
 IN_TREE = ("mlm", "taco", "glue", "toy", "convergence")
