@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from objbench.errors import RecordError
+from objbench.results.store import LocalStore, Store
 
 SCHEMA_VERSION = 1
 
@@ -33,22 +34,27 @@ def dump(model: BaseModel) -> str:
 
 
 def read_stored(path: Path, kind: TypeAdapter[Read]) -> Read:
-    """What is stored in ``path``.
+    """What is stored in the file ``path``; raises as ``read_from``."""
+    return read_from(LocalStore(path.parent), path.name, kind)
+
+
+def read_from(store: Store, name: str, kind: TypeAdapter[Read]) -> Read:
+    """What is stored in the file ``name`` of ``store``.
 
     Raises:
         RecordError: the file is not a whole one of a schema this version reads.
     """
     try:
-        return kind.validate_json(path.read_bytes())
+        return kind.validate_json(store.read(name))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
         raise RecordError(
-            f"{path} is corrupted or of another version: {where}: {first['msg']}; "
+            f"{store.where(name)} is corrupted or of another version: {place}: {first['msg']}; "
             "delete it and run the study again to make it again"
         ) from error
     except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+        raise RecordError(f"{store.where(name)} cannot be read: {error.strerror}") from error
 
 
 def content_key(parts: Any) -> str:

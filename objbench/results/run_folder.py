@@ -1,43 +1,194 @@
-"""The run folder: the one module that knows where a study's files are.
+"""The run folder: the one module that knows where the files of a run are.
 
 Layout of a run folder::
 
     plan.json                              the study, its cells and their keys
     records/<kind>/<cell id>.<key>.json    one per finished cell
-    encoders/<cell id>.<key>/step-<n>/     exported encoders
     costs/<objective>.<key>.json           what a step of an objective costs, measured once
     overhead.json                          the steps of the study's objectives side by side
+    encoders/<cell id>.<key>/step-<n>/     exported encoders
     checkpoints/<cell id>.<key>/           while a pretraining cell is under way
+    leaderboard/                           the page that ``objbench run`` writes
+    .lock                                  held while a run lasts
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from objbench.errors import RecordError
-from objbench.results.atomic_files import write_text
-from objbench.results.json_files import dump, read_stored
+from objbench.results.json_files import Stored, dump, read_from, read_stored
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.records import COST, RECORD, AnyRecord, Status, StoredCost
 from objbench.results.step_comparison import StepComparison
+from objbench.results.store import LocalStore, Store
 
-_PLAN = TypeAdapter(Plan)
+_PLAN = "plan.json"
+_COMPARISON = "overhead.json"
+_PLANS = TypeAdapter(Plan)
+_COMPARISONS = TypeAdapter(StepComparison)
 
 
-def read_plan(run: Path) -> Plan:
-    """The plan of the run folder.
+class RunFolder:
+    """The files of one run.
+
+    Attributes:
+        path: a local folder, for what the engine writes by itself (encoders and checkpoints), the
+            page and the lock.
+        store: where the plan, the records and the measured costs are kept; ``path`` by default.
+    """
+
+    def __init__(self, path: Path, store: Store | None = None) -> None:
+        self.path = path
+        self.store = store or LocalStore(path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def has_plan(self) -> bool:
+        """Whether a study was planned here before."""
+        return self.store.exists(_PLAN)
+
+    def read_plan(self) -> Plan:
+        """The plan.
+
+        Raises:
+            RecordError: there is none, or it cannot be read.
+        """
+        if not self.has_plan():
+            raise RecordError(f"{self} holds no {_PLAN}: name a folder made by `objbench run`")
+        return read_from(self.store, _PLAN, _PLANS)
+
+    def write_plan(self, plan: Plan) -> None:
+        """Store the plan, in place of an older one."""
+        self._write(_PLAN, plan)
+
+    def read_record(self, cell: PlannedCell) -> AnyRecord | None:
+        """The record of a cell; None where there is none.
+
+        Raises:
+            RecordError: it cannot be read.
+        """
+        name = _record_name(cell)
+        return read_from(self.store, name, RECORD) if self.store.exists(name) else None
+
+    def write_record(self, record: AnyRecord) -> None:
+        """Store a record in its place, in place of an older one with the same key."""
+        self._write(_record_name(record), record)
+
+    def read_records(self) -> list[AnyRecord]:
+        """Every record, sorted by kind and file name, current or stale.
+
+        Raises:
+            RecordError: one of the files cannot be read.
+        """
+        names = (name for name in self.store.list("records") if name.endswith(".json"))
+        return [read_from(self.store, name, RECORD) for name in names]
+
+    def finished_cells(self, cells: Iterable[PlannedCell]) -> dict[str, Status]:
+        """Which of ``cells`` need not be run: id -> status of those with a record that did not fail.
+
+        A diverged cell is finished too, since it would diverge again, but nothing can build on it.
+
+        Raises:
+            RecordError: a record cannot be read.
+        """
+        records = ((cell.id, self.read_record(cell)) for cell in cells)
+        return {
+            cell: record.status for cell, record in records if record and record.status != "failed"
+        }
+
+    def where(self, cell: PlannedCell) -> str:
+        """How to tell a user where the record of a cell is."""
+        return self.store.where(_record_name(cell))
+
+    def read_cost(self, objective: str, key: str) -> StoredCost | None:
+        """What a step of an objective costs; None where it has not been measured.
+
+        Args:
+            key: of all that the cost depends on.
+
+        Raises:
+            RecordError: it cannot be read.
+        """
+        name = _cost_name(objective, key)
+        return read_from(self.store, name, COST) if self.store.exists(name) else None
+
+    def write_cost(self, objective: str, key: str, cost: StoredCost) -> None:
+        """Store what a step of an objective costs."""
+        self._write(_cost_name(objective, key), cost)
+
+    def read_step_comparison(self) -> StepComparison | None:
+        """The comparison of the objectives' steps; None where nothing was measured.
+
+        Raises:
+            RecordError: it cannot be read.
+        """
+        if not self.store.exists(_COMPARISON):
+            return None
+        return read_from(self.store, _COMPARISON, _COMPARISONS)
+
+    def write_step_comparison(self, comparison: StepComparison | None) -> None:
+        """Store the comparison of the objectives' steps; remove it where it is None."""
+        if comparison is None:
+            self.store.delete(_COMPARISON)
+        else:
+            self._write(_COMPARISON, comparison)
+
+    def encoders(self, cell: PlannedCell) -> str:
+        """The folder of the encoders that a cell exports, relative to ``path``."""
+        return f"encoders/{_file_name(cell)}"
+
+    def checkpoints(self, cell: PlannedCell) -> Path:
+        """The folder of a cell's checkpoints."""
+        return self.path / "checkpoints" / _file_name(cell)
+
+    @property
+    def leaderboard(self) -> Path:
+        """The folder of the run's page."""
+        return self.path / "leaderboard"
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked while a run lasts."""
+        return self.path / ".lock"
+
+    def _write(self, name: str, model: Stored) -> None:
+        self.store.write(name, dump(model).encode())
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan in ``folder``, of a run or of a published study.
 
     Raises:
         RecordError: there is none, or it cannot be read.
     """
-    path = run / "plan.json"
-    if not path.is_file():
-        raise RecordError(f"{run} holds no plan.json: name a folder made by `objbench run`")
-    return read_stored(path, _PLAN)
+    return RunFolder(folder).read_plan()
+
+
+def read_records(folder: Path) -> list[AnyRecord]:
+    """Every record of the run in ``folder``; raises as ``RunFolder.read_records``."""
+    return RunFolder(folder).read_records()
+
+
+def studies_in(folder: Path) -> list[Path]:
+    """The folders in ``folder`` that have a plan, of runs or of published studies; sorted."""
+    return sorted(path.parent for path in folder.glob(f"*/{_PLAN}"))
+
+
+def _file_name(cell: PlannedCell | AnyRecord) -> str:
+    return f"{cell.id}.{cell.key[:12]}"
+
+
+def _record_name(cell: PlannedCell | AnyRecord) -> str:
+    return f"records/{cell.kind}/{_file_name(cell)}.json"
+
+
+def _cost_name(objective: str, key: str) -> str:
+    return f"costs/{objective}.{key[:12]}.json"
 
 
 def record_path(run: Path, kind: str, cell_id: str, key: str) -> Path:
@@ -47,78 +198,36 @@ def record_path(run: Path, kind: str, cell_id: str, key: str) -> Path:
 
 def write_record(run: Path, record: AnyRecord) -> Path:
     """Store ``record`` in its place under ``run``; returns the path."""
-    path = record_path(run, record.kind, record.id, record.key)
-    write_text(path, dump(record))
-    return path
+    RunFolder(run).write_record(record)
+    return record_path(run, record.kind, record.id, record.key)
 
 
 def read_record(path: Path) -> AnyRecord:
-    """The record in ``path``.
-
-    Raises:
-        RecordError: the file is not a whole record of a schema this version reads.
-    """
+    """The record in ``path``."""
     return read_stored(path, RECORD)
 
 
-def read_records(run: Path) -> list[AnyRecord]:
-    """Every record under ``run``, sorted by file name, current or stale.
-
-    Raises:
-        RecordError: one of the files cannot be read.
-    """
-    kinds = sorted(path for path in (run / "records").glob("*") if path.is_dir())
-    # By name within a kind: comparing whole paths takes longer than reading the files.
-    return [
-        read_record(kind / name)
-        for kind in kinds
-        for name in sorted(os.listdir(kind))
-        if name.endswith(".json")
-    ]
-
-
 def read_cost(path: Path) -> StoredCost:
-    """The cost of a step stored in ``path``.
-
-    Raises:
-        RecordError: the file cannot be read.
-    """
+    """The cost of a step stored in ``path``."""
     return read_stored(path, COST)
 
 
 def finished_cells(run: Path, cells: Iterable[PlannedCell]) -> dict[str, Status]:
-    """Which cells need not be run: id -> status of those with a record that did not fail.
-
-    A diverged cell is finished too, since it would diverge again, but nothing can build on it.
-    """
-    finished: dict[str, Status] = {}
-    for cell in cells:
-        path = record_path(run, cell.kind, cell.id, cell.key)
-        if path.is_file() and (status := read_record(path).status) != "failed":
-            finished[cell.id] = status
-    return finished
-
-
-_STEP_COMPARISON = TypeAdapter(StepComparison)
+    """Which cells need not be run."""
+    return RunFolder(run).finished_cells(cells)
 
 
 def step_comparison_path(run: Path) -> Path:
     """Where the comparison of the objectives' steps is in the run folder."""
-    return run / "overhead.json"
+    return run / _COMPARISON
 
 
 def write_step_comparison(run: Path, comparison: StepComparison) -> Path:
     """Store ``comparison`` in the run folder; returns the path."""
-    path = step_comparison_path(run)
-    write_text(path, dump(comparison))
-    return path
+    RunFolder(run).write_step_comparison(comparison)
+    return step_comparison_path(run)
 
 
 def read_step_comparison(run: Path) -> StepComparison | None:
-    """What is stored in the run folder; None where nothing was measured.
-
-    Raises:
-        RecordError: the file is not a whole one of a schema this version reads.
-    """
-    path = step_comparison_path(run)
-    return read_stored(path, _STEP_COMPARISON) if path.exists() else None
+    """What is stored in the run folder; None where nothing was measured."""
+    return RunFolder(run).read_step_comparison()

@@ -1,0 +1,76 @@
+"""Where the small files of a study are kept: whole, by name.
+
+The local file system is the one store there is. An object store would be another class here, since
+nothing but a run folder reads or writes a study's files, and it only does what ``Store`` says.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from objbench.results.atomic_files import whole_file
+
+
+class Store(Protocol):
+    """Files by name, such as "records/pretrain/mlm.json"; each is whole or absent."""
+
+    def read(self, name: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            OSError: there is none, or it cannot be read.
+        """
+
+    def write(self, name: str, content: bytes) -> None:
+        """Store a file, in place of an older one."""
+
+    def delete(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+
+    def list(self, folder: str) -> list[str]:
+        """The names of all files in ``folder`` and below it, sorted."""
+
+    def where(self, name: str) -> str:
+        """How to tell a user where a file is."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStore:
+    """The files in and below the folder ``root``."""
+
+    root: Path
+
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        return (self.root / name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Store a file; missing folders are made."""
+        with whole_file(self.root / name) as file:
+            file.write(content)
+
+    def delete(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        (self.root / name).unlink(missing_ok=True)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return (self.root / name).is_file()
+
+    def list(self, folder: str) -> list[str]:
+        """The names of all files in ``folder`` and below it, but for unfinished ones."""
+        found = []
+        for parent, _, files in os.walk(self.root / folder):
+            below = Path(parent).relative_to(self.root).as_posix()
+            found += [f"{below}/{file}" for file in files if not file.startswith(".")]
+        return sorted(found)
+
+    def where(self, name: str) -> str:
+        """The path of a file."""
+        return str(self.root / name)

@@ -1,0 +1,111 @@
+"""A run folder reads back what it wrote, wherever its store keeps it."""
+
+from __future__ import annotations
+
+import pytest
+
+from objbench.errors import RecordError
+from objbench.results.records import StoredCost
+from objbench.results.run_folder import RunFolder, studies_in
+from objbench.results.store import LocalStore
+
+
+class Memory:
+    """A store that is no folder."""
+
+    def __init__(self):
+        self.files = {}
+
+    def read(self, name):
+        return self.files[name]
+
+    def write(self, name, content):
+        self.files[name] = content
+
+    def delete(self, name):
+        self.files.pop(name, None)
+
+    def exists(self, name):
+        return name in self.files
+
+    def list(self, folder):
+        return sorted(name for name in self.files if name.startswith(f"{folder}/"))
+
+    def where(self, name):
+        return f"memory:{name}"
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request, tmp_path):
+    return LocalStore(tmp_path / "run") if request.param == "folder" else Memory()
+
+
+@pytest.fixture
+def run(store, tmp_path):
+    return RunFolder(tmp_path / "run", store)
+
+
+def test_the_plan_and_the_records_are_read_back(run, make_study):
+    study = make_study()
+    with pytest.raises(RecordError, match=r"holds no plan\.json: name a folder made by"):
+        run.read_plan()
+    run.write_plan(study.plan)
+    for record in study.records.values():
+        run.write_record(record)
+    assert run.read_plan() == study.plan
+    read = run.read_records()
+    assert {record.id: record for record in read} == study.records
+    assert [(record.kind, record.id) for record in read] == sorted(
+        (record.kind, record.id) for record in study.records.values()
+    )
+    cell = study.plan.cells[0]
+    assert run.read_record(cell) == study.records[cell.id]
+    assert run.read_record(cell.model_copy(update={"key": "another" * 9})) is None
+
+
+def test_a_cell_is_finished_when_its_record_did_not_fail(run, make_study):
+    study = make_study()
+    cells = study.plan.cells[:4]
+    for cell, status in zip(cells, ("ok", "failed", "diverged"), strict=False):
+        run.write_record(study.records[cell.id].model_copy(update={"status": status}))
+    assert run.finished_cells(cells) == {cells[0].id: "ok", cells[2].id: "diverged"}
+
+
+def test_costs_are_kept_by_objective_and_key(run):
+    cost = StoredCost(tokens=1.0, flops=2.0, seconds=None)
+    run.write_cost("mlm", "a" * 64, cost)
+    assert run.read_cost("mlm", "a" * 64) == cost
+    assert run.read_cost("mlm", "b" * 64) is None
+    assert run.read_cost("taco", "a" * 64) is None
+
+
+def test_a_damaged_file_is_named_by_its_store(run, store, make_study):
+    study = make_study()
+    cell = study.plan.cells[0]
+    run.write_record(study.records[cell.id])
+    (name,) = store.list("records")
+    store.write(name, b'{"id": ')
+    for read in (run.read_records, lambda: run.read_record(cell)):
+        with pytest.raises(RecordError, match=r"corrupted or of another version.*delete") as caught:
+            read()
+        assert str(caught.value).startswith(f"{run.where(cell)} is ")
+
+
+def test_unfinished_files_are_not_listed(tmp_path):
+    store = LocalStore(tmp_path)
+    store.write("records/pretrain/b", b"")
+    store.write("records/pretrain/a", b"")
+    store.write("records/curve/c", b"")
+    (tmp_path / "records" / "curve" / ".d.123").touch()
+    assert store.list("records") == ["records/curve/c", "records/pretrain/a", "records/pretrain/b"]
+    assert store.list("nothing") == []
+    store.delete("records/curve/c")
+    store.delete("records/curve/c")
+    assert not store.exists("records/curve/c")
+
+
+def test_studies_are_the_folders_with_a_plan(tmp_path, make_study):
+    for name in ("b", "a"):
+        RunFolder(tmp_path / name).write_plan(make_study().plan)
+    (tmp_path / "claims").mkdir()
+    assert studies_in(tmp_path) == [tmp_path / "a", tmp_path / "b"]
