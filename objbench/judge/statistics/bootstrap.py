@@ -29,12 +29,14 @@ Shape legend: S pretraining seeds, T tasks or columns, F fine-tuning seeds, n dr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
-from objbench.judge.statistics.estimate import FloatArray
+from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
 
 IntArray = npt.NDArray[np.intp]
 Statistic = Callable[..., FloatArray]
@@ -42,6 +44,25 @@ Statistic = Callable[..., FloatArray]
 DRAWS = 10_000
 # Float64 values held at once for the resampled arrays: 16 MiB, and a few times that in passing.
 CHUNK_VALUES = 2**21
+
+
+def bootstrap_interval(
+    statistic: Callable[[FloatArray], FloatArray],
+    values: FloatArray,
+    generator: np.random.Generator,
+    draws: int = DRAWS,
+    level: float = 0.95,
+) -> tuple[float, float] | None:
+    """A t-interval of ``statistic`` with the bootstrap's standard error."""
+    seeds = len(values)
+    if seeds < MIN_RUNS:
+        return None
+    uniform = generator.random((draws, seeds, 2))[..., 0]
+    drawn = statistic(values[(uniform * seeds).astype(np.intp)])
+    value = float(statistic(values[None])[0])
+    quantile = float(stdtrit(seeds - 1, (1.0 + level) / 2.0))
+    half = quantile * math.sqrt(seeds / (seeds - 1)) * float(np.std(drawn))
+    return value - half, value + half
 
 
 def nested_indices(
