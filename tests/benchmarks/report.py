@@ -1,10 +1,11 @@
-"""Writes leaderboard/performance.md and its picture from pytest-benchmark's JSON.
+"""Writes leaderboard/performance.md, its picture and its record from pytest-benchmark's JSON.
 
     python tests/benchmarks/report.py BENCHMARK.json [FOLDER]
 
-What is to be said by hand stands in FOLDER/performance-notes.md, and is put under the rows.
-A row for each benchmark that stored one (see ``conftest.py``), and a table of the others' seconds.
-No date and no clock: the same JSON gives the same bytes.
+The page has a row for each benchmark that stored one (see ``conftest.py``), the notes written by
+hand in FOLDER/performance-notes.md, and a table of the other benchmarks' seconds. The record,
+FOLDER/performance.json, is the part of the JSON that the page uses; the page can be made again from
+it. There is no date and no clock: the same JSON gives the same bytes.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from matplotlib.figure import Figure
 from objbench.judge.formatting import markdown, three_digits
 
 COMMAND = "make bench"
-PAGE, PICTURE, NOTES = "performance.md", "performance.svg", "performance-notes.md"
+PAGE, PICTURE, RECORD = "performance.md", "performance.svg", "performance.json"
+NOTES = "performance-notes.md"
 _HOW = (
     "Each row is measured beside its peer in one process, the two taking turns, or is a number of "
     "its own with a limit; the files under `tests/benchmarks/` say how."
 )
 _FIELDS = ("row", "at", "floor", "ratio", "meets", "note")
 _VERSIONS = ("objbench", "torch", "transformers", "tokenizers", "numpy", "python")
-_REACHED, _MISSED = "#009e73", "#d55e00"  # Okabe and Ito's, told apart by the colour-blind too
+_REACHED, _MISSED = "#009e73", "#d55e00"  # Okabe and Ito's, safe for the colour-blind
 _STYLE = {"svg.hashsalt": "objbench", "svg.fonttype": "path", "font.size": 9.0}
 _NUMBER = re.compile(r"(<=|>=|<|>)\s*([\d.]+)\s*(%|x|s|ms)?")
 
@@ -37,20 +39,43 @@ _NUMBER = re.compile(r"(<=|>=|<|>)\s*([\d.]+)\s*(%|x|s|ms)?")
 def main(arguments: list[str]) -> None:
     """Read the JSON and write the page and its picture."""
     if not arguments or not Path(arguments[0]).is_file():
-        print(
-            f"report.py: no such file: {''.join(arguments[:1]) or 'BENCHMARK.json'}: make it by `{COMMAND}`"
-        )
+        missing = arguments[0] if arguments else "BENCHMARK.json"
+        print(f"report.py: {missing}: no such file; make it with `{COMMAND}`")
         sys.exit(2)
     source = Path(arguments[0])
     folder = Path(arguments[1]) if len(arguments) > 1 else Path("leaderboard")
     found = json.loads(source.read_text("utf-8"))
     rows = measured_rows(found)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.joinpath(RECORD).write_text(json.dumps(record(found), indent=1) + "\n", "utf-8")
     by_hand = folder / NOTES
     notes = by_hand.read_text("utf-8").strip() if by_hand.is_file() else ""
     folder.joinpath(PAGE).write_text(page(found, rows, notes), "utf-8")
     folder.joinpath(PICTURE).write_bytes(picture(rows))
     missed = [f"{row['row']} ({row['at']})" for row in rows if not row["meets"]]
     print(f"{folder / PAGE}: {len(rows)} rows, floors missed: {', '.join(missed) or 'none'}")
+
+
+def record(found: dict) -> dict:
+    """What the page uses of pytest-benchmark's JSON, in the same form."""
+    machine = found["machine_info"]
+    versions = machine.get("versions", {})
+    return {
+        "machine_info": {
+            "cpu": {k: v for k, v in machine["cpu"].items() if k == "brand_raw"},
+            **{name: machine[name] for name in ("device", "threads") if name in machine},
+            "versions": {name: versions[name] for name in _VERSIONS if name in versions},
+        },
+        "benchmarks": [
+            {
+                "name": one["name"],
+                "group": one["group"],
+                "stats": {name: one["stats"][name] for name in ("median", "rounds")},
+                "extra_info": one["extra_info"],
+            }
+            for one in found["benchmarks"]
+        ],
+    }
 
 
 def measured_rows(found: dict) -> list[dict]:

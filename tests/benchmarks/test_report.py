@@ -93,6 +93,16 @@ def test_written_twice_the_bytes_are_the_same_and_missed_floors_are_named(found,
     assert "4 rows, floors missed: engine (here)" in capsys.readouterr().out
 
 
+def test_the_page_is_made_again_from_its_record(found, tmp_path):
+    source = tmp_path / "made.json"
+    source.write_text(json.dumps(found))
+    report.main([str(source), str(tmp_path / "first")])
+    report.main([str(tmp_path / "first" / report.RECORD), str(tmp_path / "again")])
+    for name in (report.PAGE, report.PICTURE, report.RECORD):
+        first, again = tmp_path / "first" / name, tmp_path / "again" / name
+        assert first.read_bytes() == again.read_bytes()
+
+
 def test_without_benchmarks_there_is_a_page_all_the_same(found, tmp_path):
     found["benchmarks"] = []
     assert "# Performance" in report.page(found, [])
