@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from objbench.contract.suite import EvaluationContext
-from objbench.engine.encoder.attention import choose_attention
+from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.encoder.load import fresh_encoder, load_tokenizer
 from objbench.engine.evaluation.batching import assemble, evaluation_batches
 from objbench.engine.evaluation.classifier import length_limit, mean_state, token_states
@@ -64,7 +64,7 @@ def embed(
     model = frozen_encoder(encoder, device)
     tokenizer = load_tokenizer(encoder)
     length = length_limit(model, tokenizer, length, encoder)
-    choose_attention(model, device, context.precision, length)
+    use_cpu_kernels(model, device, context.precision, length)
     parts = {
         name: tokenised(source, tokenizer, length, context.cache)
         for name, source in sources.items()
@@ -106,7 +106,7 @@ def sequence_states(
     device = torch.device(context.device)
     model = frozen_encoder(encoder, device)
     length = sequences.shape[1]
-    choose_attention(model, device, context.precision, length)
+    use_cpu_kernels(model, device, context.precision, length)
     rows = max(1, EVALUATION_TOKENS // length)
     for start in range(0, len(sequences), rows):
         ids = torch.from_numpy(sequences[start : start + rows]).to(device)

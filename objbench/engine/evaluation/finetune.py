@@ -23,8 +23,7 @@ from torch import nn
 
 from objbench.contract.random_streams import stream_key
 from objbench.contract.suite import EvaluationContext
-from objbench.engine.encoder.attention import choose_attention
-from objbench.engine.encoder.dropout import choose_dropout
+from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.encoder.load import load_tokenizer
 from objbench.engine.evaluation.batching import (
     assemble,
@@ -109,8 +108,7 @@ def finetune(
             for name, source in evaluation.items()
         }
         model.to(device)
-        choose_attention(model, device, context.precision, length, training=True)
-        choose_dropout(model, device)
+        use_cpu_kernels(model, device, context.precision, length, training=True)
         # Making the head drew numbers that nothing depends on: dropout starts here.
         torch.manual_seed(stream_key(seed, "finetune/dropout"))
         loss = _train(model, examples, recipe, seed, context)

@@ -36,7 +36,8 @@ from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.objective import TokenReading
 from objbench.contract.suite import EvaluationContext
 from objbench.data.tokenizer import TokenizerHandle
-from objbench.engine.encoder.attention import attention_mask, choose_attention
+from objbench.engine.encoder.attention_mask import attention_mask
+from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.encoder.load import load_tokenizer
 from objbench.engine.encoder.token_head import load_token_head
 from objbench.engine.evaluation.batching import assemble, evaluation_batches
@@ -134,7 +135,7 @@ def load_word_model(folder: Path, length: int, context: EvaluationContext) -> Wo
     head, reading = load_token_head(folder, vocabulary)
     encoder = frozen_encoder(folder, device)
     length = length_limit(encoder, tokenizer, length, folder)
-    choose_attention(encoder, device, context.precision, length)
+    use_cpu_kernels(encoder, device, context.precision, length)
     return WordModel(
         encoder=encoder,
         head=head.to(device).eval(),

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from objbench.contract.batch import Batch
 from objbench.contract.random_streams import Streams
-from objbench.engine.encoder.attention import attention_mask, written_out
+from objbench.engine.encoder.attention_mask import attention_mask, written_out
 from objbench.engine.encoder.build import word_embeddings
 from objbench.engine.training.flops import leaving_no_trace
 from objbench.engine.training.step import TrainingStep

@@ -22,10 +22,9 @@ from torch.optim import AdamW
 from objbench.contract.batch import Batch
 from objbench.contract.random_streams import Streams, stream_key
 from objbench.data.loader import Loader
-from objbench.engine.encoder.attention import choose_attention
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.encoder.compiled import compile_encoder
-from objbench.engine.encoder.dropout import choose_dropout
+from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.training.causality import require_causal_where_asked
 from objbench.engine.training.devices import make_accelerator, set_gradient_exchange
 from objbench.engine.training.flops import count_training_flops
@@ -76,10 +75,9 @@ class Session:
         teachers = frozen_teachers(job, self.device)
         self.module = TrainingStep(encoder, objective, teachers).to(self.device).train()
         for module in (self.module, *teachers.values()):
+            # torch.compile brings a fast dropout of its own.
             trains = module is self.module and not training.compile
-            choose_attention(module, self.device, training.precision, job.length, trains)
-        if not training.compile:  # which brings a fast dropout of its own
-            choose_dropout(self.module, self.device)
+            use_cpu_kernels(module, self.device, training.precision, job.length, trains)
         self.weights = term_weights(objective, self.device)
         self.names = [term.name for term in objective.terms]
         with self.accelerator.autocast():

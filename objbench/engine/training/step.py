@@ -21,7 +21,7 @@ from objbench.contract.batch import Batch, Corrupted
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
 from objbench.contract.term import EncodedView, EncoderPass, Need
-from objbench.engine.encoder.attention import attention_mask
+from objbench.engine.encoder.attention_mask import attention_mask
 from objbench.engine.encoder.build import word_embeddings
 
 

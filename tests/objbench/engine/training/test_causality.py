@@ -10,7 +10,7 @@ import torch
 
 from objbench.contract.batch import Batch, Corrupted, Rows
 from objbench.contract.random_streams import Streams
-from objbench.engine.encoder.attention import attention_mask
+from objbench.engine.encoder.attention_mask import attention_mask
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.causality import require_causal, require_causal_where_asked
 from objbench.engine.training.session import Session

@@ -6,9 +6,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from objbench.engine.encoder.attention import PLAIN, choose_attention, plain_attention
+from objbench.engine.encoder.cpu_attention import PLAIN, choose_attention, plain_attention
 
-CPU = torch.device("cpu")
 SIZES = {
     "hidden_size": 16,
     "num_hidden_layers": 2,
@@ -49,21 +48,15 @@ def test_plain_where_dropout_or_half_precision_wants_it(
     precision, length, rate, training, expected
 ):
     model = encoder(rate=rate)
-    choose_attention(model, CPU, precision, length, training)
+    choose_attention(model, precision, length, training)
     assert kernel(model) == expected
     assert all(module.training for module in model.modules())
-
-
-def test_a_gpu_is_left_alone():
-    model = encoder()
-    choose_attention(model, torch.device("cuda"), "bf16", 128, training=True)
-    assert kernel(model) == "sdpa"
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "electra", "modernbert"])
 def test_padded_hidden_states_and_gradients_are_those_of_fused_attention(kind):
     models = [encoder(kind).eval() for _ in range(2)]
-    choose_attention(models[1], CPU, "fp32", 8, training=True)
+    choose_attention(models[1], "fp32", 8, training=True)
     assert [kernel(model) for model in models] == ["sdpa", PLAIN]
     ids = torch.randint(5, 40, (3, 8), generator=torch.Generator().manual_seed(1))
     mask = (torch.arange(8) < torch.tensor([[8], [5], [1]])).long()
@@ -90,9 +83,9 @@ def test_a_model_whose_attention_does_more_keeps_its_own(monkeypatch):
 
     monkeypatch.setattr(modeling_bert, "eager_attention_forward", capped)
     model = encoder(initializer_range=0.5)
-    choose_attention(model, CPU, "fp32", 8, training=True)
+    choose_attention(model, "fp32", 8, training=True)
     assert kernel(model) == "sdpa"
-    choose_attention(model, CPU, "bf16", 8, training=True)
+    choose_attention(model, "bf16", 8, training=True)
     assert kernel(model) == "eager"
 
 

@@ -1,7 +1,7 @@
-"""Which of transformers' attention kernels an encoder runs on, and what tokens may attend to.
+"""The attention of encoders on a CPU: plain matrix products where fused attention is slower.
 
 torch's fused attention (``scaled_dot_product_attention``) is the fastest where it has a kernel for
-the case. On a CPU there are two where it is not:
+the case. On a CPU there are two cases where it is not:
 
 - With dropout in it there is no fused kernel on a CPU: torch falls back to plain products and to
   dropout's slow coins.
@@ -11,7 +11,7 @@ the case. On a CPU there are two where it is not:
   2.13, transformers 5.23). In float32 the two are level up to 128 tokens, then the fused one wins.
 
 There ``plain_attention`` runs: transformers' own eager attention with the dropout of
-``engine.dropout``, which is torch's own in an encoder that is compiled. It keeps its (T x T)
+``cpu_dropout``, which is torch's own in an encoder that is compiled. It keeps its (T x T)
 probabilities, as torch's fallback does; so without dropout it is used for short sequences only.
 Some models' eager attention does more than the common one (caps scores, adds sinks or biases), so
 it is used where it computes what the model's own does, and that is looked at first.
@@ -27,8 +27,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import eager_mask
 
-from objbench.contract.batch import Batch
-from objbench.engine.encoder.dropout import dropout as counted_dropout
+from objbench.engine.encoder.cpu_dropout import dropout as counted_dropout
 
 PLAIN_UP_TO = 256
 """Longest sequence, in tokens, for which plain attention without dropout is used on a CPU in half
@@ -76,21 +75,16 @@ AttentionInterface.register(PLAIN, plain_attention)
 AttentionMaskInterface.register(PLAIN, eager_mask)
 
 
-def choose_attention(
-    module: nn.Module, device: torch.device, precision: str, length: int, training: bool = False
-) -> None:
+def choose_attention(module: nn.Module, precision: str, length: int, training: bool) -> None:
     """Let the encoders in ``module`` use the faster kernel for the case, in place.
 
     Args:
-        module: transformers models, or what holds some; one that knows no plain attention, or
-            another than the common one, is left as it is.
-        device: where it will run; its weights are there.
+        module: transformers models on a CPU, or what holds some; one that knows no plain
+            attention, or another than the common one, is left as it is.
         precision: "fp32", "bf16" or "fp16".
         length: T, the most tokens of a sequence.
         training: whether it is to train, so that dropout counts.
     """
-    if device.type != "cpu":
-        return
     short = precision != "fp32" and length <= PLAIN_UP_TO
     for model in module.modules():
         # Asked first, since transformers only logs where a model cannot change.
@@ -134,59 +128,3 @@ def _looked_at(model: PreTrainedModel) -> Tensor:
     for module, training in modes:
         module.training = training
     return states
-
-
-def attention_mask(
-    encoder: nn.Module, batch: Batch, causal: bool
-) -> Tensor | dict[str, Tensor] | None:
-    """What ``encoder`` takes as ``attention_mask``; None where every token may see every other.
-
-    A causal mask is written out. A row of padding sees itself, so that no softmax is over nothing.
-
-    Args:
-        encoder: a transformers model; its kernel and its layers decide the form.
-        batch: (B, T), padded or not.
-        causal: whether tokens see only themselves and those before them.
-    """
-    if not causal:
-        return None if batch.attention is None else batch.attention.to(torch.int64)
-    length = batch.input_ids.shape[1]
-    seen = torch.ones(length, length, dtype=torch.bool, device=batch.input_ids.device).tril()
-    seen = seen.expand(len(batch.input_ids), 1, length, length)
-    if batch.attention is not None:
-        own = torch.eye(length, dtype=torch.bool, device=seen.device)
-        seen = (seen & batch.attention[:, None, None, :]) | own
-    return written_out(encoder, seen)
-
-
-def written_out(encoder: nn.Module, seen: Tensor) -> Tensor | dict[str, Tensor]:
-    """``seen`` in the form in which ``encoder`` takes a mask of its own making.
-
-    transformers' encoders take a mask of four dimensions as it is: truth values for fused
-    attention; for plain attention what is added to the scores, 0 or the smallest float32. An
-    encoder with layers of two kinds (ModernBERT) would take it for both, and its local layers
-    would see the whole sequence, so it is given one for each kind.
-
-    Args:
-        encoder: a transformers model.
-        seen: (B, 1, T, T) bool, True where the token of a row may see that of a column.
-    """
-    config: Any = encoder.config
-    kinds = getattr(config, "layer_types", None) or ()
-    if "sliding_attention" not in kinds:
-        return _for_kernel(config, seen)
-    columns = torch.arange(seen.shape[-1], device=seen.device)
-    near = (columns - columns.unsqueeze(1)).abs() <= config.sliding_window
-    return {
-        "full_attention": _for_kernel(config, seen),
-        "sliding_attention": _for_kernel(config, seen & near),
-    }
-
-
-def _for_kernel(config: object, seen: Tensor) -> Tensor:
-    # Fused attention alone takes truth values: added to scores they would hide nothing.
-    if getattr(config, "_attn_implementation", "eager") == "sdpa":
-        return seen
-    return torch.zeros_like(seen, dtype=torch.float32).masked_fill(
-        ~seen, torch.finfo(torch.float32).min
-    )

@@ -94,10 +94,8 @@ class CountedDropout(nn.Dropout):
         return dropout(input, self.p, self.training)
 
 
-def choose_dropout(module: nn.Module, device: torch.device) -> None:
-    """Put ``CountedDropout`` in place of every ``torch.nn.Dropout`` in ``module`` on a CPU."""
-    if device.type != "cpu":
-        return
+def choose_dropout(module: nn.Module) -> None:
+    """Put ``CountedDropout`` in place of every ``torch.nn.Dropout`` in ``module``."""
     for parent in list(module.modules()):
         for name, child in parent.named_children():
             if type(child) is nn.Dropout:

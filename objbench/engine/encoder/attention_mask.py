@@ -1,0 +1,66 @@
+"""Which tokens may attend to which, in the form that an encoder and its attention kernel take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from objbench.contract.batch import Batch
+
+
+def attention_mask(
+    encoder: nn.Module, batch: Batch, causal: bool
+) -> Tensor | dict[str, Tensor] | None:
+    """What ``encoder`` takes as ``attention_mask``; None where every token may see every other.
+
+    A causal mask is written out. A row of padding sees itself, so that no softmax is over nothing.
+
+    Args:
+        encoder: a transformers model; its kernel and its layers decide the form.
+        batch: (B, T), padded or not.
+        causal: whether tokens see only themselves and those before them.
+    """
+    if not causal:
+        return None if batch.attention is None else batch.attention.to(torch.int64)
+    length = batch.input_ids.shape[1]
+    seen = torch.ones(length, length, dtype=torch.bool, device=batch.input_ids.device).tril()
+    seen = seen.expand(len(batch.input_ids), 1, length, length)
+    if batch.attention is not None:
+        own = torch.eye(length, dtype=torch.bool, device=seen.device)
+        seen = (seen & batch.attention[:, None, None, :]) | own
+    return written_out(encoder, seen)
+
+
+def written_out(encoder: nn.Module, seen: Tensor) -> Tensor | dict[str, Tensor]:
+    """``seen`` in the form in which ``encoder`` takes a mask of its own making.
+
+    transformers' encoders take a mask of four dimensions as it is: truth values for fused
+    attention; for plain attention what is added to the scores, 0 or the smallest float32. An
+    encoder with layers of two kinds (ModernBERT) would take it for both, and its local layers
+    would see the whole sequence, so it is given one for each kind.
+
+    Args:
+        encoder: a transformers model.
+        seen: (B, 1, T, T) bool, True where the token of a row may see that of a column.
+    """
+    config: Any = encoder.config
+    kinds = getattr(config, "layer_types", None) or ()
+    if "sliding_attention" not in kinds:
+        return _for_kernel(config, seen)
+    columns = torch.arange(seen.shape[-1], device=seen.device)
+    near = (columns - columns.unsqueeze(1)).abs() <= config.sliding_window
+    return {
+        "full_attention": _for_kernel(config, seen),
+        "sliding_attention": _for_kernel(config, seen & near),
+    }
+
+
+def _for_kernel(config: object, seen: Tensor) -> Tensor:
+    # Fused attention alone takes truth values: added to scores they would hide nothing.
+    if getattr(config, "_attn_implementation", "eager") == "sdpa":
+        return seen
+    return torch.zeros_like(seen, dtype=torch.float32).masked_fill(
+        ~seen, torch.finfo(torch.float32).min
+    )

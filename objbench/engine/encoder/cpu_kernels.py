@@ -1,0 +1,32 @@
+"""The one switch for what makes a small encoder fast on a CPU; nothing of it runs on a GPU."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+def use_cpu_kernels(
+    module: nn.Module, device: torch.device, precision: str, length: int, training: bool = False
+) -> None:
+    """Let ``module`` use the attention and dropout that are fastest on a CPU, in place.
+
+    Attention computes the same up to rounding. Dropout draws other masks of the same
+    distribution. On any other device the module is left as it is.
+
+    Args:
+        module: transformers models, or what holds some.
+        device: where it will run; its weights are there.
+        precision: "fp32", "bf16" or "fp16".
+        length: T, the most tokens of a sequence.
+        training: whether it is to train without ``torch.compile``, so that dropout counts.
+    """
+    if device.type != "cpu":
+        return
+    # Imported here, so that neither is loaded for a GPU.
+    from objbench.engine.encoder.cpu_attention import choose_attention
+    from objbench.engine.encoder.cpu_dropout import choose_dropout
+
+    choose_attention(module, precision, length, training)
+    if training:
+        choose_dropout(module)
