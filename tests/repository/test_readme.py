@@ -166,15 +166,22 @@ def test_its_objective_loads_as_a_foreign_plugin(tmp_path, monkeypatch):
     assert registry.objective("half_masked").Config().rate == 0.5
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([\w./-]+)\)", README))))
-def test_every_link_leads_somewhere(path):
-    assert (ROOT / path).exists()
+LINKS = [
+    (page, *link)
+    for page in (*PAGES, "objectives/README.md")
+    for link in sorted(
+        set(re.findall(r"\]\((?!https:)([^)#]*)#?([^)]*)\)", (ROOT / page).read_text()))
+    )
+]
 
 
-def test_every_link_within_the_page_leads_to_a_heading():
-    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
-    assert set(re.findall(r"\]\(#([\w-]+)\)", README)) <= anchors
+@pytest.mark.parametrize(("page", "path", "heading"), LINKS)
+def test_every_link_leads_somewhere(page, path, heading):
+    target = (ROOT / page).parent / path if path else ROOT / page
+    assert target.exists()
+    if heading:
+        headings = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.MULTILINE)
+        assert heading in {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
 def test_the_table_is_what_this_project_registers():
