@@ -1,9 +1,10 @@
 """Convergence: how much less an objective spends to reach the baseline's final score.
 
-Follows another suite's score over the points of the budget and reads one number off every pair of
-curves and every meter; see ``objbench.judge.statistics.point_speedup`` for the definition. The points lie on one
-learning-rate schedule, so all but the last are scores of unfinished runs: that is conservative
-for the candidate, whose early points would be higher had its own schedule ended there.
+Follows another suite's score over the points of the budget and computes one speedup for every pair
+of curves and every compute axis, as ``objbench.judge.statistics.speedup.speedup_at`` defines it
+for a single seed. Unless the schedule is a trunk, all points but the last are scores of runs whose
+learning rate has not yet decayed: that is conservative for the candidate, whose early points would
+be higher had its own schedule ended there.
 """
 
 from __future__ import annotations
@@ -12,20 +13,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from objbench import hookimpl
 from objbench.contract.meters import AXES
 from objbench.contract.suite import Column, CurvePoint, CurveSuite, CurveValue, Direction, Suite
 from objbench.errors import ConfigError, UnknownNameError
-from objbench.judge.statistics.point_speedup import speedup
+from objbench.judge.statistics.seed_curves import SeedCurves
+from objbench.judge.statistics.speedup import speedup_at
 
 
 class ConvergenceSuite(CurveSuite):
-    """Speedup over the baseline on each of the four meters."""
+    """Speedup over the baseline on each of the four compute axes."""
 
     name = "convergence"
-    summary = "speedup to the baseline's final score, by each meter"
+    summary = "speedup to the baseline's final score, on each compute axis"
     reference = "Fu et al. 2022 (TACO), figure 5"
-    version = 1
+    # 2: a curve that falls again is made to rise by isotonic regression, as in verdicts.
+    version = 2
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -33,7 +38,7 @@ class ConvergenceSuite(CurveSuite):
 
         Attributes:
             of: the suite whose score it follows; the study's first when empty.
-            seeds: fine-tuning seeds of the followed suite that are run at every point.
+            seeds: number of fine-tuning seeds of the followed suite that are run at every point.
         """
 
         of: str = ""
@@ -64,7 +69,7 @@ class ConvergenceSuite(CurveSuite):
         return int(self.config.seeds)
 
     def columns(self) -> tuple[Column, ...]:
-        """One speedup for each meter."""
+        """One speedup per compute axis."""
         return tuple(
             Column(name=axis, task="", metrics=("speedup",), direction="max", scale=1.0)
             for axis in AXES
@@ -88,12 +93,20 @@ def _on_axis(
             return CurveValue(None, f"the {whose} has no scored point")
         if any(not point.spend.get(axis, 0) > 0 for point in curve):
             return CurveValue(None, f"no {axis} measured for the {whose}")
-    found = speedup(
-        [(point.spend[axis], point.score) for point in baseline],
-        [(point.spend[axis], point.score) for point in candidate],
-        direction,
-    )
-    return CurveValue(found.value, found.note)
+    found = speedup_at(
+        _curve(axis, baseline, direction), _curve(axis, candidate, direction)
+    ).estimate
+    if found.side == "below":
+        return CurveValue(None, "not reached")
+    return CurveValue(found.value, "at least" if found.side == "above" else "")
+
+
+def _curve(axis: str, points: Sequence[CurvePoint], direction: Direction) -> SeedCurves:
+    """The points as the curve of one seed, greater being better."""
+    sign = 1.0 if direction == "max" else -1.0
+    pairs = sorted((point.spend[axis], sign * point.score) for point in points)
+    spend, scores = np.array(pairs).T
+    return SeedCurves(spend[None], scores[None])
 
 
 @hookimpl

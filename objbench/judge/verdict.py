@@ -15,8 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
-from objbench.judge.statistics.paired_t import t_interval
+from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray, t_interval
 from objbench.judge.statistics.power import more_seeds
 from objbench.judge.statistics.seed_curves import SAME_SPEND, SeedCurves
 from objbench.judge.statistics.speedup import Bound, TargetGaps, read_speedup, target_gaps

@@ -39,7 +39,7 @@ from objbench.engine.evaluation.batching import subset_rows
 from objbench.engine.evaluation.examples import Examples, Source
 from objbench.engine.evaluation.finetune import finetune
 from objbench.engine.evaluation.recipe import Recipe
-from objbench.judge.statistics.paired_t import t_interval
+from objbench.judge.statistics.estimate import t_interval
 from objbench_suites.glue_data import Folder
 from objbench_suites.glue_tasks import GLUE_TASKS
 

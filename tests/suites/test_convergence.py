@@ -78,3 +78,13 @@ def test_what_is_not_there():
     found = _suite().measure(baseline, untimed, "max")
     assert found["seconds"].note == "no seconds measured for the objective"
     assert found["steps"].value == 1.0
+
+
+def test_a_curve_that_falls_again_is_made_to_rise_as_in_verdicts():
+    baseline = _points((10, 0.0), (30, 0.0))
+    # 3 and -1 are pooled to 1: the target 0 is reached on the way to 1, at 15, not to 3.
+    candidate = _points((10, -1.0), (20, 3.0), (30, -1.0))
+    found = _suite().measure(baseline, candidate, "max")
+    assert {value.value for value in found.values()} == {30 / 15}
+    mirrored = [CurvePoint(point.spend, -point.score) for point in candidate]
+    assert _suite().measure(baseline, mirrored, "min") == found

@@ -1,35 +1,36 @@
 """Replay of published numbers: what a paper's own table and figure support, computed from them.
 
-Where does the candidate's curve cross the baseline's score, and how much does the speedup change
-if the target is set a little lower? On how many columns is it better, and which columns carry
-the mean? Published numbers are one a point: they carry no interval, so none is given and nothing
+Where does the candidate's curve reach the baseline's score, and how much does the speedup change
+if the target is set a little lower? On how many columns is the candidate better, and which columns
+carry the mean? There is one published number per point, so nothing here has an interval and nothing
 is confirmed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+
+import numpy as np
 
 from objbench.judge.papers.figures import Figure, PublishedFigure, Row
-from objbench.judge.statistics.point_speedup import first_reach
+from objbench.judge.statistics.target_crossing import BEFORE, NEVER, crossing
 
-# Points by which the target is lowered at a time: a figure is hardly read better than that by eye.
+# Points by which the target is lowered at a time: a figure can hardly be read better by eye.
 SLACK = 0.05
 SLACKS = 4
 _EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crossing:
-    """Where a candidate's curve first is at a target.
+class Reach:
+    """Where a candidate's curve first reaches a target.
 
     Attributes:
         below: by how much the target is below the baseline's last score, in points.
         target: the score to be reached.
-        steps: where, straight between points; None if it is not reached.
-        speedup: the baseline's steps at its last point over ``steps``.
-        is_bound: the first point is there already: ``speedup`` is at least that.
+        steps: where, with linear interpolation between points; None if it is not reached.
+        speedup: the baseline's steps at its last point divided by ``steps``.
+        is_bound: the first point has reached it already: ``speedup`` is at least that.
     """
 
     below: float
@@ -44,17 +45,17 @@ class CurveReplay:
     """One candidate's curve against the baseline's in one figure.
 
     Attributes:
-        crossings: the strict target first, then targets a little lower.
+        reaches: of the strict target first, then of targets a little lower.
     """
 
     figure: Figure
     candidate: str
     baseline: str
-    crossings: tuple[Crossing, ...]
+    reaches: tuple[Reach, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class RowComparison:
     """One row of a table against the baseline's longest.
 
     Attributes:
@@ -90,7 +91,7 @@ def replay_curves(published: PublishedFigure) -> tuple[CurveReplay, ...]:
     )
 
 
-def compare_rows(published: PublishedFigure) -> tuple[Comparison, ...]:
+def compare_rows(published: PublishedFigure) -> tuple[RowComparison, ...]:
     """Every candidate's row of every table against the baseline's row of most steps."""
     found = []
     for table, rows in published.tables.items():
@@ -104,39 +105,19 @@ def compare_rows(published: PublishedFigure) -> tuple[Comparison, ...]:
     return tuple(found)
 
 
-def crossing(figure: Figure, baseline: str, candidate: str, below: float) -> Crossing:
-    """Where the candidate is first at the baseline's last score minus ``below``."""
-    steps, score = figure.curves[baseline][-1]
-    # As printed: 75.0 less 0.15 is 74.85, which a point of 74.85 reaches.
-    target = round(score - below, 9)
-    reach = first_reach(figure.curves[candidate], target)
-    return Crossing(
-        below=below,
-        target=target,
-        steps=reach.spend,
-        speedup=None if reach.spend is None else steps / reach.spend,
-        is_bound=reach.is_bound,
-    )
-
-
 def shortfall(replay: CurveReplay, factor: float) -> float | None:
     """By how many points the candidate is below the baseline's last score at 1/factor of its steps.
 
-    Straight between points; negative where it is above.
+    Linear between points; negative where the candidate is above.
 
     Returns:
         None where the candidate has no points on both sides: nothing is extrapolated.
     """
     steps, score = replay.figure.curves[replay.baseline][-1]
-    at = steps / factor
-    curve = replay.figure.curves[replay.candidate]
-    for spend, value in curve:
-        if spend == at:
-            return score - value
-    for (left, low), (right, high) in pairwise(curve):
-        if left < at < right:
-            return score - (low + (high - low) * (at - left) / (right - left))
-    return None
+    spends, scores = np.array(replay.figure.curves[replay.candidate]).T
+    if not spends[0] <= steps / factor <= spends[-1]:
+        return None
+    return score - float(np.interp(steps / factor, spends, scores))
 
 
 def largest_disagreement(published: PublishedFigure) -> tuple[str, float] | None:
@@ -158,22 +139,36 @@ def largest_disagreement(published: PublishedFigure) -> tuple[str, float] | None
 
 
 def _replay(figure: Figure, baseline: str, candidate: str) -> CurveReplay:
-    slacks = [round(part * SLACK, 9) for part in range(SLACKS + 1)]
+    spends, scores = np.array(figure.curves[candidate]).T
+    steps, score = figure.curves[baseline][-1]
+    reaches = []
+    for part in range(SLACKS + 1):
+        below = round(part * SLACK, 9)
+        # As printed: 75.0 less 0.15 is 74.85, which a point of 74.85 reaches.
+        target = round(score - below, 9)
+        spend = float(crossing((scores - target)[None], spends).estimate)
+        reached = None if spend == NEVER else float(spends[0]) if spend == BEFORE else spend
+        reaches.append(
+            Reach(
+                below=below,
+                target=target,
+                steps=reached,
+                speedup=None if reached is None else steps / reached,
+                is_bound=spend == BEFORE,
+            )
+        )
     return CurveReplay(
-        figure=figure,
-        candidate=candidate,
-        baseline=baseline,
-        crossings=tuple(crossing(figure, baseline, candidate, below) for below in slacks),
+        figure=figure, candidate=candidate, baseline=baseline, reaches=tuple(reaches)
     )
 
 
-def _compare(table: str, row: Row, baseline: Row, columns: tuple[str, ...]) -> Comparison:
+def _compare(table: str, row: Row, baseline: Row, columns: tuple[str, ...]) -> RowComparison:
     gaps = {
         name: ours - theirs
         for name, ours, theirs in zip(columns, row.scores, baseline.scores, strict=True)
     }
     shares = {name: gap / len(columns) for name, gap in gaps.items()}
-    return Comparison(
+    return RowComparison(
         table=table,
         row=row,
         baseline=baseline,

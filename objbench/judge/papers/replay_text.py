@@ -11,9 +11,9 @@ from objbench.errors import one_line
 from objbench.judge.formatting import amount, count, listed, points, ratio, signed
 from objbench.judge.papers.figures import PublishedFigure
 from objbench.judge.papers.replay import (
-    Comparison,
-    Crossing,
     CurveReplay,
+    Reach,
+    RowComparison,
     compare_rows,
     largest_disagreement,
     replay_curves,
@@ -73,7 +73,7 @@ def _on_claims(published: PublishedFigure) -> list[str]:
 def _factor_said(published: PublishedFigure, factor: float) -> str:
     parts = []
     for replay in replay_curves(published):
-        strict = replay.crossings[0]
+        strict = replay.reaches[0]
         text = (
             f"{replay.candidate} {_crossed(strict)} {replay.baseline}'s {points(strict.target)}"
             f"{_at(strict)}"
@@ -109,7 +109,7 @@ def _curve_table(replay: CurveReplay) -> str:
             f"{replay.candidate}'s steps": "not reached" if item.steps is None else _steps(item),
             "speedup": "-" if item.speedup is None else _speedup(item),
         }
-        for item in replay.crossings
+        for item in replay.reaches
     ]
     return f"{title}\n\n{_table(lines)}"
 
@@ -132,7 +132,7 @@ def _on_curve(replay: CurveReplay) -> list[str]:
     return found
 
 
-def _columns_table(published: PublishedFigure, compared: Sequence[Comparison]) -> str:
+def _columns_table(published: PublishedFigure, compared: Sequence[RowComparison]) -> str:
     title = f"Columns: {one_line(published.average) or 'plain mean of the columns'}"
     lines = [
         {
@@ -151,7 +151,7 @@ def _columns_table(published: PublishedFigure, compared: Sequence[Comparison]) -
     return f"{title}\n\n{_table(lines)}"
 
 
-def _on_row(item: Comparison) -> str:
+def _on_row(item: RowComparison) -> str:
     columns = len(item.shares)
     lead = f"{item.row.name} on {item.table}"
     if item.gain < 0:
@@ -173,21 +173,21 @@ def _on_row(item: Comparison) -> str:
     )
 
 
-def _crossed(item: Crossing) -> str:
+def _crossed(item: Reach) -> str:
     return "does not reach" if item.steps is None else "reaches"
 
 
-def _at(item: Crossing) -> str:
+def _at(item: Reach) -> str:
     if item.steps is None:
         return ""
     return f" at {'about ' * (not item.is_bound)}{_steps(item)} steps, {_speedup(item)}"
 
 
-def _steps(item: Crossing) -> str:
+def _steps(item: Reach) -> str:
     return f"{'no more than ' * item.is_bound}{amount(item.steps or 0.0)}"
 
 
-def _speedup(item: Crossing) -> str:
+def _speedup(item: Reach) -> str:
     return f"{'at least ' * item.is_bound}{ratio(item.speedup or 0.0)}"
 
 

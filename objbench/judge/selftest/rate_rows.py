@@ -11,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from objbench.judge.selftest.error_rates import ClaimRates, Place, RateRow
-from objbench.judge.statistics.estimate import FloatArray
-from objbench.judge.statistics.paired_t import t_interval
+from objbench.judge.statistics.estimate import FloatArray, t_interval
 from objbench.judge.statistics.target_crossing import BEFORE, BoolArray, crossing
 
 Claims = tuple[tuple[Place, float], ...]

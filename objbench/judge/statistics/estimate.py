@@ -1,11 +1,11 @@
-"""Statistics over pretraining seeds: pure functions on arrays, no files and no printing.
+"""Means over pretraining seeds and their t-intervals.
 
-A pretraining run is the one independent unit. The tasks it is evaluated on and the fine-tuning
-seeds of a task all share that run, so they are averaged within it first and never counted as
-further measurements: nine tasks of one run are one observation, not nine. Objectives are compared
-by the difference within a seed, since at one seed they share initial weights, documents and masks.
+The pretraining run is the independent unit. The tasks it is evaluated on and the fine-tuning seeds
+of a task all share that run, so they are averaged within it first and never counted as further
+measurements: nine tasks of one run are one observation, not nine. Objectives are compared by their
+difference within a seed, since at one seed they share initial weights, documents and masks.
 
-Fewer than ``MIN_RUNS`` pretraining seeds carry no interval: what is given then is the range.
+Fewer than ``MIN_RUNS`` pretraining seeds are too few for an interval; only the range is given then.
 
 Shape legend: S pretraining seeds, F fine-tuning seeds. A missing value is NaN and stays missing.
 """
@@ -21,9 +21,11 @@ from scipy.special import stdtrit
 
 FloatArray = npt.NDArray[np.float64]
 
-# Two runs have one degree of freedom: their 95% interval is 12.7 standard errors to either side
-# and says nothing that the range does not.
+# Two runs have one degree of freedom: their 95% interval reaches 12.7 standard errors to either
+# side and says nothing that the range does not.
 MIN_RUNS = 3
+LEVEL = 0.95
+"""Coverage of every interval unless another is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ def estimate(values: FloatArray) -> Estimate:
     """Mean and spread over pretraining seeds.
 
     Args:
-        values: (S,) float64, one value a pretraining seed, none missing.
+        values: (S,) float64, one value per pretraining seed, none missing.
 
     Raises:
         ValueError: there is no value, one is missing, or there is more than one axis.
@@ -85,28 +87,8 @@ def estimate(values: FloatArray) -> Estimate:
         high=float(np.max(values)),
         runs=values.size,
         deviation=float(np.std(values, ddof=1)) if values.size > 1 else None,
-        half_width=t_half_width(values),
+        half_width=float(t_interval(values)[1]) if values.size >= MIN_RUNS else None,
     )
-
-
-def t_half_width(values: FloatArray, level: float = 0.95) -> float | None:
-    """Half of the t-interval of the mean: t(n - 1, (1 + level) / 2) * s / sqrt(n).
-
-    Exact for normal values, and close for few runs, where a plain percentile bootstrap is too
-    narrow.
-
-    Args:
-        values: (S,) float64, none missing.
-        level: coverage, in (0, 1).
-
-    Returns:
-        In the unit of the values; None for fewer than ``MIN_RUNS`` values.
-    """
-    runs = values.size
-    if runs < MIN_RUNS:
-        return None
-    quantile = float(stdtrit(runs - 1, (1.0 + level) / 2.0))
-    return quantile * float(np.std(values, ddof=1)) / math.sqrt(runs)
 
 
 def paired_difference(candidate: FloatArray, baseline: FloatArray) -> Estimate:
@@ -121,3 +103,35 @@ def paired_difference(candidate: FloatArray, baseline: FloatArray) -> Estimate:
     if candidate.shape != baseline.shape:
         raise ValueError(f"not paired by seed: {candidate.shape} against {baseline.shape}")
     return estimate(candidate - baseline)
+
+
+def t_factor(seeds: int, level: float = LEVEL) -> float:
+    """Half-width of the t-interval in standard deviations: t(S - 1, (1 + level) / 2) / sqrt(S).
+
+    Args:
+        seeds: S, at least 2.
+        level: coverage, in (0, 1).
+    """
+    return float(stdtrit(seeds - 1, (1.0 + level) / 2.0)) / math.sqrt(seeds)
+
+
+def t_interval(
+    differences: FloatArray, level: float = LEVEL, axis: int = -1
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and half-width of the t-interval: mean -+ t(S - 1, (1 + level) / 2) * s / sqrt(S).
+
+    Exact for normal values; close to its level even for three seeds, where a percentile bootstrap
+    is too narrow. On differences within a pretraining seed, what the two objectives share at that
+    seed (initial weights, documents, masks) has cancelled.
+
+    Args:
+        differences: float64, S >= 2 along ``axis``, none missing.
+        level: coverage, in (0, 1).
+        axis: the axis of the seeds, which the result no longer has.
+
+    Returns:
+        The means, and the half-widths of their intervals, in the unit of the differences.
+    """
+    mean: FloatArray = np.mean(differences, axis=axis)
+    deviation = np.std(differences, axis=axis, ddof=1)
+    return mean, t_factor(differences.shape[axis], level) * deviation

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from objbench.judge.statistics.estimate import Estimate, FloatArray, estimate, within_run_mean
-from objbench.judge.statistics.multiple_tests import LEVEL, holm, paired_p_values
+from objbench.judge.statistics.multiple_tests import ERROR_RATE, holm, paired_p_values
 
 Groups = Sequence[Sequence[int]]
 """The columns of each group, by index; a column in no group is not part of the average."""
@@ -67,13 +67,13 @@ def average(values: FloatArray, groups: Groups, axis: int = -1) -> FloatArray:
 
 
 def task_gains(
-    candidate: FloatArray, baseline: FloatArray, level: float = LEVEL
+    candidate: FloatArray, baseline: FloatArray, error_rate: float = ERROR_RATE
 ) -> tuple[TaskGain, ...]:
     """The gain on each of the T tasks.
 
     Args:
         candidate, baseline: (S, T, F) float64, none missing; F may differ between the two.
-        level: chance that any task is called significant that is not.
+        error_rate: chance that any task is called significant that is not.
 
     Raises:
         ValueError: not the same seeds and tasks, or a value is missing.
@@ -84,7 +84,7 @@ def task_gains(
     if raw is None:
         return tuple(TaskGain(gain=e, p_value=None, significant=False) for e in estimates)
     return tuple(
-        TaskGain(gain=gain, p_value=float(p), significant=bool(p <= level))
+        TaskGain(gain=gain, p_value=float(p), significant=bool(p <= error_rate))
         for gain, p in zip(estimates, holm(raw), strict=True)
     )
 

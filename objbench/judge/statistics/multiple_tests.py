@@ -16,7 +16,8 @@ from scipy.special import stdtr
 
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
 
-LEVEL = 0.05
+ERROR_RATE = 0.05
+"""Chance of any wrong call among the questions asked at once."""
 
 
 def paired_p_values(differences: FloatArray) -> FloatArray | None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtrit
 
-from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.judge.statistics.paired_t import LEVEL
+from objbench.judge.statistics.estimate import LEVEL, MIN_RUNS
 
 MOST_SEEDS = 1000
 POWER = 0.8

@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from objbench.contract.suite import Direction
 from objbench.judge.statistics.estimate import FloatArray
-from objbench.judge.statistics.multiple_tests import LEVEL, holm, paired_p_values
+from objbench.judge.statistics.multiple_tests import ERROR_RATE, holm, paired_p_values
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -57,7 +57,7 @@ class Ranks:
 
 
 def rank_objectives(
-    scores: FloatArray, direction: Direction = "max", level: float = LEVEL
+    scores: FloatArray, direction: Direction = "max", error_rate: float = ERROR_RATE
 ) -> Ranks:
     """Rank intervals and tied groups of objectives run with the same pretraining seeds.
 
@@ -68,7 +68,7 @@ def rank_objectives(
     Args:
         scores: (O, S) float64, none missing; the same column is the same pretraining seed.
         direction: "max" where larger is better.
-        level: chance of any wrong call among all pairs.
+        error_rate: chance of any wrong call among all pairs.
 
     Raises:
         ValueError: the scores are not (O, S) with O and S at least 1, or one is missing.
@@ -88,7 +88,7 @@ def rank_objectives(
     if raw is not None:
         p_values = np.ones((count, count))
         p_values[first, second] = p_values[second, first] = holm(raw)
-        separable = p_values <= level
+        separable = p_values <= error_rate
         # The sign of the mean difference, as the test saw it, not of the difference of the means.
         ahead = np.zeros_like(better)
         ahead[first, second] = differences.mean(axis=1) > 0.0

@@ -19,8 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
-from objbench.judge.statistics.paired_t import LEVEL
+from objbench.judge.statistics.estimate import LEVEL, MIN_RUNS, FloatArray
 from objbench.judge.statistics.seed_curves import SAME_SPEND, SeedCurves, pooled
 from objbench.judge.statistics.target_crossing import BEFORE, Crossing, crossing
 

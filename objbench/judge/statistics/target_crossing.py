@@ -25,8 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
-from objbench.judge.statistics.paired_t import LEVEL, t_factor, t_interval
+from objbench.judge.statistics.estimate import LEVEL, MIN_RUNS, FloatArray, t_factor, t_interval
 from objbench.judge.statistics.seed_curves import SAME_SPEND, isotonic
 
 BoolArray = npt.NDArray[np.bool_]

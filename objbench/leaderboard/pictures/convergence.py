@@ -16,8 +16,7 @@ from matplotlib.axes import Axes
 
 from objbench.contract.meters import AXES, unit
 from objbench.judge.score_arrays import Curve
-from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
-from objbench.judge.statistics.paired_t import t_interval
+from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray, t_interval
 from objbench.leaderboard.pictures.drawing import (
     QUIET,
     Look,

@@ -38,7 +38,7 @@ def taco():
 
 def test_taco_crosses_mlms_score_at_61_5k_steps(taco):
     (replay,) = replay_curves(taco)
-    strict = replay.crossings[0]
+    strict = replay.reaches[0]
     # From 74.85 at 50k to 75.5 at 100k: 0.15 / 0.65 of 50,000 steps further.
     assert strict.target == 75.0
     assert strict.steps == pytest.approx(50_000 + 0.15 / 0.65 * 50_000)
@@ -48,7 +48,7 @@ def test_taco_crosses_mlms_score_at_61_5k_steps(taco):
 
 def test_five_times_holds_only_below_the_target(taco):
     (replay,) = replay_curves(taco)
-    by_slack = {item.below: item for item in replay.crossings}
+    by_slack = {item.below: item for item in replay.reaches}
     assert by_slack[0.1].speedup == pytest.approx(250_000 / (50_000 + 0.05 / 0.65 * 50_000))
     assert by_slack[0.1].speedup == pytest.approx(4.64, abs=0.005)
     # 74.85 is a point of the curve, and 75 - 0.15 is not 74.85 in binary: reached all the same.
@@ -112,19 +112,19 @@ def test_the_figures_points_differ_from_the_tables_means(taco):
 def test_points_may_be_in_any_order_and_nothing_is_extrapolated():
     figure = small()
     (replay,) = replay_curves(figure)
-    assert replay.crossings[0].steps == pytest.approx(8000)  # 58 at 6k, 62 at 10k
+    assert replay.reaches[0].steps == pytest.approx(8000)  # 58 at 6k, 62 at 10k
     assert shortfall(replay, 2.0) == pytest.approx(60 - (40 + 18 * 0.75))
     assert shortfall(replay, 10.0) is None
     below = small(figure_1={"old": {"10000": 70.0}, "new": {"1000": 40.0, "10000": 60.0}})
     (replay,) = replay_curves(below)
-    assert (replay.crossings[0].steps, replay.crossings[0].speedup) == (None, None)
+    assert (replay.reaches[0].steps, replay.reaches[0].speedup) == (None, None)
     assert "does not reach old's 70.00" in replay_text(below)
 
 
 def test_a_target_that_the_first_point_has_reached_gives_a_bound():
     figure = small(figure_1={"old": {"10000": 70.0}, "new": {"1000": 71.0, "10000": 72.0}})
     (replay,) = replay_curves(figure)
-    assert replay.crossings[0].is_bound
+    assert replay.reaches[0].is_bound
     assert "reaches old's 70.00 at no more than 1.00k steps, at least 10.00x" in replay_text(figure)
 
 

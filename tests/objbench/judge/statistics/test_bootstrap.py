@@ -14,7 +14,7 @@ from objbench.judge.statistics.bootstrap_intervals import (
     percentile_interval,
     standard_error_interval,
 )
-from objbench.judge.statistics.estimate import t_half_width
+from objbench.judge.statistics.estimate import t_interval
 
 
 def _generator(seed=0):
@@ -168,7 +168,7 @@ def test_the_expanded_interval_of_normal_draws_is_the_t_interval():
     spread = deviation * math.sqrt((runs - 1) / runs) / math.sqrt(runs)
     draws = spread * _generator(8).normal(size=400_000)
     values = np.linspace(-1, 1, runs)
-    half = t_half_width(values / values.std(ddof=1) * deviation)
+    half = t_interval(values / values.std(ddof=1) * deviation)[1]
     np.testing.assert_allclose(expanded_interval(draws, runs), [-half, half], rtol=0.02)
 
 
@@ -177,7 +177,7 @@ def test_three_seeds_bound_the_percentile_interval_and_not_the_t():
     draws = np.array([np.mean(d) for d in itertools.product(values, repeat=3)])
     # All 27 draws: the expanded quantiles are the smallest and the largest value.
     np.testing.assert_allclose(expanded_interval(draws, 3), [60.0, 67.0], atol=1e-4)
-    half = t_half_width(values)
+    half = t_interval(values)[1]
     found = standard_error_interval(63.0, draws, 3)
     np.testing.assert_allclose(found, [63.0 - half, 63.0 + half])
 
