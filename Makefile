@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# One thread a test worker: two workers with a thread pool each would fight over the cores.
+# One thread per test worker: two workers with a thread pool each would compete for the cores.
 TEST_WORKERS ?= 2
 MEASURED := .benchmarks/last.json
 
@@ -14,7 +14,7 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --benchmark-disable
 
-# Wants a machine with nothing else to do; writes leaderboard/performance.md and its picture.
+# Needs an otherwise idle machine; writes leaderboard/performance.md, its picture and its record.
 bench: $(INSTALLED)
 	mkdir -p .benchmarks
 	$(BIN)/python -m pytest --benchmark-only --benchmark-json=$(MEASURED)
@@ -30,7 +30,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# Runs when what is to be installed has changed, and after an installation that was cut short.
+# Runs again when the dependencies have changed or an installation was interrupted.
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) \
 	    else f"objbench needs Python 3.11 or newer; {sys.executable} is {v}. Try: make PYTHON=python3.11")'

@@ -1,9 +1,9 @@
 """What the benchmarks share: whether they measure, jobs on made-up text, and their clock.
 
 A benchmark stores in ``benchmark.extra_info`` what ``report.py`` makes a row of: ``row`` (what),
-``at`` (where), ``floor`` (text), ``ratio`` (the number measured, whatever it is of), ``meets``
+``at`` (where), ``floor`` (text), ``ratio`` (the measured number, of whatever kind), ``meets``
 (whether it reaches the floor) and ``note``. Without ``--benchmark-only`` everything is small and
-only looked at for faults.
+only checked for faults.
 """
 
 import time

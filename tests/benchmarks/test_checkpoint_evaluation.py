@@ -2,10 +2,10 @@
 
 Run with ``pytest --benchmark-only tests/benchmarks/test_checkpoint_evaluation.py``; needs the GLUE
 files of ``../shared/data/glue``. Every task and two fine-tuning seeds of an untrained BERT-Mini,
-fine-tuned on 32 examples and scored on the whole development sets, as the cells of a study are in
-one process: one after the other. The counts are held by tests/objbench/engine/test_exported_encoder;
-here they are shown on the whole suite, with what the sharing saves: the seconds of a second seed,
-which finds everything there, beside those of the first, which begins with an empty cache.
+fine-tuned on 32 examples and scored on the whole development sets, one after the other in one
+process, as the cells of a study are. tests/objbench/engine/encoder checks the counts; this file
+reports them for the whole suite, with what sharing saves: the seconds of a second seed, which finds
+everything cached, beside those of the first, which starts with an empty cache.
 """
 
 import time

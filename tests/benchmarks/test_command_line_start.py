@@ -1,9 +1,9 @@
-"""How soon the command line answers where nothing is to be computed: help and slips.
+"""How soon the command line answers when nothing needs computing: help and typing errors.
 
 Run with ``pytest --benchmark-only tests/benchmarks/test_command_line_start.py``. Every command
-line is a process of its own, from the start of the interpreter to its exit. Given are its CPU
-seconds, user and system, which on a machine that is otherwise idle are the seconds one waits;
-``bare`` is an interpreter that does nothing, run in turn with it.
+line runs in a process of its own, from the start of the interpreter to its exit. Reported are CPU
+seconds, user and system, which on an otherwise idle machine are the seconds one waits; ``bare`` is
+an interpreter that does nothing, run alternately with it.
 """
 
 import os

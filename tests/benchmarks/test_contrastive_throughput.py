@@ -1,14 +1,14 @@
-"""How fast the contrastive loss over sampled candidates is, beside the formula written plainly.
+"""How fast the contrastive loss over sampled candidates is, beside a plain implementation.
 
 Run with ``pytest --benchmark-only tests/benchmarks/test_contrastive_throughput.py``. A row is the
 loss and its gradients from hidden states and embeddings, K = 50 negatives, float32. The peers
-compute the same numbers of the same tensors, in turn with ours:
+compute the same numbers from the same tensors, alternating with ours:
 
 - ``gathered``: g normalised once, then gathered, (N, 1 + K, D) numbers; the floor is against it;
 - ``reference``: as the public TACO script, which gathers hidden states and embeddings and
   subtracts and normalises what it gathered.
 
-Ratios are medians over the rounds of quotients of neighbours; memory is the peak of what is
+Ratios are medians over the rounds of quotients of adjacent timings; memory is the peak of what is
 allocated beyond the inputs, by torch's profiler.
 """
 

@@ -1,13 +1,12 @@
-"""How fast the loss against all tokens is, beside the matrix products that it cannot do without.
+"""How fast the loss against all tokens is, beside the matrix products that it must compute.
 
 Run with ``pytest --benchmark-only tests/benchmarks/test_exhaustive_throughput.py``. A row is the
 loss and its gradient for 64 x 256 tokens at width 512 in float32 on one thread: 2.7e8 pairs. The
-bare products are the two that it must do, every anchor with every token and back, in blocks of
-the same shape and with nothing between them. Both are run in turn and timed by the processor's
-clock, so that whatever else the machine does meets both alike. The ratio is the median over the
-rounds of their quotient.
+bare products are the two that are unavoidable, every anchor with every token and back, in blocks of
+the same shape and with nothing in between. Both alternate and are timed in CPU time, so that other
+work on the machine affects both equally. The ratio is the median over the rounds of their quotient.
 
-Without ``--benchmark-only`` the sizes are small and only the numbers are looked at.
+Without ``--benchmark-only`` the sizes are small and only the numbers are checked.
 """
 
 import time

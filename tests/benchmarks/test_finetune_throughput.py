@@ -3,15 +3,15 @@
 Run with ``pytest --benchmark-only tests/benchmarks/test_finetune_throughput.py``; needs the GLUE
 files of ``../shared/data/glue``. The encoder is BERT-Mini (4 layers, 256 wide) with random
 weights; both sides have the same weights, examples, batch, epochs, precision, schedule, clipping
-and fused AdamW, and one thread. Trainer has its batches as tensors in memory, and 64 examples in
-an evaluation batch instead of 8; ours is timed with reading the encoder and the tokenised
-examples. Timed are training and prediction, in turn for each seed; the ratio is the median over
+and fused AdamW, and one thread. Trainer has its batches as tensors in memory, and 64 examples per
+evaluation batch instead of 8; the time of ours includes reading the encoder and the tokenised
+examples. Training and prediction are timed, alternating for each seed; the ratio is the median over
 the seeds.
 
 The two differ in the order of the examples and in the initial head, so their scores agree up to
-noise: the 95% t-interval of the difference over the seeds holds 0. On MRPC and CoLA an encoder
-without pretraining learns little that holds for other examples, and two that learn nothing agree;
-so the note has the accuracy on examples of the training set too.
+noise: the 95% t-interval of the difference over the seeds contains 0. On MRPC and CoLA an encoder
+without pretraining learns little that generalises, and two that learn nothing agree; so the note
+also reports the accuracy on training examples.
 """
 
 from dataclasses import dataclass

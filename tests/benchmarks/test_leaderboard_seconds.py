@@ -3,10 +3,10 @@
 Run with ``pytest --benchmark-only tests/benchmarks/test_leaderboard_seconds.py``. The study is made
 up: 8 objectives, 10 seeds, 37 points of the budget, 3 tasks, 5 fine-tuning seeds at the last point,
 and a training log of 100 points in every pretraining record. ``objbench leaderboard`` runs in a
-process of its own and writes the page and its four pictures. Given are CPU seconds, user and
-system, of one thread, without the start of the interpreter; the note has them with it.
+process of its own and writes the page and its four pictures. Reported are CPU seconds, user and
+system, of one thread, without the start of the interpreter; the note gives them with it.
 
-Without ``--benchmark-only`` the study is small and only the page is looked at.
+Without ``--benchmark-only`` the study is small and only the page is checked.
 """
 
 import json

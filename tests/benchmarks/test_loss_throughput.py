@@ -2,9 +2,9 @@
 
 Run with ``pytest --benchmark-only tests/benchmarks/test_loss_throughput.py``. Each row is the
 corruption and the loss terms, forward and backward, of 32 x 128 tokens at width 256 in float32,
-without the encoder, whose output is stood in for by random numbers (with a second network where
-the objective has one, and its teachers). Throughput (tokens/s) and the peak of what was allocated
-(MiB) are in the extra information of the JSON.
+without the encoder, whose output is replaced by random numbers (with the second network or the
+teachers of an objective that has them). Throughput (tokens/s) and peak allocation (MiB) are in the
+extra information of the JSON.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.benchmark(group="loss", min_rounds=5, warmup=True, warm
 
 @dataclass
 class Leaves:
-    """What the encoder would have handed over."""
+    """What the encoder would have returned."""
 
     states: list[Tensor]
     words: Tensor

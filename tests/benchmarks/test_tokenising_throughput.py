@@ -1,15 +1,15 @@
 """How fast a corpus becomes a token cache, beside what the tokenizers library does at most.
 
 Run with ``pytest --benchmark-only tests/benchmarks/test_tokenising_throughput.py``. The corpus is
-that of ``../shared/data/corpus``, 50 MB, where that is there, and generated text of that size
-otherwise; the tokenizer a WordPiece of 8,192 tokens trained on a part of it.
+that of ``../shared/data/corpus``, 50 MB, if it exists, and generated text of that size otherwise;
+the tokenizer is a WordPiece of 8,192 tokens trained on a part of it.
 
-The peer is ``Tokenizer.encode_batch`` on the same documents, which it is handed in memory, in the
-same batches and on all cores; what it gives is thrown away. Ours reads the files twice (once for
-the fingerprint), finds the documents, encodes them, and writes and hashes the cache. Both run in
-turn, and the ratio is the median over the rounds of the quotients. Memory is the largest resident
-set of a process of its own that does nothing else, by Linux's own count: ``ru_maxrss`` begins with
-that of the process which started it.
+The peer is ``Tokenizer.encode_batch`` on the same documents, which it receives in memory, in the
+same batches and on all cores; its output is discarded. Ours reads the files twice (once for the
+fingerprint), finds the documents, encodes them, and writes and hashes the cache. Both alternate,
+and the ratio is the median over the rounds of the quotients. Memory is the largest resident set of
+a process of its own that does nothing else, as Linux counts it: ``ru_maxrss`` would start at that
+of the parent process.
 """
 
 import os

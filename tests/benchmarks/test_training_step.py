@@ -6,21 +6,21 @@ The peer is ``Trainer.train`` itself with ``BertForMaskedLM`` and
 ``DataCollatorForLanguageModeling``, what the TACO authors' scripts use: same sizes, rows of the
 same text, batch, precision, fused AdamW with the same settings, clipping at 1, nothing logged or
 saved. Special tokens are marked in the data set, as transformers' own script does, so that the
-collator need not look for them; but Trainer drops the mark, and the collator does look, for about a
-millisecond. Its callback takes steps of ours, so the two take turns in one process; its time is from
-one callback to the next, ours that of the gradients of ``Session`` and the update, masks included
-in both. A batch is in the Trainer's time; ours are gathered some steps at a time, in steps that are
-not timed (at most 0.1% of a step). The Trainer's model makes logits at every position
-and torch's float32 cross-entropy of them; ours predicts the same share of the tokens at their
-positions only.
+collator need not search for them; but Trainer drops the mark, and the collator does search, for
+about a millisecond. Trainer's callback runs our steps, so the two alternate in one process; its time
+is from one callback to the next, ours that of the gradients of ``Session`` and the update, masks
+included in both. Trainer's time includes gathering a batch; ours are gathered several steps at a
+time, in steps that are not timed (at most 0.1% of a step). Trainer's model computes logits at every
+position and torch's float32 cross-entropy of them; ours predicts the same share of the tokens at
+their positions only.
 
-``objbench run`` tells the C library to keep freed memory (``engine.allocator``), and a user of
-Trainer does not. So the Trainer's steps run on the C library's own settings in one half of its
-turns, and on ours in the other: the ratio is of the former, and the note says what it is with the
-latter. The first step of a turn finds the memory as the other side left it, which would be charged
-for what that gave back or spared what that kept; so a turn is two steps, and the second is timed.
+``objbench run`` makes the C library keep freed memory (``engine.training.allocator``), and users of
+Trainer do not. So Trainer's steps run with the C library's own settings in one half of its turns,
+and with ours in the other: the ratio is of the former, and the note gives the latter. The first step
+of a turn finds the memory as the other side left it; so a turn is two steps, and the second is
+timed.
 
-Ratios are medians over the turns of quotients of neighbours.
+Ratios are medians over the turns of quotients of adjacent timings.
 """
 
 import ctypes
