@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from objbench.contract.meters import AXES
-from objbench.contract.suite import Average
+from objbench.contract.suite import Column
 from objbench.judge.statistics.estimate import FloatArray, within_run_mean
-from objbench.results.plan import PlannedCell, PlannedColumn, PlannedSuite
+from objbench.results.plan import PlannedCell, PlannedSuite
 from objbench.results.records import EvaluationRecord
 from objbench.results.study_results import StudyResults
 
@@ -76,7 +76,7 @@ class ColumnCurves:
     values: FloatArray
 
 
-def column_value(record: EvaluationRecord, column: PlannedColumn) -> float:
+def column_value(record: EvaluationRecord, column: Column) -> float:
     """The scaled score of one evaluation: mean of the column's metrics; NaN if one is absent."""
     found = record.scores.get(column.name, {})
     values = [found.get(metric, math.nan) for metric in column.metrics]
@@ -93,7 +93,7 @@ def suite_average(suite: PlannedSuite, columns: FloatArray) -> FloatArray:
     Returns:
         (...) float64; NaN where a column of the average is missing.
     """
-    average = Average(suite.average_label, suite.average_groups, suite.direction)
+    average = suite.average
     names = [column.name for column in suite.columns]
     rows = columns.reshape(-1, len(names))
     scores = np.full(len(rows), np.nan)

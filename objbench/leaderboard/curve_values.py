@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from objbench.contract.meters import column_axis
+from objbench.contract.suite import Column
 from objbench.judge.formatting import DASH, three_digits
 from objbench.judge.statistics.estimate import estimate
-from objbench.results.plan import PlannedColumn, PlannedSuite
+from objbench.results.plan import PlannedSuite
 from objbench.results.records import CurveRecord
 from objbench.results.study_results import StudyResults
 
@@ -62,7 +63,7 @@ class CurveValues:
         return f"{lead}{three_digits(found.mean)}{half} ({low} to {high})"
 
 
-def other_columns(suite: PlannedSuite) -> tuple[PlannedColumn, ...]:
+def other_columns(suite: PlannedSuite) -> tuple[Column, ...]:
     """The columns of a curve suite that are no axis."""
     return tuple(column for column in suite.columns if column_axis(column.name) is None)
 
@@ -85,7 +86,7 @@ def curve_values(
     }
 
 
-def _values(records: list[CurveRecord], column: PlannedColumn, runs: int) -> CurveValues:
+def _values(records: list[CurveRecord], column: Column, runs: int) -> CurveValues:
     entries = [r.values[column.name] for r in records if column.name in r.values]
     return CurveValues(
         values=tuple(e.value * column.scale for e in entries if e.value is not None),

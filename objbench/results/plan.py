@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from objbench.contract.suite import Average, Column, Direction
 from objbench.results.json_files import SCHEMA_VERSION, Stored
 
 # Cells that only choose settings: nothing of theirs is reported as a result.
@@ -42,37 +43,32 @@ class PlannedCell(Stored):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class PlannedColumn(Stored):
-    """A column of a suite as the leaderboard prints it; see ``suite.Column``."""
-
-    name: str
-    task: str
-    metrics: tuple[str, ...]
-    direction: Literal["max", "min"]
-    scale: float
-
-
 class PlannedSuite(Stored):
     """A suite as the leaderboard needs to know it.
 
     Attributes:
         follows: the suite a curve suite follows; "" for an evaluating suite.
         seeds_per_point: fine-tuning seeds of a curve's points; 0 for an evaluating suite.
-        average_groups: see ``suite.Average``.
+        average_label, average_groups, direction: see ``average``.
     """
 
     name: str
     summary: str
     version: int
     protocol: str
-    columns: tuple[PlannedColumn, ...]
+    columns: tuple[Column, ...]
     average_label: str = ""
     average_groups: tuple[tuple[str, ...], ...] = ()
-    direction: Literal["max", "min"] = "max"
+    direction: Direction = "max"
     seeds: tuple[int, ...] = ()
     missing: dict[str, str] = Field(default_factory=dict)
     follows: str = ""
     seeds_per_point: int = 0
+
+    @property
+    def average(self) -> Average:
+        """How the columns become the suite's one score."""
+        return Average(self.average_label, self.average_groups, self.direction)
 
 
 class PlannedObjective(Stored):

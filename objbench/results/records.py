@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from objbench.contract.suite import CurveValue
 from objbench.results.json_files import SCHEMA_VERSION, Stored
 
 Status = Literal["ok", "failed", "diverged"]
@@ -183,13 +184,6 @@ class TrialEvaluationRecord(EvaluationRecord):
     kind: Literal["trial_evaluation"] = "trial_evaluation"  # type: ignore[assignment]
 
 
-class CurveEntry(Stored):
-    """One value of a curve suite; ``value`` is None where ``note`` says why."""
-
-    value: float | None
-    note: str = ""
-
-
 class CurveRecord(CellRecord):
     """One objective's curve against the baseline's, for one pretraining seed."""
 
@@ -200,7 +194,7 @@ class CurveRecord(CellRecord):
     follows: str
     baseline: str
     upstream: list[str]
-    values: dict[str, CurveEntry] = Field(default_factory=dict)
+    values: dict[str, CurveValue] = Field(default_factory=dict)
 
 
 AnyRecord = TrialRecord | TrialEvaluationRecord | PretrainRecord | EvaluationRecord | CurveRecord

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from objbench.contract.suite import Average, Column
-from objbench.results.plan import PlannedColumn, PlannedSuite
+from objbench.contract.suite import Column
 from objbench.results.records import EvaluationRecord
 
 
 def column_scores(
-    columns: Iterable[PlannedColumn | Column], records: Iterable[EvaluationRecord]
+    columns: Iterable[Column], records: Iterable[EvaluationRecord]
 ) -> dict[str, float]:
     """Column name -> printed score, of one encoder and one fine-tuning seed.
 
@@ -27,9 +26,3 @@ def column_scores(
         for column in columns
         if all(metric in found.get(column.name, {}) for metric in column.metrics)
     }
-
-
-def average_score(suite: PlannedSuite, columns: Mapping[str, float]) -> float | None:
-    """The suite's one score, or None if a column of its average is absent."""
-    average = Average(suite.average_label, suite.average_groups, suite.direction)
-    return average.score(columns)

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from objbench.contract.suite import Column, CurveValue
 from objbench.results.atomic_files import write_text
 from objbench.results.json_files import dump
-from objbench.results.plan import Plan, PlannedCell, PlannedColumn, PlannedObjective, PlannedSuite
+from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
 from objbench.results.records import (
     Cost,
-    CurveEntry,
     CurveRecord,
     EvaluationRecord,
     ExportedPoint,
@@ -131,7 +131,7 @@ def tried(number):
 
 def planned_suites(points, finetune):
     columns = tuple(
-        PlannedColumn(name=name, task=task, metrics=tuple(metrics), direction="max", scale=100.0)
+        Column(name=name, task=task, metrics=tuple(metrics), direction="max", scale=100.0)
         for name, (task, metrics) in COLUMNS.items()
     )
     yield PlannedSuite(
@@ -151,7 +151,7 @@ def planned_suites(points, finetune):
         version=1,
         protocol="",
         columns=tuple(
-            PlannedColumn(name=f"speedup_{axis}", task="", metrics=(), direction="max", scale=1.0)
+            Column(name=f"speedup_{axis}", task="", metrics=(), direction="max", scale=1.0)
             for axis in AXES
         ),
         follows="glue",
@@ -217,7 +217,7 @@ def record_of(plan: Plan, cell: PlannedCell):
             baseline=plan.baseline,
             upstream=[],
             values={
-                f"speedup_{axis}": CurveEntry(value=value + 0.1 * turn * bool(place))
+                f"speedup_{axis}": CurveValue(value=value + 0.1 * turn * bool(place))
                 for axis, value in values.items()
             },
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from objbench.contract.meters import AXES
-from objbench.contract.suite import CurvePoint
+from objbench.contract.suite import CurvePoint, CurveValue
 from objbench.errors import RecordError
 from objbench.results.plan import PlannedCell, PlannedSuite
-from objbench.results.records import AnyRecord, CurveEntry, CurveRecord, EvaluationRecord
-from objbench.results.scores import average_score, column_scores
+from objbench.results.records import AnyRecord, CurveRecord, EvaluationRecord
+from objbench.results.scores import column_scores
 from objbench.runs.cells.run_context import RunContext
 
 
@@ -35,10 +35,7 @@ class CurveWork:
         record = CurveRecord(
             **self._fields(cell, started),
             status="ok",
-            values={
-                name: CurveEntry(value=value.value, note=value.note)
-                for name, value in values.items()
-            },
+            values=dict(values),
         )
         return record, ", ".join(_shown(name, entry) for name, entry in record.values.items())
 
@@ -82,7 +79,7 @@ def _point(suite: PlannedSuite, records: list[EvaluationRecord]) -> CurvePoint |
     scores = []
     for seed in sorted({record.finetune_seed for record in records}):
         own = [record for record in records if record.finetune_seed == seed]
-        score = average_score(suite, column_scores(suite.columns, own))
+        score = suite.average.score(column_scores(suite.columns, own))
         if score is None and any(record.unscored for record in own):
             return None
         if score is None:
@@ -92,6 +89,6 @@ def _point(suite: PlannedSuite, records: list[EvaluationRecord]) -> CurvePoint |
     return CurvePoint(spend=spend, score=sum(scores) / len(scores))
 
 
-def _shown(name: str, entry: CurveEntry) -> str:
+def _shown(name: str, entry: CurveValue) -> str:
     words = [entry.note] if entry.note else []
     return " ".join([name, *words, *([] if entry.value is None else [f"{entry.value:.2f}"])])

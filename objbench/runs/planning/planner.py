@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from objbench.contract.composition import recorded_options
-from objbench.contract.suite import CurveSuite, Suite
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import BudgetError
-from objbench.results.plan import Plan, PlannedCell, PlannedColumn, PlannedObjective, PlannedSuite
+from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.planned_cells import (
     curve_cell,
@@ -131,7 +130,7 @@ def _planned_suites(study: Study, plugins: ConfiguredPlugins) -> Iterator[Planne
             summary=suite.summary,
             version=suite.version,
             protocol=suite.protocol,
-            columns=_planned_columns(suite),
+            columns=suite.columns(),
             average_label=average.label,
             average_groups=average.groups,
             direction=average.direction,
@@ -144,20 +143,7 @@ def _planned_suites(study: Study, plugins: ConfiguredPlugins) -> Iterator[Planne
             summary=curve.summary,
             version=curve.version,
             protocol="",
-            columns=_planned_columns(curve),
+            columns=curve.columns(),
             follows=curve.follows(tuple(plugins.suites)),
             seeds_per_point=curve.seeds_per_point,
         )
-
-
-def _planned_columns(suite: Suite | CurveSuite) -> tuple[PlannedColumn, ...]:
-    return tuple(
-        PlannedColumn(
-            name=column.name,
-            task=column.task,
-            metrics=column.metrics,
-            direction=column.direction,
-            scale=column.scale,
-        )
-        for column in suite.columns()
-    )

@@ -1,19 +1,21 @@
 """Columns of curve suites that are no meter: means, targets not reached, and what is missing."""
 
+from dataclasses import replace
+
 import pytest
 
 from objbench.contract.meters import column_axis, unit
+from objbench.contract.suite import CurveValue
 from objbench.judge.score_arrays import final_scores
 from objbench.leaderboard.curve_values import curve_values, other_columns
 from objbench.leaderboard.tables.ranking_and_spend import spend_table
-from objbench.results.records import CurveEntry
 from objbench.results.study_results import join
 
 
 def with_area(study):
     """The curve suite measures an area as well: 2.00 for taco at the first seed, 2.10 later."""
     glue, curve = study.plan.suites
-    area = curve.columns[0].model_copy(update={"name": "area"})
+    area = replace(curve.columns[0], name="area")
     curve = curve.model_copy(update={"columns": (*curve.columns, area)})
     study.plan = study.plan.model_copy(update={"suites": (glue, curve)})
     for cell in study.plan.cells:
@@ -31,7 +33,7 @@ def values_of(study):
 def without(study, *seeds, note="not reached"):
     for seed in seeds:
         cell_id = f"convergence.taco.seed-{seed}"
-        values = {**study.records[cell_id].values, "area": CurveEntry(value=None, note=note)}
+        values = {**study.records[cell_id].values, "area": CurveValue(value=None, note=note)}
         study.change(cell_id, values=values)
     return study
 
