@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -111,6 +112,19 @@ def test_what_contributing_names_is_there():
     )
     assert len(named) > 20
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_published_studies_are_few_files():
+    """A record per file, as in a run folder, would bury the code: publish with ``--with-records``."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    # A checkout may belong to somebody else, as on a build machine.
+    command = [git, "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "leaderboard"]
+    tracked = subprocess.run(
+        command, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert 20 < len(tracked) < 80
 
 
 def test_no_test_is_flat_beside_the_folders_that_mirror_the_packages():
