@@ -54,10 +54,8 @@ class UnknownNameError(ConfigError):
 
     def __init__(self, kind: str, name: str, choices: Iterable[str], hint: str = "") -> None:
         known = sorted(choices)
-        close = get_close_matches(name, known, n=1)
-        guess = f"; did you mean {close[0]!r}?" if close else ""
         listed = ", ".join(known) or "none"
-        super().__init__(f"unknown {kind} {name!r}{guess} (known: {listed}){hint}")
+        super().__init__(f"unknown {kind} {name!r}{guess(name, known)} (known: {listed}){hint}")
         self.kind = kind
         self.name = name
 
@@ -73,9 +71,16 @@ class WrongKindError(ConfigError):
         }[found]
         if wanted == "term" and found == "objective":
             place = f"name it first, as in {name}+TERM"
-        super().__init__(f"{name!r} is one of the {found}s, not of the {wanted}s: {place}")
+        a, an = (f"an {kind}" if kind == "objective" else f"a {kind}" for kind in (found, wanted))
+        super().__init__(f"{name!r} is {a}, not {an}: {place}")
         self.name = name
         self.found = found
+
+
+def guess(given: str, known: Iterable[str]) -> str:
+    """What to add to an error about ``given``: the closest of ``known``, or nothing."""
+    close = get_close_matches(given, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def one_line(text: object) -> str:

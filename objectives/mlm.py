@@ -26,7 +26,7 @@ class MaskedLanguageModeling(Objective):
     Devlin et al. 2019, section 3.1, without next-sentence prediction. The number of masked
     tokens in a sequence varies less than in public code; see ``objbench.blocks.masking``.
 
-    Knobs that papers turn:
+    Options that papers vary:
 
     - the rate: 15% is BERT's, 40% that of Wettig et al. 2023 (arXiv:2202.08005) for large models;
     - a rate that changes: with ``final_rate`` it goes on a straight line from ``rate`` at the

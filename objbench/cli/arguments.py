@@ -1,4 +1,4 @@
-"""Reading the command line: one-line errors with the closest match, and plugins' own flags."""
+"""Reading the command line: one-line errors with the closest match, and the flags of plugins."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import argparse
 import math
 import re
 from collections.abc import Callable, Collection, Sequence
-from difflib import get_close_matches
 from typing import Any, NoReturn, TypeVar
 
-from objbench.errors import ConfigError, ObjbenchError, one_line
+from objbench.errors import ConfigError, ObjbenchError, UnknownNameError, guess, one_line
 
 Value = TypeVar("Value")
-
-_CHOICE = re.compile(r"invalid choice: '(?P<given>.*)' \(choose from (?P<known>.*)\)")
+Group = argparse.ArgumentParser | argparse._ArgumentGroup
+"""What flags are added to."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that raises instead of exiting, and guesses what was meant."""
+    """An argument parser that raises instead of exiting."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(
@@ -30,14 +29,6 @@ class Parser(argparse.ArgumentParser):
         Raises:
             ConfigError: always.
         """
-        choice = _CHOICE.search(message)
-        if choice:
-            known = re.findall(r"[\w.-]+", choice["known"])
-            message = message[: choice.start()] + (
-                f"unknown value {choice['given']!r}{guess(choice['given'], known)}"
-                f" (known: {', '.join(known)})"
-            )
-        message = message.replace("argument COMMAND: unknown value", "unknown command")
         raise ConfigError(f"{one_line(message)}; see `{self.prog} --help`")
 
     def flags(self) -> list[str]:
@@ -45,14 +36,8 @@ class Parser(argparse.ArgumentParser):
         return [flag for flag in self._option_string_actions if flag.startswith("--")]
 
 
-def guess(given: str, known: Collection[str]) -> str:
-    """What to add to an error about ``given``: the closest of ``known``, or nothing."""
-    close = get_close_matches(given, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
 def refuse(left_over: Sequence[str], parser: Parser, plugins: Collection[str]) -> NoReturn:
-    """Raise for what the parser did not know, guessing the flag that was meant.
+    """Raise for arguments that the parser does not know, guessing the flag that was meant.
 
     Raises:
         ConfigError: always.
@@ -106,7 +91,7 @@ def _target(flag: str, plugins: Collection[str]) -> str | None:
 
 
 def reading(read: Callable[[str], Value]) -> Callable[[str], Value]:
-    """``read`` as an argparse type: its one-line error is shown beside the flag's name."""
+    """``read`` as an argparse type whose one-line error is shown beside the flag's name."""
 
     def checked(text: str) -> Value:
         try:
@@ -117,13 +102,24 @@ def reading(read: Callable[[str], Value]) -> Callable[[str], Value]:
     return checked
 
 
+def one_of(known: Sequence[str]) -> Callable[[str], str]:
+    """A reader of one of the words ``known``."""
+
+    def read(text: str) -> str:
+        if text not in known:
+            raise UnknownNameError("value", text, known)
+        return text
+
+    return read
+
+
 def names(text: str) -> tuple[str, ...]:
     """The parts of "a,b"."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def seeds(text: str) -> tuple[int, ...]:
-    """The seeds meant by "3" (that many: 0, 1, 2) or "5,7" (these).
+    """The seeds that "3" (0, 1 and 2) or "5,7" (these two) stands for.
 
     Raises:
         ValueError: it is neither.
@@ -137,13 +133,13 @@ def seeds(text: str) -> tuple[int, ...]:
 
 
 def count(text: str) -> int:
-    """A whole number from 1 on; "8k" and "1_000" are not read.
+    """A positive whole number; "8k" and "1_000" are refused.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     if not re.fullmatch(r"\d+", text) or int(text) < 1:
-        raise ValueError(f"{text!r} is not a whole number from 1 on")
+        raise ValueError(f"{text!r} is not a positive whole number")
     return int(text)
 
 
@@ -151,7 +147,7 @@ def positive(text: str) -> float:
     """A positive finite number.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     number = re.fullmatch(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.IGNORECASE)
     if not number or not 0 < float(text) < math.inf:
@@ -160,10 +156,10 @@ def positive(text: str) -> float:
 
 
 def device(text: str) -> str:
-    """The name of a torch device, in form only.
+    """The name of a torch device; whether the machine has it is not checked.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it does not have the form of one.
     """
     if not re.fullmatch(r"cpu|mps|(cuda|xpu)(:\d+)?", text):
         raise ValueError(f"{text!r} is not a device: write cpu, cuda, cuda:1, xpu or mps")
@@ -187,7 +183,7 @@ def assignment(text: str) -> Assignment:
 
 
 def options_of(assignments: Sequence[Assignment]) -> dict[str, dict[str, Any]]:
-    """Plugin -> option -> value of the ``--set`` given; "a.b" is option b in a table a.
+    """Plugin -> option -> value, of all ``--set``; "a.b" is option b in a table a.
 
     Raises:
         ConfigError: one name is given both a value and options.
@@ -199,6 +195,6 @@ def options_of(assignments: Sequence[Assignment]) -> dict[str, dict[str, Any]]:
         for part in parts:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
-                raise ConfigError(f"--set {plugin}.{option}: {plugin}.{part} is given a value too")
+                raise ConfigError(f"--set {plugin}.{option}: {plugin}.{part} already has a value")
         table[last] = value
     return options

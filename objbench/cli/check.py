@@ -1,4 +1,4 @@
-"""``objbench check``: whether an objective holds to what every objective must hold to."""
+"""``objbench check``: whether an objective meets the contract of objectives."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from objbench.cli import arguments as read
-from objbench.cli.plugin_arguments import add_plugin_arguments, check_names
-from objbench.cli.run import default_cache
-from objbench.plugins.registry import load_plugins
+from objbench.cli.plugin_arguments import (
+    add_plugin_arguments,
+    check_names,
+    default_cache,
+    load,
+)
 from objbench.study.files import preset_layer
 
 if TYPE_CHECKING:
@@ -20,8 +23,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "Check an objective: losses, gradients, randomness, invariance, processes, FLOPs, cost."
 EPILOG = """\
-Every check is one line: ok, failed or skipped, and what was seen; a failed one says what it means
-and how to mend it. Exit code 1 if one failed. About a minute on one core.
+Every check prints one line: ok, failed or skipped, and what was observed. A failed check also says
+what that means and how to fix it, and makes the exit code 1. Takes about a minute on one core.
 
 examples:
   objbench check taco --against mlm
@@ -34,23 +37,23 @@ def add_arguments(parser: read.Parser) -> None:
     """Declare the arguments."""
     add_plugin_arguments(parser, "objective to check", PRESET)
     parser.add_argument(
-        "--against", metavar="NAME", help="objective to compare the cost of a step with"
+        "--against", metavar="NAME", help="objective to compare the cost per step with"
     )
     parser.add_argument(
-        "--compile", action="store_true", help="check torch.compile too, which takes a minute"
+        "--compile", action="store_true", help="also check torch.compile, which takes a minute"
     )
     parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="tokenised text (~/.cache/objbench)"
+        "--cache", type=Path, metavar="DIR", help="tokenized text (default: ~/.cache/objbench)"
     )
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
-    """Run the checks and print each as soon as it is done."""
+    """Run the checks and print each result as soon as it is known."""
     objectives = [arguments.name, *([arguments.against] if arguments.against else [])]
     check_names(objectives, arguments.set)
     preset_layer(arguments.preset)
     # From here on torch is needed.
-    registry = load_plugins(only=set(objectives))
+    registry = load(set(objectives))
     from objbench.cli.check_subject import chosen_subject, described
     from objbench.plugins.conformance.check import run_checks
     from objbench.plugins.conformance.checks import CHECKS
@@ -82,10 +85,10 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
 
 
 def _lines(result: Result, width: int) -> str:
-    """The line of a result, and under a failed one what it means and how to mend it."""
+    """The line of a result; under a failed one, what it means and how to fix it."""
     check = result.check
     line = f"{result.status:<8}{check.name:<{width}}  {result.note}"
     if result.status != "failed":
         return line
     indent = " " * 8
-    return f"{line}\n{indent}meaning: {check.meaning}\n{indent}to mend: {check.remedy}"
+    return f"{line}\n{indent}meaning: {check.meaning}\n{indent}to fix: {check.remedy}"

@@ -1,9 +1,9 @@
 """The command line: ``objbench run``, ``leaderboard``, ``check``, ``new`` and the other subcommands.
 
-``--help`` and every usage error answer at once, so nothing heavy is imported here or in a
-subcommand's file: a subcommand imports what it needs once its arguments are known to be good.
-Errors that the user can mend become one line and exit code 2; anything else is a bug and keeps
-its traceback.
+``--help`` and usage errors are answered at once, so nothing heavy is imported here or at the top of
+a subcommand's file: a subcommand imports what it needs once its arguments have been checked.
+Errors that the user can fix become one line and exit code 2; anything else is a bug and keeps its
+traceback.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Protocol
 from objbench import __version__
 from objbench.cli import check, leaderboard, new, plugins, run, selftest, show, verify
 from objbench.cli.arguments import Parser, expand_plugin_flags, refuse
-from objbench.errors import ObjbenchError, one_line
-from objbench.plugins.registry import entry_point_names
+from objbench.cli.plugin_arguments import known_plugins
+from objbench.errors import ObjbenchError, UnknownNameError, one_line
 
 
 class Command(Protocol):
@@ -55,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``objbench``; the process's own when None.
 
     Returns:
-        The exit code: 0, 1 for cells that failed or diverged and for checks that found a fault, 2
-        for what the user can mend, 130 if interrupted.
+        The exit code: 0 for success, 1 if cells failed or diverged or a check found a fault, 2 for
+        an error that the user can fix, 130 if interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"objbench: error: {one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("objbench: interrupted; run the same command again to go on", file=sys.stderr)
+        print("objbench: interrupted; run the same command again to continue", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -82,17 +82,19 @@ def parse(words: list[str]) -> argparse.Namespace:
         ConfigError: a word is missing, unknown or out of place.
     """
     parser, subparsers = _parsers()
-    name = next((word for word in words if not word.startswith("-")), "")
-    known_plugins: tuple[str, ...] = ()
+    name = next((word for word in words if not word.startswith("-")), None)
+    if name is not None and name not in COMMANDS:
+        raise UnknownNameError("command", name, COMMANDS)
+    plugin_names: tuple[str, ...] = ()
     if name == "run":
-        known_plugins = entry_point_names()
+        plugin_names = known_plugins().names
         at = words.index(name) + 1
-        words_of_run = expand_plugin_flags(words[at:], subparsers[name].flags(), known_plugins)
+        words_of_run = expand_plugin_flags(words[at:], subparsers[name].flags(), plugin_names)
         parsed, left_over = parser.parse_known_args([*words[:at], *words_of_run])
     else:
         parsed, left_over = parser.parse_known_args(words)
     if left_over:
-        refuse(left_over, subparsers[parsed.command], known_plugins)
+        refuse(left_over, subparsers[parsed.command], plugin_names)
     return parsed
 
 
@@ -114,7 +116,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
 
 
 def _configure_logging(*, verbose: bool) -> None:
-    """Our own log on stderr; the libraries' chatter and bars off, so that ours can be read."""
+    """Send objbench's log to stderr, and silence the messages and bars of the libraries."""
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="objbench: %(levelname)s: %(name)s: %(message)s")
     if not verbose:

@@ -1,4 +1,4 @@
-"""``objbench new``: a plugin project to start from, complete and working."""
+"""``objbench new``: a complete, working plugin project to start from."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import shlex
 from pathlib import Path
 
 from objbench.cli.arguments import Parser
+from objbench.cli.plugin_arguments import known_plugins
 from objbench.errors import ConfigError
 from objbench.plugins.new_project import require_name, write_project
-from objbench.plugins.registry import entry_point_names
 
-SUMMARY = "Make the project of a new objective: working code, its test, a README."
+SUMMARY = "Create the project of a new objective: working code, a test, a README."
 EPILOG = """\
-What it makes trains at once: a variant of masked language modelling, to be changed into yours.
+The new objective trains as it is: a variant of masked language modelling to change into yours.
 
 example:
   objbench new half_masked
@@ -22,18 +22,22 @@ example:
 
 def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", metavar="NAME", help="of the objective: lowercase, digits and _")
     parser.add_argument(
-        "--dir", type=Path, metavar="PATH", help="new folder for it (objbench-NAME)"
+        "name", metavar="NAME", help="name of the objective: lowercase letters, digits and _"
+    )
+    parser.add_argument(
+        "--dir", type=Path, metavar="PATH", help="folder to create (default: objbench-NAME)"
     )
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
-    """Write the project and say what to do with it."""
+    """Write the project and print the next commands."""
     name = arguments.name
     require_name(name)
-    if name in entry_point_names():
-        raise ConfigError(f"{name!r} is registered already; `objbench plugins` says by whom")
+    if name in known_plugins().names:
+        raise ConfigError(
+            f"{name!r} is already the name of a plugin; `objbench plugins` shows whose"
+        )
     folder = arguments.dir or Path(f"objbench-{name.replace('_', '-')}")
     for path in write_project(name, folder):
         print(path)

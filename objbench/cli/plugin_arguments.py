@@ -1,14 +1,46 @@
-"""The one plugin that ``check`` and ``show`` are about, told apart before anything is imported."""
+"""Plugins on the command line: the one that ``check`` and ``show`` are about, and how all are loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from objbench.cli import arguments as read
 from objbench.contract.composition import plugins_of
 from objbench.errors import ConfigError, WrongKindError
-from objbench.plugins.registry import entry_point_names, require_known
-from objbench.plugins.source_reading.options import check_plugins
+from objbench.plugins.known_plugins import KnownPlugins
+from objbench.plugins.registry import Registry, load_plugins
+
+
+def default_cache() -> Path:
+    """The folder for tokenized text and descriptions of plugins when none is named."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "objbench"
+
+
+def known_plugins() -> KnownPlugins:
+    """What is known of the installed plugins without importing any."""
+    return KnownPlugins(default_cache() / "plugins")
+
+
+def load(names: Collection[str] | None = None) -> Registry:
+    """Load the plugins that ``names`` are composed of, all when None, and remember their options."""
+    registry = load_plugins(only=names)
+    known_plugins().remember(registry)
+    return registry
+
+
+def add_set_argument(group: read.Group) -> None:
+    """Declare ``--set``."""
+    group.add_argument(
+        "--set",
+        type=read.reading(read.assignment),
+        action="append",
+        default=[],
+        metavar="PLUGIN.OPTION=VALUE",
+        help="set an option of a plugin; may be repeated",
+    )
 
 
 def add_plugin_arguments(parser: read.Parser, what: str, preset: str) -> None:
@@ -20,43 +52,40 @@ def add_plugin_arguments(parser: read.Parser, what: str, preset: str) -> None:
     """
     parser.add_argument("name", metavar="NAME", help=what)
     parser.add_argument(
-        "--preset", default=preset, metavar="NAME", help="whose encoder is taken (%(default)s)"
+        "--preset",
+        default=preset,
+        metavar="NAME",
+        help="preset whose encoder is used (default: %(default)s)",
     )
-    parser.add_argument(
-        "--set",
-        type=read.reading(read.assignment),
-        action="append",
-        default=[],
-        metavar="PLUGIN.OPTION=VALUE",
-        help="an option of the plugin; may be repeated",
-    )
+    add_set_argument(parser)
 
 
 def check_names(
     names: Sequence[str], assignments: Sequence[read.Assignment], *, any_kind: bool = False
 ) -> None:
-    """Refuse unknown names, and options of others than ``names``.
+    """Refuse unknown names, and options of plugins other than ``names``.
 
     Args:
-        any_kind: a suite will do as well as an objective.
+        any_kind: accept suites and terms as well as objectives.
 
     Raises:
-        UnknownNameError, WrongKindError, ConfigError: in the words of ``objbench run``.
+        UnknownNameError, ConfigError: in the words of ``objbench run``.
     """
-    known = entry_point_names()
-    for name in names:
-        require_known("plugin" if any_kind else "objective", name, known)
+    known = known_plugins()
+    try:
+        for name in names:
+            known.require("plugin" if any_kind else "objective", name)
+    except WrongKindError as error:
+        hint = f"; check it as part of one, as in OBJECTIVE+{error.name}"
+        raise ConfigError(
+            f"{error.name!r} is a {error.found}, and only objectives are checked"
+            f"{hint if error.found == 'term' else ''}"
+        ) from error
     for plugin, option, _ in assignments:
         if plugin not in {*names, *plugins_of(names)}:
             raise ConfigError(
-                f"--set {plugin}.{option}: this is about {' and '.join(names)}; leave it out"
+                f"--set {plugin}.{option}: this command is about {' and '.join(names)}; "
+                "leave the option out"
             )
     if not any_kind:
-        try:
-            check_plugins(names, (), read.options_of(assignments))
-        except WrongKindError as error:
-            hint = f"; check it as part of one, as in OBJECTIVE+{error.name}"
-            raise ConfigError(
-                f"{error.name!r} is a {error.found}, and only objectives are checked"
-                f"{hint if error.found == 'term' else ''}"
-            ) from error
+        known.check_options(names, (), read.options_of(assignments))

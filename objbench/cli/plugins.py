@@ -1,4 +1,4 @@
-"""``objbench plugins``: what is installed, and what is broken and why."""
+"""``objbench plugins``: the plugins that are installed, and those that are broken and why."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from objbench.cli.arguments import Parser
+from objbench.cli.plugin_arguments import load
 
 if TYPE_CHECKING:
     from objbench.plugins.registry import Registry
@@ -14,22 +15,20 @@ if TYPE_CHECKING:
 SUMMARY = "List the installed objectives, terms and suites, and the plugins that are broken."
 EPILOG = """\
 A term joins any objective: --objectives mlm,mlm+TERM.
-OBJBENCH_PLUGINS=a,b limits loading to the plugins named."""
+OBJBENCH_PLUGINS=a,b loads only the plugins a and b."""
 
 
 def add_arguments(parser: Parser) -> None:
     """Declare the flags."""
     parser.add_argument("--check", action="store_true", help="exit code 1 if a plugin is broken")
     parser.add_argument(
-        "--markdown", action="store_true", help="as a table with papers, for a README"
+        "--markdown", action="store_true", help="print a markdown table with papers, for a README"
     )
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
-    """Print the table; see ``SUMMARY``."""
-    from objbench.plugins.registry import load_plugins
-
-    registry = load_plugins()
+    """Print the table."""
+    registry = load()
     print(plugins_table(registry) if arguments.markdown else _listing(registry))
     if registry.broken:
         print(f"\n{len(registry.broken)} broken:")
@@ -38,7 +37,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
 
 
 def plugins_table(registry: Registry) -> str:
-    """Every plugin with what it is and its paper, as a markdown table."""
+    """Every plugin with its summary and paper, as a markdown table."""
     from tabulate import tabulate
 
     rows = [
@@ -50,11 +49,7 @@ def plugins_table(registry: Registry) -> str:
 
 def _plugins(registry: Registry) -> Iterator[tuple[str, str, Any]]:
     """(kind, name, class) of every plugin, kind by kind and by name."""
-    for kind, classes in (
-        ("objective", registry.objectives),
-        ("term", registry.terms),
-        ("suite", registry.suites),
-    ):
+    for kind, classes in registry.by_kind.items():
         for name, cls in classes.items():
             yield kind, name, cls
 
@@ -68,7 +63,7 @@ def _listing(registry: Registry) -> str:
 
 
 def _linked(reference: str) -> str:
-    """A reference that ends in ", https://..." as a link."""
+    """A reference, as a markdown link if it ends in ", https://..."."""
     who, _, address = reference.partition(", https://")
     return f"[{who}](https://{address})" if address and " " not in address else reference
 

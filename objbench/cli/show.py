@@ -1,4 +1,4 @@
-"""``objbench show``: what a plugin is, its knobs, and what an objective costs at a preset."""
+"""``objbench show``: what a plugin is, its options, and what an objective costs with a preset."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from objbench.cli import arguments as read
-from objbench.cli.plugin_arguments import add_plugin_arguments, check_names
+from objbench.cli.plugin_arguments import add_plugin_arguments, check_names, load
 from objbench.contract.composition import Composition, configured
 from objbench.contract.options import configure
 from objbench.errors import ObjbenchError
-from objbench.plugins.registry import Registry, load_plugins
 from objbench.study.files import preset_layer
 
 if TYPE_CHECKING:
     from objbench.engine.measuring.objective_size import Size
+    from objbench.plugins.registry import Registry
     from objbench.study.study import Study
 
-SUMMARY = "Show an objective, term or suite: what it is, its knobs, an objective's heads and cost."
+SUMMARY = (
+    "Show an objective, term or suite: what it is, its options, the heads and cost of an objective."
+)
 EPILOG = """\
-FLOPs are of the real step, forward and backward, counted on a few made-up sequences.
+FLOPs are counted on a few made-up sequences, over the forward and backward pass of a real step.
 
 examples:
   objbench show taco --against mlm
@@ -32,7 +34,7 @@ PRESET = "small"
 _WIDTH = 100
 _INDENT = "  "
 _WORDS = 30522
-"""Size of the vocabulary where the preset's tokenizer is a name or a folder: BERT's."""
+"""Vocabulary size assumed when the preset's tokenizer is a name or a folder: BERT's."""
 
 
 def add_arguments(parser: read.Parser) -> None:
@@ -42,30 +44,29 @@ def add_arguments(parser: read.Parser) -> None:
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
-    """Print what there is to say."""
+    """Print the description of the plugin."""
     names = [arguments.name, *([arguments.against] if arguments.against else [])]
     check_names(names, arguments.set, any_kind=True)
     preset_layer(arguments.preset)
-    registry = load_plugins(only=set(names))
+    registry = load(set(names))
     options = read.options_of(arguments.set)
     if arguments.name in registry.suites:
         cls: Any = registry.suites[arguments.name]
-        parts = [_what(registry, cls), *_protocol(cls, options), _knobs(cls)]
+        parts = [_what(registry, cls), *_protocol(cls, options), _options(cls)]
     elif arguments.name in registry.terms:
         cls = registry.terms[arguments.name]
-        parts = [_what(registry, cls), _knobs(cls)]
+        parts = [_what(registry, cls), _options(cls)]
     else:
         kind = registry.objective(arguments.name)
         classes = kind.parts if isinstance(kind, Composition) else (kind,)
-        parts = [text for cls in classes for text in (_what(registry, cls), _knobs(cls))]
+        parts = [text for cls in classes for text in (_what(registry, cls), _options(cls))]
         parts.append(_cost(registry, names, arguments, options))
     print("\n\n".join(parts))
     return 0
 
 
 def _what(registry: Registry, cls: Any) -> str:
-    kinds = {"suite": registry.suites, "term": registry.terms, "objective": registry.objectives}
-    kind = next(kind for kind, classes in kinds.items() if cls.name in classes)
+    kind = next(kind for kind, classes in registry.by_kind.items() if cls.name in classes)
     lines = [f"{cls.name}: {kind} of {registry.origin(cls.name)}", cls.summary]
     reference = getattr(cls, "reference", "")
     texts = [("\n".join(lines))]
@@ -76,23 +77,23 @@ def _what(registry: Registry, cls: Any) -> str:
     return "\n\n".join(texts)
 
 
-def _knobs(cls: Any) -> str:
-    from objbench.plugins.option_docs import knobs
+def _options(cls: Any) -> str:
+    from objbench.plugins.option_docs import plugin_options
 
-    found = knobs(cls.Config)
+    found = plugin_options(cls.Config)
     if not found:
-        return "knobs: none"
-    lines = [f"knobs (--set {cls.name}.NAME=VALUE):"]
-    for knob in found:
-        lines.append(f"{_INDENT}{knob.name} = {knob.default}  ({knob.type})")
+        return "options: none"
+    lines = [f"options (--set {cls.name}.NAME=VALUE):"]
+    for option in found:
+        lines.append(f"{_INDENT}{option.name} = {option.default}  ({option.type})")
         lines += textwrap.wrap(
-            knob.meaning, _WIDTH, initial_indent=_INDENT * 3, subsequent_indent=_INDENT * 3
+            option.meaning, _WIDTH, initial_indent=_INDENT * 3, subsequent_indent=_INDENT * 3
         )
     return "\n".join(lines)
 
 
 def _protocol(cls: Any, options: dict[str, dict[str, Any]]) -> list[str]:
-    """The protocol and the tasks, where the suite says them with these options."""
+    """The protocol and the tasks of a suite with these options."""
     from objbench.contract.suite import Suite
 
     if not issubclass(cls, Suite):
@@ -113,7 +114,7 @@ def _cost(
     arguments: argparse.Namespace,
     options: dict[str, dict[str, Any]],
 ) -> str:
-    """Parameters and FLOPs at the preset, and beside another objective's."""
+    """Parameters and FLOPs with the preset, and the ratio to another objective's."""
     from objbench.engine.measuring.objective_size import size_of
     from objbench.study.study import build_study
 

@@ -1,49 +1,136 @@
-"""The study that preset, study file and flags make together, checked as far as no plugin is needed.
+"""The study that preset, study file and flags make together, checked before a plugin is loaded.
 
-Names of objectives, suites and plugins are held against the entry points, which are known without
-importing any plugin, and before pydantic is imported; so a misspelt name is answered at once.
-Options are held against the plugins' sources, where these tell.
+The place of a flag's value in the study is the flag's ``dest``. Names of objectives, suites and
+plugins are checked against the package metadata, before pydantic is imported, so that a misspelt
+name is reported at once. Options are checked as far as they are known from an earlier run.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
-from objbench.cli.arguments import options_of
-from objbench.cli.every_objective import ALL, every_objective
-from objbench.contract.composition import plugins_of
+from objbench.cli import arguments as read
+from objbench.cli.plugin_arguments import add_set_argument, known_plugins, load
+from objbench.contract.composition import JOINT, parts_of, plugins_of
+from objbench.contract.meters import AXES
 from objbench.errors import ConfigError
-from objbench.plugins.registry import entry_point_names, load_plugins, require_known
-from objbench.plugins.source_reading.options import check_plugins
-from objbench.study.files import Layer, file_layer, merge, preset_layer
+from objbench.plugins.known_plugins import KnownPlugins
+from objbench.plugins.registry import Registry
+from objbench.study.budget import parse_budget
+from objbench.study.choices import Precision, Schedule, Spacing
+from objbench.study.files import Layer, file_layer, merge, preset_layer, setting_layer
 
 if TYPE_CHECKING:
     from objbench.study.study import Study
 
 DEFAULT_PRESET = "small"
+ALL = "all"
+_STUDY = "study."
 
-# Flag -> where its value goes in the study.
-_PLACES = {
-    "objectives": ("objectives",),
-    "seeds": ("seeds",),
-    "budget": ("budget",),
-    "equalize": ("equalize",),
-    "corpus": ("data", "corpus"),
-    "tokenizer": ("data", "tokenizer"),
-    "length": ("data", "length"),
-    "batch": ("training", "batch"),
-    "micro_batches": ("training", "micro_batches"),
-    "lr": ("training", "learning_rate"),
-    "schedule": ("training", "schedule"),
-    "precision": ("training", "precision"),
-    "compile": ("training", "compile"),
-    "suites": ("evaluation", "suites"),
-    "eval_points": ("evaluation", "points"),
-    "eval_spacing": ("evaluation", "spacing"),
-    "max_train_samples": ("evaluation", "max_train_samples"),
-}
+
+def add_study_arguments(parser: read.Parser) -> None:
+    """Declare the flags that make a study."""
+    _add_study(parser.add_argument_group("study"))
+    _add_training(
+        parser.add_argument_group(
+            "data and training", "Settings that are not given are those of the preset."
+        )
+    )
+    _add_evaluation(parser.add_argument_group("evaluation"))
+
+
+def _add_study(group: read.Group) -> None:
+    group.add_argument(
+        "--preset", metavar="NAME", help=f"preset to start from (default: {DEFAULT_PRESET})"
+    )
+    group.add_argument("--config", type=Path, metavar="FILE", help="study file (TOML)")
+    _add(
+        group,
+        "--objectives",
+        "objectives",
+        "objectives to compare, the baseline first, which sets the budget; or all",
+        read.names,
+        "A,B",
+    )
+    _add(
+        group,
+        "--seeds",
+        "seeds",
+        "number of pretraining seeds (3) or an explicit list (0,1,2)",
+        read.seeds,
+        "N|A,B",
+    )
+    _add(
+        group,
+        "--budget",
+        "budget",
+        "100k-steps, 2B-tokens, 1e18-flops, 30-min or 24-gpu-hours",
+        _budget,
+        "AMOUNT",
+    )
+    _add(
+        group,
+        "--equalize",
+        "equalize",
+        "resource to match with the baseline: every objective gets the same amount",
+        AXES,
+    )
+    add_set_argument(group)
+
+
+def _add_training(group: read.Group) -> None:
+    corpus = "toy, a file, a folder, a glob, or hf:NAME[:CONFIG][:COLUMN]"
+    _add(group, "--corpus", "data.corpus", corpus)
+    _add(group, "--tokenizer", "data.tokenizer", "train:SIZE, a folder, or a name on the hub")
+    _add(group, "--length", "data.length", "tokens per sequence", read.count, "T")
+    _add(group, "--batch", "training.batch", "sequences per optimizer step", read.count, "B")
+    parts = "parts that a batch is split into to save memory"
+    _add(group, "--micro-batches", "training.micro_batches", parts, read.count, "N")
+    _add(group, "--lr", "training.learning_rate", "peak learning rate", read.positive)
+    _add(group, "--schedule", "training.schedule", "learning-rate schedule", get_args(Schedule))
+    _add(group, "--precision", "training.precision", "number format", get_args(Precision))
+    group.add_argument(
+        "--compile",
+        dest=f"{_STUDY}training.compile",
+        action="store_true",
+        default=None,
+        help="compile the encoder with torch.compile",
+    )
+
+
+def _add_evaluation(group: read.Group) -> None:
+    suites = "suites to evaluate on"
+    _add(group, "--suites", "evaluation.suites", suites, read.names, "A,B")
+    points = "number of points of the budget at which encoders are evaluated"
+    _add(group, "--eval-points", "evaluation.points", points, read.count, "N")
+    spacing = "how evaluation points are spaced over the budget"
+    _add(group, "--eval-spacing", "evaluation.spacing", spacing, get_args(Spacing))
+    most = "fine-tune on at most N examples per task"
+    _add(group, "--max-train-samples", "evaluation.max_train_samples", most, read.count, "N")
+
+
+def _add(
+    group: read.Group,
+    flag: str,
+    place: str,
+    help: str,
+    value: Any = str,
+    metavar: str | None = None,
+) -> None:
+    """Declare a flag whose value goes to ``place`` in the study.
+
+    Args:
+        value: a function that reads it, or the values that it may have.
+    """
+    if isinstance(value, tuple):
+        value, metavar = read.one_of(value), "{" + ",".join(value) + "}"
+    metavar = metavar or flag.removeprefix("--").upper()
+    group.add_argument(
+        flag, dest=f"{_STUDY}{place}", type=read.reading(value), metavar=metavar, help=help
+    )
 
 
 def chosen_study(arguments: argparse.Namespace) -> Study:
@@ -55,16 +142,15 @@ def chosen_study(arguments: argparse.Namespace) -> Study:
     Raises:
         ConfigError: a name or an option is unknown, or something is missing or out of range.
     """
-    known = entry_point_names()
-    flags = _flag_layer(arguments)
+    known = known_plugins()
     for plugin, _, _ in arguments.set:
-        require_known("plugin", plugin, known)
-    layers, sources = _layers(arguments, flags)
+        known.require("plugin", plugin)
+    layers, sources = _layers(arguments)
     whole: Layer = {}
     for layer in layers:
         whole = merge(whole, layer)
     if ALL in _names(whole):
-        layers = [*layers, {"objectives": every_objective(_names(whole), load_plugins())}]
+        layers = [*layers, {"objectives": every_objective(_names(whole), load())}]
         whole = merge(whole, layers[-1])
     _check_names(whole, known)
     if not whole.get("objectives"):
@@ -74,24 +160,48 @@ def chosen_study(arguments: argparse.Namespace) -> Study:
     from objbench.study.study import build_study
 
     study = build_study(layers, " + ".join(sources))
-    taking_part = {
-        *study.objectives,
-        *plugins_of(study.objectives),
-        *study.evaluation.suites,
-    }
+    suites = study.evaluation.suites
     for plugin, option, _ in arguments.set:
-        if plugin not in taking_part:
+        if plugin not in {*study.objectives, *plugins_of(study.objectives), *suites}:
             raise ConfigError(
                 f"--set {plugin}.{option}: {plugin} has no part in this study;"
                 " add it to --objectives or --suites, or leave the option out"
             )
-    check_plugins(study.objectives, study.evaluation.suites, study.options)
+    known.check_options(study.objectives, suites, study.options)
     return study
 
 
-def _layers(arguments: argparse.Namespace, flags: Layer) -> tuple[Sequence[Layer], Sequence[str]]:
+def every_objective(named: Sequence[str], registry: Registry) -> tuple[str, ...]:
+    """``named`` with ``all`` replaced by every objective, and the baseline with every term.
+
+    The baseline is what is named before ``all``, or the one objective that declares itself one.
+    After it come the other objectives by name, then the baseline with each term that it lacks.
+
+    Args:
+        named: names as on the command line, ``all`` among them.
+        registry: every plugin, loaded.
+
+    Raises:
+        ConfigError: no objective, or more than one, declares itself the baseline.
+    """
+    before = list(named[: named.index(ALL)])
+    if not before:
+        # Declared by the class itself: what derives from the baseline is none.
+        before = [name for name, cls in registry.objectives.items() if vars(cls).get("is_baseline")]
+        if len(before) != 1:
+            raise ConfigError(
+                "--objectives all needs a baseline: name it first, as in --objectives NAME,all"
+            )
+    # A composed baseline has some of the terms already.
+    own = parts_of(before[0])
+    joined = [f"{before[0]}{JOINT}{term}" for term in registry.terms if term not in own]
+    after = named[named.index(ALL) + 1 :]
+    return tuple(dict.fromkeys([*before, *registry.objectives, *joined, *after]))
+
+
+def _layers(arguments: argparse.Namespace) -> tuple[Sequence[Layer], Sequence[str]]:
     """The layers, lowest first, and what to call them in an error."""
-    layers, sources = [flags], ["command line"]
+    layers, sources = [_flag_layer(arguments)], ["command line"]
     if arguments.config:
         layers.insert(0, file_layer(arguments.config))
         sources.insert(0, f"study file {arguments.config}")
@@ -102,7 +212,7 @@ def _layers(arguments: argparse.Namespace, flags: Layer) -> tuple[Sequence[Layer
     return layers, sources
 
 
-def _check_names(whole: Layer, known: Collection[str]) -> None:
+def _check_names(whole: Layer, known: KnownPlugins) -> None:
     for kind, names in (
         ("objective", whole.get("objectives")),
         ("suite", _table(whole, "evaluation").get("suites")),
@@ -111,7 +221,7 @@ def _check_names(whole: Layer, known: Collection[str]) -> None:
         # Anything but a list of names is left to the study's own check.
         if isinstance(names, list | tuple):
             for name in filter(lambda name: isinstance(name, str), names):
-                require_known(kind, name, known)
+                known.require(kind, name)
 
 
 def _names(layer: Layer) -> Sequence[str]:
@@ -127,13 +237,14 @@ def _table(layer: Layer, name: str) -> dict[str, Any]:
 
 def _flag_layer(arguments: argparse.Namespace) -> Layer:
     layer: Layer = {}
-    for flag, (*sections, name) in _PLACES.items():
-        value = getattr(arguments, flag)
-        if value is not None:
-            table = layer
-            for section in sections:
-                table = table.setdefault(section, {})
-            table[name] = value
+    for place, value in vars(arguments).items():
+        if place.startswith(_STUDY) and value is not None:
+            layer = merge(layer, setting_layer(place.removeprefix(_STUDY), value))
     if arguments.set:
-        layer["options"] = options_of(arguments.set)
+        layer["options"] = read.options_of(arguments.set)
     return layer
+
+
+def _budget(text: str) -> str:
+    parse_budget(text)
+    return text

@@ -24,13 +24,17 @@ def configure(cls: Any, options: Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: an option is unknown, or its value does not fit; named as plugin.option.
     """
-    fields = {field.name for field in dataclasses.fields(cls.Config) if field.init}
-    hints = typing.get_type_hints(cls.Config, include_extras=True)
-    values = checked(cls.name, options, {name: hints[name] for name in fields})
+    values = checked(cls.name, options, option_types(cls))
     try:
         return cls.Config(**values)
     except (ConfigError, ValueError) as error:
         raise ConfigError(f"options of {cls.name}: {one_line(error)}") from error
+
+
+def option_types(cls: Any) -> dict[str, Any]:
+    """Every option of a plugin class -> its type, in the order declared."""
+    hints = typing.get_type_hints(cls.Config, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls.Config) if field.init}
 
 
 def checked(plugin: str, options: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:

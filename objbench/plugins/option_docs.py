@@ -1,7 +1,7 @@
-"""A plugin's options with type, default and meaning, read from its ``Config``.
+"""The options of a plugin with type, default and meaning, read from its ``Config``.
 
-The meaning of an option is what the ``Attributes:`` section of the docstring says of it, of the
-``Config`` itself or of one that it derives from.
+The meaning of an option is its entry in the ``Attributes:`` section of the docstring of the
+``Config`` or of a class that the ``Config`` derives from.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ _SECTION = re.compile(r"[A-Z]\w*:")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Knob:
-    """One option.
+class PluginOption:
+    """One option of a plugin.
 
     Attributes:
-        name: of the option.
-        type: as written, such as "float" or "'all' | 'masked'".
-        default: as Python writes it.
-        meaning: what the docstring says; "" where it says nothing.
+        type: as written in Python, such as "float" or "'all' | 'masked'".
+        default: as written in Python.
+        meaning: its entry in the docstring; "" if there is none.
     """
 
     name: str
@@ -35,7 +34,7 @@ class Knob:
     meaning: str
 
 
-def knobs(config: type[Any]) -> tuple[Knob, ...]:
+def plugin_options(config: type[Any]) -> tuple[PluginOption, ...]:
     """The options of a ``Config``, in the order declared.
 
     Args:
@@ -47,7 +46,7 @@ def knobs(config: type[Any]) -> tuple[Knob, ...]:
         meanings |= attribute_meanings(vars(parent).get("__doc__") or "")
     defaults = config()
     return tuple(
-        Knob(
+        PluginOption(
             name=field.name,
             type=_type_text(hints[field.name]),
             default=repr(getattr(defaults, field.name)),
@@ -59,9 +58,9 @@ def knobs(config: type[Any]) -> tuple[Knob, ...]:
 
 
 def attribute_meanings(docstring: str) -> dict[str, str]:
-    """What the ``Attributes:`` section of a Google docstring says of each name.
+    """The entries of the ``Attributes:`` section of a Google docstring, by name.
 
-    "a, b: text" says it of both; an entry goes on over the lines that are indented further.
+    "a, b: text" is an entry for both; lines that are indented further continue an entry.
     """
     lines = inspect.cleandoc(docstring).splitlines()
     try:

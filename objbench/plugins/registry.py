@@ -73,6 +73,11 @@ class Registry:
     broken: Sequence[BrokenPlugin]
     _origins: Mapping[str, Origin] = field(repr=False)
 
+    @property
+    def by_kind(self) -> Mapping[str, Mapping[str, type[Any]]]:
+        """The classes by name, for each of the kinds "objective", "term" and "suite"."""
+        return {"objective": self.objectives, "term": self.terms, "suite": self.suites}
+
     def origin(self, name: str) -> Origin:
         """The project and version that registered ``name``; those of all parts of a composition."""
         origins = dict.fromkeys(self._origins[part] for part in parts_of(name))
@@ -102,7 +107,7 @@ class Registry:
         return found
 
     def _find(self, kind: str, name: str) -> Any:
-        kinds = {"objective": self.objectives, "term": self.terms, "suite": self.suites}
+        kinds = self.by_kind
         if name in kinds[kind]:
             return kinds[kind][name]
         for plugin in self.broken:
@@ -112,27 +117,6 @@ class Registry:
             if name in classes:
                 raise WrongKindError(name, kind, other)
         raise UnknownNameError(kind, name, kinds[kind], HINT)
-
-
-def entry_point_names(entry_points: Iterable[EntryPoint] | None = None) -> tuple[str, ...]:
-    """The names of all plugins, read from package metadata: nothing is imported."""
-    return tuple(sorted({entry.name for entry in plugin_entry_points(entry_points)}))
-
-
-def require_known(kind: str, name: str, known: Collection[str]) -> None:
-    """Refuse a name, composed or plain, that no plugin's name is part of.
-
-    Args:
-        kind: what the name, or its first part, should be; further parts are terms.
-        known: names of plugins, as ``entry_point_names`` gives them.
-
-    Raises:
-        UnknownNameError: a part is not among them.
-    """
-    first, *rest = parts_of(name)
-    for what, part in [(kind, first), *(("term", part) for part in rest)]:
-        if part not in known:
-            raise UnknownNameError(what, part, known, HINT)
 
 
 def load_plugins(

@@ -3,9 +3,9 @@
 The class's own module is not enough: an objective may take its corruption from one sibling module
 and its loss from another. So imports are followed within the plugin's own packages, on the syntax
 tree, which also sees imports inside functions. A module of the core that a plugin imports by its
-full name (``objbench.blocks.masking``) is a building block of its loss and enters too. What those import
-in turn, and the contracts behind the public names, are the engine's and have ``ENGINE_VERSION``;
-libraries have the versions in the record.
+full name (``objbench.blocks.masking``) is a building block of its loss and enters too. What those
+import in turn, and the contracts behind the public names, belong to the engine and are covered by
+``ENGINE_VERSION``; libraries are covered by the versions in the record.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import ast
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from objbench import PUBLIC_NAMES
@@ -26,32 +26,41 @@ _FOREIGN = frozenset({"objbench", "torch", "transformers", *sys.stdlib_module_na
 def source_digest(kind: type | Composition) -> str:
     """SHA-256 over the source of the modules that define ``kind``, as hexadecimal digits.
 
-    Those are the modules of its method resolution order (of a composition: of its parts'), all
-    they import from their own top-level packages, and the modules of the core that any of these
-    names.
+    Raises:
+        LookupError: the source of one of them cannot be found.
+    """
+    files = source_files(*(kind.parts if isinstance(kind, Composition) else (kind,)))
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\x1f{files[name].read_text('utf-8')}\x1e".encode())
+    return digest.hexdigest()
+
+
+def source_files(*classes: type, modules: Iterable[str] = ()) -> dict[str, Path]:
+    """The modules that define ``classes``, by name, each with its source file.
+
+    Those are the modules of the classes' method resolution orders and ``modules``, all that these
+    import from their own top-level packages, and the modules of the core that any of them names.
 
     Raises:
         LookupError: the source of one of them cannot be found.
     """
-    classes = kind.parts if isinstance(kind, Composition) else (kind,)
-    waiting = [parent.__module__ for cls in classes for parent in cls.__mro__]
+    waiting = [*modules, *(parent.__module__ for cls in classes for parent in cls.__mro__)]
     waiting = [name for name in waiting if _top(name) not in _FOREIGN]
     packages = {_top(name) for name in waiting}
-    texts: dict[str, str] = {}
+    files: dict[str, Path] = {}
     while waiting:
         name = waiting.pop()
-        if name not in texts:
+        if name not in files:
             path = _path(name)
             if path is None:
-                raise LookupError(f"{name} has no source file: {kind} has no digest")
-            texts[name] = path.read_text("utf-8")
+                raise LookupError(f"{name} has no source file, so what it defines has no digest")
+            files[name] = path
             if _top(name) in packages:
-                imported = _imported(texts[name], name, is_package=path.name == "__init__.py")
+                text, is_package = path.read_text("utf-8"), path.name == "__init__.py"
+                imported = _imported(text, name, is_package=is_package)
                 waiting += [one for one in imported if _enters(one, packages) and _path(one)]
-    digest = hashlib.sha256()
-    for name in sorted(texts):
-        digest.update(f"{name}\x1f{texts[name]}\x1e".encode())
-    return digest.hexdigest()
+    return files
 
 
 def _enters(name: str, packages: set[str]) -> bool:

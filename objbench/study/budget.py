@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 from objbench.contract.meters import Axis
 from objbench.errors import BudgetError
+from objbench.study.choices import Spacing
 
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _UNITS: dict[str, tuple[Axis, float]] = {
@@ -129,9 +129,6 @@ def _whole_steps(exact: float, what: str) -> int:
     if steps < 1:
         raise BudgetError(f"the budget is too small: {what} does not pay for a single step")
     return steps
-
-
-Spacing = Literal["equal", "geometric"]
 
 
 def point_shares(points: int, spacing: Spacing = "equal") -> tuple[float, ...]:

@@ -1,7 +1,7 @@
-"""Layers of a study: presets, study files, and how one is put over the other.
+"""Layers of a study: presets and study files, and how one layer overrides another.
 
-Read here without checking, and without pydantic, so that the command line answers a misspelt
-preset or a broken file at once; only the whole is checked, by ``study.build_study``.
+They are read here without checks and without pydantic, so that a misspelt preset or a broken file
+is reported at once; only the whole study is checked, by ``study.build_study``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Layer = dict[str, Any]
 
 
 def presets() -> tuple[str, ...]:
-    """Names of the presets that ship with objbench."""
+    """The names of the presets that ship with objbench."""
     files = resources.files("objbench.study").joinpath("presets").iterdir()
     return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
 
@@ -27,7 +27,7 @@ def preset_layer(name: str) -> Layer:
     """The preset called ``name``.
 
     Raises:
-        UnknownNameError: there is none of that name.
+        UnknownNameError: there is no preset of that name.
     """
     if name not in presets():
         raise UnknownNameError("preset", name, presets())
@@ -51,8 +51,16 @@ def file_layer(path: Path) -> Layer:
     return merge(base, layer)
 
 
+def setting_layer(place: str, value: Any) -> Layer:
+    """The layer that sets one value by its dotted place, such as "training.learning_rate"."""
+    for part in reversed(place.split(".")):
+        value = {part: value}
+    layer: Layer = value
+    return layer
+
+
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Layer:
-    """``below`` with the leaves of ``above`` put over it; tables are merged, values replaced."""
+    """``below`` overridden by ``above``: tables are merged, other values replaced."""
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from objbench.cli.main import main
+from objbench.cli.plugin_arguments import load
 
 OBJECTIVE = """
     from dataclasses import dataclass
@@ -72,9 +73,24 @@ def _load(name):
 make_study = _load("made_study").make_study
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """A cache folder for the tests alone, also in the processes that they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def remembered_plugins(_own_cache):
+    """Every installed plugin has been loaded before, so its kind and options are in the cache."""
+    return load()
+
+
 IN_A_NEW_PROCESS = """
 import json, sys
 from objbench.cli.main import main
+from objbench.cli.plugin_arguments import load
 codes = []
 for words in json.loads(sys.argv[1]):
     try:
@@ -116,7 +132,7 @@ class CommandLine:
 
 
 @pytest.fixture
-def command_line(tmp_path, monkeypatch, capsys):
+def command_line(tmp_path, monkeypatch, capsys, remembered_plugins):
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from objbench.cli.arguments import assignment, options_of
-from objbench.cli.every_objective import every_objective
+from objbench.cli.study_arguments import every_objective
 from objbench.contract.composition import ComposedConfig, Composition, configured, recorded_options
 from objbench.contract.objective import AddedTerm
 from objbench.contract.random_streams import Streams
@@ -96,7 +96,7 @@ def test_options_that_do_not_fit_are_refused(text, message):
 
 def test_an_option_cannot_be_a_value_and_a_table():
     given = [assignment("mlm+norm.norm=1"), assignment("mlm+norm.norm.weight=1")]
-    with pytest.raises(ConfigError, match="is given a value too"):
+    with pytest.raises(ConfigError, match="already has a value"):
         options_of(given)
 
 
@@ -161,7 +161,7 @@ def test_names_are_composed_by_the_registry(registry):
         ("mlm+closr", UnknownNameError, "unknown term 'closr'; did you mean 'closer'"),
         ("closer", WrongKindError, "add it to one, as in OBJECTIVE\\+closer"),
         ("mlm+rtd", WrongKindError, "name it first, as in rtd\\+TERM"),
-        ("mlm+toy", WrongKindError, "'toy' is one of the suites, not of the terms"),
+        ("mlm+toy", WrongKindError, "'toy' is a suite, not a term"),
         ("mlm+closer+closer", ConfigError, "names a term twice"),
     ],
 )

@@ -15,7 +15,7 @@ from objbench.contract.batch import Corrupted, Rows
 from objbench.contract.random_streams import Streams
 from objbench.contract.term import EncoderPass, Need
 from objbench.errors import ConfigError
-from objbench.plugins.option_docs import knobs
+from objbench.plugins.option_docs import plugin_options
 from objbench_objectives.alignment import (
     alignment_loss,
     anchor_positions,
@@ -390,7 +390,9 @@ def test_the_options_of_the_term_have_one_meaning_and_one_default(encoder_spec):
     """Written twice, because an objective's options are one list that its source tells."""
     config = TokenAlignment.Config()
     assert Taco.Config().alignment == config
-    told, own = ({k.name: k.meaning for k in knobs(kind)} for kind in (Taco.Config, type(config)))
+    told, own = (
+        {k.name: k.meaning for k in plugin_options(kind)} for kind in (Taco.Config, type(config))
+    )
     assert {name: told[name] for name in own} == own | {"weight": told["weight"]}
     changed = {"window": 7, "sampling": "all", "negatives": 3, "temperature": 0.1, "weight": 2.0}
     assert Taco.Config(rate=0.2, **changed).alignment == TokenAlignment.Config(**changed)

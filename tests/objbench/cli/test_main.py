@@ -39,19 +39,19 @@ USAGE_ERRORS = [
     ([*DEMO, "--seeds", "two"], "'two' is neither a number of seeds nor a list"),
     ([*DEMO, "--seeds", "0"], "at least one seed"),
     ([*DEMO, "--seeds", "1,1"], "lists something twice"),
-    ([*DEMO, "--batch", "0"], "--batch: '0' is not a whole number from 1 on"),
-    ([*DEMO, "--batch", "many"], "--batch: 'many' is not a whole number"),
+    ([*DEMO, "--batch", "0"], "--batch: '0' is not a positive whole number"),
+    ([*DEMO, "--batch", "many"], "--batch: 'many' is not a positive whole"),
     ([*DEMO, "--micro-batches", "5"], "does not divide batch"),
     ([*DEMO, "--length", "1"], "data.length = 1"),
     ([*DEMO, "--lr", "-1"], "--lr: '-1' is not a positive number"),
     ([*DEMO, "--lr", "inf"], "--lr: 'inf' is not a positive number"),
-    ([*DEMO, "--jobs", "0"], "--jobs: '0' is not a whole number"),
+    ([*DEMO, "--jobs", "0"], "--jobs: '0' is not a positive"),
     ([*DEMO, "--device", "gpu"], "'gpu' is not a device"),
     ([*DEMO, "--name", "a/b"], "--name 'a/b' is not a plain name"),
     ([*DEMO, "--name", "a", "--out", "b"], "not allowed with"),
     ([*DEMO, "--config", "nowhere.toml"], "study file nowhere.toml: No such file"),
     ([*DEMO, "extra"], "unexpected argument 'extra'"),
-    # What stands in the sources of the plugins.
+    # What is known of the plugins from an earlier run.
     (
         [*DEMO, "--set", "taco.temprature=1"],
         "unknown option of taco 'temprature'; did you mean 'temp",
@@ -69,11 +69,11 @@ USAGE_ERRORS = [
     ),
     (
         ["run", "--objectives", "mlm,glue", "--preset", "demo"],
-        "'glue' is one of the suites, not of",
+        "'glue' is a suite, not an objective",
     ),
     (
         [*DEMO, "--suites", "taco"],
-        "'taco' is one of the objectives, not of the suites: name it with",
+        "'taco' is an objective, not a suite: name it with",
     ),
 ]
 
@@ -86,7 +86,7 @@ def test_a_usage_error_is_one_line_and_exit_code_2(words, message, command_line)
 STUDY_ERRORS = [
     ("[options.taco]\ntemprature = 1", "unknown option of taco 'temprature'; did you mean 'temp"),
     ("[options.taco]\ntemperature = true\nwindow = [5]", "taco.window = [5] does not fit"),
-    ('[evaluation]\nsuites = ["toy", "mlm"]', "'mlm' is one of the objectives, not of the suites"),
+    ('[evaluation]\nsuites = ["toy", "mlm"]', "'mlm' is an objective, not a suite"),
 ]
 
 
@@ -233,7 +233,7 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
     monkeypatch.setattr(runner, "run_study", interrupted)
     assert main(DEMO) == 130
     assert capsys.readouterr().err == (
-        "objbench: interrupted; run the same command again to go on\n"
+        "objbench: interrupted; run the same command again to continue\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""``objbench show``: knobs with their meaning from the docstring, heads and FLOPs by hand."""
+"""``objbench show``: options with their meaning from the docstring, heads and FLOPs by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from objbench.cli.main import main
 from objbench.engine.measuring.objective_size import ROWS, made_up_vocabulary, size_of
-from objbench.plugins.option_docs import Knob, attribute_meanings, knobs
+from objbench.plugins.option_docs import PluginOption, attribute_meanings, plugin_options
 from objbench.plugins.registry import load_plugins
 from objbench.study.settings import EncoderSection
 
@@ -48,7 +48,7 @@ class Above(Below):
         kind (str): which kind: "a" or "b".
 
     Raises:
-        ConfigError: never; no knob is called "Raises".
+        ConfigError: never; no option is called "Raises".
     """
 
     kind: Literal["a", "b"] = "a"
@@ -56,13 +56,13 @@ class Above(Below):
     rate: float = 0.25
 
 
-def test_knobs_are_the_fields_with_what_the_docstrings_say():
-    assert knobs(Above) == (
-        Knob("rate", "float", "0.25", "a share, in (0, 1]; the rest stays."),
-        Knob("low", "int | None", "None", "bounds."),
-        Knob("high", "int | None", "3", "bounds."),
-        Knob("kind", "'a' | 'b'", "'a'", 'which kind: "a" or "b".'),
-        Knob("bare", "tuple[str, ...]", "('x',)", ""),
+def test_options_are_the_fields_with_what_the_docstrings_say():
+    assert plugin_options(Above) == (
+        PluginOption("rate", "float", "0.25", "a share, in (0, 1]; the rest stays."),
+        PluginOption("low", "int | None", "None", "bounds."),
+        PluginOption("high", "int | None", "3", "bounds."),
+        PluginOption("kind", "'a' | 'b'", "'a'", 'which kind: "a" or "b".'),
+        PluginOption("bare", "tuple[str, ...]", "('x',)", ""),
     )
 
 
@@ -71,10 +71,10 @@ def test_no_attributes_no_meanings(text):
     assert attribute_meanings(text) == {}
 
 
-def test_every_knob_of_every_objective_here_says_what_it_means():
+def test_every_option_of_every_objective_here_says_what_it_means():
     registry = load_plugins()
     ours = [c for n, c in registry.objectives.items() if registry.origin(n).project == "objbench"]
-    silent = [f"{c.name}.{k.name}" for c in ours for k in knobs(c.Config) if not k.meaning]
+    silent = [f"{c.name}.{k.name}" for c in ours for k in plugin_options(c.Config) if not k.meaning]
     assert silent == []
 
 
@@ -163,4 +163,4 @@ def test_an_objective_without_a_docstring_does_not_show_the_contracts(projects, 
     assert printed.startswith(
         "bare: objective of objbench-bare 1.0\nsays little\n\nreference: none"
     )
-    assert "knobs: none" in printed
+    assert "options: none" in printed

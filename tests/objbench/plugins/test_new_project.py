@@ -123,7 +123,7 @@ def test_a_fault_is_told_with_its_meaning_and_remedy(made, cache, monkeypatch, c
     at = next(i for i, line in enumerate(lines) if line.startswith("failed  inputs unchanged"))
     assert "changes the batch's input_ids in place" in lines[at]
     assert lines[at + 1].strip().startswith("meaning: ")
-    assert lines[at + 2].strip().startswith("to mend: make new tensors")
+    assert lines[at + 2].strip().startswith("to fix: make new tensors")
 
 
 @pytest.mark.slow

@@ -233,7 +233,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     [
         (["--seeds", "2"], "is no list of numbers from 3 on"),
         (["--seeds", "3;5"], "is not a whole number"),
-        (["--repetitions", "0"], "is not a whole number from 1 on"),
+        (["--repetitions", "0"], "is not a positive whole number"),
         (["--random-seed", "x"], "is not a whole number from 0 on"),
     ],
 )
