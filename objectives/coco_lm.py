@@ -43,11 +43,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from torch import nn
 from transformers import CONFIG_MAPPING
 
 from objbench import hookimpl
-from objbench.blocks.masking import slot_count
 from objbench.contract.batch import Batch, Corrupted
 from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
 from objbench.contract.objective import Objective
@@ -59,8 +57,8 @@ from objbench_objectives.crop import random_crop
 from objbench_objectives.dropout import dropout_fields
 from objbench_objectives.generator import Generator
 from objbench_objectives.in_batch import two_view_loss
-from objbench_objectives.mlm import MaskedLanguageModeling, mask_on_schedule
-from objbench_objectives.rtd import GeneratorPrediction, replace_tokens
+from objbench_objectives.mlm import MaskedLanguageModeling
+from objbench_objectives.sampled_tokens import GeneratorObjective, GeneratorPrediction
 from objbench_objectives.sequence_vector import sequence_vectors
 
 
@@ -132,7 +130,7 @@ def shallower(encoder_spec: EncoderSpec, depth: float) -> EncoderSpec:
     return replace(encoder_spec, encoder_config={**plain, **listed, **still, name: kept})
 
 
-class CorrectingAndContrasting(Objective):
+class CorrectingAndContrasting(GeneratorObjective):
     """COCO-LM; formulas, defaults and differences from public code are in the module's docstring."""
 
     name = "coco_lm"
@@ -180,8 +178,8 @@ class CorrectingAndContrasting(Objective):
                 raise ConfigError(f"temperature must be positive, not {self.temperature}")
 
     def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
-        super().__init__(config, encoder_spec)
-        self.generator = Generator(shallower(encoder_spec, config.generator_depth), size=1.0)
+        shallow = shallower(encoder_spec, config.generator_depth)
+        super().__init__(config, encoder_spec, Generator(shallow, size=1.0))
         copying = CopyDetection(encoder_spec, config.copy_weight)
         self.set_terms(
             GeneratorPrediction(),
@@ -191,19 +189,6 @@ class CorrectingAndContrasting(Objective):
                 encoder_spec.vocabulary, config.scl_weight, config.keep, config.temperature
             ),
         )
-
-    def tie(self, encoder: nn.Module) -> None:
-        """The generator reads the encoder's embedding layer and word embeddings."""
-        self.generator.tie(encoder)
-
-    def slots(self, length: int) -> int:
-        """M of the highest rate, the masked and sampled positions."""
-        return slot_count(self.config.highest_rate, length)
-
-    def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
-        """Mask ``batch``, let the generator predict, put its samples in the tokens' place."""
-        masked = mask_on_schedule(batch, self.encoder_spec.vocabulary, streams, self.config)
-        return replace_tokens(batch, masked, self.generator(masked), streams)
 
 
 @hookimpl

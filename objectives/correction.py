@@ -29,7 +29,7 @@ from objbench.contract.batch import IGNORE_INDEX
 from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.random_streams import Streams
 from objbench.contract.term import EncoderPass, Need, Term, TermLoss
-from objbench_objectives.rtd import REPLACED
+from objbench_objectives.sampled_tokens import REPLACED
 
 Formula = Literal["paper", "reference"]
 

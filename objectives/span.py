@@ -43,16 +43,16 @@ from transformers.activations import ACT2FN
 
 from objbench import hookimpl
 from objbench.blocks.heads import TokenHead, at_positions
-from objbench.blocks.masking import corrupted_tokens, prediction_count, slots_of, with_corrupted
 from objbench.blocks.spans import Runs, length_thresholds, select_spans
-from objbench.blocks.whole_words import Words, continuing_tokens
-from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.blocks.whole_words import Words
+from objbench.contract.batch import IGNORE_INDEX, Batch
 from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
 from objbench.contract.term import EncoderPass, Need, Term, TermLoss
 from objbench.errors import ConfigError
 from objbench_objectives.mlm import MaskedLanguageModeling
+from objbench_objectives.wwm import WholeWordMasking
 
 PLACES = 15
 """Tokens of a span, from its first on, that its boundaries predict."""
@@ -151,7 +151,7 @@ class BoundaryPrediction(Term):
         return TermLoss(total=total, count=(targets != IGNORE_INDEX).sum().float())
 
 
-class SpanMasking(MaskedLanguageModeling):
+class SpanMasking(WholeWordMasking):
     """SpanBERT: the cross-entropy of masked spans' tokens, and from their boundaries if asked for.
 
     Formula, defaults and differences from paper and code are in the module's docstring.
@@ -165,7 +165,6 @@ class SpanMasking(MaskedLanguageModeling):
     reference = "Joshi et al. 2020, https://arxiv.org/abs/1907.10529"
     prediction = "span"
 
-    continues: Tensor
     thresholds: Tensor
 
     @dataclass(frozen=True, kw_only=True)
@@ -197,33 +196,23 @@ class SpanMasking(MaskedLanguageModeling):
 
     def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
         super().__init__(config, encoder_spec)
-        continues = continuing_tokens(encoder_spec.vocabulary, self.name)
         thresholds = length_thresholds(config.geometric_p, config.longest)
-        self.register_buffer("continues", continues, persistent=False)
         self.register_buffer("thresholds", thresholds, persistent=False)
         if config.boundary:
             self.set_terms(*self.terms, BoundaryPrediction(encoder_spec, config.place_width))
 
-    def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
-        """Mask spans of ``batch`` anew; (B, T) ids and M predicted slots a sequence."""
-        config, (_, length) = self.config, batch.input_ids.shape
-        slots, rate = self.slots(length), config.rate_at(batch.progress)
-        words = Words.of(batch.input_ids, batch.special, self.continues)
-        wanted = prediction_count(words.maskable, rate, slots, streams)
-        chosen = select_spans(words, self.thresholds, wanted, streams)
-        runs, (positions, used) = Runs.of(chosen), slots_of(chosen, slots)
-        # One lot a span: that of its first column.
-        lot = streams.uniform("span.replace", length).gather(1, runs.first).gather(1, positions)
-        corrupted = corrupted_tokens(
-            batch.input_ids.gather(1, positions),
-            self.encoder_spec.vocabulary,
-            config.mask_share,
-            config.random_share,
-            streams,
-            lot=lot,
-        )
-        extras = boundaries(batch, positions, used, runs) if config.boundary else None
-        return with_corrupted(batch, positions, used, corrupted, extras)
+    def choose(self, words: Words, rate: float, wanted: Tensor, streams: Streams) -> Tensor:
+        """(B, T) bool, the tokens to predict: spans of whole words."""
+        return select_spans(words, self.thresholds, wanted, streams)
+
+    def details(
+        self, batch: Batch, chosen: Tensor, positions: Tensor, used: Tensor, streams: Streams
+    ) -> tuple[Tensor, dict[str, Tensor] | None]:
+        """One lot per span, that of its first column, and what the boundary objective reads."""
+        runs = Runs.of(chosen)
+        lots = streams.uniform("span.replace", chosen.shape[1])
+        extras = boundaries(batch, positions, used, runs) if self.config.boundary else None
+        return lots.gather(1, runs.first).gather(1, positions), extras
 
 
 @hookimpl

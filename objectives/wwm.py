@@ -55,20 +55,33 @@ class WholeWordMasking(MaskedLanguageModeling):
         self.register_buffer("continues", continues, persistent=False)
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
-        """Mask words of ``batch`` anew; (B, T) ids and M predicted slots a sequence."""
+        """Mask words of ``batch``; (B, T) ids and M predicted slots per sequence."""
         config, slots = self.config, self.slots(batch.input_ids.shape[1])
         rate = config.rate_at(batch.progress)
         words = Words.of(batch.input_ids, batch.special, self.continues)
         wanted = prediction_count(words.maskable, rate, slots, streams)
-        positions, used = slots_of(select_words(words, rate, wanted, streams), slots)
+        chosen = self.choose(words, rate, wanted, streams)
+        positions, used = slots_of(chosen, slots)
+        lot, extras = self.details(batch, chosen, positions, used, streams)
         corrupted = corrupted_tokens(
             batch.input_ids.gather(1, positions),
             self.encoder_spec.vocabulary,
             config.mask_share,
             config.random_share,
             streams,
+            lot=lot,
         )
-        return with_corrupted(batch, positions, used, corrupted)
+        return with_corrupted(batch, positions, used, corrupted, extras)
+
+    def choose(self, words: Words, rate: float, wanted: Tensor, streams: Streams) -> Tensor:
+        """(B, T) bool, the tokens to predict: ``wanted``, (B,) int64, in whole words."""
+        return select_words(words, rate, wanted, streams)
+
+    def details(
+        self, batch: Batch, chosen: Tensor, positions: Tensor, used: Tensor, streams: Streams
+    ) -> tuple[Tensor | None, dict[str, Tensor] | None]:
+        """``lot`` of ``corrupted_tokens`` and extras of the corruption; None here, for subclasses."""
+        return None, None
 
 
 @hookimpl

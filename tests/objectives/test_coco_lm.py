@@ -12,7 +12,7 @@ from objbench.errors import ConfigError
 from objbench_objectives.coco_lm import CorrectingAndContrasting, shallower
 from objbench_objectives.correction import PlainWordHead
 from objbench_objectives.mlm import MaskedLanguageModeling
-from objbench_objectives.rtd import REPLACED
+from objbench_objectives.sampled_tokens import REPLACED
 
 D = 16
 

@@ -14,9 +14,10 @@ from objbench.contract.random_streams import Streams
 from objbench.contract.term import EncoderPass
 from objbench.engine.training.trainer import pretrain
 from objbench.errors import ConfigError
-from objbench_objectives import rtd
+from objbench_objectives import sampled_tokens
 from objbench_objectives.mlm import MaskedLanguageModeling
-from objbench_objectives.rtd import GENERATOR_LOSS, REPLACED, ReplacedTokenDetection
+from objbench_objectives.rtd import ReplacedTokenDetection
+from objbench_objectives.sampled_tokens import GENERATOR_LOSS, REPLACED
 
 D = 16
 """Width of the tiny encoder."""
@@ -32,8 +33,8 @@ def test_both_losses_equal_the_formulas_in_loops(tiny, monkeypatch, build, batch
     logits = torch.randn(*masked.targets.shape, 65, generator=generator, dtype=torch.float64)
     samples = torch.randint(65, masked.targets.shape, generator=generator)
     samples[:, 0] = masked.targets[:, 0].clamp(min=0)  # each row's first: the original by luck
-    monkeypatch.setattr(rtd, "sample_tokens", lambda probabilities, streams: samples)
-    corrupted = rtd.replace_tokens(batch, masked, logits, streams)
+    monkeypatch.setattr(sampled_tokens, "sample_tokens", lambda probabilities, streams: samples)
+    corrupted = sampled_tokens.replace_tokens(batch, masked, logits, streams)
 
     mlm, ids, replaced = 0.0, batch.input_ids.tolist(), torch.zeros(6, tiny.LENGTH).tolist()
     for row in range(6):
@@ -86,7 +87,7 @@ def test_the_terms_are_weighted_as_in_the_paper(build):
 def test_samples_follow_the_softmax():
     logits = torch.tensor([0.0, 1.0, -torch.inf, -1.0, 2.0, 0.5, -torch.inf])
     shares = logits.softmax(0)
-    drawn = rtd.sample_tokens(shares.expand(2000, 20, -1), Streams(0, rows=2000))
+    drawn = sampled_tokens.sample_tokens(shares.expand(2000, 20, -1), Streams(0, rows=2000))
     counts = torch.bincount(drawn.flatten(), minlength=7).double()
     possible = shares > 0
     assert not counts[~possible].any()
@@ -96,27 +97,29 @@ def test_samples_follow_the_softmax():
 
 
 def test_slots_are_sampled_independently():
-    drawn = rtd.sample_tokens(torch.full((4000, 2, 2), 0.5), Streams(1, rows=4000)).double()
+    drawn = sampled_tokens.sample_tokens(
+        torch.full((4000, 2, 2), 0.5), Streams(1, rows=4000)
+    ).double()
     assert abs(float(torch.corrcoef(drawn.T)[0, 1])) < 0.06  # 4 standard deviations
     assert drawn.mean().item() == pytest.approx(0.5, abs=0.03)
 
 
 def test_every_process_draws_its_rows_of_the_same_samples():
     shares = torch.rand(6, 4, 30, generator=torch.Generator().manual_seed(0))
-    whole = rtd.sample_tokens(shares, Streams(2, 5, rows=6))
+    whole = sampled_tokens.sample_tokens(shares, Streams(2, 5, rows=6))
     parts = [
-        rtd.sample_tokens(shares[own], Streams(2, 5, rows=6, first=own.start, count=3))
+        sampled_tokens.sample_tokens(shares[own], Streams(2, 5, rows=6, first=own.start, count=3))
         for own in (slice(0, 3), slice(3, 6))
     ]
     assert torch.equal(torch.cat(parts), whole)
-    assert not torch.equal(rtd.sample_tokens(shares, Streams(2, 6, rows=6)), whole)
+    assert not torch.equal(sampled_tokens.sample_tokens(shares, Streams(2, 6, rows=6)), whole)
 
 
 def test_what_is_not_finite_gives_no_index_out_of_range(batch_of, masks_of):
     batch, streams = batch_of(), Streams(0, rows=6)
     masked = masks_of(batch, streams)
     logits = torch.full((*masked.targets.shape, 65), torch.nan)
-    corrupted = rtd.replace_tokens(batch, masked, logits, streams)
+    corrupted = sampled_tokens.replace_tokens(batch, masked, logits, streams)
     assert corrupted.input_ids.min() >= 0 and corrupted.input_ids.max() < 65
     assert corrupted.extras[GENERATOR_LOSS].isnan()
 
@@ -140,7 +143,7 @@ def test_only_predicted_tokens_are_replaced_and_only_by_others(
         masked.targets.clamp(min=0)[..., None],
         torch.tensor(sharpness).expand_as(masked.targets)[..., None],
     )
-    corrupted = rtd.replace_tokens(batch, masked, logits, streams)
+    corrupted = sampled_tokens.replace_tokens(batch, masked, logits, streams)
     replaced = corrupted.extras[REPLACED]
     assert torch.equal(replaced, corrupted.input_ids != batch.input_ids)
     assert not (replaced & ~corrupted.predicted).any()
@@ -154,7 +157,7 @@ def test_a_perfect_generator_replaces_nothing(batch_of, masks_of):
     batch, streams = batch_of(padded=True), Streams(0, rows=6)
     masked = masks_of(batch, streams)
     logits = torch.nn.functional.one_hot(masked.targets.clamp(min=0), 65) * 100.0
-    corrupted = rtd.replace_tokens(batch, masked, logits, streams)
+    corrupted = sampled_tokens.replace_tokens(batch, masked, logits, streams)
     assert torch.equal(corrupted.input_ids, batch.input_ids)
     assert not corrupted.extras[REPLACED].any()
 

@@ -14,9 +14,11 @@ from planted import (
     wrapped,
 )
 from torch.nn import functional
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from objbench.blocks.heads import TokenHead, TokenPrediction
 from objbench.contract.term import Need, Term, TermLoss
+from objbench.engine.measuring.step_memory import LiveTensors
 
 
 @fails("finite scalar losses", "bfloat16 agrees")
@@ -266,11 +268,10 @@ def _append_row(words):
 
 
 @fails("cost of a step")
-class Uncuttable(wrapped(lambda term, loss, p, _: (_require_graph(p), loss)[1])):
-    """Wants to see what made the hidden states, and so stands in no step taken apart."""
+class Unmeasurable(wrapped(lambda term, loss, *_: (_refuse_to_be_watched(), loss)[1])):
+    """Fails while the memory of a step is measured."""
 
 
-def _require_graph(encoder_pass):
-    states = encoder_pass.last_hidden_state
-    if states.requires_grad and states.grad_fn is None:
-        raise TypeError("the hidden states have no graph")
+def _refuse_to_be_watched():
+    if any(isinstance(mode, LiveTensors) for mode in _get_current_dispatch_mode_stack()):
+        raise TypeError("this step cannot be watched")
