@@ -7,7 +7,7 @@ they confirm and refute nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,13 @@ from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence
 from objbench.judge.formatting import listed
 from objbench.judge.paper_differences import Labels, labels
 from objbench.judge.papers.claims import Claim, ClaimFile
-from objbench.judge.score_source import HELDOUT, Pair, check_source, score_sources
+from objbench.judge.score_source import (
+    HELDOUT,
+    Pair,
+    check_source,
+    following_suite,
+    score_sources,
+)
 from objbench.judge.verdict import Finding, Verdict, judge_gain, judge_speedup
 from objbench.judge.verdict_sentence import sentence
 from objbench.results.study_results import StudyResults
@@ -127,6 +133,29 @@ def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str
             claim, verdict, answer.finding, answer.held_back, answer.seeds, answer.left_out, found
         ),
     )
+
+
+def judge_by_every_score(results: StudyResults, files: Sequence[ClaimFile]) -> tuple[Judged, ...]:
+    """Every claim of every file, as ``judge_claims``, and then by each other score that answers it.
+
+    Curves answer a claim about a speedup, points one about a gain.
+    """
+    judged = []
+    for file in files:
+        for claim in file.claims:
+            first = judge_claim(results, file, claim)
+            others = (name for name in _answering(results, file, claim) if name != first.source)
+            judged += [first, *(judge_claim(results, file, claim, name) for name in others)]
+    return tuple(judged)
+
+
+def _answering(results: StudyResults, file: ClaimFile, claim: Claim) -> Iterator[str]:
+    """The scores that can answer a claim."""
+    for source in score_sources(results, Pair(file.objective, file.baseline)):
+        is_loss = source.startswith(HELDOUT)
+        has_curve = is_loss or following_suite(results, source) is not None
+        if has_curve if claim.kind == "speedup" else not is_loss:
+            yield source
 
 
 def _default(results: StudyResults, file: ClaimFile, pair: Pair) -> str:

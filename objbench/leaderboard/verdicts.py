@@ -7,13 +7,12 @@ named as not judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from objbench.judge import JUDGE_VERSION
 from objbench.judge.formatting import escaped, listed
-from objbench.judge.judgement import Judged, concerned, judge_claim
-from objbench.judge.papers.claims import Claim, ClaimFile, shipped_claims
-from objbench.judge.score_source import HELDOUT, Pair, following_suite, score_sources
+from objbench.judge.judgement import Judged, concerned, judge_by_every_score
+from objbench.judge.papers.claims import shipped_claims
 from objbench.judge.selftest.error_rates import RateRow, Rates, read_rates
 from objbench.judge.selftest.page import summary
 from objbench.leaderboard.curve_sources import source_words
@@ -22,7 +21,9 @@ from objbench.results.study_results import StudyResults
 
 def judged_claims(results: StudyResults) -> tuple[Judged, ...]:
     """Every claim about the study's objectives, by every score that can answer it."""
-    return results.once("judged claims", lambda: tuple(_judged(results)))
+    return results.once(
+        "judged claims", lambda: judge_by_every_score(results, concerned(results, shipped_claims()))
+    )
 
 
 def verdict_line(item: Judged) -> str:
@@ -87,25 +88,6 @@ def judge_lines(results: StudyResults) -> list[str]:
     """The verdicts, then the rates of the judge that gave them."""
     lines = verdict_lines(results)
     return [*lines, *rates_sentences(read_rates())] if judged_claims(results) else lines
-
-
-def _judged(results: StudyResults) -> Iterator[Judged]:
-    for file in concerned(results, shipped_claims()):
-        for claim in file.claims:
-            first = judge_claim(results, file, claim)
-            yield first
-            for source in _other_sources(results, file, claim):
-                if source != first.source:
-                    yield judge_claim(results, file, claim, source)
-
-
-def _other_sources(results: StudyResults, file: ClaimFile, claim: Claim) -> Iterator[str]:
-    """The scores that can answer a claim: curves for a speedup, points for a gain."""
-    for source in score_sources(results, Pair(file.objective, file.baseline)):
-        is_loss = source.startswith(HELDOUT)
-        has_curve = is_loss or following_suite(results, source) is not None
-        if has_curve if claim.kind == "speedup" else not is_loss:
-            yield source
 
 
 def _worst(rows: list[RateRow], what: str, rate: Callable[[RateRow], float]) -> str:
