@@ -38,6 +38,7 @@ from objbench.contract.suite import (
 )
 from objbench.errors import ConfigError
 from objbench_suites.blimp_data import PARADIGMS, Paradigm, read_folder, read_hub
+from objbench_suites.option_limits import require_at_least
 
 TASK = "pairs"
 OVERALL = "overall"
@@ -73,11 +74,7 @@ class BlimpSuite(Suite):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        for option, least in {"pairs": 0, "length": 4}.items():
-            if getattr(config, option) < least:
-                raise ConfigError(
-                    f"{self.name}.{option} = {getattr(config, option)}: give at least {least}"
-                )
+        require_at_least(self.name, config, pairs=0, length=4)
 
     @property
     def protocol(self) -> str:

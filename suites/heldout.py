@@ -22,10 +22,8 @@ the same for every encoder, device and point of the budget.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +37,17 @@ from objbench.contract.suite import (
     TaskResult,
 )
 from objbench.errors import ConfigError
-
-_LEAST = {"sequences": 1, "pseudo": 1}
-
-TASK = "text"
+from objbench_suites.heldout_text import TASK, HeldoutTextSuite
+from objbench_suites.option_limits import require_at_least
 
 
-class HeldoutSuite(Suite):
+class HeldoutSuite(HeldoutTextSuite):
     """Masked-LM loss and pseudo-perplexity under one common corruption of held-out text."""
 
     name = "heldout"
     summary = "masked-LM loss and pseudo-perplexity on held-out text, one corruption for all"
     reference = "Salazar et al. 2020, https://arxiv.org/abs/1910.14659"
     version = 1
-    every_point = True
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -71,11 +66,7 @@ class HeldoutSuite(Suite):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        for option, least in _LEAST.items():
-            if getattr(config, option) < least:
-                raise ConfigError(
-                    f"{self.name}.{option} = {getattr(config, option)}: give at least {least}"
-                )
+        require_at_least(self.name, config, sequences=1, pseudo=1)
         if not 0 < config.rate <= 1:
             raise ConfigError(f"{self.name}.rate = {config.rate}: give a share in (0, 1]")
 
@@ -89,10 +80,6 @@ class HeldoutSuite(Suite):
             "element"
         )
 
-    def tasks(self) -> tuple[str, ...]:
-        """The held-out text."""
-        return (TASK,)
-
     def columns(self) -> tuple[Column, ...]:
         """The loss in points of 0.01 nat, and the perplexities."""
         return (
@@ -105,11 +92,6 @@ class HeldoutSuite(Suite):
         """The masked-LM loss alone: it is the one that every token head has."""
         label = "masked-LM loss under the common masks, in points of 0.01 nat"
         return Average(label, (("mlm_loss",),), "min")
-
-    def fingerprint(self, task: str) -> str:
-        """Hash of the options; which text and which half of it is in the cell's key already."""
-        text = json.dumps(asdict(self.config), sort_keys=True)
-        return blake2b(text.encode(), digest_size=16).hexdigest()
 
     def evaluate(
         self, encoder: Path, task: str, seed: int, context: EvaluationContext

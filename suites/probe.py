@@ -33,6 +33,7 @@ from objbench.engine.evaluation.examples import Examples, Source
 from objbench.errors import ConfigError
 from objbench_suites.glue_data import glue_place
 from objbench_suites.glue_tasks import GLUE_TASKS
+from objbench_suites.option_limits import require_at_least
 from objbench_suites.protocol import load_protocol
 from objbench_suites.sentence_task import Place, SentenceTask
 from objbench_suites.table_suite import TableSuite
@@ -80,11 +81,7 @@ class ProbeSuite(TableSuite):
         length: int = 64
 
     def __init__(self, config: Any) -> None:
-        for option, least in _LEAST.items():
-            if getattr(config, option) < least:
-                raise ConfigError(
-                    f"{self.name}.{option} = {getattr(config, option)}: give at least {least}"
-                )
+        require_at_least(self.name, config, **_LEAST)
         if config.of == "toy" and config.dir is not None:
             raise ConfigError(
                 f"{self.name}.dir = {config.dir!r}: the toy tasks are generated and read from "

@@ -25,10 +25,8 @@ of the last layer, not centred. Cosines are printed in points of 0.01.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from hashlib import blake2b
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +39,17 @@ from objbench.contract.suite import (
     Suite,
     TaskResult,
 )
-from objbench.errors import ConfigError
+from objbench_suites.heldout_text import TASK, HeldoutTextSuite
+from objbench_suites.option_limits import require_at_least
 
-TASK = "text"
 
-
-class RepresentationSuite(Suite):
+class RepresentationSuite(HeldoutTextSuite):
     """Alignment, uniformity, anisotropy, effective rank and closeness within a sequence."""
 
     name = "representation"
     summary = "geometry of the hidden states on held-out text; nothing here is better or worse"
     reference = "Wang & Isola 2020, https://arxiv.org/abs/2005.10242"
     version = 1
-    every_point = True
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -67,8 +63,7 @@ class RepresentationSuite(Suite):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        if config.sequences < 2:
-            raise ConfigError(f"{self.name}.sequences = {config.sequences}: give at least 2")
+        require_at_least(self.name, config, sequences=2)
 
     @property
     def protocol(self) -> str:
@@ -78,10 +73,6 @@ class RepresentationSuite(Suite):
             "positive pairs: the halves of a sequence, read apart; means over all pairs; cosines "
             "in points of 0.01"
         )
-
-    def tasks(self) -> tuple[str, ...]:
-        """The held-out text."""
-        return (TASK,)
 
     def columns(self) -> tuple[Column, ...]:
         """One for each number."""
@@ -96,11 +87,6 @@ class RepresentationSuite(Suite):
     def average(self) -> Average:
         """None: nobody is ranked by these."""
         return Average("", ())
-
-    def fingerprint(self, task: str) -> str:
-        """Hash of the options; which text and which half of it is in the cell's key already."""
-        text = json.dumps(asdict(self.config), sort_keys=True)
-        return blake2b(text.encode(), digest_size=16).hexdigest()
 
     def evaluate(
         self, encoder: Path, task: str, seed: int, context: EvaluationContext
