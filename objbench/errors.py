@@ -1,4 +1,17 @@
-"""The errors a user can cause, as one small tree.
+"""The errors that a user can cause and fix, as one small tree.
+
+::
+
+    ObjbenchError
+        ConfigError             a study, preset or option that does not fit
+            BudgetError         a budget that cannot be read or spent
+            UnknownNameError    a name that nothing is registered under
+            WrongKindError      a plugin named where another kind belongs
+        DataError               a missing or malformed corpus, tokenizer or task file
+            HubError            the Hugging Face hub is out of reach
+        CheckpointError         an incomplete, corrupted or foreign checkpoint
+        RecordError             a record or plan file that cannot be read
+        PluginError             a plugin that breaks the contract
 
 Every message says what is wrong, where, and what to do. The command line turns these, and only
 these, into one line on stderr and exit code 2; any other exception is a bug and keeps its
@@ -12,7 +25,7 @@ from difflib import get_close_matches
 
 
 class ObjbenchError(Exception):
-    """Something the user can mend; ``str(error)`` is one line that says what, where and how."""
+    """Something the user can fix; ``str(error)`` is one line: what, where, and what to do."""
 
 
 class ConfigError(ObjbenchError):
@@ -40,7 +53,7 @@ class RecordError(ObjbenchError):
 
 
 class PluginError(ObjbenchError):
-    """A plugin that breaks the contract; names the plugin and the project it came from."""
+    """A plugin that breaks the contract; names the plugin and the project it comes from."""
 
     def __init__(self, name: str, origin: str, reason: str) -> None:
         super().__init__(f"plugin {name!r} ({origin}): {reason}")

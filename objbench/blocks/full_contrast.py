@@ -133,16 +133,8 @@ def _exhaustive_losses(
 
 
 @_exhaustive_losses.register_fake
-def _(
-    anchors: Tensor,
-    pool: Tensor,
-    positives: Tensor,
-    real: Tensor | None,
-    first: int,
-    temperature: float,
-    with_slopes: bool,
-) -> tuple[Tensor, Tensor]:
-    sequences, each, width = anchors.shape
+def _(anchors: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    (sequences, each, width), with_slopes = anchors.shape, others[-1]
     slopes = anchors.new_empty(sequences, each if with_slopes else 0, width)
     return anchors.new_empty(sequences, each), slopes
 

@@ -21,12 +21,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from objbench.contract.encoder_spec import Vocabulary
+from objbench.contract.encoder_spec import CONTINUES, Vocabulary
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
-
-CONTINUES = "##"
-"""What a WordPiece that goes on with a word begins with."""
 
 BEGINS = ("\u0120", "\u2581")
 """What a piece that begins a word begins with, in byte-level BPE and in SentencePiece."""

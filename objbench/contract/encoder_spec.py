@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+CONTINUES = "##"
+"""What a WordPiece that continues a word begins with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:

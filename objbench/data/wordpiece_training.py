@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from objbench.contract.encoder_spec import CONTINUES
 from objbench.errors import DataError
 
 WORDPIECE_VERSION = 1
 """Part of the name of every cached tokenizer: raised whenever training changes."""
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-CONTINUES = "##"
 LARGEST_ALPHABET = 1000
 SMALLEST_VOCABULARY = 64
 LEAST_COUNT = 2

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -23,11 +22,11 @@ from objbench.contract.composition import ObjectiveClass
 from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import stream_key
-from objbench.errors import ConfigError, one_line
+from objbench.errors import ConfigError, guess, one_line
 from objbench.study.settings import EncoderSection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 # Set from the tokenizer and the sequence length, never by the user.
 _OURS = {"vocab_size", "pad_token_id", "cls_token_id", "sep_token_id", "mask_token_id"}
@@ -106,8 +105,8 @@ def _configuration(section: EncoderSection, vocabulary: Vocabulary) -> PreTraine
     name = section.model_type
     if name not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         raise ConfigError(
-            f"encoder.model_type = {name!r} is no text encoder that transformers knows"
-            f"{_guess(name, MODEL_FOR_MASKED_LM_MAPPING_NAMES)}; name one such as 'bert'"
+            f"encoder.model_type = {name!r} is not a text encoder that transformers knows"
+            f"{guess(name, MODEL_FOR_MASKED_LM_MAPPING_NAMES)}; name one such as 'bert'"
         )
     plain = AutoConfig.for_model(name)
     if plain.is_encoder_decoder:
@@ -122,7 +121,7 @@ def _configuration(section: EncoderSection, vocabulary: Vocabulary) -> PreTraine
             )
         if field not in known:
             raise ConfigError(
-                f"encoder.config.{field} is no setting of {name!r}{_guess(field, known)}"
+                f"encoder.config.{field} is not a setting of {name!r}{guess(field, known)}"
             )
     ours = {
         "vocab_size": vocabulary.size,
@@ -167,8 +166,3 @@ def _position_offset(encoder: PreTrainedModel) -> int:
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
             return 0 if module.padding_idx is None else module.padding_idx + 1
     return 0
-
-
-def _guess(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

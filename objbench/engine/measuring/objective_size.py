@@ -16,7 +16,7 @@ import torch
 
 from objbench.contract.batch import Batch, Rows
 from objbench.contract.composition import ObjectiveClass
-from objbench.contract.encoder_spec import Vocabulary
+from objbench.contract.encoder_spec import CONTINUES, Vocabulary
 from objbench.contract.random_streams import Streams, numpy_generator
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.causality import require_causal_where_asked
@@ -86,7 +86,7 @@ def size_of(
 
 def made_up_vocabulary(words: int) -> Vocabulary:
     """BERT's five special tokens and made-up ones, every fourth of them a continuation."""
-    made = (f"{'##' if number % 4 == 3 else ''}w{number}" for number in range(words))
+    made = (f"{CONTINUES if number % 4 == 3 else ''}w{number}" for number in range(words))
     tokens = (*_SPECIAL, *made)[:words]
     return Vocabulary(words, pad=0, cls=2, sep=3, mask=4, special=(0, 1, 2, 3, 4), tokens=tokens)
 
