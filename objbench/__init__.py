@@ -1,6 +1,6 @@
 """objbench: compare pretraining objectives for text encoders under equal compute.
 
-The public names for plugin authors. They are imported on first use, so that ``import objbench``
+The public names for plugin authors, and ``read_results``. They are imported on first use, so that ``import objbench``
 and the command line's ``--help`` load no torch; only ``hookimpl`` is there at once.
 """
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from objbench.errors import DataError as DataError
     from objbench.errors import HubError as HubError
     from objbench.errors import ObjbenchError as ObjbenchError
+    from objbench.leaderboard.data_frames import read_results as read_results
 
 __version__ = "0.1.0"
 
@@ -63,6 +64,7 @@ PUBLIC_NAMES = {
         "Suite",
         "TaskResult",
     ),
+    "objbench.leaderboard.data_frames": ("read_results",),
     "objbench.contract.term": ("EncodedView", "EncoderPass", "Need", "Term", "TermLoss"),
 }
 _HOME = {name: module for module, names in PUBLIC_NAMES.items() for name in names}
