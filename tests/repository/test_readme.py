@@ -5,6 +5,8 @@ import importlib.util
 import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +44,7 @@ def commands(text):
 
 
 (OBJECTIVE,) = (block for block in blocks("python") if "class Half" in block)
+(ANALYSIS,) = (block for block in blocks("python") if "read_results" in block)
 STUDIES = [block for block in blocks("toml") if "objectives =" in block]
 OF_OBJBENCH = [
     words[words.index("objbench") + 1 :] for words in commands(README) if "objbench" in words
@@ -142,6 +145,13 @@ def test_its_claim_is_a_claim_file():
         "length = 256\n", ""
     )
     assert parse_claims(other, "mine", "mine.toml").scale.tokens_seen == claims.scale.tokens_seen
+
+
+def test_its_analysis_prints_what_it_shows():
+    command = [sys.executable, "-c", ANALYSIS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    (shown,) = (block for block in blocks("text") if "taco - mlm" in block)
+    assert done.stdout == shown
 
 
 def test_its_objective_is_about_thirty_lines_of_code():
