@@ -1,1 +1,4 @@
-"""Published data: claims, papers' figures and the self-test, read by ``objbench.published``."""
+"""Published data: claims and figures of papers, the judge's error rates.
+
+Read by ``objbench.judge.papers.published_files``.
+"""
