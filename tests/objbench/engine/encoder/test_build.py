@@ -89,7 +89,7 @@ def test_more_positions_than_the_length_are_kept(tiny):
     ("section", "message"),
     [
         (EncoderSection(model_type="brt"), "did you mean 'bert'"),
-        (EncoderSection(model_type="gpt2"), "no text encoder"),
+        (EncoderSection(model_type="gpt2"), "not a text encoder"),
         (EncoderSection(model_type="bart"), "has a decoder"),
         (EncoderSection(config={"hiden_size": 16}), "did you mean 'hidden_size'"),
         (EncoderSection(config={"vocab_size": 16}), "set from the tokenizer"),
