@@ -1,7 +1,7 @@
 """The judge: from scores and curves of several pretraining seeds to verdicts on claims.
 
-Pure functions on arrays, with the random generator handed in; only ``claims``, ``evidence``,
-``figure`` and ``rates`` read files. No torch, no plugin: a verdict rests on records and on
+Pure functions on arrays, with the random generator passed in; only ``papers.claims``, ``evidence``,
+``papers.figures`` and ``selftest.error_rates`` read files. No torch, no plugin: a verdict rests on records and on
 nothing else.
 """
 

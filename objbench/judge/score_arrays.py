@@ -5,7 +5,7 @@ pretraining run; a suite's score is its protocol's average over the columns and 
 every column is. Nothing is filled in: what is missing is NaN.
 
 Shape legend: O objectives, S pretraining seeds, C columns, F fine-tuning seeds, P points, 4 axes
-in the order of ``suite.AXES``; objectives, seeds and columns in the order of the plan.
+in the order of ``contract.meters.AXES``; objectives, seeds and columns in the order of the plan.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a pair of objectives can be judged by, and those scores laid out by seed.
 
 A source is an evaluating suite by name, or "heldout:TERM", the loss of one term on held-out text,
-as ``heldout_names`` calls it: a pair has a loss in common only where the same terms have arranged
+as ``heldout_loss_names`` calls it: a pair has a loss in common only where the same terms have arranged
 its text.
 Scores are turned so that greater is better: a loss, or a suite whose average is better when low,
 is negated.

@@ -2,7 +2,7 @@
 
 An objective is ranked only if every one of its evaluations is there and its budget is the
 baseline's; otherwise it keeps a dash and its reason. Gains are differences to the baseline within
-a pretraining seed. Groups and rank intervals rest on all pairs at once (``judge.ranks``), gains
+a pretraining seed. Groups and rank intervals rest on all pairs at once (``judge.statistics.ranks``), gains
 each on itself.
 """
 

@@ -25,7 +25,7 @@ class Meters(Stored):
     Attributes:
         steps: optimizer steps.
         tokens: non-padding tokens seen, summed over processes.
-        flops: training FLOPs (forward and backward), by the convention of ``engine.flops``.
+        flops: training FLOPs (forward and backward), by the convention of ``engine.training.flops``.
         seconds: device seconds of training; evaluation, checkpoints and warm-up not counted.
     """
 
@@ -52,7 +52,7 @@ class ExportedPoint(Stored):
         share: share of the cell's own budget spent.
         encoder: folder relative to the run folder.
         heldout: mean of each term that has items in the held-out text, called as
-            ``heldout_names`` says, and "loss", the weighted sum of all.
+            ``heldout_loss_names`` says, and "loss", the weighted sum of all.
     """
 
     meters: Meters

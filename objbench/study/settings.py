@@ -49,7 +49,7 @@ class TrainingSection(Section):
         learning_rate: peak rate of AdamW.
         schedule: "linear" decay to zero; "constant" with a linear decay at the end; or "trunk",
             constant with a cooldown branch for every evaluation point, so that every point is a
-            finished model; see ``engine.route``.
+            finished model; see ``engine.training.schedule``.
         warmup: share of the budget over which the rate rises linearly from zero.
         decay: share of the budget over which "constant" falls to zero at the end.
         cooldown: steps of a branch of "trunk", as a share of the trunk's steps so far.

@@ -78,7 +78,7 @@ def real_page(rates: Rates, what: str, command: str, made_with: Mapping[str, str
     """The page of a self-test on real training runs, as markdown.
 
     Args:
-        rates: what was found, by ``real_studies``.
+        rates: what was found, by ``real_runs``.
         what: the runs it was found on, in a few words.
         command, made_with: as for ``selftest_page``.
     """

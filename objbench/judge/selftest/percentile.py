@@ -31,7 +31,7 @@ def percentile_of_means(differences: FloatArray, weights: FloatArray) -> FloatAr
 
 
 def percentile_of_crossings(gaps: FloatArray, spend: FloatArray, weights: FloatArray) -> FloatArray:
-    """The interval of the spend at the target: (2, R) from (R, S, K) gaps; codes as ``crossing``."""
+    """The interval of the spend at the target: (2, R) from (R, S, K) gaps; codes as ``target_crossing``."""
     chunks = (gaps[start : start + _CHUNK] for start in range(0, len(gaps), _CHUNK))
     found = [_ends(first_zero(np.einsum("ws,rsk->rwk", weights, chunk), spend)) for chunk in chunks]
     return np.concatenate(found, axis=1)

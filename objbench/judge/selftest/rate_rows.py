@@ -1,6 +1,6 @@
 """One row of a self-test: what the judge says of many studies whose truth is known.
 
-What is measured is the code that judges real studies (``crossing`` and ``paired``), on all studies
+What is measured is the code that judges real studies (``target_crossing`` and ``paired_t``), on all studies
 of a row at once.
 
 Shape legend: R studies, S pretraining seeds, K points.

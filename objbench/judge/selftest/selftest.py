@@ -1,6 +1,6 @@
 """The judge's own test: verdicts and intervals on simulated studies whose truth is known.
 
-What is measured is the code that judges real studies (``crossing`` and ``paired``), on many
+What is measured is the code that judges real studies (``target_crossing`` and ``paired_t``), on many
 studies at once. A claim is false if it lies above the truth, however little: just above is where
 confirming it is easiest. A claim of exactly the truth is true, and where refuting is easiest. Two
 equal objectives may be called different neither way, so that a confirmed "at least no effect"

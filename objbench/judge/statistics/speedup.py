@@ -1,7 +1,7 @@
 """Speedup with its interval, at one target and as a function of the target.
 
 At a baseline spend x the target is the baseline's mean score there. The speedup is r where the
-candidate's mean score at spend x / r is the same; its interval is that of ``crossing``, read as a
+candidate's mean score at spend x / r is the same; its interval is that of ``target_crossing``, read as a
 ratio. An end that was not measured is a bound, such as "less than 1": never a guess, never left
 out.
 

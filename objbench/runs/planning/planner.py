@@ -1,7 +1,7 @@
 """From a study to its plan: how many steps each objective gets, and the cells that makes.
 
 Pure but for reading plugin sources: no training, no clock. The costs of a step come in from
-outside (``engine.calibrate``), and with them the number of steps of each objective.
+outside (``engine.measuring.step_cost``), and with them the number of steps of each objective.
 """
 
 from __future__ import annotations
