@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from objbench.contract.meters import Axis
 from objbench.contract.suite import Average, Column, Direction
 from objbench.results.json_files import SCHEMA_VERSION, Stored
 
@@ -116,7 +117,7 @@ class Plan(Stored):
     data: dict[str, Any]
     baseline: str
     budget: str
-    equalize: str
+    equalize: Axis
     objectives: tuple[PlannedObjective, ...]
     suites: tuple[PlannedSuite, ...]
     declared: tuple[tuple[int, ...], ...] = ()

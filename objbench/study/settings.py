@@ -1,10 +1,12 @@
-"""The parts of a study that are settings of one thing each: encoder, data, optimisation, measuring."""
+"""The sections of a study: encoder, data, training with its optimizer, and evaluation."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from objbench.study.choices import Precision, Schedule, Spacing
 
 
 class Section(BaseModel):
@@ -26,12 +28,12 @@ class EncoderSection(Section):
 
 
 class DataSection(Section):
-    """The text and how it is cut.
+    """The text and how it is cut into sequences.
 
     Attributes:
         corpus: "toy", a file, folder or glob, or "hf:NAME[:CONFIG][:COLUMN]".
-        tokenizer: "train:SIZE", a local folder, or a hub name.
-        length: T, tokens of a sequence.
+        tokenizer: "train:SIZE", a local folder, or a name on the hub.
+        length: T, tokens per sequence.
     """
 
     corpus: str = "toy"
@@ -39,40 +41,58 @@ class DataSection(Section):
     length: int = Field(default=128, ge=2)
 
 
-class TrainingSection(Section):
-    """The optimisation, the same for every objective.
+class OptimizerSettings(Section):
+    """The optimizer and its options.
 
     Attributes:
-        batch: sequences of an optimizer step, over all processes.
-        micro_batches: equal parts the batch is run in, to save memory; an objective sees one
-            part at a time, so this may change what an in-batch loss computes.
-        learning_rate: peak rate of AdamW.
+        name: of the builder in ``engine.training.optimizer``.
+        weight_decay: on matrices only, not on biases and layer normalisation.
+        beta1, beta2: decay rates of the first and second moment.
+        epsilon: added to the root of the second moment.
+    """
+
+    name: Literal["adamw"] = "adamw"
+    weight_decay: float = Field(default=0.01, ge=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+
+
+class TrainingSection(Section):
+    """How encoders are trained, the same for every objective.
+
+    The learning rate is set here and not with the optimizer: it is the peak of the schedule, which
+    scales it at every step whatever the optimizer. So is the gradient clipping, which comes first.
+
+    Attributes:
+        batch: sequences per optimizer step, over all processes.
+        micro_batches: equal parts that the batch is split into to save memory; an objective sees
+            one part at a time, so this may change what an in-batch loss computes.
+        learning_rate: peak learning rate.
         schedule: "linear" decay to zero; "constant" with a linear decay at the end; or "trunk",
             constant with a cooldown branch for every evaluation point, so that every point is a
             finished model; see ``engine.training.schedule``.
         warmup: share of the budget over which the rate rises linearly from zero.
         decay: share of the budget over which "constant" falls to zero at the end.
         cooldown: steps of a branch of "trunk", as a share of the trunk's steps so far.
-        weight_decay, beta1, beta2, epsilon: AdamW's.
+        optimizer: the optimizer and its options.
         clip: largest gradient norm; 0 for no clipping.
-        precision: "fp32", "bf16" or "fp16".
-        compile: run the step through ``torch.compile``.
-        log_every, checkpoint_every: in steps and seconds.
+        precision: number format of activations and gradients.
+        compile: compile the encoder with ``torch.compile``.
+        log_every: steps between two points of the training log.
+        checkpoint_every: seconds between two checkpoints.
     """
 
     batch: int = Field(default=32, ge=1)
     micro_batches: int = Field(default=1, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
-    schedule: Literal["linear", "constant", "trunk"] = "linear"
+    schedule: Schedule = "linear"
     warmup: float = Field(default=0.01, ge=0, lt=1)
     decay: float = Field(default=0.1, ge=0, lt=1)
     cooldown: float = Field(default=0.1, gt=0, le=1)
-    weight_decay: float = Field(default=0.01, ge=0)
-    beta1: float = Field(default=0.9, ge=0, lt=1)
-    beta2: float = Field(default=0.999, ge=0, lt=1)
-    epsilon: float = Field(default=1e-8, gt=0)
+    optimizer: OptimizerSettings = OptimizerSettings()
     clip: float = Field(default=1.0, ge=0)
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Precision = "fp32"
     compile: bool = False
     log_every: int = Field(default=50, ge=1)
     checkpoint_every: float = Field(default=60.0, ge=0)
@@ -91,15 +111,15 @@ class EvaluationSection(Section):
 
     Attributes:
         suites: names of suites and curve suites.
-        points: points of the budget at which encoders are exported, the last at its end.
-        spacing: "equal" parts of the budget, or "geometric", each the next over the square root
-            of two: large speedups need points early on.
-        max_train_samples: fine-tune on at most this many examples a task; None for all.
+        points: number of points of the budget at which encoders are exported, the last at its end.
+        spacing: how these points are spaced over the budget, "equal" or "geometric"; large
+            speedups can only be measured with early points, as "geometric" has.
+        max_train_samples: fine-tune on at most this many examples per task; None for all.
         heldout_batches: batches of held-out text scored at every point.
     """
 
     suites: tuple[str, ...] = ()
     points: int = Field(default=5, ge=1)
-    spacing: Literal["equal", "geometric"] = "equal"
+    spacing: Spacing = "equal"
     max_train_samples: int | None = Field(default=None, ge=1)
     heldout_batches: int = Field(default=16, ge=1)

@@ -1,21 +1,24 @@
 """The study: everything a user can choose, as one strict model read from flags and TOML.
 
-A study is put together from layers, later ones winning: a preset (a TOML file in
-``objbench/presets``), a study file (``--config``), and the command line. Each layer is a partial
-tree of the same shape; only the whole is checked, so an error names the field and what it may be.
+A study is merged from layers, each of which overrides those before it: a preset (a TOML file in
+``objbench/study/presets``), a study file (``--config``), and the command line. Every layer is a
+partial tree of the same shape. Only the whole is validated; an error names the field and what is
+allowed there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any, Literal
+from typing import Any, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from objbench.contract.meters import Axis
 from objbench.errors import ConfigError, UnknownNameError, one_line
 from objbench.study.budget import parse_budget
-from objbench.study.files import Layer, merge
+from objbench.study.files import Layer, merge, setting_layer
+from objbench.study.old_names import with_current_names
 from objbench.study.settings import (
     DataSection,
     EncoderSection,
@@ -33,17 +36,17 @@ class Study(Section):
         objectives: names, the baseline first.
         seeds: pretraining seeds.
         budget: what the baseline may spend, such as "100k-steps"; see ``budget.parse_budget``.
-        equalize: the axis on which every other objective gets the same spend.
+        equalize: the compute axis on which every objective spends as much as the baseline.
         options: plugin name -> option -> value.
-        tuning: trials before the seeds are run; none when None.
-        overrides: objective -> settings of its own, as tuning chose them or its paper gives them.
-        preset: the preset it started from, for the record.
+        tuning: trials before the seeds are run; None for no tuning.
+        overrides: objective -> its own settings, as tuning chose them or its paper gives them.
+        preset: the preset that the study started from, for the record.
     """
 
     objectives: tuple[str, ...] = Field(min_length=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     budget: str
-    equalize: Literal["flops", "steps", "tokens", "seconds"] = "flops"
+    equalize: Axis = "flops"
     encoder: EncoderSection = EncoderSection()
     data: DataSection = DataSection()
     training: TrainingSection = TrainingSection()
@@ -54,10 +57,10 @@ class Study(Section):
     preset: str | None = None
 
     def of(self, objective: str, settings: Mapping[str, Any] | None = None) -> Study:
-        """The study as ``objective`` runs it: its own settings in their places.
+        """The study with the overrides of ``objective`` applied.
 
         Args:
-            settings: further settings over its own, those of a trial.
+            settings: settings that override these in turn, such as those of a trial.
 
         Raises:
             ConfigError: a setting is unknown or out of range.
@@ -65,14 +68,24 @@ class Study(Section):
         own = {**self.overrides.get(objective, {}), **(settings or {})}
         if not own:
             return self
-        layers = [self.model_dump(exclude={"overrides", "tuning"}), *map(_layer, own.items())]
+        layers = [
+            self.model_dump(exclude={"overrides", "tuning"}),
+            *(setting_layer(place, value) for place, value in own.items()),
+        ]
         return build_study(layers, f"settings of {objective}")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current_names(cls, value: Any) -> Any:
+        return with_current_names(value) if isinstance(value, Mapping) else value
 
     @model_validator(mode="after")
     def _tuned_alike(self) -> Study:
         for name in self.overrides:
             if name not in self.objectives:
-                raise ValueError(f"overrides name {name!r}, which is no objective of the study")
+                raise ValueError(
+                    f"overrides names {name!r}, which is not an objective of the study"
+                )
             for place in self.overrides[name]:
                 if not place.startswith(TUNABLE):
                     raise ValueError(f"{place!r} cannot be overridden for {name}")
@@ -83,14 +96,14 @@ class Study(Section):
                 raise ValueError(f"tuning seed {seed} is one of the study's seeds: name another")
         for name in self.tuning.objectives:
             if name not in self.objectives:
-                raise ValueError(f"tuning names {name!r}, which is no objective of the study")
+                raise ValueError(f"tuning names {name!r}, which is not an objective of the study")
         counts = {
             name: prod(len(v) for v in self.tuning.objectives.get(name, self.tuning.grid).values())
             for name in self.objectives
         }
         if len(set(counts.values())) > 1:
-            told = ", ".join(f"{name} {count}" for name, count in counts.items())
-            raise ValueError(f"every objective must get as many trials, not {told}")
+            listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise ValueError(f"every objective must get the same number of trials, not {listed}")
         return self
 
     @field_validator("objectives", "seeds")
@@ -107,15 +120,6 @@ class Study(Section):
         return value
 
 
-def _layer(setting: tuple[str, Any]) -> Layer:
-    """A dotted setting as a layer of a study."""
-    place, value = setting
-    for part in reversed(place.split(".")):
-        value = {part: value}
-    layer: Layer = value
-    return layer
-
-
 def build_study(layers: Sequence[Layer], source: str) -> Study:
     """The study made of ``layers``, lowest first.
 
@@ -127,7 +131,8 @@ def build_study(layers: Sequence[Layer], source: str) -> Study:
     """
     whole: Layer = {}
     for layer in layers:
-        whole = merge(whole, layer)
+        # Layer by layer: the later one wins whatever name it uses.
+        whole = merge(whole, with_current_names(layer))
     try:
         return Study.model_validate(whole)
     except ValidationError as error:
@@ -141,17 +146,19 @@ def _fault(item: Any) -> str:
         return f"{where}: {_unknown_field(item['loc'])}"
     if item["type"] == "missing":
         return f"{where} is missing"
-    told = one_line(item["msg"]).removeprefix("Value error, ")
+    reason = one_line(item["msg"]).removeprefix("Value error, ")
     if isinstance(item["input"], Mapping):
         # A whole section, or the study: the message names the settings that do not fit together.
-        return f"{where}: {told}" if where else told
-    return f"{where} = {item['input']!r}: {told}"
+        return f"{where}: {reason}" if where else reason
+    return f"{where} = {item['input']!r}: {reason}"
 
 
 def _unknown_field(location: tuple[Any, ...]) -> str:
     model: Any = Study
     for part in location[:-1]:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = field.annotation if field else None
+        field = getattr(model, "model_fields", {}).get(part)
+        hint = field.annotation if field else None
+        # A section that may be left out is ``Section | None``.
+        model = next((kind for kind in (*get_args(hint), hint) if kind is not None), None)
     known = getattr(model, "model_fields", {})
     return str(UnknownNameError("setting", str(location[-1]), known))

@@ -1,4 +1,4 @@
-"""The grid of a study's tuning: which settings are tried for each objective before the seeds run."""
+"""The tuning of a study: the grid of settings tried for each objective before the seeds are run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from objbench.study.budget import parse_budget
 from objbench.study.settings import Section
 
 Settings = dict[str, Any]
-"""Settings by their dotted place in a study, such as {"training.learning_rate": 1e-3}."""
+"""Settings by their dotted place in the study, such as {"training.learning_rate": 1e-3}."""
 
 # What may differ between objectives. Not the data, which they must share; nor what would change
 # the FLOPs of a step or only what is written down.
@@ -21,24 +21,22 @@ _NOT_TUNABLE = ("batch", "micro_batches", "precision", "compile", "log_every", "
 
 
 class TuningSection(Section):
-    """Trials that choose settings before the seeds are run: as many for every objective.
+    """Trials that choose settings before the seeds are run, equally many for every objective.
 
-    A trial pretrains with one combination of the grid and one of the seeds, and is scored on what
-    is never reported: a half of the held-out text, or a split of the tasks' training data; see
-    ``trials``. What the trials spend stands in their objective's row.
-
-    With ``seed = N`` in place of ``seeds = [N]`` it tunes on that seed alone.
+    A trial pretrains with one combination of the grid and one of the seeds. It is scored on data
+    that no reported score uses: one half of the held-out text, or a part of the tasks' training
+    data; see ``trials``. The compute of the trials is reported in the row of their objective.
 
     Attributes:
         grid: dotted setting -> values to try; every combination is a trial on each of the seeds.
-        objectives: objective -> a grid of its own in place of ``grid``, with as many trials.
-        seeds: pretraining seeds of the trials, none of them the study's; one by default. Settings
-            are chosen by their mean over them: where luck decides early, one seed tells too little.
-        budget: of a trial, for the baseline; the study's own when None.
-        score: what to choose by, each objective among its own trials. A held-out loss: "loss",
-            the weighted sum of its terms, or one term, such as "mlm", on whatever text the
-            objective gives it, where the grid varies the rest. Or a suite of the study, whose
-            tasks are then scored on a fifth of their training examples.
+        objectives: objective -> its own grid in place of ``grid``, with equally many trials.
+        seeds: pretraining seeds of the trials, none of which the study uses. Settings are chosen
+            by their mean over these seeds; with a single seed the choice may be luck.
+        budget: of a trial of the baseline; the budget of the study when None.
+        score: what the settings of an objective are chosen by. A held-out loss: "loss", the
+            weighted sum of the objective's terms, or one term, such as "mlm", where the grid
+            varies the others. Or a suite of the study, whose tasks are then scored on a fifth of
+            their training examples.
     """
 
     grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
@@ -48,29 +46,18 @@ class TuningSection(Section):
     score: str = "loss"
 
     def trials(self, objective: str) -> list[Settings]:
-        """What is tried for ``objective`` on each of the seeds, in the order of its grid."""
+        """The settings that are tried for ``objective`` on each seed, in the order of its grid."""
         grid = self.objectives.get(objective, self.grid)
         return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
     def trial_id(self, objective: str, number: int, seed: int) -> str:
-        """The id of the trial of the ``number``-th combination of ``objective`` with ``seed``.
+        """The id of the trial of combination ``number`` of ``objective`` with ``seed``.
 
-        The first seed's is that of a study that tunes on one seed: when seeds are added, what has
-        been tried counts.
+        With the first seed it is the id in a study that tunes on one seed, so that finished trials
+        count when seeds are added.
         """
         own = f"{objective}.trial-{number}"
         return own if seed == self.seeds[0] else f"{own}.seed-{seed}"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_seed(cls, value: Any) -> Any:
-        """``seed = N`` as ``seeds = [N]``, so that a stored study has one form."""
-        if not isinstance(value, Mapping) or "seed" not in value:
-            return value
-        if "seeds" in value:
-            raise ValueError("gives both seed and seeds: leave out seed")
-        others = {name: own for name, own in value.items() if name != "seed"}
-        return {**others, "seeds": (value["seed"],)}
 
     @field_validator("grid", "objectives")
     @classmethod
@@ -100,6 +87,6 @@ class TuningSection(Section):
 
 
 def _places(grid: Mapping[str, Any]) -> list[str]:
-    """The dotted settings of a grid, or of a table of grids."""
+    """The dotted settings in a grid, or in a table of grids."""
     own = [place for place, values in grid.items() if not isinstance(values, Mapping)]
     return own + [p for table in grid.values() if isinstance(table, Mapping) for p in table]

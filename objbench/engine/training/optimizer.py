@@ -1,41 +1,71 @@
-"""AdamW, the learning rate, clipping, and the guard against a loss that is not finite.
+"""Optimizers by name, clipping, and the guard against a loss that is not finite.
 
-Nothing here waits for the device. Whether a step may be taken is decided on the device and handed
-to the fused AdamW as ``found_inf``, which then leaves weights and moments as they are; clipping is
-handed to it as ``grad_scale``, by which it divides the gradients while it reads them anyway. Both
-are what torch's own GradScaler uses. The guard is a latch: after one bad step no further one is
-taken, so the weights stay as they were before it until the host comes to look.
+The guard is a latch: after a loss or gradient that is not finite no step is taken any more, so the
+weights stay as they were before it until the host reads the latch. With an optimizer that supports
+``found_inf``, as torch's fused ones do, nothing here waits for the device: the latch is handed over
+as ``found_inf``, with which the optimizer leaves weights and moments as they are, and the clipping
+as ``grad_scale``, by which it divides the gradients as it reads them. torch's GradScaler uses the
+same two. For any other optimizer the host reads the latch at every step, which waits.
 
 In fp16 ``grad_scale`` and ``found_inf`` belong to accelerate's GradScaler, which skips overflowing
-steps and goes on. There the latch turns the loss itself into NaN, so that the scaler skips every
+steps and continues. There the latch turns the loss itself into NaN, so that the scaler skips every
 step after a loss (not a gradient) that was not finite.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 
 from objbench.study.settings import TrainingSection
 
 
-def build_optimizer(module: nn.Module, training: TrainingSection) -> AdamW:
+@dataclass(frozen=True, slots=True)
+class OptimizerBuilder:
+    """How an optimizer of one name is built.
+
+    Attributes:
+        build: makes it from the parameters to train and the settings of the training.
+        supports_found_inf: whether it skips a step where its ``found_inf`` is 1 and divides the
+            gradients by its ``grad_scale``.
+    """
+
+    build: Callable[[list[nn.Parameter], TrainingSection], Optimizer]
+    supports_found_inf: bool
+
+
+def _adamw(parameters: list[nn.Parameter], training: TrainingSection) -> AdamW:
     """Fused AdamW; weight decay is for matrices only, not for biases and layer normalisation."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
+    options = training.optimizer
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": training.weight_decay},
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": options.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
     return AdamW(
         [group for group in groups if group["params"]],
         lr=training.learning_rate,
-        betas=(training.beta1, training.beta2),
-        eps=training.epsilon,
+        betas=(options.beta1, options.beta2),
+        eps=options.epsilon,
         fused=True,
     )
+
+
+OPTIMIZERS: Mapping[str, OptimizerBuilder] = {
+    "adamw": OptimizerBuilder(_adamw, supports_found_inf=True),
+}
+"""Name, as in ``[training.optimizer] name`` -> builder."""
+
+
+def build_optimizer(module: nn.Module, training: TrainingSection) -> Optimizer:
+    """The optimizer that the settings name, for the parameters of ``module`` that are trained."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    return OPTIMIZERS[training.optimizer.name].build(parameters, training)
 
 
 class GuardedUpdate:
@@ -44,17 +74,22 @@ class GuardedUpdate:
     Args:
         accelerator: its scaler, if any, is used.
         module: whose parameters are trained; not wrapped.
-        optimizer: fused.
-        clip: largest gradient norm; 0 for no clipping.
+        optimizer: of these parameters.
+        training: names the optimizer and the largest gradient norm.
     """
 
     def __init__(
-        self, accelerator: Accelerator, module: nn.Module, optimizer: AdamW, clip: float
+        self,
+        accelerator: Accelerator,
+        module: nn.Module,
+        optimizer: Optimizer,
+        training: TrainingSection,
     ) -> None:
         self._accelerator = accelerator
         self._parameters = [p for p in module.parameters() if p.requires_grad]
         self._optimizer = optimizer
-        self._clip = clip
+        self._clip = training.clip
+        self._waits = not OPTIMIZERS[training.optimizer.name].supports_found_inf
         self._scaled = (
             accelerator.prepare_optimizer(optimizer) if accelerator.scaler is not None else None
         )
@@ -91,14 +126,21 @@ class GuardedUpdate:
         return norm
 
     def _apply_plain(self) -> Tensor:
-        norm = get_total_norm([p.grad for p in self._parameters if p.grad is not None])
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        norm = get_total_norm(gradients)
         self._latch.copy_(torch.maximum(self._latch, _not_finite(norm)))
-        self._optimizer.found_inf = self._latch  # type: ignore[attr-defined]
-        if self._clip:
-            # The inverse of clip_grad_norm_'s factor, clip / (norm + 1e-6), at most 1.
-            self._optimizer.grad_scale = (  # type: ignore[attr-defined]
-                (norm + 1e-6) / self._clip
-            ).clamp(min=1.0)
+        # The inverse of clip_grad_norm_'s factor, clip / (norm + 1e-6), at most 1.
+        scale = ((norm + 1e-6) / self._clip).clamp(min=1.0) if self._clip else None
+        if self._waits:
+            if self.latched:
+                return norm
+            if scale is not None:
+                for gradient in gradients:
+                    gradient.div_(scale)
+        else:
+            self._optimizer.found_inf = self._latch  # type: ignore[attr-defined]
+            if scale is not None:
+                self._optimizer.grad_scale = scale  # type: ignore[attr-defined]
         self._optimizer.step()
         return norm
 

@@ -17,7 +17,7 @@ import torch
 import torch.distributed
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.optim import AdamW
+from torch.optim import Optimizer
 
 from objbench.contract.batch import Batch
 from objbench.contract.random_streams import Streams, stream_key
@@ -48,7 +48,7 @@ class Session:
     Attributes:
         accelerator: as ``accelerate`` set it up.
         module: encoder and objective, not wrapped.
-        optimizer: its AdamW.
+        optimizer: as the settings name it.
         update: the guarded use of it.
         weights: (K,) float32, the terms' weights.
         names: the terms' names.
@@ -87,10 +87,10 @@ class Session:
                 compile_encoder(encoder, first, _log)
         self.flops_per_step = counted.flops * self._micros * self.processes
         self.tokens_per_step = training.batch * job.length
-        self.optimizer: AdamW = build_optimizer(self.module, training)
+        self.optimizer: Optimizer = build_optimizer(self.module, training)
         set_gradient_exchange(self.accelerator, bool(counted.unused))
         self.model: nn.Module = self.accelerator.prepare_model(self.module)
-        self.update = GuardedUpdate(self.accelerator, self.module, self.optimizer, training.clip)
+        self.update = GuardedUpdate(self.accelerator, self.module, self.optimizer, training)
 
     @property
     def device(self) -> torch.device:

@@ -28,14 +28,14 @@ def test_a_grid_is_every_combination():
     [
         ({"grid": {"data.length": [8]}}, "'data.length' cannot be tuned"),
         ({"grid": {"training.batch": [8]}}, "'training.batch' cannot be tuned"),
-        ({"seed": 0}, "is one of the study's seeds"),
+        ({"seeds": [0]}, "is one of the study's seeds"),
         ({"budget": "3-apples"}, "unknown unit"),
         (
             {
                 "grid": {"training.warmup": [0.1, 0.2]},
                 "objectives": {"taco": {"training.clip": [1]}},
             },
-            "every objective must get as many trials, not mlm 2, taco 1",
+            "every objective must get the same number of trials, not mlm 2, taco 1",
         ),
         ({"objectives": {"rtd": {}}}, "tuning names 'rtd'"),
     ],

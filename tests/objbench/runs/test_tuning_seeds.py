@@ -24,7 +24,7 @@ from objbench.runs.planning import planned_cells
 from objbench.runs.planning.configured_plugins import configure_plugins
 from objbench.runs.planning.trials import best_trials, trial_cells, trial_rounds, tuned
 from objbench.study.budget import StepCost
-from objbench.study.study import Study, build_study
+from objbench.study.study import build_study
 
 GRID = {"training.learning_rate": [1e-3, 2e-3]}
 BASE = {"objectives": ["mlm", "taco"], "budget": "9-steps", "seeds": [0, 1]}
@@ -101,10 +101,10 @@ def choice(trials, run, tuning, losses, names=("mlm", "mlm")):
     ("tuning", "told"),
     [
         (
-            {"seed": 1000, "seeds": [1000, 1001]},
-            "test: tuning: gives both seed and seeds: leave out seed",
+            {"seed": 1000},
+            "test: tuning.seed: unknown setting 'seed'; did you mean 'seeds'?"
+            + " (known: budget, grid, objectives, score, seeds)",
         ),
-        ({"seed": 1}, "test: tuning seed 1 is one of the study's seeds: name another"),
         ({"seeds": [7, 1]}, "test: tuning seed 1 is one of the study's seeds: name another"),
         ({"seeds": [7, 7]}, "test: tuning.seeds = [7, 7]: lists something twice"),
         (
@@ -120,28 +120,19 @@ def test_seeds_that_do_not_fit_are_refused_in_one_line(tuning, told):
     assert str(caught.value) == told
 
 
-def test_one_seed_may_be_given_as_such_and_is_stored_as_several_are():
-    assert study({}).tuning.seeds == (1000,)
-    assert study({"seed": 7}) == study({"seeds": [7]})
-    for own in (study({"seed": 7}), study({"seeds": [7, 8]})):
-        assert Study.model_validate(own.model_dump(mode="json")) == own
-    before = {**study({"seed": 7}).model_dump(mode="json"), "tuning": {"seed": 7, "grid": {}}}
-    assert Study.model_validate(before).tuning.seeds == (7,)
-
-
 def test_keys_of_a_study_tuned_on_one_seed_stay_what_they_were(trials, monkeypatch):
-    # As computed by the code before there were several tuning seeds (commits f74f9ff and 664f16f).
+    # As computed when the optimizer became a table of its own.
     # Where these change, every folder's trials run again: raise ENGINE_VERSION, and say so.
     known = {
-        "mlm.trial-0": "5156fbf0ef11ebc771755640d4ee7b065acfc05d1522e806e2d978ea222e573b",
-        "taco.trial-0": "7a62326a485a84631755a43338529fa1f094243eea7fb09fbf86fe6886938efb",
-        "mlm.trial-1": "4f80807a05a3999370c4f57a6567730048d2df4e24ca7e8ef2fd336d4d2ad207",
-        "taco.trial-1": "a5251f239cb4181708dec7e1503d57b647ffcefd44aa97987cc26acc9e332fee",
+        "mlm.trial-0": "d7694f61bf7fda33d9300cc3dd48fc31475a0756f923f8d5c5c572029ada7e97",
+        "taco.trial-0": "0cc1d33cff6d31e8dc97c0ec814ba2828d82fd079ff6860aea723a421879b085",
+        "mlm.trial-1": "7acf56f16b0d5e72c1d207ceaba54a7ba815758e91ef000a74260daf01f5a82e",
+        "taco.trial-1": "c8fa8c541d4c711a9e7c435e451694d21e9c2b04731f9fa122e3a2ea891d5bb2",
     }
     monkeypatch.setattr(planned_cells, "ENGINE_VERSION", 1)
     monkeypatch.setattr(planned_cells, "source_digest", lambda thing: "source")
     monkeypatch.setattr(planned_cells, "recorded_options", lambda config: {"rate": 0.15})
-    for tuning in ({}, {"seed": 1000}, {"seeds": [1000]}):
+    for tuning in ({}, {"seeds": [1000]}):
         _, cells = trials(study({"grid": GRID, **tuning}))
         assert {cell.id: cell.key for cell in cells} == known
         assert list(known) == [cell.id for cell in cells]
@@ -172,7 +163,7 @@ def test_the_mean_chooses_where_one_seed_misleads(trials, tmp_path):
     # The larger rate happened to leave the plateau early, once.
     losses = [[3.0, 3.1, 3.0], [2.5, 6.0, 6.0]]
     first = [row[:1] for row in losses]
-    assert choice(trials, tmp_path / "one", {"seed": 5}, first) == 1
+    assert choice(trials, tmp_path / "one", {"seeds": [5]}, first) == 1
     assert choice(trials, tmp_path / "three", {"seeds": [5, 6, 7]}, losses) == 0
 
 
@@ -275,7 +266,7 @@ def test_seeds_are_added_to_a_finished_study_and_what_was_tried_counts(
     }
     # A rate of 5 is far too large on any seed.
     tuning = {"grid": {"training.learning_rate": [5.0, 1e-3]}, "score": "mlm"}
-    assert run(make_study(**small, tuning={**tuning, "seed": 1000}), tmp_path).complete
+    assert run(make_study(**small, tuning={**tuning, "seeds": [1000]}), tmp_path).complete
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "records").rglob("*.json")}
     more = make_study(**small, tuning={**tuning, "seeds": [1000, 1001]})
     assert run(more, tmp_path).complete

@@ -129,7 +129,7 @@ def test_exports_are_ordinary_folders_with_a_head_where_there_is_one(finished):
 
 
 def _tuning(score):
-    return {"score": score, "seed": 1000, "grid": {"training.learning_rate": [1e-3, 2e-3]}}
+    return {"score": score, "seeds": [1000], "grid": {"training.learning_rate": [1e-3, 2e-3]}}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from objbench.study.budget import (
     baseline_steps,
     equal_steps,
     export_steps,
-    learning_rate_factor,
     parse_budget,
     point_shares,
 )
@@ -174,34 +173,3 @@ def test_geometric_points_shrink_by_the_square_root_of_two(steps, points):
     exports = export_steps(steps, points, "geometric")
     assert exports[-1] == steps and exports[0] >= 1 and exports == sorted(set(exports))
     assert len(export_steps(8000, 10, "geometric")) == 10
-
-
-shares = st.floats(0, 1)
-parts = st.floats(0, 0.99)
-
-
-@given(shares, st.sampled_from(["linear", "constant"]), parts, parts)
-def test_the_learning_rate_stays_between_zero_and_its_peak(share, schedule, warmup, decay):
-    assert 0 <= learning_rate_factor(share, schedule, warmup, decay) <= 1
-
-
-@given(parts.filter(lambda part: part > 1e-6), st.sampled_from(["linear", "constant"]))
-def test_it_rises_linearly_to_its_peak(warmup, schedule):
-    rate = [learning_rate_factor(warmup * x, schedule, warmup, 0.0) for x in (0, 0.5, 1 - 1e-9)]
-    assert rate == pytest.approx([0, 0.5, 1])
-
-
-@given(shares, shares, st.sampled_from(["linear", "constant"]), parts, parts)
-def test_it_never_rises_after_warm_up(one, two, schedule, warmup, decay):
-    early, late = sorted((one, two))
-    assume(early >= warmup)
-    factors = [learning_rate_factor(x, schedule, warmup, decay) for x in (early, late)]
-    assert factors[1] <= factors[0] + 1e-12
-
-
-def test_it_ends_at_zero():
-    assert learning_rate_factor(1.0, "linear", 0.1, 0.0) == 0
-    assert learning_rate_factor(1.0, "constant", 0.1, 0.2) == 0
-    assert learning_rate_factor(0.9, "constant", 0.1, 0.2) == pytest.approx(0.5)
-    assert learning_rate_factor(0.79, "constant", 0.1, 0.2) == 1
-    assert learning_rate_factor(1.0, "constant", 0.1, 0.0) == 1

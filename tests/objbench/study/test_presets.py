@@ -44,7 +44,7 @@ def test_small_is_the_papers():
     assert study.budget == "250k-steps"
     assert (training.learning_rate, training.schedule) == (1e-4, "linear")
     assert training.warmup * 250_000 == 2_500
-    assert training.weight_decay == 0.01
+    assert training.optimizer.weight_decay == 0.01
     assert study.encoder.config["num_attention_heads"] == 8
     assert study.data.tokenizer == "bert-base-uncased"
 

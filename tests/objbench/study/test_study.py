@@ -39,6 +39,13 @@ def test_the_least_study_is_complete():
         ({"trainin": {}}, "unknown setting 'trainin'; did you mean 'training'"),
         ({"training": {"batch": 0}}, "training.batch = 0"),
         ({"training": {"batch": 8, "micro_batches": 3}}, "does not divide batch = 8"),
+        (
+            {"training": {"optimizer": {"beta3": 1}}},
+            "training.optimizer.beta3: .*did you mean 'beta",
+        ),
+        ({"training": {"optimizer": {"name": "lion"}}}, "training.optimizer.name = 'lion'"),
+        ({"training": {"optimizer": 1}}, "training.optimizer = 1"),
+        ({"tuning": {"seed": 7}}, "tuning.seed: unknown setting 'seed'; did you mean 'seeds'"),
         ({"data": {"length": "long"}}, "data.length = 'long'"),
     ],
 )

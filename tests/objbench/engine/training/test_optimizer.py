@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
 from objbench.engine.training.devices import make_accelerator
-from objbench.engine.training.optimizer import GuardedUpdate, build_optimizer
+from objbench.engine.training.optimizer import (
+    OPTIMIZERS,
+    GuardedUpdate,
+    OptimizerBuilder,
+    build_optimizer,
+)
 from objbench.errors import ConfigError
-from objbench.study.settings import TrainingSection
+from objbench.study.settings import OptimizerSettings, TrainingSection
 
 
 def network() -> nn.Module:
@@ -27,7 +33,7 @@ def loss_of(module: nn.Module, step: int, scale: float = 1.0) -> torch.Tensor:
 def build(training: TrainingSection) -> tuple[nn.Module, GuardedUpdate]:
     module = network()
     update = GuardedUpdate(
-        make_accelerator("cpu", "fp32"), module, build_optimizer(module, training), training.clip
+        make_accelerator("cpu", "fp32"), module, build_optimizer(module, training), training
     )
     return module, update
 
@@ -39,16 +45,39 @@ def advance(module, update, step, scale=1.0, rate=1e-2):
 
 
 def test_only_matrices_decay():
-    optimizer = build_optimizer(network(), TrainingSection(weight_decay=0.1))
+    optimizer = build_optimizer(
+        network(), TrainingSection(optimizer=OptimizerSettings(weight_decay=0.1))
+    )
     decayed, plain = optimizer.param_groups
     assert decayed["weight_decay"] == 0.1 and all(p.ndim == 2 for p in decayed["params"])
     assert plain["weight_decay"] == 0.0 and all(p.ndim == 1 for p in plain["params"])
     assert len(decayed["params"]) + len(plain["params"]) == 6
 
 
+def plain_adamw(parameters, training):
+    """An optimizer that knows nothing of ``found_inf``."""
+    return torch.optim.AdamW(parameters, lr=training.learning_rate, foreach=False, fused=False)
+
+
+@pytest.fixture(params=[True, False], ids=["fused", "plain"])
+def optimizer_kind(request, monkeypatch):
+    """The optimizer that is built is torch's fused AdamW, or one without ``found_inf``."""
+    if not request.param:
+        builder = OptimizerBuilder(plain_adamw, supports_found_inf=False)
+        monkeypatch.setattr("objbench.engine.training.optimizer.OPTIMIZERS", {"adamw": builder})
+
+
+def test_every_optimizer_that_can_be_named_can_be_built():
+    (names,) = [get_args(OptimizerSettings.model_fields["name"].annotation)]
+    assert set(names) == set(OPTIMIZERS)
+    for name in names:
+        build_optimizer(network(), TrainingSection(optimizer=OptimizerSettings(name=name)))
+
+
+@pytest.mark.usefixtures("optimizer_kind")
 @pytest.mark.parametrize("clip", [0.0, 0.05, 1e3])
 def test_updates_are_those_of_torch(clip):
-    training = TrainingSection(weight_decay=0.1, clip=clip)
+    training = TrainingSection(optimizer=OptimizerSettings(weight_decay=0.1), clip=clip)
     module, update = build(training)
     reference = network()
     optimizer = build_optimizer(reference, training)
@@ -66,6 +95,7 @@ def test_updates_are_those_of_torch(clip):
         torch.testing.assert_close(left, right)
 
 
+@pytest.mark.usefixtures("optimizer_kind")
 @pytest.mark.parametrize("scale", [math.nan, math.inf, 1e30])
 def test_a_step_that_is_not_finite_and_all_after_it_change_nothing(scale):
     module, update = build(TrainingSection())
