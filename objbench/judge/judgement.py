@@ -1,8 +1,8 @@
 """Claims judged on a study: which evidence answers a claim, and what it says.
 
-Where there is no evidence, or none that could be trusted, the answer is inconclusive and says
-why. A run that diverged is a result and not a gap: the seeds that are left are the lucky ones, so
-they confirm and refute nothing.
+Where there is no evidence, or none that can be trusted, the answer is inconclusive and gives the
+reason. A run that diverged is a result and not a gap: the seeds that are left are the lucky ones,
+so they confirm and refute nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from objbench.contract.meters import AXIS_WORDS, Axis
+from objbench.contract.meters import Axis
 from objbench.errors import ConfigError
 from objbench.judge.budgets import budget_mismatch
 from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence
 from objbench.judge.formatting import listed
-from objbench.judge.paper_differences import Labels, labels
+from objbench.judge.paper_differences import PaperDifferences, paper_differences
 from objbench.judge.papers.claims import Claim, ClaimFile
 from objbench.judge.score_source import (
     HELDOUT,
@@ -26,52 +27,68 @@ from objbench.judge.score_source import (
     score_sources,
 )
 from objbench.judge.verdict import Finding, Verdict, judge_gain, judge_speedup
-from objbench.judge.verdict_sentence import sentence
 from objbench.results.study_results import StudyResults
+
+Obstacle = Literal[
+    "no score", "a loss", "no complete seed", "no shared spend", "unequal spend", "diverged"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Why a finding is no verdict.
+
+    Attributes:
+        obstacle: "no score": the study has no score of both objectives; "a loss": a gain in points
+            was claimed and a loss is judged by; "no complete seed"; "no shared spend": the seeds
+            have no range of spend on the claimed axis in common; "unequal spend": the two
+            objectives had different budgets; "diverged": a run did.
+        details: the seeds that diverged, why no seed is complete, or how the budgets differ.
+    """
+
+    obstacle: Obstacle
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A claim and the answer to it.
+class Answer:
+    """What the evidence says about a claim.
 
     Attributes:
-        source: the score it was judged by: a suite, or "heldout:TERM".
-        verdict: the finding's, or inconclusive where ``held_back`` says why.
-        finding: what the counted seeds say; None where there is nothing to judge.
-        by_axis: for a speedup, the finding on each axis that was measured.
-        held_back: why the finding is no verdict; "" where it is.
-        seeds: the pretraining seeds that count.
+        finding: what the complete seeds say; None where there is nothing to judge.
+        by_axis: for a speedup, the finding on each compute axis that was measured.
+        held_back: why the finding is no verdict; None where it is one.
+        seeds: the pretraining seeds that are complete.
         left_out: the study's other seeds, with what they lack.
-        sentence: all of it, in one.
+    """
+
+    finding: Finding | None = None
+    by_axis: Mapping[Axis, Finding]
+    held_back: HeldBack | None = None
+    seeds: tuple[int, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged(Answer):
+    """A claim and the answer to it; ``verdict_sentence`` puts it into words.
+
+    Attributes:
+        source: the score it was judged by: a suite, or "heldout:TERM"; "" if there is none.
+        verdict: the finding's, or inconclusive where it is held back.
+        differences: in what the measurement differs from the paper's.
     """
 
     file: ClaimFile
     claim: Claim
     source: str
     verdict: Verdict
-    finding: Finding | None
-    by_axis: Mapping[Axis, Finding]
-    held_back: str
-    seeds: tuple[int, ...]
-    left_out: tuple[LeftOut, ...]
-    labels: Labels
-    sentence: str
+    differences: PaperDifferences
 
     @property
     def title(self) -> str:
         """The claim's name: the file's and its own."""
         return f"{self.file.name} {self.claim.id}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    """What the evidence says, before it is put into words."""
-
-    finding: Finding | None = None
-    by_axis: Mapping[Axis, Finding]
-    held_back: str
-    seeds: tuple[int, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
 
 
 def concerned(results: StudyResults, files: Sequence[ClaimFile]) -> tuple[ClaimFile, ...]:
@@ -113,10 +130,9 @@ def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str
         check_source(results, pair, source)
         answer = _answer(results, pair, claim, source)
     else:
-        answer = _Answer(by_axis={}, held_back="the study holds no score of both objectives")
-    found = labels(results, file, claim, source)
+        answer = Answer(by_axis={}, held_back=HeldBack("no score"))
     verdict: Verdict = "inconclusive"
-    if answer.finding is not None and not answer.held_back:
+    if answer.finding is not None and answer.held_back is None:
         verdict = answer.finding.verdict
     return Judged(
         file=file,
@@ -128,10 +144,7 @@ def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str
         held_back=answer.held_back,
         seeds=answer.seeds,
         left_out=answer.left_out,
-        labels=found,
-        sentence=sentence(
-            claim, verdict, answer.finding, answer.held_back, answer.seeds, answer.left_out, found
-        ),
+        differences=paper_differences(results, file, claim, source),
     )
 
 
@@ -163,28 +176,25 @@ def _default(results: StudyResults, file: ClaimFile, pair: Pair) -> str:
     return file.score.suite if file.score.suite in sources else next(iter(sources), "")
 
 
-def _answer(results: StudyResults, pair: Pair, claim: Claim, source: str) -> _Answer:
+def _answer(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
     answer = (
         _speedup(results, pair, claim, source)
         if claim.kind == "speedup"
         else _gain(results, pair, claim, source)
     )
-    diverged = [str(item.seed) for item in answer.left_out if item.diverged]
-    if diverged and not answer.held_back:
-        seeds = f"seed{'s' if len(diverged) > 1 else ''} {listed(diverged)}"
-        why = f"{seeds} diverged, and the seeds that did not are no fair sample"
-        return replace(answer, held_back=why)
+    diverged = tuple(str(item.seed) for item in answer.left_out if item.diverged)
+    if diverged and answer.held_back is None:
+        return replace(answer, held_back=HeldBack("diverged", diverged))
     return answer
 
 
-def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> _Answer:
+def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
     if source.startswith(HELDOUT):
-        why = "a gain in points cannot be read off a loss"
-        return _Answer(by_axis={}, held_back=why)
+        return Answer(by_axis={}, held_back=HeldBack("a loss"))
     found = gain_evidence(results, pair, source)
     if not found.seeds:
-        return _Answer(by_axis={}, held_back=_nothing(found.left_out), left_out=found.left_out)
-    return _Answer(
+        return _nothing(found.left_out)
+    return Answer(
         finding=judge_gain(found.differences, claim.value),
         by_axis={},
         held_back=_unequal(results, pair),
@@ -193,38 +203,35 @@ def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> _Answ
     )
 
 
-def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str) -> _Answer:
+def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
     found = curve_evidence(results, pair, source)
     if not found.seeds:
-        return _Answer(by_axis={}, held_back=_nothing(found.left_out), left_out=found.left_out)
+        return _nothing(found.left_out)
     by_axis = {}
     for axis, (baseline, objective) in found.curves.items():
-        # Seeds on clocks so different that their device seconds share no stretch.
+        # The seeds' clocks may differ so much that their device seconds do not overlap.
         with suppress(ValueError):
             by_axis[axis] = judge_speedup(baseline, objective, claim.value)
     finding = by_axis.get(claim.axis)
-    return _Answer(
+    return Answer(
         finding=finding,
         by_axis=by_axis,
-        held_back="" if finding else f"no {AXIS_WORDS[claim.axis]} that the seeds share",
+        held_back=None if finding else HeldBack("no shared spend"),
         seeds=found.seeds,
         left_out=found.left_out,
     )
 
 
-def _unequal(results: StudyResults, pair: Pair) -> str:
-    """Why the two were not given equal spend; "" where they were."""
+def _unequal(results: StudyResults, pair: Pair) -> HeldBack | None:
     planned = {item.name: item for item in results.plan.objectives}
-    found = [
-        (name, budget_mismatch(results.plan, planned[name]))
+    whys = tuple(
+        f"{name}: {why}"
         for name in (pair.objective, pair.baseline)
-    ]
-    whys = [f"{name}: {why}" for name, why in found if why]
-    return f"spends are not equal ({'; '.join(whys)})" if whys else ""
+        if (why := budget_mismatch(results.plan, planned[name]))
+    )
+    return HeldBack("unequal spend", whys) if whys else None
 
 
-def _nothing(left_out: tuple[LeftOut, ...]) -> str:
-    whys = list(dict.fromkeys(item.why for item in left_out))
-    first = whys[0] if whys else "no seed is planned"
-    more = f" (and {len(whys) - 1} more reasons)" if len(whys) > 1 else ""
-    return f"no seed is complete: {first}{more}"
+def _nothing(left_out: tuple[LeftOut, ...]) -> Answer:
+    whys = tuple(dict.fromkeys(item.why for item in left_out))
+    return Answer(by_axis={}, held_back=HeldBack("no complete seed", whys), left_out=left_out)

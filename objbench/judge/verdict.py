@@ -1,10 +1,12 @@
 """A verdict on a claim: confirmed, refuted or inconclusive, by a 95% interval over seeds.
 
-A claim is "at least this much". It is confirmed if the whole interval lies at or above the value
-claimed, refuted if the whole interval lies below it, and inconclusive otherwise: also where too
-few pretraining seeds were run for an interval, or the claimed speedup lies beyond what was
-measured. So a false claim is confirmed, and a true one refuted, at most once in 40 on the model's
-terms; ``objbench selftest`` measures how often it happens.
+A claim is "at least this much". It is confirmed if the whole interval is at or above the claimed
+value, refuted if the whole interval is below it, and inconclusive otherwise: also where there are
+too few pretraining seeds for an interval, or the claimed speedup is beyond what was measured. So
+under the model's assumptions a false claim is confirmed, and a true one refuted, at most once in
+40; ``objbench selftest`` measures how often it happens.
+
+Everything here is numbers and codes; ``verdict_sentence`` puts them into words.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from objbench.judge.statistics.speedup import Bound, TargetGaps, read_speedup, t
 from objbench.judge.statistics.target_crossing import Crossing, crossing
 
 Verdict = Literal["confirmed", "refuted", "inconclusive"]
-Direction = Literal["better", "worse", "unclear"]
+Comparison = Literal["better", "worse", "unclear"]
+Reason = Literal["settled", "within", "too few seeds", "not measured", "between points"]
 
 NO_GAIN = 0.0
 NO_SPEEDUP = 1.0
@@ -34,37 +37,42 @@ class Finding:
 
     Attributes:
         verdict: on "at least ``claimed``".
-        direction: whether the candidate is better or worse than the baseline at all.
+        comparison: whether the candidate is better or worse than the baseline at all.
         claimed: a gain in points, or a speedup.
-        estimate: the same, as found.
+        estimate: the same quantity, as measured.
         low, high: ends of its 95% interval; None below ``MIN_RUNS`` seeds.
-        seeds: S, the pretraining seeds it rests on.
-        more_seeds: how many more would settle it at the spread seen (``power``); 0 where it is
-            settled, None where that cannot be told or is out of reach.
-        why: half a sentence that gives the reason.
+        seeds: S, the number of pretraining seeds it is based on.
+        more_seeds: how many more seeds would settle it at the spread seen (see ``power``); 0 where
+            it is settled, None where that cannot be estimated or is out of reach.
+        reason: why the verdict is what it is. "settled": the whole interval is on one side of the
+            claim. Otherwise the claim is within the interval, there are too few seeds for one, the
+            claimed speedup is outside ``measured``, or it is between two neighbouring points of the
+            curve, where more points would settle it and more seeds would not.
+        measured: the least and greatest speedup that the curves could show; None for a gain.
     """
 
     verdict: Verdict
-    direction: Direction
+    comparison: Comparison
     claimed: float
     estimate: Bound
     low: Bound | None
     high: Bound | None
     seeds: int
     more_seeds: int | None
-    why: str
+    reason: Reason
+    measured: tuple[float, float] | None = None
 
 
 def judge_gain(differences: FloatArray, claimed: float) -> Finding:
     """Judge "at equal spend the candidate is better by at least ``claimed`` points".
 
     Args:
-        differences: (S,) float64, candidate less baseline of each pretraining seed.
+        differences: (S,) float64, candidate minus baseline at each pretraining seed.
         claimed: in the unit of the differences.
 
     Raises:
         ValueError: no difference, one is missing, or there is more than one axis; or the claim is
-            not a number.
+            not a finite number.
     """
     if differences.ndim != 1 or not differences.size or not np.isfinite(differences).all():
         raise ValueError(f"a gain needs a row of finite differences, not {differences!r}")
@@ -72,22 +80,22 @@ def judge_gain(differences: FloatArray, claimed: float) -> Finding:
         raise ValueError(f"a claimed gain must be a number, not {claimed}")
     seeds = differences.size
     estimate = Bound(float(differences.mean()))
+    needed = _needed(differences - claimed)
     if seeds < MIN_RUNS:
-        needed = _needed(differences - claimed)
         return _too_few(claimed, estimate, seeds, needed)
     mean, half = (float(value) for value in t_interval(differences))
     low, high = mean - half, mean + half
     verdict = _verdict(low >= claimed, high < claimed)
     return Finding(
         verdict=verdict,
-        direction=_direction(low > NO_GAIN, high < NO_GAIN),
+        comparison=_comparison(low > NO_GAIN, high < NO_GAIN),
         claimed=claimed,
         estimate=estimate,
         low=Bound(low),
         high=Bound(high),
         seeds=seeds,
-        more_seeds=0 if verdict != "inconclusive" else _needed(differences - claimed),
-        why=_why(verdict, f"{claimed:g}"),
+        more_seeds=needed if verdict == "inconclusive" else 0,
+        reason="within" if verdict == "inconclusive" else "settled",
     )
 
 
@@ -116,34 +124,32 @@ def judge_speedup(
         return _too_few(claimed, speedup.estimate, seeds, needed)
     at = found.spend / claimed
     verdict = _verdict(bool(spends.reached_by(at)), bool(spends.missed_at(at)))
-    why = _why(verdict, f"{claimed:g}")
-    if verdict == "inconclusive" and gaps is None:
-        why = f"a speedup of {claimed:g} lies outside the measured {_range(found, spends)}"
-    if verdict == "inconclusive" and bool(spends.is_widened):
-        needed = None
-        why = (
-            f"{claimed:g} lies between two neighbouring points: more points, not seeds, would tell"
-        )
+    reason: Reason = "settled"
+    if verdict == "inconclusive":
+        reason = "not measured" if gaps is None else "within"
+        if spends.is_widened:
+            reason, needed = "between points", None
     return Finding(
         verdict=verdict,
-        direction=speedup_direction(found, spends),
+        comparison=speedup_comparison(found, spends),
         claimed=claimed,
         estimate=speedup.estimate,
         low=speedup.low,
         high=speedup.high,
         seeds=seeds,
         more_seeds=needed if verdict == "inconclusive" else 0,
-        why=why,
+        reason=reason,
+        measured=(found.spend / spends.last, found.spend / spends.first),
     )
 
 
-def speedup_direction(found: TargetGaps, spends: Crossing) -> Direction:
+def speedup_comparison(found: TargetGaps, spends: Crossing) -> Comparison:
     """Whether the candidate is faster or slower than the baseline at all: 1 is neither."""
     at = found.spend / NO_SPEEDUP
-    # Its end at 1 itself confirms "at least 1" and is no advantage.
+    # An interval that ends at exactly 1 confirms "at least 1" and is no advantage.
     touches = bool(spends.late >= at * (1 - SAME_SPEND))
     faster = bool(spends.reached_by(at)) and not touches
-    return _direction(faster, bool(spends.missed_at(at)))
+    return _comparison(faster, bool(spends.missed_at(at)))
 
 
 def _needed(distances: FloatArray) -> int | None:
@@ -154,17 +160,16 @@ def _needed(distances: FloatArray) -> int | None:
 
 
 def _too_few(claimed: float, estimate: Bound, seeds: int, needed: int | None) -> Finding:
-    have = "1 pretraining seed carries" if seeds == 1 else f"{seeds} pretraining seeds carry"
     return Finding(
         verdict="inconclusive",
-        direction="unclear",
+        comparison="unclear",
         claimed=claimed,
         estimate=estimate,
         low=None,
         high=None,
         seeds=seeds,
         more_seeds=needed,
-        why=f"{have} no interval: at least {MIN_RUNS} are needed",
+        reason="too few seeds",
     )
 
 
@@ -172,17 +177,5 @@ def _verdict(above: bool, below: bool) -> Verdict:
     return "confirmed" if above else "refuted" if below else "inconclusive"
 
 
-def _direction(above: bool, below: bool) -> Direction:
+def _comparison(above: bool, below: bool) -> Comparison:
     return "better" if above else "worse" if below else "unclear"
-
-
-def _why(verdict: Verdict, claimed: str) -> str:
-    if verdict == "confirmed":
-        return f"the whole 95% interval lies at or above {claimed}"
-    if verdict == "refuted":
-        return f"the whole 95% interval lies below {claimed}"
-    return f"{claimed} lies within the 95% interval"
-
-
-def _range(found: TargetGaps, spends: Crossing) -> str:
-    return f"{found.spend / spends.last:.3g} to {found.spend / spends.first:.3g}"

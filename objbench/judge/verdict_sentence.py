@@ -1,59 +1,92 @@
 """A verdict in one plain sentence, with everything it depends on.
 
-What was not measured is written as a bound, "more than 8.00x", never as a number.
+What was not measured is written as a bound, "> 8.00x", never as a number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.evidence import LeftOut
-from objbench.judge.formatting import count, listed, ratio, signed
-from objbench.judge.paper_differences import Labels
+from objbench.judge.formatting import amount, count, listed, ratio, signed
+from objbench.judge.judgement import Judged
+from objbench.judge.paper_differences import PaperDifferences
 from objbench.judge.papers.claims import Claim
+from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.speedup import Bound
 from objbench.judge.verdict import Finding, Verdict
 
-_SIDES = {"": "", "below": "less than ", "above": "more than "}
+_SIDES = {"": "", "below": "< ", "above": "> "}
 
 
-def sentence(
-    claim: Claim,
-    verdict: Verdict,
-    finding: Finding | None,
-    held_back: str,
-    seeds: tuple[int, ...],
-    left_out: tuple[LeftOut, ...],
-    found: Labels,
-) -> str:
-    """The answer to a claim, such as "inconclusive at ...: speedup in steps 1.80x, ...".
-
-    Args:
-        held_back: why the finding is no verdict; "" where it is.
-        seeds: those that count.
-        left_out: the others.
-    """
-    parts = [held_back] if held_back else []
-    if finding is not None:
-        parts.append(found_text(claim, finding, seeds, left_out))
-        parts.append("" if held_back else more_text(finding))
-    elif left_out:
-        parts.append(seeds_text(seeds, left_out))
-    parts += found.apart
-    if verdict == "refuted" and claim.qualifier:
-        parts.append(f"{claim.qualifier!r} leaves other settings open")
-    return f"{verdict} {found.scale}: {'; '.join(part for part in parts if part)}."
+def sentence(item: Judged) -> str:
+    """The answer to a claim, such as "inconclusive at 1.51M parameters ...: speedup in steps ..."."""
+    parts = [held_back_text(item)]
+    if item.finding is not None:
+        parts.append(found_text(item, item.finding))
+        if item.held_back is None and item.verdict == "inconclusive":
+            parts.append(open_text(item.finding))
+    parts += item.differences.others
+    if item.verdict == "refuted" and item.claim.qualifier:
+        parts.append(f"{item.claim.qualifier!r} leaves other settings open")
+    return f"{verdict_words(item)} {scale_text(item)}: {'; '.join(part for part in parts if part)}."
 
 
-def found_text(
-    claim: Claim, finding: Finding, seeds: tuple[int, ...], left_out: tuple[LeftOut, ...]
-) -> str:
+def verdict_words(item: Judged) -> str:
+    """The verdict; a claim that fails away from the paper's setting is "not reproduced"."""
+    return verdict_word(item.verdict, item.differences)
+
+
+def verdict_word(verdict: Verdict, differences: PaperDifferences) -> str:
+    """A verdict on one axis, as ``verdict_words``."""
+    if verdict == "refuted" and not differences.is_the_papers:
+        return "not reproduced"
+    return verdict
+
+
+def scale_text(item: Judged) -> str:
+    """The scale of the measurement, beside the paper's where they differ."""
+    found, paper = item.differences, item.file.scale_of(item.claim)
+    theirs = f"(paper: {amount(paper.parameters)}, {amount(paper.tokens_seen)})"
+    if found.parameters is None or found.tokens is None:
+        return f"at an unrecorded scale {theirs}"
+    ours = f"at {amount(found.parameters)} parameters and {amount(found.tokens)} tokens"
+    return f"{ours} (the paper's scale)" if found.is_same_scale else f"{ours} {theirs}"
+
+
+def held_back_text(item: Judged) -> str:
+    """Why the finding is no verdict; "" where it is one."""
+    if item.held_back is None:
+        return ""
+    details = item.held_back.details
+    match item.held_back.obstacle:
+        case "no score":
+            return "the study has no score of both objectives"
+        case "a loss":
+            return "a gain in points cannot be read from a loss"
+        case "no complete seed":
+            more = count(len(details) - 1, "more reason") if len(details) > 1 else ""
+            first = details[0] if details else "no seed is planned"
+            return f"no seed is complete: {first}{f' (and {more})' if more else ''}"
+        case "no shared spend":
+            return f"the seeds share no range of {AXIS_WORDS[item.claim.axis]}"
+        case "unequal spend":
+            return f"the budgets are not equal ({'; '.join(details)})"
+        case "diverged":
+            seeds = "seed" if len(details) == 1 else "seeds"
+            return f"{seeds} {listed(details)} diverged, and the others are not a fair sample"
+
+
+def found_text(item: Judged, finding: Finding) -> str:
     """Estimate, interval and seeds, beside what is claimed."""
+    claim, estimate = item.claim, estimate_text(item.claim, finding)
+    over = f"over {seeds_text(item.seeds, item.left_out)}"
     claimed = f"{claim.qualifier} {number(claim, claim.value)} claimed".lstrip()
-    parts = [bound_text(claim, finding.estimate), interval_text(claim, finding)]
-    parts += [seeds_text(seeds, left_out), claimed]
-    return f"{what(claim)} {', '.join(part for part in parts if part)}"
+    if "[" in estimate:
+        over = f"95% interval {over}"
+    if is_missed(claim, finding):
+        bound = bound_text(claim, finding.estimate)
+        return f"never reached the target ({what(claim)} {bound}) {over}, {claimed}"
+    return f"{what(claim)} {estimate}, {over}, {claimed}"
 
 
 def what(claim: Claim) -> str:
@@ -63,36 +96,66 @@ def what(claim: Claim) -> str:
 
 def number(claim: Claim, value: float) -> str:
     """A value of the claim's kind: "1.80x" or "+1.20"."""
-    write: Callable[[float], str] = ratio if claim.kind == "speedup" else signed
-    return write(value)
+    return ratio(value) if claim.kind == "speedup" else signed(value)
+
+
+def estimate_text(claim: Claim, finding: Finding) -> str:
+    """The estimate with its interval, such as "1.62x [1.44x, 1.85x]"."""
+    estimate, low, high = (
+        None if bound is None else bound_text(claim, bound)
+        for bound in (finding.estimate, finding.low, finding.high)
+    )
+    if finding.estimate.side and {low, high} <= {estimate, None}:
+        return f"never reached ({estimate})" if is_missed(claim, finding) else f"{estimate}"
+    return f"{estimate}" if low is None else f"{estimate} [{low}, {high}]"
+
+
+def is_missed(claim: Claim, finding: Finding) -> bool:
+    """Whether the candidate never reached the target, by the estimate and its whole interval."""
+    ends = {bound.side for bound in (finding.estimate, finding.low, finding.high) if bound}
+    return claim.kind == "speedup" and ends == {"below"}
 
 
 def bound_text(claim: Claim, bound: Bound) -> str:
-    """A value, or a bound in words."""
+    """A value, or a bound such as "> 8.00x"."""
     return _SIDES[bound.side] + number(claim, bound.value)
 
 
-def interval_text(claim: Claim, finding: Finding) -> str:
-    """The finding's interval; "" where there is none."""
-    if finding.low is None or finding.high is None:
-        return ""
-    low, high = (bound_text(claim, end) for end in (finding.low, finding.high))
-    return f"95% interval {low}" if low == high else f"95% interval {low} to {high}"
-
-
 def seeds_text(seeds: tuple[int, ...], left_out: tuple[LeftOut, ...]) -> str:
-    """How many seeds count, and which of the study's do not."""
+    """How many seeds are complete, and which of the study's are not."""
     if not left_out:
         return count(len(seeds), "seed")
     without = listed([str(item.seed) for item in left_out])
     return f"{len(seeds)} of {count(len(seeds) + len(left_out), 'seed')} (without {without})"
 
 
-def more_text(finding: Finding) -> str:
-    """How many more seeds would settle it, where it is not settled."""
-    if finding.verdict != "inconclusive":
-        return ""
+def open_text(finding: Finding) -> str:
+    """Why a finding is inconclusive, and how many more seeds would settle it."""
+    reason = _reason_text(finding)
+    if finding.reason == "between points":
+        return reason
     if finding.more_seeds is None:
-        return f"{finding.why}; no number of more seeds can be given that would settle it"
+        return f"{reason}; we cannot estimate how many more seeds would settle it"
     more = count(finding.more_seeds, "more seed")
-    return f"{finding.why}; about {more} would settle it at this spread"
+    return f"{reason}; about {more} would settle it at this spread"
+
+
+def _reason_text(finding: Finding) -> str:
+    claimed = f"{finding.claimed:g}"
+    match finding.reason:
+        case "too few seeds":
+            have = "1 seed is" if finding.seeds == 1 else f"{finding.seeds} seeds are"
+            return f"{have} too few for an interval (at least {MIN_RUNS})"
+        case "not measured":
+            low, high = finding.measured or (0.0, 0.0)
+            return f"a speedup of {claimed} is outside the measured range {low:.3g} to {high:.3g}"
+        case "between points":
+            return (
+                f"{claimed} is between two neighbouring points of the curve: more points would "
+                "settle it, more seeds would not"
+            )
+        case "within":
+            return f"{claimed} is within the 95% interval"
+        case "settled":
+            side = "at or above" if finding.verdict == "confirmed" else "below"
+            return f"the whole 95% interval is {side} {claimed}"

@@ -1,4 +1,4 @@
-"""Judged claims as text: the verdicts first, one line each, then what each rests on."""
+"""Judged claims as text: the verdicts first, one line each, then what each is based on."""
 
 from __future__ import annotations
 
@@ -7,43 +7,58 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from objbench.contract.meters import AXIS_WORDS
+from objbench.judge.evidence import LeftOut
 from objbench.judge.formatting import DASH, amount, listed
 from objbench.judge.judgement import Judged
-from objbench.judge.verdict import Finding
-from objbench.judge.verdict_sentence import bound_text, interval_text, number
+from objbench.judge.verdict import Comparison, Finding
+from objbench.judge.verdict_sentence import (
+    estimate_text,
+    number,
+    sentence,
+    verdict_word,
+    verdict_words,
+)
+
+_COMPARISONS: dict[Comparison, str] = {
+    "better": "better",
+    "worse": "worse",
+    "unclear": "not significantly different",
+}
 
 
 def verdict_lines(judged: Sequence[Judged]) -> list[str]:
-    """One line for each claim: its name and the sentence."""
-    return [f"{item.title}: {item.sentence}" for item in judged]
+    """One line per claim: its name and the sentence."""
+    return [f"{item.title}: {sentence(item)}" for item in judged]
 
 
 def detail_text(item: Judged) -> str:
-    """What one verdict rests on: the claim with its source, the seeds, and the numbers."""
+    """What one verdict is based on: the claim with its source, the seeds, and the numbers."""
     paper = item.file.scale_of(item.claim)
     scale = (
         f"{amount(paper.parameters)} parameters, {amount(paper.steps)} steps, "
         f"{amount(paper.tokens_seen)} tokens" + (f" ({paper.note})" if paper.note else "")
     )
+    seeds = listed([str(seed) for seed in item.seeds])
     lines = [
-        f"## {item.title}: {item.verdict}",
+        f"## {item.title}: {verdict_words(item)}",
         "",
         f"- Claim: {item.claim.wording!r} ({item.claim.where}).",
         f"- Source: {item.file.source.paper}, {item.file.source.url}",
         f"- The paper's baseline: {scale}.",
-        f"- Judged by {item.source or 'no score'} over seeds {_names(item.seeds)}.",
-        *(f"- Left out: seed {gone.seed}: {gone.why}." for gone in item.left_out),
+        f"- Score: {item.source or 'none'}.",
+        f"- Seeds: {seeds or 'none is complete'}.",
+        *_left_out_lines(item.left_out),
     ]
     table = numbers_table(item)
     if table:
         lines += ["", table]
-    if item.by_axis and item.labels.clocks:
-        lines += ["", f"The seconds: {item.labels.clocks}."]
+    if item.by_axis and item.differences.clocks:
+        lines += ["", f"Not comparable: {item.differences.clocks}."]
     return "\n".join(lines)
 
 
 def numbers_table(item: Judged) -> str:
-    """Estimate, interval, seeds and more seeds; a row an axis for a speedup; "" without any."""
+    """Estimate, interval, seeds and more seeds; one row per axis for a speedup; "" without any."""
     if item.claim.kind == "gain":
         rows = [("gain", item.finding)] if item.finding is not None else []
         first = "points"
@@ -61,19 +76,26 @@ def numbers_table(item: Judged) -> str:
 
 
 def _numbers(item: Judged, finding: Finding) -> dict[str, str]:
-    interval = interval_text(item.claim, finding).removeprefix("95% interval ")
     more = DASH if finding.more_seeds is None else str(finding.more_seeds)
     return {
-        "estimate": bound_text(item.claim, finding.estimate),
-        "95% interval": interval or DASH,
-        f"against {item.file.baseline}": finding.direction,
+        "estimate [95% interval]": estimate_text(item.claim, finding),
+        f"against {item.file.baseline}": (
+            DASH if finding.low is None else _COMPARISONS[finding.comparison]
+        ),
         "seeds": str(finding.seeds),
         "more seeds": more,
         f"at least {number(item.claim, item.claim.value)}": (
-            DASH if item.held_back else finding.verdict
+            DASH if item.held_back else verdict_word(finding.verdict, item.differences)
         ),
     }
 
 
-def _names(seeds: Sequence[int]) -> str:
-    return listed([str(seed) for seed in seeds]) or "none"
+def _left_out_lines(left_out: Sequence[LeftOut]) -> list[str]:
+    """One line per reason, with the seeds that it holds for."""
+    seeds: dict[str, list[str]] = {}
+    for gone in left_out:
+        seeds.setdefault(gone.why, []).append(str(gone.seed))
+    return [
+        f"- Left out: {'seed' if len(own) == 1 else 'seeds'} {listed(own)}: {why}."
+        for why, own in seeds.items()
+    ]

@@ -18,12 +18,12 @@ from objbench.judge.score_source import Pair
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.speedup import Bound
 from objbench.judge.teacher_costs import qualified
-from objbench.judge.verdict import NO_SPEEDUP, Direction, Finding, judge_speedup
+from objbench.judge.verdict import NO_SPEEDUP, Comparison, Finding, judge_speedup
 from objbench.leaderboard.curve_sources import CurveSource
 from objbench.results.study_results import StudyResults
 
 _SIDES = {"": "", "below": "less than ", "above": "more than "}
-_DIRECTIONS: Mapping[Direction, str] = {
+_DIRECTIONS: Mapping[Comparison, str] = {
     "better": "faster",
     "worse": "slower",
     "unclear": "not told apart from {baseline}",
@@ -138,9 +138,9 @@ def direction_sentences(results: StudyResults, source: CurveSource) -> list[str]
     baseline = results.plan.baseline
     found = []
     for item in speedups(results, source).values():
-        axes: dict[Direction, tuple[Axis, ...]] = {}
+        axes: dict[Comparison, tuple[Axis, ...]] = {}
         for axis, finding in item.headline.items():
-            axes[finding.direction] = (*axes.get(finding.direction, ()), axis)
+            axes[finding.comparison] = (*axes.get(finding.comparison, ()), axis)
         parts = [
             f"{words.format(baseline=baseline)} in {_axes(axes[direction])}"
             for direction, words in _DIRECTIONS.items()

@@ -10,6 +10,7 @@ from objbench.contract.meters import AXES, AXIS_WORDS
 from objbench.judge.formatting import DASH, difference_text, score_text
 from objbench.judge.score_arrays import final_scores
 from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.judge.verdict_sentence import sentence
 from objbench.leaderboard.caveats import limits, verdicts
 from objbench.leaderboard.curve_sources import CurveSource, curve_sources
 from objbench.leaderboard.ranking import ranking
@@ -28,7 +29,7 @@ def terminal_summary(results: StudyResults, page: Path | None = None) -> str:
     """
     parts = [_suite_summary(results, suite) for suite in results.suites]
     claims = [
-        f"{item.title}{f', by {item.source}' if item.source else ''}: {item.sentence}"
+        f"{item.title}{f', by {item.source}' if item.source else ''}: {sentence(item)}"
         for item in judged_claims(results)
     ]
     shown = (*claims, *verdicts(results), *limits(results))

@@ -15,6 +15,7 @@ from objbench.judge.judgement import Judged, concerned, judge_by_every_score
 from objbench.judge.papers.claims import shipped_claims
 from objbench.judge.selftest.error_rates import RateRow, Rates, read_rates
 from objbench.judge.selftest.page import summary
+from objbench.judge.verdict_sentence import sentence, verdict_words
 from objbench.leaderboard.curve_sources import source_words
 from objbench.results.study_results import StudyResults
 
@@ -29,8 +30,9 @@ def judged_claims(results: StudyResults) -> tuple[Judged, ...]:
 def verdict_line(item: Judged) -> str:
     """One verdict as a line of markdown: the claim, the score, and the judge's sentence."""
     by = f", by {source_words(item.source)}" if item.source else ""
-    rest = escaped(item.sentence.removeprefix(item.verdict))
-    return f"**{item.file.name} {item.claim.id}**{by}: **{item.verdict}**{rest}"
+    words = verdict_words(item)
+    rest = escaped(sentence(item).removeprefix(words))
+    return f"**{item.file.name} {item.claim.id}**{by}: **{words}**{rest}"
 
 
 def verdict_lines(results: StudyResults) -> list[str]:

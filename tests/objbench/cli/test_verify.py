@@ -58,7 +58,7 @@ def test_a_refuted_claim_exits_0_too(make_study, tmp_path, capsys):
     assert main(["verify", str(run), "--claim", "taco-2022", "--claim", "taco-2022"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" at ")[0] for line in lines[:3]] == [
-        "- taco-2022 speedup: refuted",
+        "- taco-2022 speedup: not reproduced",
         "- taco-2022 gain: confirmed",
         "",
     ]
@@ -67,8 +67,8 @@ def test_a_refuted_claim_exits_0_too(make_study, tmp_path, capsys):
 def test_the_score_can_be_chosen(capsys):
     assert main(["verify", TINY, "--score", "heldout:mlm"]) == 0
     printed = capsys.readouterr().out
-    assert "speedup in steps more than 5.04x" in printed
-    assert "Judged by heldout:mlm over seeds 0 and 1." in printed
+    assert "speedup in steps > 5.04x" in printed
+    assert "- Score: heldout:mlm.\n- Seeds: 0 and 1." in printed
     assert main(["verify", TINY, "--score", "heldout:tc"]) == 2
     assert "unknown score 'heldout:tc'; did you mean 'heldout:mlm'?" in capsys.readouterr().err
 

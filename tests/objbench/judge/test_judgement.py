@@ -13,6 +13,7 @@ import pytest
 from objbench.errors import ConfigError, UnknownNameError
 from objbench.judge.judgement import concerned, judge_claims
 from objbench.judge.papers.claims import read_claims, shipped_claims
+from objbench.judge.verdict_sentence import sentence
 from objbench.judge.verdict_text import detail_text, verdict_lines
 from objbench.results.study_results import join, read_study_results
 
@@ -44,8 +45,9 @@ def test_a_gain_within_the_interval_is_confirmed_refuted_or_open(make_study):
         assert gain.finding.low.value == pytest.approx(3.5 - 2.0543, abs=1e-4)
         assert gain.finding.high.value == pytest.approx(3.5 + 2.0543, abs=1e-4)
         assert gain.seeds == SEEDS
-        assert gain.sentence.startswith(f"{verdict} at 1.23M parameters and ")
-        assert "gain in points +3.50, 95% interval +1.45 to +5.55, 4 seeds" in gain.sentence
+        words = "not reproduced" if verdict == "refuted" else verdict
+        assert sentence(gain).startswith(f"{words} at 1.23M parameters and ")
+        assert "gain in points +3.50 [+1.45, +5.55], 95% interval over 4 seeds, " in sentence(gain)
 
 
 def test_an_open_verdict_says_how_many_more_seeds_it_takes(make_study):
@@ -53,13 +55,13 @@ def test_an_open_verdict_says_how_many_more_seeds_it_takes(make_study):
     _, gain = judged(study, claims(value=3.0))
     assert gain.finding.more_seeds > 0
     more = f"about {gain.finding.more_seeds} more seeds would settle it at this spread"
-    assert more in gain.sentence
+    assert more in sentence(gain)
     # Exactly as claimed: no number of seeds tells it from a hair less.
     _, gain = judged(study, claims(value=gain.finding.estimate.value))
     assert gain.finding.more_seeds is None
-    assert "no number of more seeds can be given that would settle it" in gain.sentence
+    assert "we cannot estimate how many more seeds would settle it" in sentence(gain)
     _, gain = judged(study, claims(value=1.2))
-    assert "more seeds" not in gain.sentence
+    assert "more seeds" not in sentence(gain)
 
 
 def test_a_speedup_is_judged_on_every_axis(make_study):
@@ -73,19 +75,19 @@ def test_a_speedup_is_judged_on_every_axis(make_study):
     assert steps.estimate.value == pytest.approx(4 / 3 / 0.825)
     assert speedup.finding is steps
     assert speedup.verdict == "refuted"
-    assert "speedup in steps 1.62x, 95% interval 1.44x to 1.85x, 4 seeds" in speedup.sentence
-    assert "up to 5.00x claimed" in speedup.sentence
+    assert "speedup in steps 1.62x [1.44x, 1.85x], 95% interval over 4 seeds" in sentence(speedup)
+    assert "up to 5.00x claimed" in sentence(speedup)
 
 
 def test_an_up_to_that_is_refuted_leaves_other_settings_open(make_study):
     study = make_study(seeds=SEEDS)
     refuted, confirmed = judged(study)
-    assert "'up to' leaves other settings open" in refuted.sentence
+    assert "'up to' leaves other settings open" in sentence(refuted)
     assert confirmed.verdict == "confirmed"
-    assert "leaves other settings open" not in confirmed.sentence
+    assert "leaves other settings open" not in sentence(confirmed)
     plainly, _ = judged(study, claims(qualifier=""))
     assert plainly.verdict == "refuted"
-    assert "leaves other settings open" not in plainly.sentence
+    assert "leaves other settings open" not in sentence(plainly)
 
 
 def test_the_axis_claimed_decides(make_study):
@@ -103,14 +105,16 @@ def test_every_label_of_another_measurement_is_in_the_sentence(make_study):
     speedup, gain = judged(study)
     for item in (speedup, gain):
         # 1,200 steps of 2,048 tokens.
-        assert "at 1.23M parameters and 2.46M tokens (paper: 28.5M, 131B)" in item.sentence
-        assert "another protocol than taco-2022" in item.sentence
-        assert "mean of three tasks, not mean of nine columns" in item.sentence
-        assert "fine-tuned on at most 1,000 examples a task" in item.sentence
-    assert "points before the last unannealed (linear schedule)" in speedup.sentence
-    assert "at equal FLOPs, not equal steps" in gain.sentence
-    assert "unannealed" not in gain.sentence
-    assert "at equal" not in speedup.sentence
+        assert "at 1.23M parameters and 2.46M tokens (paper: 28.5M, 131B)" in sentence(item)
+        assert "a protocol other than taco-2022" in sentence(item)
+        assert "mean of three tasks, not mean of nine columns" in sentence(item)
+        assert "fine-tuned on at most 1,000 examples per task" in sentence(item)
+    assert "learning rate not yet decayed before the last point (linear schedule)" in sentence(
+        speedup
+    )
+    assert "at equal FLOPs, not equal steps" in sentence(gain)
+    assert "not yet decayed" not in sentence(gain)
+    assert "at equal" not in sentence(speedup)
 
 
 def replan(made, protocol, label, **settings):
@@ -130,8 +134,8 @@ def test_the_papers_own_measurement_carries_no_label(make_study):
         update={"parameters": 1_200_000, "tokens": 2_500_000, "sequences": 0, "length": 0}
     )
     speedup, gain = judged(study, claims(scale=scale))
-    assert (speedup.labels.apart, gain.labels.apart) == ((), ())
-    assert speedup.sentence.startswith(
+    assert (speedup.differences.others, gain.differences.others) == ((), ())
+    assert sentence(speedup).startswith(
         "refuted at 1.23M parameters and 2.46M tokens (the paper's scale): speedup in steps "
     )
 
@@ -147,7 +151,7 @@ def test_the_papers_own_measurement_carries_no_label(make_study):
 def test_a_changed_protocol_is_named(make_study, protocol, words):
     study = make_study(seeds=SEEDS)
     replan(study, protocol, "mean of nine columns")
-    assert f"glue by {words}" in judged(study)[0].sentence
+    assert f"glue scored by {words}" in sentence(judged(study)[0])
 
 
 def test_another_suite_is_judged_by_and_said(make_study):
@@ -155,7 +159,7 @@ def test_another_suite_is_judged_by_and_said(make_study):
     score = TACO.score.model_copy(update={"suite": "superglue"})
     speedup, gain = judged(study, claims(score=score))
     assert (speedup.source, gain.source) == ("glue", "glue")
-    assert "by glue (mean of three tasks), not by the paper's superglue" in gain.sentence
+    assert "scored by glue (mean of three tasks), not by the paper's superglue" in sentence(gain)
 
 
 def test_held_out_loss_judges_a_speedup_and_no_gain(make_study):
@@ -163,9 +167,12 @@ def test_held_out_loss_judges_a_speedup_and_no_gain(make_study):
     # Both have the same loss at the same share: 1,200 steps to 900.
     assert speedup.finding.estimate.value == pytest.approx(4 / 3)
     assert speedup.verdict == "refuted"
-    assert "by held-out mlm loss, each under its own corruption, not by the p" in speedup.sentence
+    assert (
+        "scored by held-out mlm loss, each objective under its own corruption, not by"
+        in sentence(speedup)
+    )
     assert (gain.verdict, gain.finding) == ("inconclusive", None)
-    assert "a gain in points cannot be read off a loss" in gain.sentence
+    assert "a gain in points cannot be read from a loss" in sentence(gain)
 
 
 def test_an_unreached_target_is_a_bound(make_study):
@@ -180,7 +187,7 @@ def test_an_unreached_target_is_a_bound(make_study):
             study.change(cell.id, scores=scores)
     speedup, gain = judged(study)
     assert speedup.finding.estimate.side == "below"
-    assert "speedup in steps less than 1.33x, 95% interval less than 1.33x, 4" in speedup.sentence
+    assert "never reached the target (speedup in steps < 1.33x) over 4 seeds, " in sentence(speedup)
     assert (speedup.verdict, gain.verdict) == ("refuted", "refuted")
 
 
@@ -189,8 +196,8 @@ def test_fewer_than_three_seeds_are_inconclusive_whatever_they_say(make_study):
     for item in (speedup, gain):
         assert item.verdict == "inconclusive"
         assert item.finding.low is None
-        assert "2 pretraining seeds carry no interval: at least 3 are needed" in item.sentence
-        assert "would settle it" in item.sentence
+        assert "2 seeds are too few for an interval (at least 3)" in sentence(item)
+        assert "would settle it" in sentence(item)
 
 
 def test_left_out_seeds_are_named(make_study):
@@ -198,9 +205,9 @@ def test_left_out_seeds_are_named(make_study):
     del study.records["glue.cola.mlm.seed-2.3of3.ft-0"]
     speedup, gain = judged(study)
     assert gain.seeds == (1, 3, 4)
-    assert "3 of 4 seeds (without 2)" in gain.sentence
+    assert "3 of 4 seeds (without 2)" in sentence(gain)
     assert "- Left out: seed 2: mlm's 1 evaluation not run yet." in detail_text(gain)
-    assert "3 of 4 seeds (without 2)" in speedup.sentence
+    assert "3 of 4 seeds (without 2)" in sentence(speedup)
 
 
 def test_what_is_left_after_a_divergence_decides_nothing(make_study):
@@ -213,7 +220,7 @@ def test_what_is_left_after_a_divergence_decides_nothing(make_study):
     assert gain.finding.low.value > 0.1
     for item in (speedup, gain):
         assert item.verdict == "inconclusive"
-        assert "seed 4 diverged, and the seeds that did not are no fair sample" in item.sentence
+        assert "seed 4 diverged, and the others are not a fair sample" in sentence(item)
 
 
 def test_unequal_spend_is_no_gain(make_study):
@@ -224,7 +231,7 @@ def test_unequal_spend_is_no_gain(make_study):
     speedup, gain = judged(study)
     assert gain.finding.verdict == "confirmed"
     assert gain.verdict == "inconclusive"
-    assert "spends are not equal (taco: its budget is 122% of the baseline's" in gain.sentence
+    assert "the budgets are not equal (taco: its budget is 122% of the baseline's" in sentence(gain)
     assert speedup.verdict == "refuted"
 
 
@@ -233,9 +240,9 @@ def test_a_study_without_records_is_inconclusive(make_study):
     study.records.clear()
     for item in judged(study):
         assert (item.verdict, item.finding, item.seeds) == ("inconclusive", None, ())
-        assert "no seed is complete: mlm's pretraining not run yet" in item.sentence
-        assert "at a scale not recorded (paper: 28.5M, 131B)" in item.sentence
-        assert "0 of 4 seeds (without 1, 2, 3 and 4)" in item.sentence
+        assert "no seed is complete: mlm's pretraining not run yet" in sentence(item)
+        assert "at an unrecorded scale (paper: 28.5M, 131B)" in sentence(item)
+        assert "- Seeds: none is complete." in detail_text(item)
 
 
 def test_a_study_without_scores_is_inconclusive(make_study):
@@ -244,35 +251,35 @@ def test_a_study_without_scores_is_inconclusive(make_study):
     study.plan = study.plan.model_copy(update={"suites": ()})
     for item in judged(study):
         assert (item.verdict, item.source) == ("inconclusive", "")
-        assert "the study holds no score of both objectives" in item.sentence
+        assert "the study has no score of both objectives" in sentence(item)
 
 
 def test_device_seconds_of_runs_apart_are_said(make_study):
     study = make_study(seeds=SEEDS)
     speedup, _ = judged(study, claims(axis="seconds"))
-    assert speedup.labels.clocks == ""
+    assert speedup.differences.clocks == ""
     made = study.records["taco.seed-1"].provenance
     later = {"started": "2026-01-01T00:01:00+00:00", "finished": "2026-01-01T00:02:00+00:00"}
     for update, words in [
-        (later, "device seconds of runs that were not side by side"),
-        ({"threads": 4}, "device seconds of different machines or settings"),
+        (later, "device seconds of runs that did not run side by side"),
+        ({"threads": 4}, "device seconds from different machines or settings"),
     ]:
         study.change("taco.seed-1", provenance=made.model_copy(update=update))
         speedup, _ = judged(study, claims(axis="seconds"))
-        assert words in speedup.sentence
+        assert words in sentence(speedup)
         elsewhere, _ = judged(study)
-        assert words not in elsewhere.sentence
+        assert words not in sentence(elsewhere)
         assert words in detail_text(elsewhere)
 
 
 def test_the_text_marks_the_axis_claimed(make_study):
     speedup, gain = judged(make_study(seeds=SEEDS, points=20))
     assert verdict_lines([speedup, gain]) == [
-        f"taco-2022 speedup: {speedup.sentence}",
-        f"taco-2022 gain: {gain.sentence}",
+        f"taco-2022 speedup: {sentence(speedup)}",
+        f"taco-2022 gain: {sentence(gain)}",
     ]
     text = detail_text(speedup)
-    assert text.startswith("## taco-2022 speedup: refuted\n")
+    assert text.startswith("## taco-2022 speedup: not reproduced\n")
     assert "Fu et al. 2022" in text
     rows = {
         cells[0]: cells[1:]
@@ -282,8 +289,8 @@ def test_the_text_marks_the_axis_claimed(make_study):
             if line.startswith("|")
         )
     }
-    assert rows["steps (claimed)"] == ["1.62x", "1.44x to 1.85x", "better", "4", "0", "refuted"]
-    assert rows["FLOPs"][:3] == ["1.21x", "1.08x to 1.38x", "better"]
+    assert rows["steps (claimed)"] == ["1.62x [1.44x, 1.85x]", "better", "4", "0", "not reproduced"]
+    assert rows["FLOPs"][:2] == ["1.21x [1.08x, 1.38x]", "better"]
     assert {"tokens", "device seconds"} <= set(rows)
     assert "| gain     |" in detail_text(gain)
 
@@ -301,4 +308,4 @@ def test_the_first_real_study_is_inconclusive():
     for score in ("", "heldout:mlm"):
         for item in judge_claims(read_study_results(TINY), [TACO], score):
             assert item.verdict == "inconclusive"
-            assert "at 1.51M parameters and 24.6M tokens (paper: 28.5M, 131B)" in item.sentence
+            assert "at 1.51M parameters and 24.6M tokens (paper: 28.5M, 131B)" in sentence(item)

@@ -257,8 +257,9 @@ def _finding(finding):
     if finding is None:
         return None
     ends = {name: _bound(getattr(finding, name)) for name in ("estimate", "low", "high")}
-    fields = ("verdict", "direction", "claimed", "seeds", "more_seeds")
-    return {**ends, **{name: getattr(finding, name) for name in fields}}
+    fields = ("verdict", "claimed", "seeds", "more_seeds")
+    values = {name: getattr(finding, name) for name in fields}
+    return {**ends, **values, "direction": finding.comparison}
 
 
 def _suite(results, name):

@@ -24,7 +24,7 @@ def test_gain_by_hand(claimed, verdict):
     # The interval is 2 -+ 2.4842: -0.4842 to 4.4842.
     found = judge_gain(GAINS, claimed)
     assert found.verdict == verdict
-    assert found.direction == "unclear"
+    assert found.comparison == "unclear"
     assert found.estimate == Bound(2.0)
     assert found.low.value == pytest.approx(2 - HALF, rel=1e-6)
     assert found.high.value == pytest.approx(2 + HALF, rel=1e-6)
@@ -35,23 +35,23 @@ def test_gain_by_hand(claimed, verdict):
 def test_direction_of_a_gain_is_its_own_answer():
     # 1.2 claimed, 1.1 to 1.3 seen: inconclusive on the claim, and better all the same.
     found = judge_gain(np.array([1.1, 1.2, 1.3]), 1.2)
-    assert (found.verdict, found.direction) == ("inconclusive", "better")
-    assert judge_gain(-GAINS - 2, 1.2).direction == "worse"
+    assert (found.verdict, found.comparison) == ("inconclusive", "better")
+    assert judge_gain(-GAINS - 2, 1.2).comparison == "worse"
     assert judge_gain(-GAINS - 2, 1.2).verdict == "refuted"
 
 
 def test_an_interval_that_begins_at_the_claim_confirms_it():
     assert judge_gain(np.array([1.2, 1.2, 1.2]), 1.2).verdict == "confirmed"
-    assert judge_gain(np.zeros(3), 0.0).direction == "unclear"
+    assert judge_gain(np.zeros(3), 0.0).comparison == "unclear"
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_fewer_than_three_seeds_settle_nothing(seeds):
     found = judge_gain(np.arange(100.0, 100.0 + seeds), 1.2)
-    assert (found.verdict, found.direction) == ("inconclusive", "unclear")
+    assert (found.verdict, found.comparison) == ("inconclusive", "unclear")
     assert (found.low, found.high) == (None, None)
     assert found.more_seeds == (None if seeds == 1 else 1)
-    assert "no interval: at least 3" in found.why
+    assert found.reason == "too few seeds"
     one = SeedCurves(np.array([[1.0, 2.0]] * seeds), np.array([[0.0, 1.0]] * seeds))
     fast = judge_speedup(one, SeedCurves(one.spend, one.scores + 9), 1.5)
     assert (fast.verdict, fast.low, fast.high) == ("inconclusive", None, None)
@@ -93,7 +93,7 @@ def test_speedup_by_hand(claimed, verdict):
     found = judge_speedup(BASELINE, CANDIDATE, claimed)
     half = HALF * 0.1 / 2
     assert found.verdict == verdict
-    assert found.direction == "better"
+    assert found.comparison == "better"
     assert found.low.value == pytest.approx(10 / (5 + half), rel=1e-6)
     assert found.high.value == pytest.approx(10 / (5 - half), rel=1e-6)
 
@@ -110,14 +110,14 @@ def test_a_claim_beyond_what_was_measured():
         Bound(10, "above"),
         None,
     )
-    assert found.why == "a speedup of 20 lies outside the measured 1 to 10"
+    assert (found.reason, found.measured) == ("not measured", (1.0, 10.0))
     assert judge_speedup(BASELINE, ahead, 10.0).verdict == "confirmed"
 
 
 def test_a_candidate_that_never_gets_there_is_refuted_and_worse():
     behind = line(0.5, [-0.1, 0.0, 0.1])
     found = judge_speedup(BASELINE, behind, 1.0)
-    assert (found.verdict, found.direction) == ("refuted", "worse")
+    assert (found.verdict, found.comparison) == ("refuted", "worse")
     assert found.estimate == found.high == Bound(1.0, "below")
     # Half of the baseline's speed is below what was measured: nothing is known of 0.5.
     assert judge_speedup(BASELINE, behind, 0.4).verdict == "inconclusive"
@@ -125,7 +125,7 @@ def test_a_candidate_that_never_gets_there_is_refuted_and_worse():
 
 def test_a_curve_against_itself_is_unclear():
     found = judge_speedup(CANDIDATE, CANDIDATE, 1.0)
-    assert (found.verdict, found.direction) == ("inconclusive", "unclear")
+    assert (found.verdict, found.comparison) == ("inconclusive", "unclear")
     assert found.estimate == Bound(1.0)
 
 
@@ -134,7 +134,7 @@ def test_where_the_points_are_too_coarse_more_seeds_are_no_answer():
     found = judge_speedup(BASELINE, few, 2.0)
     assert (found.verdict, found.more_seeds) == ("inconclusive", None)
     assert (found.low, found.high) == (Bound(10 / 7), Bound(10 / 4))
-    assert "more points, not seeds" in found.why
+    assert found.reason == "between points"
 
 
 def test_more_seeds_is_the_smallest_that_fulfils_the_formula():
