@@ -8,6 +8,7 @@ from objbench.judge.judgement import judge_claims
 from objbench.judge.papers.claims import read_claims
 from objbench.judge.score_source import Pair
 from objbench.judge.teacher_costs import qualified, teachers, uncounted, uncounted_words
+from objbench.judge.verdict_sentence import sentence
 from objbench.leaderboard.missing import gaps
 from objbench.leaderboard.sections import page_text
 from objbench.leaderboard.settings import budget_sentence
@@ -116,7 +117,7 @@ def test_it_stands_beside_the_numbers_of_the_page(taught):
 def test_a_claims_verdict_carries_it(taught):
     results = standing_of(taught(seeds=(1, 2, 3)))
     for judged in judge_claims(results, [read_claims("taco-2022")]):
-        assert NOT_COUNTED.replace("76.5", "77.0") in judged.sentence
+        assert NOT_COUNTED.replace("76.5", "77.0") in sentence(judged)
 
 
 def test_what_waits_for_a_teacher_that_diverged_says_so(taught):
