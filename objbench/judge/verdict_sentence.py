@@ -131,7 +131,7 @@ def seeds_text(seeds: tuple[int, ...], left_out: tuple[LeftOut, ...]) -> str:
 
 def open_text(finding: Finding) -> str:
     """Why a finding is inconclusive, and how many more seeds would settle it."""
-    reason = _reason_text(finding)
+    reason = reason_text(finding)
     if finding.reason == "between points":
         return reason
     if finding.more_seeds is None:
@@ -140,7 +140,7 @@ def open_text(finding: Finding) -> str:
     return f"{reason}; about {more} would settle it at this spread"
 
 
-def _reason_text(finding: Finding) -> str:
+def reason_text(finding: Finding) -> str:
     claimed = f"{finding.claimed:g}"
     match finding.reason:
         case "too few seeds":

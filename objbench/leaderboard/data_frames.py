@@ -18,6 +18,7 @@ from objbench.judge.papers.claims import read_claims, shipped_claims
 from objbench.judge.score_arrays import column_value, score_curves
 from objbench.judge.score_source import HELDOUT
 from objbench.judge.spending import last_meters
+from objbench.judge.verdict_sentence import held_back_text, reason_text, scale_text
 from objbench.leaderboard.table_columns import COSTS, CURVES, SCORES, VERDICTS, TableColumn
 from objbench.results.records import Cost, EvaluationRecord, Meters, PretrainRecord
 from objbench.results.study_results import StudyResults, read_study_results
@@ -185,12 +186,12 @@ def _verdict(item: Judged) -> Row:
         "claimed": item.claim.value,
         "score": item.source,
         "verdict": item.verdict,
-        "direction": finding.direction if finding else "unclear",
+        "comparison": finding.comparison if finding else "unclear",
         "seeds": len(item.seeds),
         "seeds_left_out": len(item.left_out),
         "more_seeds": finding.more_seeds if finding else None,
-        "scale": item.labels.scale,
-        "why": item.held_back or (finding.why if finding else ""),
+        "scale": scale_text(item),
+        "why": held_back_text(item) or (reason_text(finding) if finding else ""),
     }
     for name in ("estimate", "low", "high"):
         bound = getattr(finding, name, None)

@@ -70,7 +70,7 @@ VERDICTS: Mapping[str, TableColumn] = {
         "string", 'score judged by: suite, heldout:TERM, or "" where there is none'
     ),
     "verdict": TableColumn("string", "confirmed, refuted or inconclusive"),
-    "direction": TableColumn("string", "against the baseline at all: better, worse or unclear"),
+    "comparison": TableColumn("string", "against the baseline at all: better, worse or unclear"),
     "estimate": TableColumn("float64", "speedup or gain found; in the unit of claimed"),
     "estimate_side": TableColumn("string", _SIDE),
     "low": TableColumn("float64", "lower end of the 95% interval; missing below 3 seeds"),

@@ -155,7 +155,7 @@ def test_verdicts_are_those_published(study):
             side, value = finding[name] or ("", math.nan)
             assert getattr(row, f"{name}_side") == side
             assert getattr(row, name) == pytest.approx(value, rel=1e-9, nan_ok=True)
-        assert (row.direction, row.claimed) == (finding["direction"], finding["claimed"])
+        assert (row.comparison, row.claimed) == (finding["direction"], finding["claimed"])
         more = finding["more_seeds"]
         assert row.more_seeds is pd.NA if more is None else row.more_seeds == more
 
