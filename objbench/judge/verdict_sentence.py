@@ -141,6 +141,7 @@ def open_text(finding: Finding) -> str:
 
 
 def reason_text(finding: Finding) -> str:
+    """Why the verdict is what it is, in half a sentence."""
     claimed = f"{finding.claimed:g}"
     match finding.reason:
         case "too few seeds":
