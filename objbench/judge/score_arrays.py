@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from objbench.contract.meters import AXES
-from objbench.contract.suite import Column
 from objbench.judge.statistics.estimate import FloatArray, within_run_mean
 from objbench.results.plan import PlannedCell, PlannedSuite
 from objbench.results.records import EvaluationRecord
+from objbench.results.scores import column_value
 from objbench.results.study_results import StudyResults
 
 
@@ -74,14 +74,6 @@ class ColumnCurves:
 
     shares: tuple[float, ...]
     values: FloatArray
-
-
-def column_value(record: EvaluationRecord, column: Column) -> float:
-    """The scaled score of one evaluation: mean of the column's metrics; NaN if one is absent."""
-    found = record.scores.get(column.name, {})
-    values = [found.get(metric, math.nan) for metric in column.metrics]
-    mean = sum(values) / len(values) if values else math.nan
-    return mean * column.scale if math.isfinite(mean) else math.nan
 
 
 def suite_average(suite: PlannedSuite, columns: FloatArray) -> FloatArray:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from objbench.contract.meters import AXES
 from objbench.judge.judgement import Judged, concerned, judge_by_every_score
 from objbench.judge.papers.claims import read_claims, shipped_claims
-from objbench.judge.score_arrays import column_value, score_curves
+from objbench.judge.score_arrays import score_curves
 from objbench.judge.score_source import HELDOUT
 from objbench.judge.spending import last_meters
 from objbench.judge.verdict_sentence import held_back_text, reason_text, scale_text
 from objbench.leaderboard.table_columns import COSTS, CURVES, SCORES, VERDICTS, TableColumn
 from objbench.results.records import Cost, EvaluationRecord, Meters, PretrainRecord
+from objbench.results.scores import column_value
 from objbench.results.study_results import StudyResults, read_study_results
 
 if TYPE_CHECKING:

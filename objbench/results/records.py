@@ -1,8 +1,7 @@
-"""Records: one JSON file per finished cell, and the plan that says which cells there should be.
+"""Records: what each finished cell of a study measured.
 
 Records are the border between computing and judging. Everything the leaderboard prints is read
-from here, by name and type, and nothing else is: no torch, no plugin, no registry. A file is
-written under a temporary name and renamed, so a record is whole or absent.
+from them, by name and type, and from nothing else: no torch, no plugin, no registry.
 
 A record whose key is not in the plan is stale: its code, data or settings have changed since.
 """
@@ -20,7 +19,7 @@ Status = Literal["ok", "failed", "diverged"]
 
 
 class Meters(Stored):
-    """What had been spent at a point: the four axes of every comparison.
+    """What had been spent at a point, on the four compute axes.
 
     Attributes:
         steps: optimizer steps.
@@ -51,8 +50,8 @@ class ExportedPoint(Stored):
         meters: the spend at the export.
         share: share of the cell's own budget spent.
         encoder: folder relative to the run folder.
-        heldout: mean of each term that has items in the held-out text, called as
-            ``heldout_loss_names`` says, and "loss", the weighted sum of all.
+        heldout: mean of each term that has items in the held-out text, named as in
+            ``heldout_loss_names``, and "loss", their weighted sum.
     """
 
     meters: Meters
@@ -102,15 +101,15 @@ class CellRecord(Stored):
 
 
 class Cost(Stored):
-    """What an objective's pretraining takes.
+    """What pretraining an objective costs.
 
     Attributes:
         encoder_parameters, head_parameters: counts.
         flops_per_step: training FLOPs of one optimizer step.
         tokens_per_second: non-padding tokens per device second, all processes.
         peak_memory: bytes; ``memory_kind`` says of what.
-        branch_steps, branch_seconds: what was spent on cooldowns of models on the way, beyond
-            the last model's own spend; 0 but for the schedule "trunk".
+        branch_steps, branch_seconds: spent on the cooldown branches of earlier points, beyond the
+            last model's own spend; 0 unless the schedule is "trunk".
     """
 
     encoder_parameters: int
@@ -127,8 +126,8 @@ class PretrainRecord(CellRecord):
     """One objective pretrained with one seed.
 
     Attributes:
-        teachers: of an objective that learns from others: whose final encoders it learned from,
-            each with the key of the cell that pretrained it.
+        teachers: objective whose final encoder this one learned from -> key of the cell that
+            pretrained it.
     """
 
     kind: Literal["pretrain"] = "pretrain"
@@ -142,10 +141,10 @@ class PretrainRecord(CellRecord):
 
 
 class TrialRecord(PretrainRecord):
-    """One objective pretrained with one combination of its grid, to choose its settings by.
+    """One objective pretrained with one combination of its tuning grid.
 
     Attributes:
-        settings: what it tried.
+        settings: the settings tried.
     """
 
     kind: Literal["trial"] = "trial"  # type: ignore[assignment]
@@ -156,7 +155,7 @@ class EvaluationRecord(CellRecord):
     """One exported encoder evaluated on one task with one fine-tuning seed.
 
     Attributes:
-        unscored: column that can have no score -> why; the status is "ok" all the same.
+        unscored: column that cannot have a score -> why; the status is "ok" nevertheless.
     """
 
     kind: Literal["evaluation"] = "evaluation"
@@ -202,7 +201,7 @@ RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discrimi
 
 
 class StoredCost(Stored):
-    """What a step of an objective was found to cost; see ``budget.StepCost``."""
+    """The measured cost of a step of an objective; see ``budget.StepCost``."""
 
     tokens: float
     flops: float

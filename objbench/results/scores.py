@@ -1,28 +1,34 @@
-"""From an evaluation's raw metrics to the scores that are printed: columns and their average."""
+"""From an evaluation's raw metrics to the scores that are printed, one per column."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Sequence
 
 from objbench.contract.suite import Column
 from objbench.results.records import EvaluationRecord
 
 
-def column_scores(
-    columns: Iterable[Column], records: Iterable[EvaluationRecord]
-) -> dict[str, float]:
-    """Column name -> printed score, of one encoder and one fine-tuning seed.
+def column_value(record: EvaluationRecord, column: Column) -> float:
+    """The mean of the column's metrics times its scale; NaN if the record lacks one of them."""
+    found = record.scores.get(column.name, {})
+    values = [found.get(metric, math.nan) for metric in column.metrics]
+    mean = sum(values) / len(values) if values else math.nan
+    return mean * column.scale if math.isfinite(mean) else math.nan
 
-    A column's score is the mean of its metrics times its scale; a column with no record, or
-    whose record lacks one of its metrics, is absent.
+
+def column_scores(
+    columns: Sequence[Column], records: Iterable[EvaluationRecord]
+) -> dict[str, float]:
+    """Column name -> its value, of one encoder and one fine-tuning seed.
+
+    Args:
+        columns: of one suite.
+        records: one per task; a column that none of them has a value of is left out.
     """
-    found: dict[str, Mapping[str, float]] = {}
-    for record in records:
-        found.update(record.scores)
     return {
-        column.name: column.scale
-        * sum(found[column.name][metric] for metric in column.metrics)
-        / len(column.metrics)
+        column.name: value
+        for record in records
         for column in columns
-        if all(metric in found.get(column.name, {}) for metric in column.metrics)
+        if math.isfinite(value := column_value(record, column))
     }

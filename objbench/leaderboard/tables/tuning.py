@@ -25,11 +25,12 @@ from objbench.judge.formatting import (
     plain,
     points,
 )
-from objbench.judge.score_arrays import column_value, suite_average
+from objbench.judge.score_arrays import suite_average
 from objbench.judge.spending import last_meters, trial_cells
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.plan import PlannedCell, PlannedSuite, tried_settings
 from objbench.results.records import EvaluationRecord, TrialRecord
+from objbench.results.scores import column_value
 from objbench.results.study_results import StudyResults
 
 _SUM = "loss"
