@@ -18,7 +18,12 @@ from objbench.judge.papers.claims import read_claims, shipped_claims
 from objbench.judge.score_arrays import score_curves
 from objbench.judge.score_source import HELDOUT
 from objbench.judge.spending import last_meters
-from objbench.judge.verdict_sentence import held_back_text, reason_text, scale_text
+from objbench.judge.verdict_sentence import (
+    held_back_text,
+    reason_text,
+    scale_text,
+    verdict_words,
+)
 from objbench.leaderboard.table_columns import COSTS, CURVES, SCORES, VERDICTS, TableColumn
 from objbench.results.records import Cost, EvaluationRecord, Meters, PretrainRecord
 from objbench.results.scores import column_value
@@ -186,7 +191,7 @@ def _verdict(item: Judged) -> Row:
         "axis": item.claim.axis,
         "claimed": item.claim.value,
         "score": item.source,
-        "verdict": item.verdict,
+        "verdict": verdict_words(item),
         "comparison": finding.comparison if finding else "unclear",
         "seeds": len(item.seeds),
         "seeds_left_out": len(item.left_out),

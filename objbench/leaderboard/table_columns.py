@@ -69,7 +69,9 @@ VERDICTS: Mapping[str, TableColumn] = {
     "score": TableColumn(
         "string", 'score judged by: suite, heldout:TERM, or "" where there is none'
     ),
-    "verdict": TableColumn("string", "confirmed, refuted or inconclusive"),
+    "verdict": TableColumn(
+        "string", "confirmed, refuted, inconclusive, or not reproduced (not at the paper's setting)"
+    ),
     "comparison": TableColumn("string", "against the baseline at all: better, worse or unclear"),
     "estimate": TableColumn("float64", "speedup or gain found; in the unit of claimed"),
     "estimate_side": TableColumn("string", _SIDE),

@@ -144,7 +144,10 @@ def test_verdicts_are_those_published(study):
     results, published = study
     made = results.verdicts().to_frame()
     for row, old in zip(made.itertuples(), published["verdicts"], strict=True):
-        assert (row.claim, row.score, row.verdict) == (old["claim"], old["source"], old["verdict"])
+        assert (row.claim, row.score) == (old["claim"], old["source"])
+        # No study here is at a paper's scale.
+        assert row.verdict.replace("not reproduced", "refuted") == old["verdict"]
+        assert row.verdict != "refuted"
         assert row.seeds == len(old["seeds"])
         finding = old["finding"]
         if finding is None:
