@@ -1,4 +1,4 @@
-"""``objbench selftest``: the judge tried on simulated studies whose truth is known."""
+"""``objbench selftest``: the judge on simulated studies whose truth is known."""
 
 from __future__ import annotations
 
@@ -9,16 +9,25 @@ import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from objbench.cli import arguments as read
 from objbench.errors import ConfigError
 
-SUMMARY = "Test the judge itself: its error rates on simulated studies with a known truth."
+if TYPE_CHECKING:
+    from objbench.judge.selftest.error_rates import Rates
+
+SUMMARY = "Measure the error rates of the judge itself, on simulated studies with a known truth."
 EPILOG = """\
-Exit code 1 if a bound is broken: false confirmations or refutations above 5%, or coverage of the
-95% interval outside 92% to 98%, in a study that the method is made for.
+Exit code 1 if a bound is broken: more than 5% false confirmations or refutations, or coverage of
+the 95% interval outside 92% to 98%, in a study that the method is made for.
 
 The same arguments give the same rates.
+
+examples:
+  objbench selftest --out leaderboard/selftest
+  objbench selftest --real leaderboard/toy-same --score heldout:mlm
+  objbench selftest --from leaderboard/selftest/rates.json --out /tmp/selftest
 """
 
 
@@ -28,90 +37,93 @@ def add_arguments(parser: read.Parser) -> None:
         "--repetitions",
         type=read.reading(read.count),
         metavar="N",
-        help="studies drawn for each row (4000)",
+        help="number of studies drawn for each row (4000; 1000 with --real)",
     )
     parser.add_argument(
         "--seeds",
         type=read.reading(_seed_counts),
         metavar="LIST",
-        help="numbers of pretraining seeds, each at least 3 (3,5,10)",
+        help="numbers of pretraining seeds per study, each at least 3 (3,5,10)",
     )
     parser.add_argument(
         "--random-seed",
         type=read.reading(_random_seed),
         default=0,
         metavar="N",
-        help="of the simulation (%(default)s)",
+        help="seed of the simulation (%(default)s)",
     )
     parser.add_argument(
         "--real",
         type=Path,
         metavar="RUN",
-        help="draw the studies from the seeds of this run's one objective instead",
+        help="draw the studies from the pretraining seeds of this run's only objective instead",
     )
     parser.add_argument(
         "--score", default="", metavar="NAME", help="with --real: a suite, or heldout:TERM"
+    )
+    parser.add_argument(
+        "--from",
+        dest="stored",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="make the pages of these stored rates (.json) again, without drawing any study",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the page and the rates")
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
-    """Run the test, print it, and store it if asked to."""
-    if arguments.real is not None:
-        return _on_real_runs(arguments, words)
-    if arguments.score:
-        raise ConfigError("--score goes with --real RUN: simulated studies have one score only")
+    """Run the test, print its page, and store both if asked to."""
     from objbench.judge.selftest.page import selftest_page
-    from objbench.judge.selftest.selftest import REPETITIONS, SEED_COUNTS, selftest
     from objbench.results.atomic_files import write_text
     from objbench.results.json_files import dump
 
-    rates = selftest(
-        arguments.repetitions or REPETITIONS,
-        arguments.seeds or SEED_COUNTS,
-        arguments.random_seed,
-    )
-    page = selftest_page(rates, shlex.join(["objbench", *words]), _made_with())
-    print(page)
-    if arguments.out is not None:
-        write_text(arguments.out / "rates.json", dump(rates))
-        write_text(arguments.out / "README.md", page)
-        print(f"self-test: {os.path.relpath(arguments.out / 'README.md')}")
-    for fault in rates.faults:
-        print(f"objbench: broken bound: {fault}", file=sys.stderr)
-    return 1 if rates.faults else 0
+    rates = _measured(arguments, words)
+    for stem, found in rates.items():
+        page = selftest_page(found)
+        print(page)
+        if arguments.out is not None:
+            name = "README.md" if stem == "rates" else f"{stem}.md"
+            write_text(arguments.out / f"{stem}.json", dump(found))
+            write_text(arguments.out / name, page)
+            print(f"self-test: {os.path.relpath(arguments.out / name)}")
+        for fault in found.faults:
+            print(f"objbench: broken bound: {fault}", file=sys.stderr)
+    return 1 if any(found.faults for found in rates.values()) else 0
 
 
-def _on_real_runs(arguments: argparse.Namespace, words: list[str]) -> int:
-    from objbench.judge.selftest.page import real_page
-    from objbench.judge.selftest.real_runs import REPETITIONS, real_selftest
-    from objbench.judge.selftest.selftest import SEED_COUNTS
-    from objbench.results.atomic_files import write_text
-    from objbench.results.json_files import dump
-    from objbench.results.study_results import read_study_results
+def _measured(arguments: argparse.Namespace, words: list[str]) -> dict[str, Rates]:
+    """The stem of the files -> the rates; measured now, or read from stored ones."""
+    if arguments.score and arguments.real is None:
+        raise ConfigError("--score goes with --real RUN: simulated studies have one score only")
+    if arguments.stored:
+        from objbench.judge.selftest.error_rates import stored_rates
 
-    results = read_study_results(arguments.real)
-    suites = [suite.name for suite in results.suites]
-    score = arguments.score or next(iter(suites), "")
-    if not score:
-        raise ConfigError(f"{arguments.real} has no suite: name a score, such as heldout:mlm")
-    rates = real_selftest(
-        results,
-        score,
-        arguments.repetitions or REPETITIONS,
-        arguments.seeds or SEED_COUNTS,
-        arguments.random_seed,
-    )
-    seeds = len(results.pretrained(results.plan.baseline))
-    what = f"{seeds} pretraining seeds of {results.plan.baseline} in {results.plan.name}"
-    page = real_page(rates, what, shlex.join(["objbench", *words]), _made_with())
-    print(page)
-    if arguments.out is not None:
+        if arguments.real is not None:
+            raise ConfigError("--from makes pages of stored rates again: leave out --real")
+        return {path.stem: stored_rates(path) for path in arguments.stored}
+    from objbench.judge.selftest import selftest as simulated
+
+    stem, seed_counts = "rates", arguments.seeds or simulated.SEED_COUNTS
+    if arguments.real is None:
+        repetitions = arguments.repetitions or simulated.REPETITIONS
+        rates = simulated.selftest(repetitions, seed_counts, arguments.random_seed)
+    else:
+        from objbench.judge.selftest import real_runs
+        from objbench.results.study_results import read_study_results
+
+        results = read_study_results(arguments.real)
+        score = arguments.score or next((suite.name for suite in results.suites), "")
+        if not score:
+            raise ConfigError(f"{arguments.real} has no suite: name a score, such as heldout:mlm")
+        repetitions = arguments.repetitions or real_runs.REPETITIONS
+        rates = real_runs.real_selftest(
+            results, score, repetitions, seed_counts, arguments.random_seed
+        )
         stem = f"{results.plan.name}-{re.sub('[: ]', '-', score)}"
-        write_text(arguments.out / f"{stem}.json", dump(rates))
-        write_text(arguments.out / f"{stem}.md", page)
-        print(f"self-test: {os.path.relpath(arguments.out / f'{stem}.md')}")
-    return 0
+    made = {"command": shlex.join(["objbench", *words]), "made_with": _made_with()}
+    return {stem: rates.model_copy(update=made)}
 
 
 def _made_with() -> dict[str, str]:
@@ -127,11 +139,11 @@ _LIBRARIES = ("python", "objbench", "numpy")
 def _seed_counts(text: str) -> tuple[int, ...]:
     counts = tuple(dict.fromkeys(read.count(part) for part in read.names(text)))
     if not counts or min(counts) < 3:
-        raise ValueError(f"{text!r} is no list of numbers from 3 on, such as 3,5,10")
+        raise ValueError(f"{text!r} is not a list of numbers that are at least 3, such as 3,5,10")
     return counts
 
 
 def _random_seed(text: str) -> int:
     if not text.isdecimal():
-        raise ValueError(f"{text!r} is not a whole number from 0 on")
+        raise ValueError(f"{text!r} is not a whole number of at least 0")
     return int(text)

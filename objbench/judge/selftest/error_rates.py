@@ -1,15 +1,17 @@
-"""The judge's error rates: what a self-test found, how it is stored, and what it must keep to.
+"""The judge's error rates: what a self-test found, how it is stored, and the bounds it must meet.
 
-Stored with the judge's version: rates that were measured on another judge say nothing of this
-one, so they are not read.
+The judge's version is stored with them: rates of another version say nothing about this one, so
+they are not shown.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from importlib.resources.abc import Traversable
 from typing import Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from objbench.errors import RecordError
 from objbench.judge import JUDGE_VERSION
@@ -30,8 +32,7 @@ class ClaimRates(Stored):
     """The verdicts on one claim, as shares of the repetitions.
 
     Attributes:
-        place: where the claim lies, seen from the truth; "at least this" is true for the first
-            two.
+        place: where the claim is relative to the truth; "at least this" is true for the first two.
         claimed: its value.
         confirmed, refuted: shares; the rest is inconclusive.
     """
@@ -48,12 +49,12 @@ class RateRow(Stored):
     Attributes:
         scenario: its name in ``scenarios``.
         kind: what was claimed.
-        seeds: pretraining seeds a repetition.
+        seeds: pretraining seeds per repetition.
         truth: the gain in points or the speedup, of the mean over all seeds.
         is_held: whether the bounds apply.
-        coverage: share of the 95% intervals that hold the truth; one that is open at an end holds
-            everything beyond.
-        open_ended: share of the intervals with an end that was not measured.
+        coverage: share of the 95% intervals that cover the truth; one that is open at an end covers
+            everything beyond it.
+        open_ended: share of the intervals with an unmeasured end.
         percentile_coverage: the same share for the percentile bootstrap; None where not measured.
         claims: by rising value.
     """
@@ -79,7 +80,7 @@ class RateRow(Stored):
 
     @property
     def false_confirm(self) -> float:
-        """The largest share in which a false claim is confirmed, or equals are told apart."""
+        """The largest share in which a false claim is confirmed, or equals are called different."""
         false = [c.confirmed for c in self.claims if c.claimed > self.truth or self.is_null]
         return max(false)
 
@@ -90,7 +91,7 @@ class RateRow(Stored):
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What of the bounds this row breaks, in words; nothing where they do not apply."""
+        """The bounds that this row breaks, in words; none where they do not apply."""
         if not self.is_held:
             return ()
         where = f"{self.scenario}, {self.seeds} seeds"
@@ -109,15 +110,21 @@ class Rates(Stored):
 
     Attributes:
         judge_version: the judge that was tested.
-        repetitions: studies drawn for each row.
+        repetitions: number of studies drawn for each row.
         seed: of the random numbers.
         rows: by scenario, then number of seeds.
+        drawn_from: the real runs that the studies were drawn from; "" for simulated studies.
+        command: the command that measured it.
+        made_with: the machine and the versions it was measured with.
     """
 
     judge_version: int
     repetitions: int = Field(ge=1)
     seed: int
     rows: tuple[RateRow, ...]
+    drawn_from: str = ""
+    command: str = ""
+    made_with: dict[str, str] = Field(default_factory=dict)
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -134,18 +141,28 @@ def read_rates() -> Rates | None:
     """The published rates; None where there are none for this version of the judge.
 
     Raises:
-        RecordError: the file is there, for this version, and cannot be read.
+        RecordError: the file exists, for this version, and cannot be read.
     """
     file = published(SELFTEST).get("rates")
     if file is None:
         return None
-    text = file.read_text(encoding="utf-8")
-    try:
-        found = json.loads(text)
+    with suppress(ValueError):
+        found = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(found, dict) and found.get("judge_version") != JUDGE_VERSION:
             return None
-        return TypeAdapter(Rates).validate_json(text)
-    except (json.JSONDecodeError, ValidationError) as error:
+    return stored_rates(file)
+
+
+def stored_rates(file: Traversable) -> Rates:
+    """The rates stored in ``file``, whichever version of the judge they are of.
+
+    Raises:
+        RecordError: the file cannot be read.
+    """
+    try:
+        return TypeAdapter(Rates).validate_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise RecordError(
-            f"{file} is corrupted: make it anew with `objbench selftest --out leaderboard/selftest`"
+            f"{file} holds no rates of a self-test: make it again with "
+            "`objbench selftest --out leaderboard/selftest`"
         ) from error

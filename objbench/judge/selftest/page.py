@@ -1,4 +1,4 @@
-"""The self-test as a page: what was drawn, what is required, what was found, where it strains."""
+"""A self-test as a page in markdown: what was drawn, what is required, and what was found."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
+from objbench.judge.formatting import DASH
 from objbench.judge.selftest.error_rates import (
     LEAST_COVERAGE,
     MOST_COVERAGE,
@@ -14,108 +15,65 @@ from objbench.judge.selftest.error_rates import (
     RateRow,
     Rates,
 )
-from objbench.judge.selftest.scenarios import STRAINED
+from objbench.judge.selftest.scenarios import STRESS_TESTS
 from objbench.judge.selftest.simulate import Noise
 
-_DASH = "-"
-_STRAINS = {scenario.name: scenario.strains for scenario in STRAINED}
-
 _REQUIRED = (
-    f"Required of the first two tables: false confirmations at most {MOST_ERRORS:.0%}, false "
-    f"refutations at most {MOST_ERRORS:.0%}, coverage of the 95% interval "
-    f"{LEAST_COVERAGE:.0%} to {MOST_COVERAGE:.0%}."
+    f"Required in the first two tables: at most {MOST_ERRORS:.0%} false confirmations, at most "
+    f"{MOST_ERRORS:.0%} false refutations, and {LEAST_COVERAGE:.0%} to {MOST_COVERAGE:.0%} "
+    "coverage of the 95% interval."
 )
-_COLUMNS_SAY = (
-    'A claim says "at least". "False confirmed": the worse of a claim just above the truth '
-    '(0.05 points, or 2%) and one well above. "False refuted": the worse of a claim of exactly '
-    "the truth and one well below. Power: how often a claim that far off (in brackets) is settled. "
-    '"Open": intervals with an end beyond what was measured, which hold everything beyond it.'
+_COLUMNS = (
+    'Every claim is "at least this much". False confirmed: the worse of a claim just above the '
+    "truth (by 0.05 points, or 2%) and one well above it. False refuted: the worse of a claim of "
+    "exactly the truth and one well below it. Power: how often a claim that far from the truth (in "
+    "brackets) is settled. Open: intervals with an unmeasured end, which cover everything beyond it."
 )
-_PERCENTILE_SAYS = (
-    "Coverage of the plain 95% percentile bootstrap over the same simulated studies: too narrow "
-    "with few seeds, which is why no verdict rests on it."
-)
-
-_HANDICAP_SAYS = (
-    "The baseline is charged twice for every step, so the other side is two times as fast. "
+_PERCENTILE = (
+    "Coverage of the plain 95% percentile bootstrap on the same simulated studies. It is too narrow "
+    "with few seeds, so no verdict uses it."
 )
 
 
-def selftest_page(rates: Rates, command: str, made_with: Mapping[str, str]) -> str:
-    """The whole page, as markdown.
-
-    Args:
-        rates: what was found.
-        command: that makes it again.
-        made_with: machine and versions, by what they are.
-    """
-    parts = [
-        "# The judge's own test",
-        "<!-- Made by `objbench selftest`; edits are overwritten. -->",
-        summary(rates),
-        _setting(rates),
-        _REQUIRED,
-        "## Claims about equal objectives (A/A)",
-        _null_table([row for row in rates.held if row.is_null]),
-        "## Planted effects",
-        _COLUMNS_SAY,
-        _planted_table([row for row in rates.held if not row.is_null]),
-        "## Where the method strains",
-        "No bounds here; this is what happens.",
-        _strained_list(rates),
-        _planted_table([row for row in rates.rows if not row.is_held]),
-        "## The percentile bootstrap, for comparison",
-        _PERCENTILE_SAYS,
-        _percentile_table(rates.rows),
-        "## Made with",
-        "\n".join(f"- {what}: {value}" for what, value in made_with.items()),
-        f"```sh\n{command}\n```",
-    ]
+def selftest_page(rates: Rates) -> str:
+    """The whole page, from the stored rates alone."""
+    rows = rates.rows if rates.drawn_from else rates.held
+    null = [row for row in rows if row.is_null]
+    planted = [row for row in rows if not row.is_null]
+    if rates.drawn_from:
+        parts = [
+            "# The judge on real training runs",
+            _drawn(rates),
+            "## The same objective on both sides (A/A)",
+            _null_table(null),
+            "## A planted effect",
+            "The baseline is charged twice for every step, so the other side is twice as fast. "
+            + _COLUMNS,
+            _planted_table(planted),
+        ]
+    else:
+        parts = [
+            "# The judge's own test",
+            summary(rates),
+            _simulated(rates),
+            _REQUIRED,
+            "## Equal objectives (A/A)",
+            _null_table(null),
+            "## Planted effects",
+            _COLUMNS,
+            _planted_table(planted),
+            "## Stress tests",
+            "The bounds do not apply here. Each study breaks an assumption of the method:",
+            _stress_list(stress := [row for row in rates.rows if not row.is_held]),
+            _planted_table(stress),
+            "## The percentile bootstrap, for comparison",
+            _PERCENTILE,
+            _percentile_table(rates.rows),
+        ]
+    parts.insert(1, "<!-- Made by `objbench selftest`; edits are overwritten. -->")
+    made_with = [f"- {what}: {value}" for what, value in rates.made_with.items()]
+    parts += ["## Made with", "\n".join(made_with), f"```sh\n{rates.command}\n```"]
     return "\n\n".join(parts) + "\n"
-
-
-def real_page(rates: Rates, what: str, command: str, made_with: Mapping[str, str]) -> str:
-    """The page of a self-test on real training runs, as markdown.
-
-    Args:
-        rates: what was found, by ``real_runs``.
-        what: the runs it was found on, in a few words.
-        command, made_with: as for ``selftest_page``.
-    """
-    parts = [
-        "# The judge on real training runs",
-        "<!-- Made by `objbench selftest`; edits are overwritten. -->",
-        _drawn(rates, what),
-        "## The same objective on both sides (A/A)",
-        _null_table([row for row in rates.rows if row.is_null]),
-        "## A planted effect",
-        _HANDICAP_SAYS + _COLUMNS_SAY,
-        _planted_table([row for row in rates.rows if not row.is_null]),
-        "## Made with",
-        "\n".join(f"- {what}: {value}" for what, value in made_with.items()),
-        f"```sh\n{command}\n```",
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _drawn(rates: Rates, what: str) -> str:
-    return (
-        f"{rates.repetitions:,} studies a row (judge version {rates.judge_version}, seed "
-        f"{rates.seed}), drawn from {what}: two disjoint groups of seeds of one objective, one of "
-        "them in the part of the baseline. Studies drawn from the same runs overlap, so the rates "
-        "are theirs and rough; the bounds are for the simulation."
-    )
-
-
-def _setting(rates: Rates) -> str:
-    noise = Noise()
-    return (
-        f"{rates.repetitions:,} simulated studies a row (judge version {rates.judge_version}, seed "
-        f"{rates.seed}). The truth is that of the mean over all seeds. Unless a row says otherwise "
-        f"seeds lie {noise.level:g} points apart in level and {noise.clock:.0%} in clock, "
-        f"{noise.shared:.0%} of it shared by the two objectives of a seed, with "
-        f"{noise.evaluation:g} points of evaluation noise at each of 11 points."
-    )
 
 
 def summary(rates: Rates) -> str:
@@ -134,81 +92,87 @@ def summary(rates: Rates) -> str:
     )
 
 
+def _drawn(rates: Rates) -> str:
+    return (
+        f"{rates.repetitions:,} studies per row (judge version {rates.judge_version}, seed "
+        f"{rates.seed}), drawn from {rates.drawn_from}: two disjoint groups of seeds of one "
+        "objective, one of which acts as the baseline. Studies drawn from the same runs overlap, so "
+        "the rates are rough and hold for these runs only; the bounds are for the simulation."
+    )
+
+
+def _simulated(rates: Rates) -> str:
+    noise = Noise()
+    return (
+        f"{rates.repetitions:,} simulated studies per row (judge version {rates.judge_version}, "
+        f"seed {rates.seed}). The truth is that of the mean over all seeds. Unless a row says "
+        f"otherwise, seeds differ by {noise.level:g} points in level and {noise.clock:.0%} in "
+        f"clock, {noise.shared:.0%} of which is shared by the two objectives of a seed, with "
+        f"{noise.evaluation:g} points of evaluation noise at each of 11 points."
+    )
+
+
+def _stress_list(rows: Sequence[RateRow]) -> str:
+    known = {scenario.name: scenario.stress for scenario in STRESS_TESTS}
+    names = dict.fromkeys(row.scenario for row in rows)
+    return "\n".join(f"- **{name}**: {known.get(name, 'no longer simulated')}." for name in names)
+
+
 def _null_table(rows: Sequence[RateRow]) -> str:
     lines = []
     for row in rows:
-        null, far = row.claim("the truth"), row.claim("well above")
+        null = row.claim("the truth")
         lines.append(
-            [
-                row.scenario,
-                row.seeds,
-                _share(row.coverage),
-                _DASH if null is None else _share(null.confirmed),
-                _DASH if null is None else _share(null.refuted),
-                _share(row.false_confirm),
-                _power(far, "refuted"),
-            ]
+            {
+                "study": row.scenario,
+                "seeds": row.seeds,
+                "coverage": _share(row.coverage),
+                "called better": DASH if null is None else _share(null.confirmed),
+                "called worse": DASH if null is None else _share(null.refuted),
+                "false confirmed": _share(row.false_confirm),
+                "power: refuted": _power(row.claim("well above"), "refuted"),
+            }
         )
-    headers = [
-        "study",
-        "seeds",
-        "coverage",
-        "called better",
-        "called worse",
-        "false confirmed",
-        "power: refuted",
-    ]
-    return _table(headers, lines)
+    return _table(lines)
 
 
 def _planted_table(rows: Sequence[RateRow]) -> str:
-    lines = [
+    return _table(
         [
-            row.scenario,
-            row.seeds,
-            f"{row.truth:.3g}",
-            _share(row.coverage),
-            _share(row.open_ended) if row.kind == "speedup" else _DASH,
-            _share(row.false_confirm),
-            _share(row.false_refute),
-            _power(row.claim("well below"), "confirmed"),
-            _power(row.claim("well above"), "refuted"),
+            {
+                "study": row.scenario,
+                "seeds": row.seeds,
+                "truth": f"{row.truth:.3g}",
+                "coverage": _share(row.coverage),
+                "open": _share(row.open_ended) if row.kind == "speedup" else DASH,
+                "false confirmed": _share(row.false_confirm),
+                "false refuted": _share(row.false_refute),
+                "power: confirmed": _power(row.claim("well below"), "confirmed"),
+                "power: refuted": _power(row.claim("well above"), "refuted"),
+            }
+            for row in rows
         ]
-        for row in rows
-    ]
-    headers = [
-        "study",
-        "seeds",
-        "truth",
-        "coverage",
-        "open",
-        "false confirmed",
-        "false refuted",
-        "power: confirmed",
-        "power: refuted",
-    ]
-    return _table(headers, lines)
+    )
 
 
 def _percentile_table(rows: Sequence[RateRow]) -> str:
-    lines = [
-        [row.scenario, row.seeds, _share(row.percentile_coverage), _share(row.coverage)]
-        for row in rows
-        if row.percentile_coverage is not None
-    ]
-    return _table(["study", "seeds", "percentile bootstrap", "the judge"], lines)
-
-
-def _strained_list(rates: Rates) -> str:
-    names = dict.fromkeys(row.scenario for row in rates.rows if not row.is_held)
-    return "\n".join(
-        f"- **{name}**: {_STRAINS.get(name, 'not held to the bounds')}." for name in names
+    return _table(
+        [
+            {
+                "study": row.scenario,
+                "seeds": row.seeds,
+                "percentile bootstrap": _share(row.percentile_coverage),
+                "the judge": _share(row.coverage),
+            }
+            for row in rows
+            if row.percentile_coverage is not None
+        ]
     )
 
 
 def _power(claim: ClaimRates | None, verdict: str) -> str:
     if claim is None:
-        return _DASH
+        return DASH
     share = claim.confirmed if verdict == "confirmed" else claim.refuted
     return f"{_share(share)} ({claim.claimed:.3g})"
 
@@ -217,9 +181,9 @@ def _share(value: float) -> str:
     return f"{100 * value:.1f}%"
 
 
-def _table(headers: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
-    align = ["left", *["right"] * (len(headers) - 1)]
-    rows = [[str(cell) for cell in line] for line in lines]
-    if not rows:
+def _table(lines: Sequence[Mapping[str, object]]) -> str:
+    if not lines:
         return "Nothing measured."
-    return tabulate(rows, headers, tablefmt="pipe", disable_numparse=True, colalign=align)
+    align = ["left", *["right"] * (len(lines[0]) - 1)]
+    rows = [[str(cell) for cell in line.values()] for line in lines]
+    return tabulate(rows, list(lines[0]), tablefmt="pipe", disable_numparse=True, colalign=align)

@@ -1,13 +1,13 @@
-"""The judge tried on real training runs: studies drawn from many seeds of one objective.
+"""The judge on real training runs: studies drawn from many seeds of one objective.
 
-An objective compared with itself under other seeds has no gain and a speedup of one, whatever
-noise real training has. From N runs of it, two disjoint groups of S seeds are drawn again and
-again; one group plays the baseline, the other the candidate. To plant a known effect the baseline
-is handicapped: it is charged twice for every step, so that under the same budget it gets half of
-them, and the candidate, which is not, is exactly two times as fast.
+An objective compared with itself under other seeds has no gain and a speedup of one, whatever the
+noise of real training. From N runs of it, two disjoint groups of S seeds are drawn repeatedly; one
+group acts as the baseline, the other as the candidate. To plant a known effect the baseline is
+handicapped: it is charged twice for every step, so that under the same budget it gets half of
+them, and the candidate is exactly twice as fast.
 
-The studies drawn from one set of runs overlap: the rates are those of these N runs, and as rough
-as N is small. Nothing here is held to the bounds, which are for the simulation.
+The studies drawn from one set of runs overlap: the rates are those of these N runs, and rough if N
+is small. The bounds are for the simulation and do not apply here.
 
 Shape legend: R studies, N runs, S seeds of a group, P points of the budget, K shared points.
 """
@@ -52,7 +52,7 @@ def real_selftest(
         seed: of the draws.
 
     Raises:
-        ConfigError: too few runs are whole, or their curves have too few points.
+        ConfigError: too few runs are complete, or their curves have too few points.
         UnknownNameError: ``source`` is no score of the study.
     """
     name = results.plan.baseline
@@ -62,8 +62,8 @@ def real_selftest(
     sizes = [size for size in seed_counts if MIN_RUNS <= size <= runs // 2]
     if not sizes:
         raise ConfigError(
-            f"{results.plan.name} has {runs} whole runs of {name}: two groups of {MIN_RUNS} "
-            "seeds or more need at least 6; add some with --seeds"
+            f"{results.plan.name} has {runs} complete runs of {name}: two groups of at least "
+            f"{MIN_RUNS} seeds need 6 or more; add some with --seeds"
         )
     rows: list[RateRow] = []
     for size in sizes:
@@ -73,7 +73,13 @@ def real_selftest(
         if curves is not None:
             rows.append(_same_speed(source, curves, groups))
             rows.append(_half_speed(source, curves, groups))
-    return Rates(judge_version=JUDGE_VERSION, repetitions=repetitions, seed=seed, rows=tuple(rows))
+    return Rates(
+        judge_version=JUDGE_VERSION,
+        repetitions=repetitions,
+        seed=seed,
+        drawn_from=f"{runs} pretraining seeds of {name} in {results.plan.name}",
+        rows=tuple(rows),
+    )
 
 
 def _sides(
@@ -102,7 +108,8 @@ def _same_gain(source: str, final: FloatArray, groups: Groups) -> RateRow:
         ("just above", 0.1 * spread),
         ("well above", 2.0 * spread),
     )
-    return gain_row(f"{source}: gain 0 (A/A)", differences, 0.0, claims, is_held=False)
+    name = f"{source}: gain 0 (A/A)"
+    return gain_row(differences, claims, scenario=name, truth=0.0, is_held=False)
 
 
 def _same_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Groups) -> RateRow:
@@ -110,7 +117,9 @@ def _same_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Grou
     gaps = scores[groups[:, 1]] - scores[groups[:, 0]][..., -1:]
     claims: Claims = (("the truth", 1.0), ("just above", JUST_ABOVE_SPEEDUP), ("well above", 1.5))
     name = f"{source}: speedup 1 (A/A)"
-    return speedup_row(name, gaps, steps, float(steps[-1]), 1.0, claims, is_held=False)
+    return speedup_row(
+        gaps, steps, float(steps[-1]), claims, scenario=name, truth=1.0, is_held=False
+    )
 
 
 def _half_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Groups) -> RateRow:
@@ -126,4 +135,4 @@ def _half_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Grou
         ("well above", HANDICAP * 1.5),
     )
     name = f"{source}: baseline at half speed"
-    return speedup_row(name, gaps, steps, paid, HANDICAP, claims, is_held=False)
+    return speedup_row(gaps, steps, paid, claims, scenario=name, truth=HANDICAP, is_held=False)

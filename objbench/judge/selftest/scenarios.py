@@ -1,10 +1,10 @@
-"""The simulated studies that the judge is tested on, by name, each with the claims put to it.
+"""The simulated studies that the judge is tested on, by name, each with the claims it must judge.
 
-Those that are held to the bounds are what the method is made for; the others strain it, and what
-happens there is reported beside them. The defaults are the noise of small GLUE studies: levels
-0.7 points apart, clocks 15%, 0.3 points of evaluation noise, half of level and clock shared by the
-objectives of a seed. 11 equal parts of the budget put every planted speedup between two points,
-where straight lines do worst.
+Those in ``HELD`` must meet the bounds: they are what the method is made for. The others are stress
+tests, whose results are reported beside them. The default noise is that of small GLUE studies:
+seeds differ by 0.7 points in level and 15% in clock, with 0.3 points of evaluation noise; half of
+level and clock is shared by the objectives of a seed. 11 equal parts of the budget put every
+planted speedup between two points, where linear interpolation does worst.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Scenario:
     """One simulated study and two claims that are far from its truth, to measure power.
 
     Attributes:
-        name: how the tables call it.
+        name: as in the tables.
         kind: what is claimed.
         study: how it is drawn.
         below: a true claim, well below the truth; None where the range measured holds none.
         above: a false claim, well above the truth.
-        strains: why it is not held to the bounds; empty where it is.
+        stress: what makes it a stress test, which the bounds do not apply to; "" where they do.
         is_bootstrapped: whether the percentile bootstrap is measured on it as well.
     """
 
@@ -38,7 +38,7 @@ class Scenario:
     study: Simulated
     below: float | None
     above: float
-    strains: str = ""
+    stress: str = ""
     is_bootstrapped: bool = False
 
 
@@ -90,14 +90,14 @@ HELD = (
     ),
 )
 
-STRAINED = (
+STRESS_TESTS = (
     Scenario(
         name="heavy-tailed clocks",
         kind="speedup",
         study=Simulated(speedup=2.0, noise=Noise(clock=0.3, tails=2.0)),
         below=1.33,
         above=3.0,
-        strains="the logarithm of a seed's clock is Student t with 2 degrees of freedom, scale 0.3: "
+        stress="the logarithm of a seed's clock is Student t with 2 degrees of freedom, scale 0.3: "
         "a single seed can be ten times slower",
     ),
     Scenario(
@@ -106,7 +106,7 @@ STRAINED = (
         study=Simulated(speedup=2.0, onset=0.5, noise=Noise(clock=0.35)),
         below=1.33,
         above=3.0,
-        strains="the baseline leaves its plateau halfway, with clocks 35% apart, so that its final "
+        stress="the baseline leaves its plateau halfway, with clocks 35% apart, so that its final "
         "scores are skewed",
     ),
     Scenario(
@@ -115,7 +115,7 @@ STRAINED = (
         study=Simulated(speedup=2.0, onset=0.3, noise=Noise(clock=0.5, candidate_clock=0.1)),
         below=1.33,
         above=3.0,
-        strains="the baseline's clocks are 50% apart, the candidate's 10%: the mean of the curves "
+        stress="the baseline's clocks are 50% apart, the candidate's 10%: the mean of the curves "
         "is not the curve of the mean seed, and the differences are skewed",
     ),
     Scenario(
@@ -124,8 +124,8 @@ STRAINED = (
         study=Simulated(speedup=2.0, rate=2.0),
         below=1.33,
         above=3.0,
-        strains="the baseline's last tenfold of spend brings almost nothing, so a score hardly "
-        "tells a spend: intervals are wide and hold the truth too often",
+        stress="the baseline's last tenfold of spend brings almost nothing, so a score hardly "
+        "determines a spend: intervals are wide and cover the truth too often",
     ),
     Scenario(
         name="21 noisy points",
@@ -133,8 +133,8 @@ STRAINED = (
         study=Simulated(speedup=1.5, points=21),
         below=1.0,
         above=2.25,
-        strains="every point has evaluation noise of its own, and the interval is the hull of what "
-        "the test does not reject: with 3 seeds it holds the truth too often",
+        stress="every point has evaluation noise of its own, and the interval is the hull of what "
+        "the test does not reject: with 3 seeds it covers the truth too often",
     ),
     Scenario(
         name="quiet score, 21 points",
@@ -142,7 +142,7 @@ STRAINED = (
         study=Simulated(speedup=2.0, points=21, noise=QUIET),
         below=1.8,
         above=2.2,
-        strains="seeds lie as close together as held-out losses do (0.1 points, clocks 5%)",
+        stress="seeds are as close together as held-out losses are (0.1 points, clocks 5%)",
     ),
     Scenario(
         name="quiet score, 5 points",
@@ -150,9 +150,9 @@ STRAINED = (
         study=Simulated(speedup=2.0, points=5, noise=QUIET),
         below=1.5,
         above=2.6,
-        strains="the same with 5 points: the interval is finer than the points and is widened to "
-        "the two around the crossing, so it holds the truth always and settles less (left as "
-        "it was, it would hold the truth in 70% of the studies with 10 seeds)",
+        stress="the same with 5 points: the interval is finer than the points and is widened to "
+        "the two around the crossing, so it always covers the truth and settles less (not "
+        "widened, it would cover the truth in 70% of the studies with 10 seeds)",
     ),
     Scenario(
         name="5 times with 7 points",
@@ -160,7 +160,7 @@ STRAINED = (
         study=Simulated(speedup=5.0, points=7),
         below=3.33,
         above=6.5,
-        strains="the crossing lies between the first two points, where a straight line runs below "
+        stress="the crossing is between the first two points, where a straight line runs below "
         "a bent curve: the speedup is underestimated, and true claims at its edge are refuted",
     ),
     Scenario(
@@ -169,8 +169,8 @@ STRAINED = (
         study=Simulated(speedup=4.3, points=8, noise=QUIET),
         below=3.0,
         above=6.0,
-        strains="quiet, and so bent between its first points that the interval lands on the wrong "
-        "side of one",
+        stress="quiet, and so curved between its first points that the interval ends up on the "
+        "wrong side of one",
     ),
     Scenario(
         name="2% of candidates stuck",
@@ -178,7 +178,7 @@ STRAINED = (
         study=Simulated(speedup=2.0, noise=Noise(stuck=0.02)),
         below=1.33,
         above=3.0,
-        strains="2% of the candidate's seeds never leave the plateau, which costs the mean over all "
+        stress="2% of the candidate's seeds never leave the plateau, which costs the mean over all "
         "seeds 0.3 points that most studies never see",
     ),
     Scenario(
@@ -187,7 +187,7 @@ STRAINED = (
         study=Simulated(speedup=2.0, noise=Noise(stuck=0.1)),
         below=None,
         above=2.0,
-        strains="the same with 10%: a study in which no seed is stuck looks twice as fast, and no "
-        "interval made of its seeds can know better",
+        stress="the same with 10%: a study in which no seed is stuck looks twice as fast, and no "
+        "interval computed from its seeds can know better",
     ),
 )

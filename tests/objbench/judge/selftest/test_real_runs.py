@@ -55,7 +55,7 @@ def test_the_same_draws_give_the_same_rates(make_study):
 
 
 def test_too_few_runs_are_refused(make_study):
-    with pytest.raises(ConfigError, match="5 whole runs of mlm: two groups of 3"):
+    with pytest.raises(ConfigError, match="5 complete runs of mlm: two groups of at least 3"):
         real_selftest(standing_of(make_study, 5), SOURCE)
 
 

@@ -1,6 +1,7 @@
 """The judge's own test: known truths, the bounds on a fast part, its storage, the committed rates."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from objbench.judge.selftest import error_rates as rates
 from objbench.judge.selftest.error_rates import ClaimRates, RateRow, Rates, read_rates
 from objbench.judge.selftest.page import selftest_page, summary
 from objbench.judge.selftest.percentile import percentile_of_means, resampling_weights
-from objbench.judge.selftest.scenarios import HELD, STRAINED
+from objbench.judge.selftest.scenarios import HELD, STRESS_TESTS
 from objbench.judge.selftest.selftest import scenario_generator, selftest
 from objbench.judge.selftest.simulate import (
     Noise,
@@ -28,7 +29,7 @@ from objbench.judge.verdict import judge_gain, judge_speedup
 from objbench.results.json_files import dump
 
 REPETITIONS = 200
-FAST = (*HELD, *(s for s in STRAINED if s.name == "10% of candidates stuck"))
+FAST = (*HELD, *(s for s in STRESS_TESTS if s.name == "10% of candidates stuck"))
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +185,7 @@ def test_broken_bounds_are_named():
 
 
 def test_the_page_names_every_study(fast):
-    page = selftest_page(fast, "objbench selftest", {"machine": "an abacus"})
+    page = selftest_page(fast.model_copy(update={"made_with": {"machine": "an abacus"}}))
     for scenario in FAST:
         assert f"| {scenario.name} " in page
     assert "- machine: an abacus" in page
@@ -212,8 +213,17 @@ def test_the_committed_rates_meet_the_bounds():
     assert committed is not None, "run `objbench selftest --out leaderboard/selftest`"
     assert committed.repetitions >= 1000
     assert {row.seeds for row in committed.held} == {3, 5, 10}
-    assert {row.scenario for row in committed.rows} == {s.name for s in (*HELD, *STRAINED)}
+    assert {row.scenario for row in committed.rows} == {s.name for s in (*HELD, *STRESS_TESTS)}
     assert committed.faults == ()
+
+
+@pytest.mark.parametrize("stem", ["rates", "toy-same-heldout-mlm"])
+def test_the_committed_pages_are_those_of_the_stored_rates(stem, tmp_path, capsys):
+    folder = Path(__file__).parents[4] / "leaderboard" / "selftest"
+    assert main(["selftest", "--from", f"{folder / stem}.json", "--out", str(tmp_path)]) == 0
+    page = "README.md" if stem == "rates" else f"{stem}.md"
+    assert (tmp_path / page).read_text() == (folder / page).read_text()
+    assert (tmp_path / f"{stem}.json").read_text() == (folder / f"{stem}.json").read_text()
 
 
 def test_the_command(tmp_path, capsys, monkeypatch):
@@ -221,7 +231,8 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     one = Rates(judge_version=1, repetitions=9, seed=0, rows=(row_of(),))
     assert main(["selftest", "--repetitions", "9", "--seeds", "3", "--out", str(tmp_path)]) == 0
     assert "Every bound holds" in capsys.readouterr().out
-    assert (tmp_path / "rates.json").read_text() == dump(one)
+    stored = TypeAdapter(Rates).validate_json((tmp_path / "rates.json").read_text())
+    assert stored.rows == one.rows
     assert "objbench selftest --repetitions 9 --seeds 3" in (tmp_path / "README.md").read_text()
     one = Rates(judge_version=1, repetitions=9, seed=0, rows=(row_of(wrong=0.5),))
     assert main(["selftest"]) == 1
@@ -231,10 +242,11 @@ def test_the_command(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--seeds", "2"], "is no list of numbers from 3 on"),
-        (["--seeds", "3;5"], "is not a whole number"),
+        (["--seeds", "2"], "is not a list of numbers that are at least 3"),
+        (["--seeds", "3;5"], "is not a positive whole number"),
         (["--repetitions", "0"], "is not a positive whole number"),
-        (["--random-seed", "x"], "is not a whole number from 0 on"),
+        (["--from", "gone.json"], "gone.json holds no rates of a self-test"),
+        (["--random-seed", "x"], "is not a whole number of at least 0"),
     ],
 )
 def test_the_command_rejects(words, message, capsys):
