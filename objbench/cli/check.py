@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -57,6 +56,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.cli.check_subject import chosen_subject, described
     from objbench.plugins.conformance.check import run_checks
     from objbench.plugins.conformance.checks import CHECKS
+    from objbench.runs.progress import Lines
 
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
@@ -69,7 +69,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
             cache=arguments.cache or default_cache(),
             scratch=Path(scratch),
             compiles=arguments.compile,
-            say=lambda text: print(f"objbench: {text}", file=sys.stderr),
+            display=Lines(),
         )
         print(described(subject, arguments.preset), flush=True)
         width = max(len(check.name) for check in CHECKS)

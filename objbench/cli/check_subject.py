@@ -6,15 +6,16 @@ at most ROWS sequences of LENGTH tokens: a check asks whether, not how well, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from objbench.plugins.conformance.subject import Subject
 from objbench.plugins.registry import Registry
 from objbench.results.plan import PlannedCell
-from objbench.runs.cells.prepared_study import open_text, pretrain_job
-from objbench.runs.planning.configured_plugins import configure_plugins
+from objbench.results.run_folder import RunFolder
+from objbench.runs.cells.prepared_study import prepare
+from objbench.runs.progress import Display
 from objbench.study.files import preset_layer
 from objbench.study.study import Study, build_study
 
@@ -33,7 +34,7 @@ def chosen_subject(
     cache: Path,
     scratch: Path,
     compiles: bool = False,
-    say: Callable[[str], None] = lambda text: None,
+    display: Display,
 ) -> Subject:
     """The objective called ``name`` as the preset would train it, made small.
 
@@ -43,21 +44,22 @@ def chosen_subject(
         cache: folder for the tokenised toy language.
         scratch: a folder that may be written to and is nobody's run.
         compiles: let the check run that compiles the encoder.
-        say: told what takes time.
+        display: where it is shown what takes time.
 
     Raises:
         UnknownNameError, ConfigError, PluginError: a name or an option does not fit.
     """
     names = list(dict.fromkeys([name, *([against] if against else [])]))
     study = _small_study(names, preset, options)
-    chosen = configure_plugins(study, registry)
-    text = open_text(study, cache, say)
+    prepared = prepare(
+        study, registry, RunFolder(scratch), cache=cache, device="cpu", display=display
+    )
 
     def job(objective: str) -> Any:
         cell = PlannedCell(
-            id="", kind="pretrain", key="0" * 64, objective=objective, seed=0, step=1
+            id=objective, kind="pretrain", key="0" * 64, objective=objective, seed=0, step=1
         )
-        return pretrain_job(study, chosen, text, cell, run=scratch, device="cpu", folder=objective)
+        return prepared.pretrain_job(cell)
 
     return Subject(job=job(name), against=job(against) if against else None, compiles=compiles)
 

@@ -26,6 +26,7 @@ from objbench.leaderboard.settings import budget_sentence, seeds_words
 from objbench.leaderboard.verdicts import judged_claims, rates_sentences, verdict_lines
 from objbench.results.atomic_files import write_text
 from objbench.results.plan import PlannedSuite
+from objbench.results.run_folder import studies_in
 from objbench.results.study_results import StudyResults, read_study_results
 
 MARK = "<!-- Made by `objbench leaderboard --index`; edits are overwritten. -->"
@@ -45,7 +46,7 @@ def write_index(folder: Path, out: Path | None = None) -> Path:
             written.
         RecordError: a plan or a record cannot be read.
     """
-    runs = sorted(path.parent for path in folder.glob("*/plan.json"))
+    runs = studies_in(folder)
     if not runs:
         raise ConfigError(
             f"{folder} holds no folder with a plan.json: name one that holds studies, such as "

@@ -14,12 +14,7 @@ from objbench.errors import ConfigError
 from objbench.leaderboard.sections import MARK, page_text
 from objbench.results.atomic_files import write_text
 from objbench.results.published_study import write_published
-from objbench.results.run_folder import (
-    read_step_comparison,
-    step_comparison_path,
-    write_step_comparison,
-)
-from objbench.results.step_comparison import StepComparison
+from objbench.results.run_folder import RunFolder
 from objbench.results.study_results import StudyResults, read_study_results
 
 # What a picture of ours may be called; one that is no longer made would tell of other records.
@@ -45,7 +40,7 @@ def write_leaderboard(
     """
     if results is None:
         results = read_study_results(run)
-    comparison = read_step_comparison(run)
+    comparison = RunFolder(run).read_step_comparison()
     copying = with_records and out.resolve() != run.resolve()
     page = out / "README.md"
     if copying:
@@ -55,7 +50,7 @@ def write_leaderboard(
         if copying:
             _refuse_foreign(out, page)
             write_published(out, results.plan, results.records.values())
-            _copy_comparison(comparison, out)
+            RunFolder(out).write_step_comparison(comparison)
         for pattern in _PICTURES:
             for older in out.glob(pattern):
                 if older.name not in pictures:
@@ -74,15 +69,8 @@ def write_leaderboard(
 def _refuse_foreign(out: Path, page: Path) -> None:
     """A folder with a plan but without a page of ours is a run's own: its records stay."""
     ours = page.is_file() and MARK in page.read_text("utf-8", errors="replace")
-    if (out / "plan.json").exists() and not ours:
+    if RunFolder(out).has_plan() and not ours:
         raise ConfigError(
             f"{out} holds the plan of another run, and its records would be mixed with these; "
             "name another folder with --out"
         )
-
-
-def _copy_comparison(comparison: StepComparison | None, out: Path) -> None:
-    if comparison is None:
-        step_comparison_path(out).unlink(missing_ok=True)
-    else:
-        write_step_comparison(out, comparison)

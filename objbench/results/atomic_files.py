@@ -8,6 +8,7 @@ removes such folders.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -75,6 +76,11 @@ def remove_unfinished(parent: Path, names: str) -> None:
     """
     for path in parent.glob(f".{names}.*"):
         shutil.rmtree(path, ignore_errors=True)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file or folder of that name is still being written, or was when its writer died."""
+    return re.fullmatch(r"\..*\.\d+-[0-9a-f]{8}", name, re.DOTALL) is not None
 
 
 def _temporary(path: Path) -> Path:

@@ -15,6 +15,8 @@ from objbench.contract.meters import Axis
 from objbench.contract.suite import Average, Column, Direction
 from objbench.results.json_files import SCHEMA_VERSION, Stored
 
+CellKind = Literal["trial", "trial_evaluation", "pretrain", "evaluation", "curve"]
+
 # Cells that only choose settings: nothing of theirs is reported as a result.
 TUNING_KINDS = ("trial", "trial_evaluation")
 
@@ -31,7 +33,7 @@ class PlannedCell(Stored):
     """
 
     id: str
-    kind: Literal["trial", "trial_evaluation", "pretrain", "evaluation", "curve"]
+    kind: CellKind
     key: str
     objective: str
     seed: int

@@ -20,8 +20,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from objbench.errors import RecordError
-from objbench.results.json_files import Stored, dump, read_from, read_stored
-from objbench.results.plan import Plan, PlannedCell
+from objbench.results.json_files import Stored, dump, read_from
+from objbench.results.plan import CellKind, Plan, PlannedCell
 from objbench.results.records import COST, RECORD, AnyRecord, Status, StoredCost
 from objbench.results.step_comparison import StepComparison
 from objbench.results.store import LocalStore, Store
@@ -47,6 +47,17 @@ class RunFolder:
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def make(self) -> None:
+        """Make the folder where it does not exist, and try to write there.
+
+        Raises:
+            OSError: it cannot be made or written.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        probe = self.path / ".writable"
+        probe.touch()
+        probe.unlink(missing_ok=True)
 
     def has_plan(self) -> bool:
         """Whether a study was planned here before."""
@@ -104,6 +115,10 @@ class RunFolder:
     def where(self, cell: PlannedCell) -> str:
         """How to tell a user where the record of a cell is."""
         return self.store.where(_record_name(cell))
+
+    def where_records(self, kind: CellKind) -> str:
+        """How to tell a user where the records of one kind are."""
+        return self.store.where(f"records/{kind}")
 
     def read_cost(self, objective: str, key: str) -> StoredCost | None:
         """What a step of an objective costs; None where it has not been measured.
@@ -169,6 +184,11 @@ def read_plan(folder: Path) -> Plan:
     return RunFolder(folder).read_plan()
 
 
+def read_step_comparison(folder: Path) -> StepComparison | None:
+    """The comparison of steps in ``folder``; raises as ``RunFolder.read_step_comparison``."""
+    return RunFolder(folder).read_step_comparison()
+
+
 def read_records(folder: Path) -> list[AnyRecord]:
     """Every record of the run in ``folder``; raises as ``RunFolder.read_records``."""
     return RunFolder(folder).read_records()
@@ -189,45 +209,3 @@ def _record_name(cell: PlannedCell | AnyRecord) -> str:
 
 def _cost_name(objective: str, key: str) -> str:
     return f"costs/{objective}.{key[:12]}.json"
-
-
-def record_path(run: Path, kind: str, cell_id: str, key: str) -> Path:
-    """Where the record of a cell lies in the run folder."""
-    return run / "records" / kind / f"{cell_id}.{key[:12]}.json"
-
-
-def write_record(run: Path, record: AnyRecord) -> Path:
-    """Store ``record`` in its place under ``run``; returns the path."""
-    RunFolder(run).write_record(record)
-    return record_path(run, record.kind, record.id, record.key)
-
-
-def read_record(path: Path) -> AnyRecord:
-    """The record in ``path``."""
-    return read_stored(path, RECORD)
-
-
-def read_cost(path: Path) -> StoredCost:
-    """The cost of a step stored in ``path``."""
-    return read_stored(path, COST)
-
-
-def finished_cells(run: Path, cells: Iterable[PlannedCell]) -> dict[str, Status]:
-    """Which cells need not be run."""
-    return RunFolder(run).finished_cells(cells)
-
-
-def step_comparison_path(run: Path) -> Path:
-    """Where the comparison of the objectives' steps is in the run folder."""
-    return run / _COMPARISON
-
-
-def write_step_comparison(run: Path, comparison: StepComparison) -> Path:
-    """Store ``comparison`` in the run folder; returns the path."""
-    RunFolder(run).write_step_comparison(comparison)
-    return step_comparison_path(run)
-
-
-def read_step_comparison(run: Path) -> StepComparison | None:
-    """What is stored in the run folder; None where nothing was measured."""
-    return RunFolder(run).read_step_comparison()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from objbench.results.atomic_files import whole_file
+from objbench.results.atomic_files import is_unfinished, whole_file
 
 
 class Store(Protocol):
@@ -68,7 +68,7 @@ class LocalStore:
         found = []
         for parent, _, files in os.walk(self.root / folder):
             below = Path(parent).relative_to(self.root).as_posix()
-            found += [f"{below}/{file}" for file in files if not file.startswith(".")]
+            found += [f"{below}/{file}" for file in files if not is_unfinished(file)]
         return sorted(found)
 
     def where(self, name: str) -> str:

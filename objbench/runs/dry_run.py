@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from objbench.plugins.registry import Registry
-from objbench.results.run_folder import finished_cells, read_plan
+from objbench.results.run_folder import RunFolder
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
 from objbench.runs.planning.planned_cells import evaluations
 from objbench.runs.planning.teachers import training_order
@@ -17,9 +17,9 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
     """The cells of ``study``, one a line with its state in ``run``; nothing is computed."""
     chosen = configure_plugins(study, registry)
     known: dict[str, str] = {}
-    if (run / "plan.json").is_file():
-        plan = read_plan(run)
-        finished = finished_cells(run, plan.cells)
+    folder = RunFolder(run)
+    if folder.has_plan():
+        finished = folder.finished_cells(folder.read_plan().cells)
         words = {"ok": "done"}
         known = {cell: words.get(status, status) for cell, status in finished.items()}
     ids = list(_trials(study, chosen))

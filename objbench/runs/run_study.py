@@ -1,15 +1,14 @@
 """Running a study: prepare, plan, run the cells.
 
-Everything can be killed at any instant: what has been finished lies in the run folder, and the
-same command goes on from there. A second run in the same folder is refused while the first lasts.
+Everything can be killed at any instant: what has been finished is in the run folder, and the same
+command continues from there. A second run in the same folder is refused while the first lasts.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,22 +16,20 @@ from filelock import FileLock, Timeout
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.errors import ConfigError
 from objbench.plugins.registry import Registry
-from objbench.results.atomic_files import write_text
-from objbench.results.json_files import dump
 from objbench.results.plan import Plan, PlannedCell
-from objbench.results.run_folder import finished_cells
+from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.cell_runner import Outcome
-from objbench.runs.cells.prepared_study import StudyText, data_description, open_text
+from objbench.runs.cells.prepared_study import PreparedStudy, prepare
 from objbench.runs.cells.step_comparison import keep_step_comparison
 from objbench.runs.cells.step_costs import step_costs
-from objbench.runs.executors.executor import WorkerSettings, run_cells, threads_of
-from objbench.runs.planning.configured_plugins import configure_plugins
+from objbench.runs.executors.choose import choose_executor
+from objbench.runs.executors.executor import Executor
 from objbench.runs.planning.declared_seeds import declared_seeds
 from objbench.runs.planning.planner import make_plan
 from objbench.runs.planning.teachers import training_order
-from objbench.runs.planning.trials import best_trials, trial_cells, trial_rounds, tuned
+from objbench.runs.planning.trials import Tuner
 from objbench.runs.processes import is_main, join_processes, processes, wait_for_all
-from objbench.runs.progress import Display, display
+from objbench.runs.progress import display
 from objbench.study.study import Study
 
 
@@ -50,10 +47,10 @@ class StudyEnd:
 
     @property
     def exit_code(self) -> int:
-        """0 if complete; 2 if all failures are the user's to mend; 1 otherwise."""
+        """0 if complete; 2 if the user can fix all failures; 1 otherwise."""
         if self.complete:
             return 0
-        return 2 if self.failures and all(failure.mendable for failure in self.failures) else 1
+        return 2 if self.failures and all(failure.fixable for failure in self.failures) else 1
 
 
 def run_study(
@@ -66,83 +63,40 @@ def run_study(
     command: str,
     registry: Registry,
 ) -> StudyEnd:
-    """Run ``study`` in the folder ``run`` as far as it is not done.
+    """Run what is not finished yet of ``study`` in the folder ``run``.
 
     Args:
+        study: the study as given; tuning is part of the run.
+        run: the run folder, made if it does not exist.
         cache: folder for what can be made again: tokenised text, task data.
-        jobs: cells run at a time, on one machine's CPU; as many as it has cores and the study
-            pretrainings, when None: a small encoder keeps no more than one core busy.
-        device: torch device string; the first GPU if there is one, else the CPU, when None.
+        jobs: cells to run at a time; see ``choose_executor``.
+        device: torch device string; when None, the first GPU if there is one, else the CPU.
         command: the command line, for the records.
+        registry: the loaded plugins.
 
     Raises:
         ObjbenchError: the study cannot be started.
     """
-    where = device or default_device()
-    join_processes(where)
-    alone_on_cpu = processes() == 1 and where == "cpu"
-    if jobs is None:
-        pretrainings = len(study.objectives) * len(study.seeds)
-        jobs = min(os.cpu_count() or 1, pretrainings) if alone_on_cpu else 1
-    if jobs > 1 and not alone_on_cpu:
-        raise ConfigError("--jobs above 1 is for one process on a CPU; leave it out")
-    if where == "cpu":
+    device = device or default_device()
+    join_processes(device)
+    executor = choose_executor(jobs, device, len(study.objectives) * len(study.seeds))
+    if device == "cpu":
         keep_freed_memory()
-    training_order(configure_plugins(study, registry))  # What does not fit is told before any work.
-    outcomes: list[Outcome] = []
-    with _locked(run), display(quiet=not is_main()) as shown:
-        declared = declared_seeds(study, run)
-        text = _prepare(study, cache, shown)
-        plugins = (*study.objectives, *study.evaluation.suites)
-        setting = WorkerSettings(run, cache, where, command, plugins)
-
-        def planned(study: Study, trials: Sequence[PlannedCell]) -> Plan:
-            chosen = configure_plugins(study, registry)
-            with _threads_as_for(jobs):
-                costs = step_costs(study, chosen, text, run, where, shown)
-            return make_plan(
-                study,
-                chosen,
-                name=run.name,
-                command=command,
-                data=data_description(text),
-                costs=costs,
-                devices=processes(),
-                trials=trials,
-                declared=declared,
-            )
-
-        def carry_out(plan: Plan) -> None:
-            if is_main():
-                write_text(run / "plan.json", dump(plan))
-            wait_for_all()
-            finished = finished_cells(run, plan.cells)
-            shown.say(_opening(plan, finished, run))
-            outcomes.extend(run_cells(plan.cells, finished, setting, registry, jobs, shown))
-            wait_for_all()
-
-        trials: list[PlannedCell] = []
-        if study.tuning is not None:
-            chosen = configure_plugins(study, registry)
-            with _threads_as_for(jobs):
-                costs = step_costs(study, chosen, text, run, where, shown)
-            data = data_description(text)
-            for names in trial_rounds(study, chosen):
-                best = best_trials(study, chosen, trials, run)
-                trials += trial_cells(study, chosen, names, best, data, costs, processes())
-                finished = finished_cells(run, trials)
-                if any(cell.id not in finished for cell in trials):
-                    carry_out(planned(study, trials).only_trials())
-            study = tuned(study, chosen, trials, run)
-            shown.say(_choice(study))
-        plan = planned(study, trials)
-        with _threads_as_for(jobs):
-            keep_step_comparison(
-                study, configure_plugins(study, registry), text, run, where, command, shown
-            )
-        carry_out(plan)
-    failures = tuple(outcome for outcome in outcomes if outcome.status != "ok")
-    return StudyEnd(failures, complete=_is_complete(plan, run))
+    shown, folder = display(quiet=not is_main()), RunFolder(run)
+    prepared = prepare(
+        study, registry, folder, cache=cache, device=device, command=command, display=shown
+    )
+    training_order(prepared.plugins)  # What does not fit is reported before any work.
+    with _locked(folder), shown:
+        started = _Run(executor, declared_seeds(study, folder))
+        _open_text(prepared)
+        prepared, trials = started.tune(prepared)
+        plan = started.plan(prepared, trials)
+        started.compare_steps(prepared)
+        started.carry_out(prepared, plan)
+    finished = folder.finished_cells(plan.cells)
+    complete = all(finished.get(cell.id) == "ok" for cell in plan.cells)
+    return StudyEnd(tuple(started.failures), complete)
 
 
 def default_device() -> str:
@@ -152,60 +106,128 @@ def default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-@contextmanager
-def _threads_as_for(jobs: int) -> Iterator[None]:
-    """Measure steps with the threads that the cells will have, where several run at a time.
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of a study.
 
-    More threads than a small encoder keeps busy wait for each other, many times longer than they
-    work where the cores are shared.
+    Attributes:
+        executor: runs its cells.
+        declared: its seeds, as ``declared_seeds`` finds them.
+        failures: what has failed or diverged so far.
     """
-    import torch
 
-    before = torch.get_num_threads()
-    if jobs > 1:
-        torch.set_num_threads(threads_of(jobs))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    executor: Executor
+    declared: tuple[tuple[int, ...], ...]
+    failures: list[Outcome] = field(default_factory=list)
+
+    def tune(self, prepared: PreparedStudy) -> tuple[PreparedStudy, list[PlannedCell]]:
+        """The study with the settings that its trials choose, and the trials; they are run first.
+
+        They come in rounds, since a trial may learn from the best one of an earlier round.
+        """
+        study, folder = prepared.study, prepared.folder
+        trials: list[PlannedCell] = []
+        if study.tuning is None:
+            return prepared, trials
+        tuner = Tuner(study, study.tuning, prepared.plugins, folder)
+        with self._threads_of_a_cell():
+            costs = step_costs(prepared)
+        data = prepared.text.description()
+        for names in tuner.rounds():
+            trials += tuner.cells(names, tuner.best(trials), data, costs, processes())
+            if len(folder.finished_cells(trials)) < len(trials):
+                self.carry_out(prepared, self.plan(prepared, trials).only_trials())
+        tuned = tuner.tuned(trials)
+        prepared.display.say(_choice(tuned))
+        return prepared.with_study(tuned), trials
+
+    def plan(self, prepared: PreparedStudy, trials: Sequence[PlannedCell]) -> Plan:
+        """The plan of the study with the settings that it has now."""
+        with self._threads_of_a_cell():
+            costs = step_costs(prepared)
+        return make_plan(
+            prepared.study,
+            prepared.plugins,
+            name=prepared.folder.path.name,
+            command=prepared.command,
+            data=prepared.text.description(),
+            costs=costs,
+            devices=processes(),
+            trials=trials,
+            declared=self.declared,
+        )
+
+    def compare_steps(self, prepared: PreparedStudy) -> None:
+        """Measure the steps of the objectives side by side, for the leaderboard."""
+        with self._threads_of_a_cell():
+            keep_step_comparison(prepared)
+
+    def carry_out(self, prepared: PreparedStudy, plan: Plan) -> None:
+        """Store the plan and run the cells that are not finished."""
+        if is_main():
+            prepared.folder.write_plan(plan)
+        wait_for_all()
+        finished = prepared.folder.finished_cells(plan.cells)
+        prepared.display.say(_opening(plan, finished, prepared.folder))
+
+        def ended(outcome: Outcome) -> None:
+            mark = "" if outcome.status == "ok" else f"{outcome.status}: "
+            prepared.display.end(outcome.id, mark + outcome.text)
+            if outcome.status != "ok":
+                self.failures.append(outcome)
+
+        self.executor.run(prepared, plan, finished, ended)
+        wait_for_all()
+
+    @contextmanager
+    def _threads_of_a_cell(self) -> Iterator[None]:
+        """Measure steps with the threads that the cells will have, where several run at a time.
+
+        More threads than a small encoder keeps busy wait for each other, many times longer than
+        they work where the cores are shared.
+        """
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.executor.threads or before)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def _open_text(prepared: PreparedStudy) -> None:
+    """Open the study's text; the main process fills the cache, the others read it afterwards."""
+    if is_main():
+        prepared.open_text()
+    wait_for_all()
+    prepared.open_text()
 
 
 @contextmanager
-def _locked(run: Path) -> Iterator[None]:
-    """Hold the run folder, which is made if need be."""
+def _locked(folder: RunFolder) -> Iterator[None]:
+    """Hold the run folder, which is made if it does not exist."""
     try:
-        run.mkdir(parents=True, exist_ok=True)
-        probe = run / ".writable"
-        probe.touch()
-        probe.unlink(missing_ok=True)
+        folder.make()
     except OSError as error:
         raise ConfigError(
-            f"the run folder {run} cannot be written: {error.strerror}; name another with --out"
+            f"the run folder {folder} cannot be written: {error.strerror}; name another with --out"
         ) from error
     if not is_main():
         yield
         return
-    lock = FileLock(run / ".lock")
+    lock = FileLock(folder.lock)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise ConfigError(
-            f"another objbench is running in {run}; wait for it or name another folder with --out"
+            f"another objbench is running in {folder}; wait for it or name another folder with "
+            "--out"
         ) from error
     try:
         yield
     finally:
         lock.release()
-
-
-def _prepare(study: Study, cache: Path, shown: Display) -> StudyText:
-    """The study's text, tokenised and packed; the main process makes the cache, the rest read."""
-    if is_main():
-        text = open_text(study, cache, say=shown.say)
-    wait_for_all()
-    if not is_main():
-        text = open_text(study, cache)
-    return text
 
 
 def _choice(study: Study) -> str:
@@ -216,13 +238,10 @@ def _choice(study: Study) -> str:
     return "tuned: " + "; ".join(parts)
 
 
-def _opening(plan: Plan, finished: Collection[str], run: Path) -> str:
+def _opening(plan: Plan, finished: Collection[str], folder: RunFolder) -> str:
     steps = ", ".join(f"{o.name} {o.steps:,} steps" for o in plan.objectives)
     left = len(plan.cells) - len(finished)
     done = f" ({len(finished)} done before)" if finished else ""
-    return f"{run}: {left} cells to run{done}; budget {plan.budget}, equal {plan.equalize}: {steps}"
-
-
-def _is_complete(plan: Plan, run: Path) -> bool:
-    finished = finished_cells(run, plan.cells)
-    return all(finished.get(cell.id) == "ok" for cell in plan.cells)
+    return (
+        f"{folder}: {left} cells to run{done}; budget {plan.budget}, equal {plan.equalize}: {steps}"
+    )

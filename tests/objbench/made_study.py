@@ -17,8 +17,6 @@ from pathlib import Path
 import pytest
 
 from objbench.contract.suite import Column, CurveValue
-from objbench.results.atomic_files import write_text
-from objbench.results.json_files import dump
 from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
 from objbench.results.records import (
     Cost,
@@ -31,7 +29,7 @@ from objbench.results.records import (
     Provenance,
     TrialRecord,
 )
-from objbench.results.run_folder import write_record
+from objbench.results.run_folder import RunFolder
 
 COLUMNS = {
     "cola": ("cola", {"matthews": 0.20}),
@@ -68,9 +66,10 @@ class MadeStudy:
 
     def write(self, run: Path, order: Callable[[Iterable[str]], Iterable[str]] = sorted) -> Path:
         """Write the plan and the records, the records in the given order; returns ``run``."""
-        write_text(run / "plan.json", dump(self.plan))
+        folder = RunFolder(run)
+        folder.write_plan(self.plan)
         for cell_id in order(self.records):
-            write_record(run, self.records[cell_id])
+            folder.write_record(self.records[cell_id])
         return run
 
 

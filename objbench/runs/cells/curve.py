@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from objbench.contract.composition import Composition
 from objbench.contract.meters import AXES
 from objbench.contract.suite import CurvePoint, CurveValue
 from objbench.errors import RecordError
 from objbench.results.plan import PlannedCell, PlannedSuite
-from objbench.results.records import AnyRecord, CurveRecord, EvaluationRecord
+from objbench.results.records import AnyRecord, EvaluationRecord
 from objbench.results.scores import column_scores
-from objbench.runs.cells.run_context import RunContext
+from objbench.runs.cells.cell_work import CellWork
 
 
-class CurveWork:
+class CurveWork(CellWork):
     """Puts the two curves together from stored evaluations and hands them to the curve suite."""
-
-    def __init__(self, place: RunContext) -> None:
-        self.place = place
 
     def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
         """Measure the curve.
@@ -25,37 +23,29 @@ class CurveWork:
         Raises:
             RecordError: a column of the followed score is missing.
         """
-        place = self.place
-        followed = place.suite(place.suite(cell.suite).follows)
-        values = place.plugins.curves[cell.suite].measure(
-            self._curve(cell, followed, place.plan.baseline),
+        context = self.context
+        followed = context.suite(context.suite(cell.suite).follows)
+        values = self.prepared.plugins.curves[cell.suite].measure(
+            self._curve(cell, followed, context.plan.baseline),
             self._curve(cell, followed, cell.objective),
             followed.direction,
         )
-        record = CurveRecord(
-            **self._fields(cell, started),
-            status="ok",
-            values=dict(values),
-        )
-        return record, ", ".join(_shown(name, entry) for name, entry in record.values.items())
+        record = self.record(cell, started, status="ok", values=dict(values))
+        return record, ", ".join(_shown(name, value) for name, value in values.items())
 
-    def failed(self, cell: PlannedCell, started: str, reason: str) -> AnyRecord:
-        """The record of a failure."""
-        return CurveRecord(**self._fields(cell, started), status="failed", reason=reason)
+    def plugin(self, cell: PlannedCell) -> type[Any] | Composition:
+        """The curve suite."""
+        return type(self.prepared.plugins.curves[cell.suite])
 
-    def stored(self, cell: PlannedCell, record: AnyRecord) -> None:
-        """Nothing is left behind."""
-
-    def _fields(self, cell: PlannedCell, started: str) -> dict[str, Any]:
-        place = self.place
-        planned = place.suite(cell.suite)
+    def fields(self, cell: PlannedCell) -> dict[str, Any]:
+        """Which curves were compared."""
+        planned = self.context.suite(cell.suite)
         return {
-            **place.fields(cell, type(place.plugins.curves[cell.suite]), started),
             "suite": cell.suite,
             "suite_version": planned.version,
             "follows": planned.follows,
-            "baseline": place.plan.baseline,
-            "upstream": [place.cell(needed).key for needed in cell.needs],
+            "baseline": self.context.plan.baseline,
+            "upstream": [self.context.cell(needed).key for needed in cell.needs],
         }
 
     def _curve(self, cell: PlannedCell, followed: PlannedSuite, objective: str) -> list[CurvePoint]:
@@ -64,9 +54,9 @@ class CurveWork:
         Points whose encoder cannot be scored are left out.
         """
         records: dict[float, list[EvaluationRecord]] = {}
-        for needed in map(self.place.cell, cell.needs):
+        for needed in map(self.context.cell, cell.needs):
             if needed.objective == objective:
-                record = self.place.evaluation(needed)
+                record = self.context.evaluation(needed)
                 records.setdefault(record.share, []).append(record)
         points = (_point(followed, records[share]) for share in sorted(records))
         return [point for point in points if point is not None]

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import time
-from functools import cached_property
 from typing import Any
 
+from objbench.contract.composition import Composition
 from objbench.contract.suite import EvaluationContext
 from objbench.data.heldout_split import heldout_rows
-from objbench.data.packed_sequences import PackedSequences
 from objbench.results.plan import PlannedCell
-from objbench.results.records import AnyRecord, EvaluationRecord, TrialEvaluationRecord
-from objbench.runs.cells.prepared_study import open_text
-from objbench.runs.cells.run_context import RunContext
-
-_RECORDS: dict[str, type[EvaluationRecord]] = {
-    "evaluation": EvaluationRecord,
-    "trial_evaluation": TrialEvaluationRecord,
-}
+from objbench.results.records import AnyRecord
+from objbench.runs.cells.cell_work import CellWork
 
 
-class EvaluationWork:
+class EvaluationWork(CellWork):
     """Hands the encoder to the suite and stores what it measured."""
-
-    def __init__(self, place: RunContext) -> None:
-        self.place = place
-
-    @cached_property
-    def _heldout(self) -> PackedSequences:
-        return open_text(self.place.study, self.place.cache).heldout
 
     def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
         """Evaluate.
@@ -36,27 +22,27 @@ class EvaluationWork:
         Raises:
             RecordError: the encoder has been deleted.
         """
-        place = self.place
+        prepared, report = self.prepared, self.context.report
         is_tuning = cell.kind == "trial_evaluation"
-        fields = self._fields(cell, started)
-        encoder = place.encoder(cell)
         context = EvaluationContext(
-            cache=place.cache / "tasks",
-            device=place.device,
-            precision=place.study.training.precision,
-            max_train_samples=place.study.evaluation.max_train_samples,
+            cache=prepared.cache / "tasks",
+            device=prepared.device,
+            precision=prepared.study.training.precision,
+            max_train_samples=prepared.study.evaluation.max_train_samples,
             tuning=is_tuning,
-            progress=lambda done, total, text: place.report(cell.id, done, total, text),
+            progress=lambda done, total, text: report(cell.id, done, total, text),
             # Opened when it is first asked for: most suites bring their own text.
             heldout=lambda count: heldout_rows(
-                self._heldout, "tuning" if is_tuning else "reported", count
+                prepared.text.heldout, "tuning" if is_tuning else "reported", count
             ),
         )
-        suite = place.plugins.suites[cell.suite]
+        suite = prepared.plugins.suites[cell.suite]
+        encoder = self.context.encoder(cell)
         clock = time.perf_counter()
         result = suite.evaluate(encoder, cell.task, cell.finetune_seed, context)
-        record = _RECORDS[cell.kind](
-            **fields,
+        record = self.record(
+            cell,
+            started,
             status="ok",
             scores={name: dict(metrics) for name, metrics in result.scores.items()},
             train_examples=result.train_examples,
@@ -67,32 +53,27 @@ class EvaluationWork:
         )
         shown = [
             f"{name} {metric} {value:.3f}"
-            for name, metrics in record.scores.items()
+            for name, metrics in result.scores.items()
             for metric, value in metrics.items()
         ]
-        reasons = "; ".join(dict.fromkeys(record.unscored.values()))
+        reasons = "; ".join(dict.fromkeys(result.unscored.values()))
         return record, ", ".join(shown) or f"not scored: {reasons}"
 
-    def failed(self, cell: PlannedCell, started: str, reason: str) -> AnyRecord:
-        """The record of a failure."""
-        fields = self._fields(cell, started)
-        return _RECORDS[cell.kind](**fields, status="failed", reason=reason)
+    def plugin(self, cell: PlannedCell) -> type[Any] | Composition:
+        """The suite."""
+        return type(self.prepared.plugins.suites[cell.suite])
 
-    def stored(self, cell: PlannedCell, record: AnyRecord) -> None:
-        """Nothing is left behind."""
-
-    def _fields(self, cell: PlannedCell, started: str) -> dict[str, Any]:
-        place = self.place
-        suite = place.plugins.suites[cell.suite]
+    def fields(self, cell: PlannedCell) -> dict[str, Any]:
+        """What was evaluated, and how."""
+        suite = self.prepared.plugins.suites[cell.suite]
         return {
-            **place.fields(cell, type(suite), started),
             "suite": cell.suite,
             "suite_version": suite.version,
             "protocol": suite.protocol,
             "task": cell.task,
             "finetune_seed": cell.finetune_seed,
-            "meters": place.exported(cell).meters,
+            "meters": self.context.exported(cell).meters,
             "share": cell.share,
-            "upstream": place.pretraining(cell).key,
-            "max_train_samples": place.study.evaluation.max_train_samples,
+            "upstream": self.context.pretraining(cell).key,
+            "max_train_samples": self.prepared.study.evaluation.max_train_samples,
         }

@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
-from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from objbench.contract.composition import recorded_options
+from objbench.contract.composition import Composition, recorded_options
 from objbench.results.plan import PlannedCell
-from objbench.results.records import AnyRecord, PretrainRecord, TrialRecord
-from objbench.runs.cells.prepared_study import StudyText, open_text, pretrain_job
-from objbench.runs.cells.run_context import RunContext
+from objbench.results.records import AnyRecord
+from objbench.runs.cells.cell_work import CellWork
 
 
-class PretrainWork:
+class PretrainWork(CellWork):
     """Pretrains; the checkpoint of a cell is kept until its record is stored."""
 
-    def __init__(self, place: RunContext) -> None:
-        self.place = place
-
-    @cached_property
-    def _text(self) -> StudyText:
-        return open_text(self.place.study, self.place.cache)
-
     def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
-        """Pretrain, or go on from the cell's checkpoint.
+        """Pretrain, or continue from the cell's checkpoint.
 
         Raises:
             RecordError: the encoder of a teacher has been deleted.
         """
         from objbench.engine.training.trainer import pretrain
 
-        place = self.place
-        job = pretrain_job(
-            place.study,
-            place.plugins,
-            self._text,
-            cell,
-            run=place.run,
-            folder=_folder(cell),
-            device=place.device,
-            teachers=place.teachers(cell),
-        )
-        outcome = pretrain(job, lambda done, total, text: place.report(cell.id, done, total, text))
-        record = self._record(
+        job = self.prepared.pretrain_job(cell, self.context.teachers(cell))
+        report = self.context.report
+        outcome = pretrain(job, lambda done, total, text: report(cell.id, done, total, text))
+        record = self.record(
             cell,
             started,
             status=outcome.status,
@@ -54,34 +36,27 @@ class PretrainWork:
         )
         if outcome.status != "ok":
             return record, outcome.reason
-        return record, f"held-out loss {record.points[-1].heldout['loss']:.3f}"
+        return record, f"held-out loss {outcome.points[-1].heldout['loss']:.3f}"
 
-    def failed(self, cell: PlannedCell, started: str, reason: str) -> AnyRecord:
-        """The record of a failure; the checkpoint stays, to go on from."""
-        return self._record(cell, started, status="failed", reason=reason)
+    def leftovers(self, cell: PlannedCell, record: AnyRecord) -> Path | None:
+        """The checkpoints of a finished cell; one that failed resumes from them."""
+        return None if record.status == "failed" else self.prepared.folder.checkpoints(cell)
 
-    def stored(self, cell: PlannedCell, record: AnyRecord) -> None:
-        """Remove the checkpoint of a cell that is done."""
-        if record.status != "failed":
-            shutil.rmtree(self.place.run / "checkpoints" / _folder(cell), ignore_errors=True)
+    def plugin(self, cell: PlannedCell) -> type[Any] | Composition:
+        """The objective."""
+        return self.prepared.plugins.objectives[cell.objective][0]
 
-    def _record(self, cell: PlannedCell, started: str, **outcome: Any) -> PretrainRecord:
-        place = self.place
-        own = place.study.of(cell.objective, cell.settings)
-        cls = place.plugins.objectives[cell.objective][0]
-        settings = own.model_dump(mode="json", include={"encoder", "data", "training"})
-        options = recorded_options(place.plugins.config(own, cell.objective))
+    def fields(self, cell: PlannedCell) -> dict[str, Any]:
+        """The settings in full, and the teachers."""
+        own = self.prepared.study.of(cell.objective, cell.settings)
+        config = self.prepared.plugins.config(own, cell.objective)
         fields = {
-            **place.fields(cell, cls, started),
-            "config": {**settings, "options": options, "data_key": place.plan.data["key"]},
+            "config": {
+                **own.model_dump(mode="json", include={"encoder", "data", "training"}),
+                "options": recorded_options(config),
+                "data_key": self.context.plan.data["key"],
+            },
             "steps": cell.step,
-            "teachers": {up.objective: up.key for up in map(place.cell, cell.needs)},
-            **outcome,
+            "teachers": {up.objective: up.key for up in map(self.context.cell, cell.needs)},
         }
-        if cell.kind == "trial":
-            return TrialRecord(**fields, settings=cell.settings)
-        return PretrainRecord(**fields)
-
-
-def _folder(cell: PlannedCell) -> str:
-    return f"{cell.id}.{cell.key[:12]}"
+        return {**fields, "settings": cell.settings} if cell.kind == "trial" else fields

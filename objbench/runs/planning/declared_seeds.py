@@ -7,23 +7,21 @@ command that leaves one out is refused.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from objbench.errors import ConfigError
-from objbench.results.run_folder import read_plan
+from objbench.results.run_folder import RunFolder
 from objbench.study.study import Study
 
 
-def declared_seeds(study: Study, run: Path) -> tuple[tuple[int, ...], ...]:
+def declared_seeds(study: Study, run: RunFolder) -> tuple[tuple[int, ...], ...]:
     """The seeds of ``study`` as they were declared in the folder ``run``, one row a time.
 
     Raises:
         ConfigError: the study leaves out a seed that was declared there before.
         RecordError: the folder's plan cannot be read.
     """
-    if not (run / "plan.json").is_file():
+    if not run.has_plan():
         return (study.seeds,)
-    plan = read_plan(run)
+    plan = run.read_plan()
     # A plan made before seeds were declared has run those of its study.
     rows = plan.declared or (tuple(plan.study["seeds"]),)
     before = [seed for row in rows for seed in row]

@@ -92,8 +92,9 @@ def pretrain_cell(
 def trial_cell(
     study: Study,
     plugins: ConfiguredPlugins,
+    *,
     objective: str,
-    number: int,
+    cell_id: str,
     seed: int,
     settings: Settings,
     steps: int,
@@ -103,17 +104,16 @@ def trial_cell(
     """The cell that pretrains one objective with one combination of its grid and one tuning seed.
 
     Args:
-        best: objective -> tuning seed -> the trial of its best settings, of all that it may
-            learn from.
+        best: objective -> tuning seed -> the trial of its best settings, for all objectives that
+            this one may learn from.
     """
-    assert study.tuning is not None
     own = study.of(objective, settings)
     cls, _ = plugins.objectives[objective]
     config = plugins.config(own, objective)
     teachers = [best[teacher][seed] for teacher in cls.teachers(config)]
     parts = _training_parts(own, cls, config, seed, steps, [steps], data, teachers)
     return PlannedCell(
-        id=study.tuning.trial_id(objective, number, seed),
+        id=cell_id,
         kind="trial",
         key=content_key({**parts, "heldout_part": "tuning"}),
         objective=objective,
@@ -181,18 +181,12 @@ def evaluation_cell(
     )
 
 
-def trial_evaluation_cells(
-    study: Study, plugins: ConfiguredPlugins, trial: PlannedCell
-) -> Iterator[PlannedCell]:
-    """The cells that score a trial by a suite, where the study tunes by one.
+def trial_evaluation_cells(study: Study, suite: Suite, trial: PlannedCell) -> Iterator[PlannedCell]:
+    """The cells that score a trial by the suite that the study tunes by.
 
     Raises:
         ConfigError: the suite has no one score, or nothing to tune on but what it reports.
     """
-    assert study.tuning is not None
-    suite = plugins.suites.get(study.tuning.score)
-    if suite is None:
-        return
     if not suite.tunable or not suite.average().groups:
         why = "has no average" if suite.tunable else "reports on all of its data"
         raise ConfigError(

@@ -14,7 +14,7 @@ import pytest
 from objbench.errors import ConfigError, RecordError
 from objbench.leaderboard.page import MARK, write_leaderboard
 from objbench.leaderboard.tables.step_comparison import NOT_MEASURED
-from objbench.results.run_folder import record_path, step_comparison_path, write_step_comparison
+from objbench.results.run_folder import RunFolder
 from objbench.results.step_comparison import ComparedStep, StepComparison
 
 GOLDEN = Path(__file__).parents[2] / "data" / "leaderboard.md"
@@ -110,15 +110,15 @@ def test_the_comparison_of_steps_has_a_section_and_is_copied(make_study, tmp_pat
     comparison = StepComparison(
         baseline="mlm", objectives=steps, repetitions=7, cost_keys={}, provenance=made
     )
-    write_step_comparison(run, comparison)
+    RunFolder(run).write_step_comparison(comparison)
     page = write_leaderboard(run, tmp_path / "out", with_records=True)
     text = page.read_text()
     assert NOT_MEASURED not in text
     assert "250 ms (1.00x)" in text
     assert write_leaderboard(page.parent, page.parent).read_text() == text
-    step_comparison_path(run).unlink()
+    RunFolder(run).write_step_comparison(None)
     write_leaderboard(run, tmp_path / "out", with_records=True)
-    assert not step_comparison_path(tmp_path / "out").exists()
+    assert RunFolder(tmp_path / "out").read_step_comparison() is None
 
 
 def test_no_path_or_date_of_this_machine_in_the_files(make_study, tmp_path):
@@ -156,7 +156,7 @@ def test_publishing_again_drops_copies_that_went_stale(make_study, tmp_path):
     study = make_study(points=1)
     page = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out", with_records=True)
     before = contents(page.parent)
-    left = record_path(page.parent, "pretrain", "mlm.seed-1", "an-older-key")
+    left = page.parent / "records" / "pretrain" / "mlm.seed-1.an-older-key.json"
     left.parent.mkdir(parents=True)
     left.write_text(json.dumps({}))
     (page.parent / "trial.jsonl").write_text("{}\n")

@@ -28,7 +28,7 @@ from objbench.results.records import (
     TrialEvaluationRecord,
     TrialRecord,
 )
-from objbench.results.run_folder import read_plan, read_records, write_record
+from objbench.results.run_folder import RunFolder, read_plan, read_records
 from objbench.results.study_results import read_study_results
 
 ROOT = Path(__file__).parents[3]
@@ -123,7 +123,7 @@ def there_and_back(plan, records, folder):
     write_published(folder / "published", plan, records)
     found = read_published(folder / "published")
     for one in found:
-        write_record(folder / "run", one)
+        RunFolder(folder / "run").write_record(one)
     as_run = read_records(folder / "run")
     write_published(folder / "again", read_plan(folder / "published"), reversed(as_run))
     assert contents(folder / "published") == contents(folder / "again")
@@ -304,6 +304,6 @@ def test_a_file_that_was_not_published_is_refused(published):
 
 
 def test_both_forms_in_one_folder_are_refused(published, make_study):
-    write_record(published, make_study().records["mlm.seed-1"])
+    RunFolder(published).write_record(make_study().records["mlm.seed-1"])
     with pytest.raises(RecordError, match="of a published study and records/ of a run"):
         read_study_results(published)

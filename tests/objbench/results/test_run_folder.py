@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from objbench.errors import RecordError
+from objbench.results.atomic_files import whole_file
 from objbench.results.records import StoredCost
 from objbench.results.run_folder import RunFolder, studies_in
 from objbench.results.store import LocalStore
@@ -96,7 +97,10 @@ def test_unfinished_files_are_not_listed(tmp_path):
     store.write("records/pretrain/b", b"")
     store.write("records/pretrain/a", b"")
     store.write("records/curve/c", b"")
-    (tmp_path / "records" / "curve" / ".d.123").touch()
+    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / "records" / "curve" / "d"):
+        assert len(list((tmp_path / "records" / "curve").iterdir())) == 2
+        assert len(store.list("records/curve")) == 1
+        raise ZeroDivisionError
     assert store.list("records") == ["records/curve/c", "records/pretrain/a", "records/pretrain/b"]
     assert store.list("nothing") == []
     store.delete("records/curve/c")

@@ -7,11 +7,7 @@ from pydantic import ValidationError
 
 from objbench.errors import RecordError
 from objbench.results.records import Provenance
-from objbench.results.run_folder import (
-    read_step_comparison,
-    step_comparison_path,
-    write_step_comparison,
-)
+from objbench.results.run_folder import RunFolder
 from objbench.results.step_comparison import ComparedStep, StepComparison
 
 
@@ -48,10 +44,11 @@ def comparison():
 
 
 def test_what_is_written_is_read_back_in_its_order(comparison, tmp_path):
-    assert read_step_comparison(tmp_path) is None
-    path = write_step_comparison(tmp_path, comparison)
-    assert path == step_comparison_path(tmp_path) == tmp_path / "overhead.json"
-    found = read_step_comparison(tmp_path)
+    folder = RunFolder(tmp_path)
+    assert folder.read_step_comparison() is None
+    folder.write_step_comparison(comparison)
+    assert (tmp_path / "overhead.json").is_file()
+    found = folder.read_step_comparison()
     assert found == comparison
     assert [one.objective for one in found.objectives] == ["taco", "mlm"]
     assert found.of("mlm").seconds == 0.010
@@ -61,7 +58,8 @@ def test_what_is_written_is_read_back_in_its_order(comparison, tmp_path):
 
 @pytest.mark.parametrize("damage", ["cut", "negative", "stranger", "no baseline"])
 def test_a_damaged_file_is_refused_in_one_line(comparison, tmp_path, damage):
-    path = write_step_comparison(tmp_path, comparison)
+    RunFolder(tmp_path).write_step_comparison(comparison)
+    path = tmp_path / "overhead.json"
     body = json.loads(path.read_text())
     if damage == "negative":
         body["objectives"][0]["seconds"] = -1.0
@@ -72,7 +70,7 @@ def test_a_damaged_file_is_refused_in_one_line(comparison, tmp_path, damage):
     text = json.dumps(body)
     path.write_text(text[:100] if damage == "cut" else text)
     with pytest.raises(RecordError, match=r"overhead\.json.*delete it") as caught:
-        read_step_comparison(tmp_path)
+        RunFolder(tmp_path).read_step_comparison()
     assert "\n" not in str(caught.value)
 
 

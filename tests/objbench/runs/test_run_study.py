@@ -11,7 +11,7 @@ from transformers import AutoModel, AutoTokenizer
 from objbench.blocks.heads import TokenPrediction
 from objbench.contract.term import TermLoss
 from objbench.errors import BudgetError, ConfigError, RecordError
-from objbench.results.run_folder import read_plan, read_records, record_path
+from objbench.results.run_folder import RunFolder, read_plan, read_records
 from objbench.runs.dry_run import dry_run
 from objbench_objectives.mlm import MaskedLanguageModeling
 
@@ -153,11 +153,8 @@ def test_two_workers_give_what_one_process_gives(finished, make_study, run, tmp_
     assert run(make_study(), folder, jobs=2).exit_code == 0
     for cell in read_plan(folder).cells:
         if cell.kind == "evaluation":
-            paths = [
-                record_path(run_, cell.kind, cell.id, cell.key) for run_ in (folder, finished[0])
-            ]
-            scores = [json.loads(path.read_text())["scores"] for path in paths]
-            assert scores[0] == scores[1]
+            one, two = (RunFolder(run_).read_record(cell) for run_ in (folder, finished[0]))
+            assert one.scores == two.scores
 
 
 class _Planted(MaskedLanguageModeling):
@@ -223,7 +220,7 @@ def test_steps_are_measured_with_the_threads_of_a_cell(make_study, run, tmp_path
     import torch
 
     seen = []
-    monkeypatch.setattr("objbench.runs.run_study.os.cpu_count", lambda: 6)
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
     monkeypatch.setattr(
         "objbench.runs.run_study.keep_step_comparison",
         lambda *given: seen.append(torch.get_num_threads()),

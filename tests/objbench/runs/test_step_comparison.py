@@ -4,11 +4,10 @@ import pytest
 
 from objbench.engine.measuring import step_comparison as engine
 from objbench.errors import RecordError
-from objbench.results.run_folder import read_step_comparison, step_comparison_path
+from objbench.results.run_folder import RunFolder
 from objbench.results.step_comparison import ComparedStep
 from objbench.runs.cells import step_comparison
-from objbench.runs.cells.prepared_study import open_text
-from objbench.runs.planning.configured_plugins import configure_plugins
+from objbench.runs.cells.prepared_study import prepare
 from objbench.runs.progress import Silent
 
 
@@ -26,14 +25,9 @@ def keep(cache, registry, tmp_path):
 
     def do(study, registry=registry):
         shown = Heard()
+        folder = RunFolder(tmp_path)
         step_comparison.keep_step_comparison(
-            study,
-            configure_plugins(study, registry),
-            open_text(study, cache),
-            tmp_path,
-            "cpu",
-            "objbench run of a test",
-            shown,
+            prepare(study, registry, folder, cache=cache, device="cpu", display=shown)
         )
         return shown.said
 
@@ -59,7 +53,7 @@ def test_a_study_measures_its_step_before_its_cells(make_study, run, tmp_path, c
     folder = tmp_path / "run"
     evaluation = {"suites": ["toy"], "points": 1, "max_train_samples": 16}
     assert run(make_study(objectives=["taco", "mlm"], evaluation=evaluation), folder).exit_code == 0
-    found = read_step_comparison(folder)
+    found = RunFolder(folder).read_step_comparison()
     assert found.baseline == "taco"
     assert [step.objective for step in found.objectives] == ["taco", "mlm"]
     assert found.of("taco").flops > found.of("mlm").flops > 0
@@ -76,7 +70,7 @@ def test_it_is_measured_once_and_again_for_other_settings(make_study, keep, meas
     keep(make_study(options={"taco": {"temperature": 0.5}}))
     keep(make_study(objectives=["taco", "mlm"]))
     assert measured == [("mlm", "taco"), ("mlm", "taco"), ("taco", "mlm")]
-    assert read_step_comparison(tmp_path).baseline == "taco"
+    assert RunFolder(tmp_path).read_step_comparison().baseline == "taco"
 
 
 def test_several_processes_measure_nothing_and_keep_nothing_stale(
@@ -84,14 +78,14 @@ def test_several_processes_measure_nothing_and_keep_nothing_stale(
 ):
     monkeypatch.setattr(step_comparison, "processes", lambda: 2)
     assert keep(make_study()) == []
-    assert read_step_comparison(tmp_path) is None
+    assert RunFolder(tmp_path).read_step_comparison() is None
     monkeypatch.setattr(step_comparison, "processes", lambda: 1)
     keep(make_study())
     monkeypatch.setattr(step_comparison, "processes", lambda: 2)
     keep(make_study())
-    assert read_step_comparison(tmp_path) is not None
+    assert RunFolder(tmp_path).read_step_comparison() is not None
     keep(make_study(data={"length": 12}))
-    assert read_step_comparison(tmp_path) is None
+    assert RunFolder(tmp_path).read_step_comparison() is None
     assert len(measured) == 1
 
 
@@ -101,11 +95,11 @@ def test_what_cannot_be_measured_is_said_and_stops_nothing(make_study, keep, mon
 
     monkeypatch.setattr(engine, "compare_steps", fail)
     assert keep(make_study())[-1] == ("the steps are not compared: RuntimeError: planted fault")
-    assert not step_comparison_path(tmp_path).exists()
+    assert RunFolder(tmp_path).read_step_comparison() is None
 
 
 def test_a_damaged_file_is_named(make_study, keep, measured, tmp_path):
     keep(make_study())
-    step_comparison_path(tmp_path).write_text("{")
+    (tmp_path / "overhead.json").write_text("{")
     with pytest.raises(RecordError, match=r"overhead\.json.*delete it"):
         keep(make_study())

@@ -47,7 +47,7 @@ def weights_of(folder, cell):
     return load_file(last / "model.safetensors")
 
 
-def test_the_learner_needs_its_teacher_of_the_same_seed(finished):
+def test_the_learner_needs_its_teacher_of_the_same_seed(finished, page_of):
     cells, records = cells_of(finished), records_of(finished)
     assert cells["tacl.seed-0"].needs == ("mlm.seed-0",)
     assert cells["mlm.seed-0"].needs == ()
@@ -57,7 +57,7 @@ def test_the_learner_needs_its_teacher_of_the_same_seed(finished):
         "mlm": (),
         "tacl": ("mlm",),
     }
-    page = (finished / "leaderboard" / "README.md").read_text()
+    page = page_of(finished)
     assert "tacl learns from the final encoder of mlm" in page
     assert "teachers, not counted" in page
 

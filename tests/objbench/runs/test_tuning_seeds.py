@@ -17,12 +17,12 @@ from objbench.results.records import (
     TrialEvaluationRecord,
     TrialRecord,
 )
-from objbench.results.run_folder import read_records, write_record
+from objbench.results.run_folder import RunFolder, read_records
 from objbench.results.study_results import read_study_results
 from objbench.runs.dry_run import dry_run
 from objbench.runs.planning import planned_cells
 from objbench.runs.planning.configured_plugins import configure_plugins
-from objbench.runs.planning.trials import best_trials, trial_cells, trial_rounds, tuned
+from objbench.runs.planning.trials import Tuner
 from objbench.study.budget import StepCost
 from objbench.study.study import build_study
 
@@ -49,15 +49,15 @@ def study(tuning, **changes):
 
 
 @pytest.fixture
-def trials(registry):
-    """(study, names, best trials) -> its plugins and the cells of the trials of ``names``."""
+def trials(registry, tmp_path):
+    """(study, names, best trials, folder) -> its tuner and the cells of the trials of ``names``."""
 
-    def plan(own, names=None, best=MappingProxyType({})):
-        chosen = configure_plugins(own, registry)
+    def plan(own, names=None, best=MappingProxyType({}), folder=tmp_path):
+        tuner = Tuner(own, own.tuning, configure_plugins(own, registry), RunFolder(folder))
         costs = dict.fromkeys(own.objectives, StepCost(tokens=1.0, flops=1.0))
         names = own.objectives if names is None else names
         data = {"key": "text"}
-        return chosen, list(trial_cells(own, chosen, names, best, data, costs, devices=1))
+        return tuner, list(tuner.cells(names, best, data, costs, devices=1))
 
     return plan
 
@@ -66,8 +66,7 @@ def record_trial(run, cell, loss, name="mlm"):
     """The trial's record; it has diverged where the loss is not finite."""
     heldout = {name: loss, "loss": loss}
     point = ExportedPoint(meters=NOTHING, share=1.0, encoder="e", heldout=heldout)
-    write_record(
-        run,
+    RunFolder(run).write_record(
         TrialRecord(
             **ANY,
             id=cell.id,
@@ -89,11 +88,11 @@ def choice(trials, run, tuning, losses, names=("mlm", "mlm")):
     ``names`` are what the loss is called at each setting.
     """
     own = study({"grid": GRID, **tuning}, objectives=["mlm"])
-    chosen, cells = trials(own)
+    tuner, cells = trials(own, folder=run)
     for trial, row, name in zip(tried_settings(cells, "mlm"), losses, names, strict=True):
         for cell, loss in zip(trial, row, strict=True):
             record_trial(run, cell, loss, name)
-    rate = tuned(own, chosen, cells, run).overrides["mlm"]["training.learning_rate"]
+    rate = tuner.tuned(cells).overrides["mlm"]["training.learning_rate"]
     return own.tuning.trials("mlm").index({"training.learning_rate": rate})
 
 
@@ -199,7 +198,7 @@ def test_a_suites_score_is_averaged_over_the_seeds_too(trials, tmp_path):
         evaluation={"suites": ["toy"]},
         options={"toy": {"tasks": ["polarity"]}},
     )
-    chosen, cells = trials(own)
+    tuner, cells = trials(own)
     accuracies = {(1e-3, 5): 0.7, (1e-3, 6): 0.7, (2e-3, 5): 0.9, (2e-3, 6): 0.4}
     by_id = {cell.id: cell for cell in cells}
     scoring = [cell for cell in cells if cell.kind == "trial_evaluation"]
@@ -207,8 +206,7 @@ def test_a_suites_score_is_averaged_over_the_seeds_too(trials, tmp_path):
     for cell in scoring:
         (trial,) = (by_id[needed] for needed in cell.needs)
         accuracy = accuracies[trial.settings["training.learning_rate"], trial.seed]
-        write_record(
-            tmp_path,
+        RunFolder(tmp_path).write_record(
             TrialEvaluationRecord(
                 **ANY,
                 id=cell.id,
@@ -227,7 +225,7 @@ def test_a_suites_score_is_averaged_over_the_seeds_too(trials, tmp_path):
                 scores={"polarity": {"accuracy": accuracy}},
             ),
         )
-    best = best_trials(own, chosen, cells, tmp_path)
+    best = tuner.best(cells)
     assert {
         seed: cell.settings["training.learning_rate"] for seed, cell in best["mlm"].items()
     } == {
@@ -238,12 +236,12 @@ def test_a_suites_score_is_averaged_over_the_seeds_too(trials, tmp_path):
 
 def test_a_learner_is_tried_with_the_teacher_of_the_same_tuning_seed(trials, tmp_path):
     own = study({"grid": GRID, "seeds": [5, 6]}, objectives=["mlm", "tacl"])
-    chosen, teachers = trials(own, names=("mlm",))
-    assert trial_rounds(own, chosen) == (("mlm",), ("tacl",))
+    tuner, teachers = trials(own, names=("mlm",))
+    assert tuner.rounds() == (("mlm",), ("tacl",))
     for trial, row in zip(tried_settings(teachers, "mlm"), ([1.0, 9.0], [4.0, 4.0]), strict=True):
         for cell, loss in zip(trial, row, strict=True):
             record_trial(tmp_path, cell, loss)
-    best = best_trials(own, chosen, teachers, tmp_path)
+    best = tuner.best(teachers)
     assert {seed: cell.id for seed, cell in best["mlm"].items()} == {
         5: "mlm.trial-1",
         6: "mlm.trial-1.seed-6",

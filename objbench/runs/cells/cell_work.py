@@ -1,0 +1,78 @@
+"""What the work of every kind of cell shares: how its record is put together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from objbench.contract.composition import Composition
+from objbench.plugins.source_digest import source_digest
+from objbench.results.plan import PlannedCell
+from objbench.results.provenance import provenance
+from objbench.results.records import AnyRecord, Plugin
+from objbench.runs.cells.run_context import RunContext
+from objbench.runs.processes import processes
+
+
+class CellWork(ABC):
+    """What one kind of cell does.
+
+    Args:
+        context: the planned study.
+        kind: the record that a cell of this kind leaves.
+    """
+
+    def __init__(self, context: RunContext, kind: type[AnyRecord]) -> None:
+        self.context = context
+        self.prepared = context.prepared
+        self._kind = kind
+
+    @abstractmethod
+    def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
+        """The cell's record, and what to show of it in a few words.
+
+        Args:
+            cell: the cell to run.
+            started: when it was started.
+        """
+
+    @abstractmethod
+    def plugin(self, cell: PlannedCell) -> type[Any] | Composition:
+        """The objective or suite that the cell runs."""
+
+    @abstractmethod
+    def fields(self, cell: PlannedCell) -> dict[str, Any]:
+        """What a record of this kind holds whatever comes out, beside what all records hold."""
+
+    def record(self, cell: PlannedCell, started: str, **outcome: Any) -> AnyRecord:
+        """The record of a cell that ends now.
+
+        Args:
+            cell: the cell.
+            started: when it was started.
+            outcome: its status, and what depends on how it ended.
+        """
+        name = cell.suite or cell.objective
+        origin = self.prepared.registry.origin(name)
+        return self._kind(
+            id=cell.id,
+            key=cell.key,
+            objective=cell.objective,
+            seed=cell.seed,
+            plugin=Plugin(
+                name=name,
+                project=origin.project,
+                version=origin.version,
+                source=source_digest(self.plugin(cell)),
+            ),
+            provenance=provenance(
+                self.prepared.command, self.prepared.device, processes(), started
+            ),
+            **self.fields(cell),
+            **outcome,
+        )
+
+    def leftovers(self, cell: PlannedCell, record: AnyRecord) -> Path | None:
+        """The folder that is of no more use once the record is stored, if there is one."""
+        return None
