@@ -68,7 +68,7 @@ def interquartile_mean(values: FloatArray) -> FloatArray:
         ValueError: there is no value, or one is missing.
 
     Example:
-        >>> float(interquartile_mean(np.array([60.0, 62.0, 67.0])))  # (15 + 62 + 16.75) / 1.5
+        >>> round(float(interquartile_mean(np.array([60.0, 62.0, 67.0]))), 2)  # (15 + 62 + 16.75) / 1.5
         62.5
     """
     _check(values)
