@@ -1,6 +1,6 @@
-"""What an objective must hold to, as checks that say what they mean and how to mend what they find.
+"""The contract of objectives as checks, each of which says what a failure means and how to fix it.
 
-In-tree objectives and foreign ones are checked alike, on the preset's encoder and short rows of
-the toy language. A check looks from outside: at the contract of ``objbench.contract.objective``, at what a
-step returns, and at what is left behind.
+Bundled objectives and those of other projects are checked in the same way, on the encoder of a
+preset and short rows of the toy language. A check looks from outside: at the contract in
+``objbench.contract.objective``, at what a step returns, and at what it leaves behind.
 """

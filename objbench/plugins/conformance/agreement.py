@@ -1,4 +1,4 @@
-"""Agreement: precisions, devices and torch.compile compute the same loss and gradient."""
+"""Precisions, devices and torch.compile must compute the same loss and gradient."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ BF16_COSINE = 0.9
 """Smallest cosine of the gradients in bfloat16 and float32, all parameters together."""
 
 SAME_LOSS = 1e-3
-"""Largest relative difference of a term's mean where only the order of sums changes."""
+"""Largest relative difference of a term's mean when only the order of sums changes."""
 
 SAME_COSINE = 0.999
 
 
 class _Placed(Streams):
-    """The numbers of the CPU's generator, wanted on another device."""
+    """Random numbers of the CPU's generator, moved to another device."""
 
     def __init__(self, subject: Subject, batch: Batch, device: torch.device) -> None:
         super().__init__(subject.job.seed, 0, 0, rows=batch.rows.total)
@@ -45,7 +45,7 @@ class _Placed(Streams):
 
 
 def precisions(subject: Subject) -> str:
-    """float32 against autocast to bfloat16."""
+    """float32 against bfloat16 autocast."""
     batch = subject.batch()
     full = _passed(subject.step(), batch, subject.streams(batch))
     half = _passed(subject.step(), batch, subject.streams(batch), bf16=True)
@@ -67,7 +67,7 @@ def devices(subject: Subject) -> str:
 def compiled(subject: Subject) -> str:
     """Eager against the compiled encoder, as ``--compile`` trains it."""
     if not subject.compiles:
-        raise NotChecked("takes about a minute; ask for it with --compile")
+        raise NotChecked("takes about a minute; run it with --compile")
     batch = subject.batch()
     eager = _passed(subject.step(), batch, subject.streams(batch))
     module = subject.step()
@@ -97,12 +97,14 @@ def _require_close(
             raise Broken(f"{name!r} is {float(a):.5g}, and in {where} {float(b):.5g}")
     found = _cosine(one[1], other[1])
     if not found >= cosine:
-        raise Broken(f"the gradient in {where} has a cosine of {found:.3f} with the other")
+        raise Broken(
+            f"the gradient in {where} has a cosine of only {found:.3f} with that in float32 on the CPU"
+        )
     return f"losses within {max(differences):.1e}, cosine of the gradients {found:.4f}"
 
 
 def _cosine(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
-    """Of all gradients together; 1 where both are zero."""
+    """The cosine of all gradients together; 1 if both are zero."""
     products: list[Any] = [0.0, 0.0, 0.0]
     for name in one.keys() | other.keys():
         present = one.get(name, other.get(name))
@@ -120,24 +122,24 @@ def _cosine(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
 CHECKS = (
     Check(
         "bfloat16 agrees",
-        "presets for GPUs train in bfloat16; a loss that it changes is another objective there",
+        "presets for GPUs train in bfloat16; if that changes the loss, they train another objective",
         "convert hidden states with .float() before norms, similarities, log and exp, and write "
-        "sums of losses as (a * b).sum(), which autocast leaves alone, not as a @ b",
+        "sums of losses as (a * b).sum(), which autocast does not touch, instead of a @ b",
         precisions,
     ),
     Check(
         "CUDA agrees",
-        "an objective that makes its tensors on the CPU, or relies on an order of sums, works on "
+        "an objective that creates tensors on the CPU, or depends on the order of sums, works on "
         "one device only",
-        "make new tensors on the device of those given: device=batch.input_ids.device, new_zeros, "
+        "create tensors on the device of the inputs: device=batch.input_ids.device, new_zeros, "
         "register_buffer",
         devices,
     ),
     Check(
         "torch.compile agrees",
         "with --compile the encoder's outputs come from a compiled graph; a term that writes into "
-        "them, or into the weights, changes what that graph has kept for its backward pass",
-        "read the pass's tensors and make new ones",
+        "them, or into the weights, changes what that graph has saved for its backward pass",
+        "do not write into tensors of the pass; create new ones",
         compiled,
     ),
 )

@@ -1,4 +1,4 @@
-"""A check, what it may find, and running checks one after the other."""
+"""A check, its result, and how checks are run."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ Status = Literal["ok", "failed", "skipped"]
 
 
 class Broken(Exception):
-    """The objective does not hold to what is checked; the text says what was seen."""
+    """The objective fails the check; the text says what was observed."""
 
 
 class NotChecked(Exception):
-    """It cannot be checked here; the text says why, and what would let it."""
+    """The check cannot be run here; the text says why, and what would be needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing an objective must hold to.
+    """One requirement of the contract.
 
     Attributes:
         name: a few words, the same in every report.
-        meaning: what goes wrong in a study where it does not hold.
-        remedy: how to mend it.
-        run: looks at a subject and returns what was seen, or raises ``Broken`` or
-            ``NotChecked``; anything else it raises is the objective's own fault.
-        by_mode: whether it is run once in each mode of the objective, which a single step draws;
-            not where it trains, or goes over the modes itself.
+        meaning: what goes wrong in a study if the requirement is not met.
+        remedy: how to fix it.
+        run: examines a subject and returns what was observed, or raises ``Broken`` or
+            ``NotChecked``; any other exception is a fault of the objective.
+        by_mode: whether the check is run once in each mode of the objective, because a step draws
+            one; False for checks that train or that go through the modes themselves.
     """
 
     name: str
@@ -43,12 +43,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
-        check: the check.
-        status: "ok", "failed" or "skipped".
-        note: one line, what was seen or why it was not looked at.
+        note: one line, what was observed or why the check was skipped.
     """
 
     check: Check
@@ -57,20 +55,20 @@ class Result:
 
 
 def run_checks(subject: Subject, checks: Iterable[Check]) -> Iterator[Result]:
-    """The results, each as soon as it is known; one failure stops none of the others."""
+    """The results, each as soon as it is known; a failure does not stop the other checks."""
     for check in checks:
         yield result_of(check, subject)
 
 
 def result_of(check: Check, subject: Subject) -> Result:
-    """What ``check`` finds, with whatever the objective raises as a failure of it."""
+    """The result of ``check``; whatever the objective raises is a failure."""
     try:
         return Result(check, "ok", one_line(_seen(check, subject)))
     except NotChecked as reason:
         return Result(check, "skipped", one_line(reason))
     except Broken as fault:
         return Result(check, "failed", one_line(fault))
-    # The objective's own code runs in there, and the other checks are still wanted.
+    # The objective's own code runs here, and the other checks are still wanted.
     except Exception as error:  # noqa: BLE001
         return Result(check, "failed", one_line(f"{type(error).__name__}: {error}"))
 

@@ -1,4 +1,4 @@
-"""All checks, in the order in which a fault is best mended: shapes first, then the long ones."""
+"""All checks, in the order in which faults are best fixed: shapes first, then the slow ones."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A second counter of FLOPs: products of sums that torch's own counter does not see.
+"""A second FLOP counter, for contractions that torch's own counter does not see.
 
-A matrix product can be written as a gather, a product and a sum, or be the inside of a kernel of
-one's own. It is the same work, 2 FLOPs a multiply-add, so these count it:
+A matrix product can be written as a gather, a product and a sum, or be computed in a custom kernel.
+It is the same work, 2 FLOPs per multiply-add, so this counter counts:
 
 - a sum over the result of a product of two tensors (not of a tensor and a number);
 - a weighted embedding bag;
@@ -9,10 +9,9 @@ one's own. It is the same work, 2 FLOPs a multiply-add, so these count it:
 - products with vectors: ``mv``, ``dot``;
 - a matrix product inside a custom operator.
 
-Custom operators written in Python are looked into, since torch hands them to a counter whole. What
-runs in a kernel that torch does not dispatch is named as opaque. Sums of element-wise work that
-stands for no matrix product (a squared norm, weights of a mean) are counted too; they are a small
-part of a step.
+It looks into custom operators written in Python, which torch shows to a counter as a whole. Kernels
+that torch does not dispatch are listed as opaque. Sums of products that are not matrix products (a
+squared norm, a weighted mean) are counted too; they are a small part of a step.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 _OPAQUE_FREE = frozenset({"aten", "prim", "prims"})
 _WEIGHTS = 6
-"""Where ``per_sample_weights`` stands among the arguments of every form of an embedding bag."""
+"""Index of ``per_sample_weights`` among the arguments of every form of an embedding bag."""
 
 
 class ContractionCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts contractions that are no matrix products to torch, forward and backward.
+    """Counts contractions that torch does not see as matrix products, forward and backward.
 
     Attributes:
-        flops: so far, 2 a multiply-add.
+        flops: counted so far, 2 per multiply-add.
         opaque: names of operators that could not be looked into.
     """
 
@@ -49,7 +48,7 @@ class ContractionCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Run the operator, and count it where it is one of those above."""
+        """Run the operator, and count it if it is one of those above."""
         kwargs = kwargs or {}
         if func.namespace not in _OPAQUE_FREE:
             inside = OPDEFS.get(func._schema.name)
@@ -78,7 +77,7 @@ class ContractionCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _remember(self, product: Tensor) -> None:
         storage = product.untyped_storage()
         key = storage._cdata
-        # The storage takes itself off the list: another may be given its place in memory.
+        # The storage removes itself: another one may be given the same address.
         self._products[key] = weakref.ref(storage, lambda _: self._products.pop(key, None))
 
     def _is_product(self, tensor: object) -> bool:
@@ -111,4 +110,4 @@ _FORMULAS: dict[str, Callable[[Any, Any], float]] = {
 }
 
 _MATRIX_PRODUCTS = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1}
-"""Where the first factor stands among the arguments; outside, torch's own counter sees these."""
+"""Index of the first factor among the arguments; outside custom operators torch counts these."""

@@ -1,6 +1,6 @@
-"""What a step makes of a batch before the encoder reads it: fit to be read, and nothing lost.
+"""The batch that a step makes for the encoder must be valid, and must keep what others put into it.
 
-Shape legend: B sequences, T tokens, M predicted slots a sequence.
+Shape legend: B sequences, T tokens, M predicted slots per sequence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from objbench.plugins.conformance.check import Broken, Check
 from objbench.plugins.conformance.subject import Subject
 
 _WITNESS = "somebody.else"
-"""Name of an extra that no objective knows."""
+"""Name of an extra that no objective uses."""
 
 
 def corruption_fits(subject: Subject) -> str:
@@ -30,7 +30,7 @@ def corruption_fits(subject: Subject) -> str:
     if not isinstance(made, Corrupted):
         raise Broken(f"corrupt returns {type(made).__name__}, not a Corrupted")
     if not isinstance(made.causal, bool):
-        raise Broken(f"causal is a {type(made.causal).__name__}, not a bool that the host knows")
+        raise Broken(f"causal is a {type(made.causal).__name__}, not a bool known to the host")
     ids, words = made.input_ids, word_embeddings(module.encoder).shape[0]
     _require_words(ids, words, "the ids")
     if ids.shape == batch.input_ids.shape and bool((ids != batch.input_ids)[batch.special].any()):
@@ -41,11 +41,11 @@ def corruption_fits(subject: Subject) -> str:
             _require_view(view, len(ids), words, f"the view of {term.name!r}")
     if made.positions is None or made.targets is None:
         if (made.positions is None) != (made.targets is None):
-            raise Broken("there are positions without targets, or targets without positions")
+            raise Broken("it has positions without targets, or targets without positions")
         return "no tokens are predicted"
     declared = objective.slots(ids.shape[1])
     if declared and made.positions.shape[1] > declared:
-        raise Broken(f"slots() says {declared} for {ids.shape[1]} tokens, and there are more")
+        raise Broken(f"slots() declares {declared} for {ids.shape[1]} tokens, but there are more")
     return _slots(made.positions, made.targets, ids.shape, words)
 
 
@@ -73,34 +73,34 @@ def _slots(positions: Tensor, targets: Tensor, shape: torch.Size, words: int) ->
         )
     used = targets != IGNORE_INDEX
     if bool(((positions < 0) | (positions >= shape[1])).any()):
-        raise Broken(f"positions lie outside the sequence of {shape[1]} tokens")
+        raise Broken(f"some positions are outside the sequence of {shape[1]} tokens")
     if bool((positions[~used] != 0).any()):
-        raise Broken("an unused slot points at another column than 0")
+        raise Broken("an unused slot points to a column other than 0")
     if bool(((targets[used] < 0) | (targets[used] >= words)).any()):
-        raise Broken("a target is no word of the vocabulary")
-    return f"{used.float().mean():.0%} of {positions.shape[1]} slots a sequence in use"
+        raise Broken("a target is not in the vocabulary")
+    return f"{used.float().mean():.0%} of {positions.shape[1]} slots per sequence in use"
 
 
 def extras_are_handed_on(subject: Subject) -> str:
-    """What others have put into the batch is there after every arrangement and the corruption."""
+    """Extras that others put into the batch survive every arrangement and the corruption."""
     objective, batch = subject.step().objective, subject.batch()
     streams = subject.streams(batch)
     witness = torch.arange(len(batch.input_ids))
     batch = replace(batch, extras={_WITNESS: witness}, progress=0.25)
     for term in objective.terms:
         arranged = term.arrange(batch, streams)
-        _require_handed_on(batch, arranged, f"the term {term.name!r}, arranging,")
+        _require_handed_on(batch, arranged, f"arranging by the term {term.name!r}")
         for name in arranged.extras.keys() - batch.extras.keys():
             if not name.startswith(term.name):
                 raise Broken(
-                    f"the term {term.name!r}, arranging, adds the extra {name!r}: its name must "
+                    f"arranging by the term {term.name!r} adds the extra {name!r}: its name must "
                     f"begin with {term.name!r}"
                 )
         batch = arranged
     made = objective.corrupt(batch, streams)
     _require_handed_on(batch, made, "the corruption")
     added = sorted(made.extras.keys() - {_WITNESS})
-    return f"kept, and added: {', '.join(added)}" if added else "kept, and none added"
+    return f"kept; added: {', '.join(added)}" if added else "kept; none added"
 
 
 def _require_handed_on(given: Batch, made: Batch, who: str) -> None:
@@ -115,23 +115,23 @@ def _require_extras(given: Mapping[str, Tensor], made: Mapping[str, Tensor], who
         if name not in made:
             raise Broken(f"{who} loses the batch's extras")
         if made[name] is not tensor and not torch.equal(made[name], tensor):
-            raise Broken(f"{who} changes the extra {name!r}, which is another's")
+            raise Broken(f"{who} changes the extra {name!r}, which belongs to another term")
 
 
 CHECKS = (
     Check(
         "corruption fits",
-        "special tokens and padding stay, ids are of the vocabulary, unused slots point at column "
-        "0 with the target IGNORE_INDEX, and a view has the batch's rows, as others expect",
-        "leave out batch.special, and see objbench.blocks.masking for slots that are filled so",
+        "others rely on it: special tokens and padding stay, ids are in the vocabulary, unused "
+        "slots point to column 0 with the target IGNORE_INDEX, and a view has the batch's rows",
+        "do not select positions in batch.special; objbench.blocks.masking fills slots like this",
         corruption_fits,
     ),
     Check(
-        "extras are handed on",
-        "a term that joins an objective (+nsp) tells itself later, in the batch's extras, what it "
-        "has done to the text; where they are lost or overwritten it cannot join",
-        "make the corrupted batch by Corrupted.of(batch, ...), an arranged one by replace(batch, "
-        "..., extras={**batch.extras, ...}), and begin the names of extras with the term's",
+        "extras are kept",
+        "a term that joins an objective (+nsp) records in the batch's extras what it has done to "
+        "the text; if they are lost or overwritten, it cannot join",
+        "create the corrupted batch with Corrupted.of(batch, ...) and an arranged one with "
+        "replace(batch, ..., extras={**batch.extras, ...}); begin names of extras with the term's",
         extras_are_handed_on,
     ),
 )

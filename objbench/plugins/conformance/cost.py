@@ -1,4 +1,4 @@
-"""The cost of a step beside another objective's: measured and told, not judged."""
+"""The cost of a step compared with that of another objective: reported, without a limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from objbench.results.step_comparison import ComparedStep
 def step_cost(subject: Subject) -> str:
     """Seconds, FLOPs and peak memory of a whole step, as multiples of the other objective's."""
     if subject.against is None:
-        raise NotChecked("name an objective to compare the step with: --against NAME")
+        raise NotChecked("name an objective to compare the cost with: --against NAME")
     other, own = compare_steps([subject.against, subject.job])
     if not own.flops > 0:
         raise Broken("the step has no FLOPs")
@@ -31,9 +31,9 @@ def _ratio(own: ComparedStep, other: ComparedStep) -> str:
 CHECKS = (
     Check(
         "cost of a step",
-        "objectives are compared at equal compute: a step that takes twice as long must teach "
+        "objectives are compared at equal compute: a step that takes twice as long must bring "
         "twice as much",
-        "let the step run to its end on a few batches, forward and backward",
+        "make sure that a step runs to its end on a few batches, forward and backward",
         step_cost,
         by_mode=False,
     ),

@@ -1,4 +1,4 @@
-"""The smallest batches: they work, or the objective says in a line why not."""
+"""The smallest batches must work, or be refused with a one-line reason."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def smallest_batches(subject: Subject) -> str:
 CHECKS = (
     Check(
         "smallest batches",
-        "a short document or the end of the held-out text can make such a batch, and nobody knows "
-        "what a shape error from inside a loss wants of them",
-        "let a term without items return a total and count of 0 (mind divisions), or raise "
-        "objbench.ConfigError with a line that says what the objective needs",
+        "a short document or the end of the held-out text can lead to such a batch, and a shape "
+        "error from inside a loss does not tell users what to do",
+        "return a total and count of 0 from a term without items (beware of divisions), or raise "
+        "objbench.ConfigError with one line that says what the objective needs",
         smallest_batches,
     ),
 )

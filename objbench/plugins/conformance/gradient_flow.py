@@ -1,4 +1,4 @@
-"""Gradients: where they must arrive, and where none may go."""
+"""Gradients must reach the encoder, and none may flow through rows of other processes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _EXACT = 1e-5
 
 
 def reaches_encoder(subject: Subject) -> str:
-    """Some layer of the encoder is moved, and no gradient is NaN or infinite.
+    """Some layer of the encoder gets a gradient, and no gradient is NaN or infinite.
 
-    The word embeddings do not count: a tied head moves them without the encoder.
+    The word embeddings do not count: a tied head gives them a gradient without the encoder.
     """
     module = subject.step()
     batch = subject.batch()
@@ -29,7 +29,7 @@ def reaches_encoder(subject: Subject) -> str:
     named = list(module.named_parameters())
     bad = [n for n, p in named if p.grad is not None and not bool(p.grad.isfinite().all())]
     if bad:
-        raise Broken(f"the gradient of {bad[0]} is not finite ({len(bad)} parameters in all)")
+        raise Broken(f"the gradient of {bad[0]} is not finite ({len(bad)} such parameters)")
     layers = [p for p in module.encoder.parameters() if id(p) not in tied]
     moved = sum(p.grad is not None and bool(p.grad.any()) for p in layers)
     if not moved:
@@ -52,17 +52,17 @@ def gathered_rows_are_constant(subject: Subject) -> str:
         module, batch = subject.step(), _gathered_by(subject.batch(), gather)
         result = losses(module, batch, subject.streams(batch))
         if not result.loss.requires_grad:
-            raise Broken("without the gradient through Rows.gather none is left")
+            raise Broken("without the gradient through Rows.gather there is none")
         result.backward()
         return gradients(module)
 
     difference = relative_difference(passed(True), passed(False))
     if difference > _EXACT:
         raise Broken(
-            f"a gradient goes through Rows.gather on one process (the gradients differ by "
-            f"{difference:.1%}), and on several it cannot"
+            f"on one process a gradient flows through Rows.gather (the gradients differ by "
+            f"{difference:.1%}); on several processes it cannot"
         )
-    return "what is gathered is detached" if calls else "nothing is gathered from other rows"
+    return "gathered rows are detached" if calls else "no rows are gathered"
 
 
 def _gathered_by(batch: Batch, gather: object) -> Batch:
@@ -72,15 +72,15 @@ def _gathered_by(batch: Batch, gather: object) -> Batch:
 CHECKS = (
     Check(
         "gradient reaches the encoder",
-        "only what moves the encoder is a pretraining objective: the heads are thrown away",
+        "an objective must train the encoder: the heads are thrown away after pretraining",
         "look for a detach, a no_grad, an argmax or a conversion to integers between the hidden "
-        "states and the loss; for a NaN, at norms and square roots of 0",
+        "states and the loss; after a NaN, look at norms and square roots of 0",
         reaches_encoder,
     ),
     Check(
-        "none through other rows",
-        "what `rows.gather` returns is declared constant; a gradient that goes through it on one "
-        "process is lost on several, so that the number of GPUs changes what is learned",
+        "no gradient through other rows",
+        "rows from `rows.gather` are constants; a gradient that flows through them on one process "
+        "is lost on several, so that the number of GPUs changes what is learned",
         "detach before gathering: rows.gather(vectors.detach())",
         gathered_rows_are_constant,
     ),

@@ -1,8 +1,8 @@
-"""Invariance: neither padding nor the order of the sequences changes what is computed.
+"""Neither padding nor the order of the sequences may change the losses.
 
-Where nothing random stands in between, the losses must be equal. Where an objective draws, other
-shapes or another order mean other numbers, so its losses are compared in distribution: each
-term's mean and count, over DRAWS streams either way, may differ by what chance makes of it.
+Without randomness the losses must be equal. If an objective draws random numbers, another shape or
+order means other numbers, so its losses are compared in distribution: each term's mean and count
+over DRAWS streams in either case may differ by chance only.
 
 Shape legend: B sequences, T tokens, P columns of padding, N draws, K terms.
 """
@@ -22,17 +22,17 @@ from objbench.plugins.conformance.check import Broken, Check
 from objbench.plugins.conformance.subject import Subject, losses, on_rows
 
 DRAWS = 48
-"""Streams either way."""
+"""Number of streams drawn in either case."""
 
 LARGEST_Z = 4.5
-"""Standard errors: for a correct objective of two terms, a false alarm in 40,000 checks."""
+"""Standard errors: one false alarm in 40,000 checks of a correct objective with two terms."""
 
 _EXACT = 1e-4
-"""Relative difference that another order of sums, or a mask over the scores, may make."""
+"""Relative difference that another order of sums, or a mask over the scores, may cause."""
 
 
 class _Permuted(Streams):
-    """Streams that give row i the numbers that would have been row ``order[i]``'s."""
+    """Streams that give row i the numbers of row ``order[i]``."""
 
     def __init__(self, subject: Subject, batch: Batch, number: int, order: Tensor) -> None:
         super().__init__(subject.job.seed, number, 0, rows=batch.rows.total)
@@ -46,7 +46,7 @@ class _Permuted(Streams):
 
 
 class _Counted(Streams):
-    """Streams that know whether anything was drawn."""
+    """Streams that record whether anything was drawn."""
 
     drawn = False
 
@@ -60,7 +60,7 @@ class _Counted(Streams):
 
 
 def padding(subject: Subject) -> str:
-    """Hidden states at padding are not read, and rows padded further give the same loss."""
+    """Hidden states at padding are not used, and longer padding gives the same loss."""
     module, whole = subject.step(), subject.batch()
     rows, length = whole.input_ids.shape
     short = max(2, length - length // 3)
@@ -72,18 +72,18 @@ def padding(subject: Subject) -> str:
         one, other = (losses(module, b, streams).means for b in (plain, padded))
     if not streams.drawn:
         _require_equal(one, other, "with padding")
-        return f"the same loss with {length - short} columns of padding"
+        return f"equal losses with {length - short} columns of padding"
     _require_alike(
         module,
         _sampled(module, plain, [subject.streams(plain, n) for n in range(DRAWS)]),
         _sampled(module, padded, [subject.streams(padded, DRAWS + n) for n in range(DRAWS)]),
         "with padding",
     )
-    return f"the same in distribution with {length - short} columns of padding, {DRAWS} draws"
+    return f"equal in distribution with {length - short} columns of padding, {DRAWS} draws"
 
 
 def order_of_sequences(subject: Subject) -> str:
-    """The batch turned round gives the same losses; with its random numbers if need be."""
+    """The reversed batch gives the same losses, with reversed random numbers or in distribution."""
     module, batch = subject.step(), subject.batch()
     order = torch.arange(len(batch.input_ids)).flip(0)
     turned = on_rows(batch, batch.input_ids[order], subject.job.vocabulary.special)
@@ -91,19 +91,19 @@ def order_of_sequences(subject: Subject) -> str:
         one = losses(module, batch, subject.streams(batch)).means
         other = losses(module, turned, _Permuted(subject, batch, 0, order)).means
     if torch.allclose(one, other, rtol=_EXACT, atol=_EXACT):
-        return "the same losses in either order"
-    # Numbers that say which row is meant, as those of in-batch negatives, do not turn with it.
+        return "equal losses in either order"
+    # Random numbers that are indices of rows, as of in-batch negatives, are not reversed by that.
     _require_alike(
         module,
         _sampled(module, batch, [subject.streams(batch, n) for n in range(DRAWS)]),
         _sampled(module, turned, [subject.streams(batch, DRAWS + n) for n in range(DRAWS)]),
         "in another order",
     )
-    return f"the same in distribution in either order, {DRAWS} draws"
+    return f"equal in distribution in either order, {DRAWS} draws"
 
 
 def _padded(subject: Subject, batch: Batch, lengths: Tensor) -> Batch:
-    """``batch`` with padding in place of what lies beyond each row's length, (B,) int64."""
+    """``batch`` with padding beyond the length of each row, (B,) int64."""
     job = subject.job
     real = torch.arange(batch.input_ids.shape[1]) < lengths.unsqueeze(1)
     ids = batch.input_ids.masked_fill(~real, job.vocabulary.pad)
@@ -111,7 +111,7 @@ def _padded(subject: Subject, batch: Batch, lengths: Tensor) -> Batch:
 
 
 def _padding_is_not_read(subject: Subject, module: TrainingStep) -> None:
-    """Whatever the encoder says at padding, the losses are the same."""
+    """The losses do not depend on the hidden states at padding."""
     seen = []
     with torch.no_grad():
         for scale in (1.0, -50.0):
@@ -141,10 +141,10 @@ def _require_kept(padded: Batch, ids: Tensor) -> None:
 
 
 def _scaled_at_padding(encoder_pass: EncoderPass, scale: float) -> EncoderPass:
-    """The pass with other states at padding, in the views too."""
+    """The pass with other hidden states at padding, also in the views."""
 
     def scaled(state: Tensor, batch: Batch) -> Tensor:
-        # Scaled and moved: a loss of directions alone would not see a factor.
+        # Scaled and shifted: a loss of directions alone would not notice a factor.
         moved = state * scale + state.roll(1, dims=-1) * (scale - 1)
         return torch.where(batch.real.unsqueeze(-1), state, moved)
 
@@ -163,7 +163,7 @@ def _scaled_at_padding(encoder_pass: EncoderPass, scale: float) -> EncoderPass:
 
 
 def _sampled(module: TrainingStep, batch: Batch, drawn: list[Streams]) -> Tensor:
-    """(N, 2 K) float64, means and counts of every draw."""
+    """(N, 2 K) float64, the means and counts of every draw."""
     with torch.no_grad():
         seen = [losses(module, batch, streams) for streams in drawn]
     return torch.stack([torch.cat([one.means, one.counts.double()]) for one in seen])
@@ -171,7 +171,7 @@ def _sampled(module: TrainingStep, batch: Batch, drawn: list[Streams]) -> Tensor
 
 def _require_equal(one: Tensor, other: Tensor, where: str) -> None:
     if not torch.allclose(one, other, rtol=_EXACT, atol=_EXACT):
-        raise Broken(f"the losses are {one.tolist()}, and {where} {other.tolist()}")
+        raise Broken(f"the losses are {one.tolist()}, but {where} {other.tolist()}")
 
 
 def _require_alike(module: TrainingStep, one: Tensor, other: Tensor, where: str) -> None:
@@ -186,24 +186,24 @@ def _require_alike(module: TrainingStep, one: Tensor, other: Tensor, where: str)
             what = "loss" if column < len(names) else "count"
             raise Broken(
                 f"the {what} of {names[column % len(names)]!r} is {float(left.mean()):.4g} on "
-                f"average, and {where} {float(right.mean()):.4g} (chance: {allowed:.2g})"
+                f"average, but {where} {float(right.mean()):.4g} (by chance up to {allowed:.2g})"
             )
 
 
 CHECKS = (
     Check(
         "padding changes nothing",
-        "a sequence is worth the same in a batch of longer ones: padding is neither predicted nor "
-        "compared with nor counted",
-        "use batch.real or batch.special where you choose, compare and count positions, and "
-        "divide by real tokens instead of the width of the batch",
+        "a sequence must count the same in a batch of longer ones: padding is not to be "
+        "predicted, compared with, or counted",
+        "use batch.real or batch.special to select, compare and count positions, and divide by "
+        "the number of real tokens instead of the width of the batch",
         padding,
     ),
     Check(
         "order of sequences changes nothing",
-        "the rows of a batch have no order: a loss that depends on it depends on how many "
+        "the rows of a batch have no order: a loss that depends on it also depends on how many "
         "processes share the batch",
-        "treat every row alike; take rows.first only to say which rows are this process's",
+        "treat all rows alike; use rows.first only to find the rows of this process",
         order_of_sequences,
     ),
 )

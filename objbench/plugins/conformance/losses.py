@@ -1,4 +1,4 @@
-"""Losses: finite scalars, under names of their own, that add up whatever else is computed.
+"""The losses of terms must be finite scalars with distinct names that add up to the loss.
 
 Shape legend: K terms of the objective.
 """
@@ -14,11 +14,11 @@ from objbench.plugins.conformance.check import Broken, Check
 from objbench.plugins.conformance.subject import Subject, losses
 
 _EXACT = 1e-5
-"""Relative difference that rounding may make of one sum computed twice."""
+"""Relative difference that rounding may cause between two computations of one sum."""
 
 
 def finite_scalars(subject: Subject) -> str:
-    """Every term's total and count: () tensors, finite, the count neither negative nor trained."""
+    """The total and count of every term are finite () tensors; the count is a constant from 0 on."""
     module, batch = subject.step(), subject.batch()
     streams = subject.streams(batch)
     encoder_pass = module.with_logits(module.encode(module.corrupt(batch, streams)))
@@ -37,7 +37,7 @@ def _require_scalars(name: str, loss: object) -> None:
         value = getattr(loss, what)
         if not torch.is_tensor(value) or value.shape != ():
             shape = tuple(value.shape) if torch.is_tensor(value) else type(value).__name__
-            raise Broken(f"the {what} of {name!r} is of shape {shape}, not ()")
+            raise Broken(f"the {what} of {name!r} has the shape {shape}, not ()")
         if not math.isfinite(value.item()):
             raise Broken(f"the {what} of {name!r} is {value.item()}")
     if loss.count.item() < 0:
@@ -47,7 +47,7 @@ def _require_scalars(name: str, loss: object) -> None:
 
 
 def terms_add_up(subject: Subject) -> str:
-    """The loss is the weighted sum of the terms as each comes out when it is computed alone."""
+    """The loss is the weighted sum of the terms, each as it is when computed alone."""
     batch = subject.batch()
     together = losses(subject.step(), batch, subject.streams(batch))
     names: list[str] = []
@@ -69,7 +69,7 @@ def terms_add_up(subject: Subject) -> str:
     total = sum(w * float(m) for w, m in zip(weights, together.means, strict=True))
     loss = together.loss.item()
     if not math.isclose(total, loss, rel_tol=_EXACT, abs_tol=_EXACT):
-        raise Broken(f"the terms add up to {total:.6g}, and the loss is {loss:.6g}")
+        raise Broken(f"the terms add up to {total:.6g}, but the loss is {loss:.6g}")
     return " + ".join(f"{w:g} {n}" for w, n in zip(weights, names, strict=True)) + f" = {total:.4g}"
 
 
@@ -81,7 +81,7 @@ def _require_name(name: object, taken: list[str]) -> None:
     if not isinstance(name, str) or not name.strip():
         raise Broken(f"a term is named {name!r}")
     if name in taken:
-        raise Broken(f"two terms are named {name!r}: records would keep one of them")
+        raise Broken(f"two terms are named {name!r}: a record keeps only one of them")
 
 
 def _weight(name: str, weight: object) -> float:
@@ -93,18 +93,18 @@ def _weight(name: str, weight: object) -> float:
 CHECKS = (
     Check(
         "finite scalar losses",
-        "a term returns the sum of its losses and their number as scalars; any other shape is "
-        "broadcast, and what is not finite ends the run",
-        "return TermLoss(total=losses.sum(), count=number.float()) with count detached, and keep "
-        "log, division and square root away from 0",
+        "a term returns the sum and the number of its losses as scalars; any other shape would be "
+        "broadcast, and a value that is not finite ends the run",
+        "return TermLoss(total=losses.sum(), count=number.float()) with the count detached, and "
+        "keep the arguments of log, division and square root away from 0",
         finite_scalars,
     ),
     Check(
         "named terms add up",
-        "the loss is the weighted sum of its named terms, and a term is the same whichever "
-        "others stand beside it; else terms of two objectives cannot be composed or compared",
-        "give each term a name and streams of its own, keep no state that another term reads, "
-        "hand on what both need in the corruption's `extras`, and call set_terms once",
+        "the loss is the weighted sum of its named terms, and a term must not depend on which "
+        "others are computed; otherwise terms cannot be composed or compared",
+        "give each term its own name and streams, keep no state that another term reads, pass "
+        "what both need in the corruption's `extras`, and call set_terms once",
         terms_add_up,
     ),
 )

@@ -1,6 +1,6 @@
-"""Modes: a batch's attention and shapes depend on nothing but the objective's mode.
+"""The attention and shapes of a batch may depend on the objective's mode and on nothing else.
 
-What a step costs is measured once in each mode, and taken for every step; a compiled encoder is
+The cost of a step is measured once in each mode and assumed for every step; a compiled encoder is
 compiled once for each shape.
 """
 
@@ -17,11 +17,11 @@ from objbench.plugins.conformance.check import Broken, Check
 from objbench.plugins.conformance.subject import Subject
 
 STEPS = 8
-"""Batches of each mode, from the beginning of the budget to its end."""
+"""Number of batches of each mode, from the start of the budget to its end."""
 
 
 def one_kind_a_mode(subject: Subject) -> str:
-    """Batches of one mode are of one kind, and one that draws its mode is of the mode drawn."""
+    """Batches of one mode are of one kind, also when the mode is drawn."""
     module = subject.step()
     modes = module.objective.modes
     _require_shares(modes)
@@ -39,9 +39,11 @@ def one_kind_a_mode(subject: Subject) -> str:
 
 def _require_shares(modes: Mapping[str, float]) -> None:
     if not modes or not all(share > 0 for share in modes.values()):
-        raise Broken(f"the modes are {dict(modes)}: there must be one, and each have a share")
+        raise Broken(
+            f"the modes are {dict(modes)}: there must be at least one, each with a positive share"
+        )
     if not math.isclose(sum(modes.values()), 1.0, abs_tol=1e-9):
-        raise Broken(f"the shares of the modes add up to {sum(modes.values()):.6g}, not to 1")
+        raise Broken(f"the shares of the modes add up to {sum(modes.values()):.6g}, not 1")
 
 
 def _one_kind(subject: Subject, module: TrainingStep, mode: str) -> str:
@@ -60,7 +62,7 @@ def _one_kind(subject: Subject, module: TrainingStep, mode: str) -> str:
 
 
 def _kind(module: TrainingStep, batch: Batch, streams: Streams) -> str:
-    """Attention and shapes of what the encoder is to read, in words."""
+    """The attention and shapes of the encoder's input, in words."""
     readings = module.corrupt(batch, streams)
     made = readings.corrupted
     parts = [f"{'causal' if made.causal else 'bidirectional'} {_shape(made)}"]
@@ -77,13 +79,12 @@ def _shape(batch: Batch) -> str:
 
 CHECKS = (
     Check(
-        "one kind of batch a mode",
-        "a step's FLOPs are counted once in each mode and hold for the whole budget: where "
-        "attention or shapes change otherwise, an objective is given more steps than it has paid "
-        "for, or fewer",
-        "make slots for the highest rate of the budget (mask_tokens(..., slots=...)), let no shape "
-        "depend on data, and where batches differ in kind declare `modes` and ask mode_of(batch, "
-        "streams) which one to make",
+        "one kind of batch per mode",
+        "the FLOPs of a step are counted once in each mode and used for the whole budget: if "
+        "attention or shapes change otherwise, the objective gets too many steps or too few",
+        "allocate slots for the highest rate of the budget (mask_tokens(..., slots=...)), let no "
+        "shape depend on data, and if batches differ in kind, declare `modes` and ask "
+        "mode_of(batch, streams) which kind to make",
         one_kind_a_mode,
         by_mode=False,
     ),

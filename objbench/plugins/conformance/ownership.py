@@ -1,4 +1,4 @@
-"""Ownership: what `tie` and `learn_from` hand over stays the encoder's, or the teacher's."""
+"""Networks that `tie` and `learn_from` receive must not become modules of the objective."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from objbench.plugins.conformance.subject import Subject
 
 
 def weights_owned_once(subject: Subject) -> str:
-    """None of the objective's own parameters is one of the encoder's or of a teacher's."""
+    """No parameter of the objective belongs to the encoder or to a teacher."""
     module, teachers = subject.with_teachers()
     owners: dict[str, nn.Module] = {"the encoder": module.encoder}
     owners |= {f"the teacher {name}": teacher for name, teacher in teachers.items()}
@@ -19,17 +19,17 @@ def weights_owned_once(subject: Subject) -> str:
     own = 0
     for name, weight in module.objective.named_parameters(remove_duplicate=False):
         if id(weight) in theirs:
-            raise Broken(f"objective.{name} is a weight of {theirs[id(weight)]}")
+            raise Broken(f"objective.{name} is also a weight of {theirs[id(weight)]}")
         own += weight.numel()
-    return f"{own:,} of its own, none of {' or '.join(owners)}"
+    return f"{own:,} own parameters, none of {' or '.join(owners)}"
 
 
 CHECKS = (
     Check(
         "weights are owned once",
-        "a weight of another network held as the objective's own is stored twice in every "
-        "checkpoint and counted among its heads",
-        "hold what tie and learn_from hand over in a tuple, which is no child of a module: "
+        "a weight of another network that is a parameter of the objective too is stored twice in "
+        "every checkpoint and counted as part of the heads",
+        "keep what tie and learn_from receive in a tuple, which does not make it a submodule: "
         "self._teacher = (teacher,)",
         weights_owned_once,
         by_mode=False,

@@ -1,4 +1,4 @@
-"""Side effects: a step leaves its inputs and the global generators alone, and can be repeated."""
+"""A step must not change its inputs or the global generators, and must be repeatable."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from objbench.plugins.conformance.subject import Subject, gradients, losses, rel
 
 
 def inputs_unchanged(subject: Subject) -> str:
-    """Each part of a step leaves what it is given as it was, for those that read it after it."""
+    """No part of a step changes its inputs, which other parts read later."""
     module, batch = subject.step(), subject.batch()
     streams, terms = subject.streams(batch), module.objective.terms
     for term in terms:
-        what = f"the term {term.name!r}, arranging, changes the batch's"
+        what = f"arranging by the term {term.name!r} changes the batch's"
         batch = _keeping(_of_batch(batch), what, term.arrange, batch, streams)
     corrupt, what = module.objective.corrupt, "the corruption changes the batch's"
     corrupted = _keeping(_of_batch(batch), what, corrupt, batch, streams)
@@ -43,13 +43,13 @@ def inputs_unchanged(subject: Subject) -> str:
     for term in terms:
         what = f"the term {term.name!r} changes the pass's"
         _keeping(watched, what, term, encoder_pass, streams).total.detach()
-    return f"{len(watched)} tensors as before"
+    return f"{len(watched)} tensors unchanged"
 
 
 def _keeping(
     watched: Mapping[str, Tensor], what: str, call: Callable[..., Any], *given: Any
 ) -> Any:
-    """The result of ``call``, which must not have changed what is watched."""
+    """The result of ``call``, which must not change the watched tensors."""
     before = {name: tensor.detach().clone() for name, tensor in watched.items()}
     result = call(*given)
     for name, tensor in before.items():
@@ -91,15 +91,15 @@ def same_streams_same_loss(subject: Subject) -> str:
         seen.append((result.means, gradients(module)))
     (one, its), (other, theirs) = seen
     if not torch.equal(one, other):
-        raise Broken(f"the losses are {one.tolist()} and then {other.tolist()}")
+        raise Broken(f"the losses are {one.tolist()} at first and {other.tolist()} when repeated")
     difference = relative_difference(its, theirs)
     if difference:
-        raise Broken(f"the losses are equal and the gradients differ by {difference:.1e}")
-    return "bit for bit"
+        raise Broken(f"the losses are equal, but the gradients differ by {difference:.1e}")
+    return "equal bit for bit"
 
 
 def global_state_untouched(subject: Subject) -> str:
-    """The generators of torch, numpy and random stand where they stood before the step."""
+    """The step leaves the global generators of torch, numpy and random as they were."""
     module, batch = subject.step(), subject.batch()
     with _global_seeds(0):
         before = _global_states()
@@ -107,7 +107,7 @@ def global_state_untouched(subject: Subject) -> str:
         after = _global_states()
     moved = [name for name in before if before[name] != after[name]]
     if moved:
-        raise Broken(f"the step moves the global generator of {' and '.join(moved)}")
+        raise Broken(f"the step draws from or seeds the global generator of {' and '.join(moved)}")
     return ", ".join(before)
 
 
@@ -124,7 +124,7 @@ def _global_states() -> dict[str, object]:
 
 @contextmanager
 def _global_seeds(seed: int) -> Iterator[None]:
-    """The global generators started from ``seed``, and put back afterwards."""
+    """Seed the global generators for the block, and restore them afterwards."""
     of_numpy, of_random = np.random.get_state(), random.getstate()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -140,23 +140,23 @@ def _global_seeds(seed: int) -> Iterator[None]:
 CHECKS = (
     Check(
         "inputs unchanged",
-        "the batch is read by others after the corruption, and the pass by every term; what one "
-        "of them writes there depends on the order of the terms",
-        "make new tensors: scatter instead of scatter_, a + b instead of a += b, a clone before "
+        "others read the batch after the corruption, and every term reads the pass; if one of "
+        "them writes there, the losses depend on the order of the terms",
+        "create new tensors: scatter instead of scatter_, a + b instead of a += b, a clone before "
         "an assignment to an index",
         inputs_unchanged,
     ),
     Check(
         "same streams, same loss",
-        "a step is a pure function of weights, batch and streams; else a resumed run is another "
-        "run, and two objectives do not see the same masks",
+        "a step must be a pure function of weights, batch and streams; otherwise a resumed run is "
+        "a different run, and two objectives do not see the same masks",
         "draw every number from `streams` by name; keep no state outside of parameters and buffers",
         same_streams_same_loss,
     ),
     Check(
         "global generators untouched",
-        "dropout draws from the global generator: whoever else draws from it or seeds it changes "
-        "the encoder's dropout from one objective to the next",
+        "dropout draws from the global generator: an objective that draws from it or seeds it "
+        "changes the encoder's dropout, and is compared with others unfairly",
         "replace torch.rand, torch.randperm, torch.bernoulli, numpy.random and random by "
         "streams.uniform(name, ...) and streams.integers(name, ...); seed nothing",
         global_state_untouched,

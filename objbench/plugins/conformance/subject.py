@@ -1,8 +1,8 @@
-"""An objective under examination: its job, and single steps of it taken apart.
+"""The objective that is checked: its job, and the parts of a single step.
 
-Steps here are without dropout: it draws from the global generator, in the engine as here, and
-would hide what is looked for. The encoder is put into evaluation mode for that, as is every
-network of transformers inside the objective; the objective's own modules stay in training mode.
+Steps here run without dropout, which draws from the global generator and would hide what the checks
+look for. The encoder is therefore in evaluation mode, as is every network of transformers inside
+the objective; the objective's own modules stay in training mode.
 
 Shape legend: B sequences, T tokens, K terms of the objective.
 """
@@ -29,13 +29,13 @@ from objbench.engine.training.teachers import frozen_teachers
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is checked, and what the caller grants it.
+    """What is checked, and how thoroughly.
 
     Attributes:
         job: the objective with its options, a small batch and short sequences, on the CPU.
-        against: a job of another objective, to compare the cost of a step with; None for none.
-        compiles: whether the check that compiles may take its minute.
-        start_method: how a second process is started, as ``multiprocessing`` names it.
+        against: a job of another objective, to compare the cost per step with; None for no comparison.
+        compiles: whether to run the check of torch.compile, which takes a minute.
+        start_method: how other processes are started, as ``multiprocessing`` names it.
         mode: the objective's mode that batches ask for; None to let it draw.
     """
 
@@ -49,14 +49,14 @@ class Subject:
         """A new encoder and objective with the job's initial weights, without dropout.
 
         Args:
-            device: where they and any teachers are put; the CPU when None.
+            device: device of the modules and of any teachers; the CPU when None.
         """
         return self.with_teachers(device)[0]
 
     def with_teachers(
         self, device: torch.device | None = None
     ) -> tuple[TrainingStep, dict[str, nn.Module]]:
-        """What ``step`` makes, and the frozen encoders that it learns from, by name."""
+        """The module that ``step`` makes, and the frozen encoders that it learns from, by name."""
         where = device or torch.device("cpu")
         job = self.job
         encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
@@ -84,7 +84,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """What one pass yields.
+    """The losses of one pass.
 
     Attributes:
         totals: (K,) float32, with their graph.
@@ -97,7 +97,7 @@ class Losses:
     loss: Tensor
 
     def backward(self) -> None:
-        """Add the gradients of the loss to those that are there."""
+        """Add the gradients of the loss to the existing ones."""
         torch.autograd.backward(self.loss)
 
     @property
@@ -107,7 +107,7 @@ class Losses:
 
 
 def losses(module: TrainingStep, batch: Batch, streams: Streams, bf16: bool = False) -> Losses:
-    """One pass forward of ``module``, in autocast to bfloat16 if asked for."""
+    """One forward pass of ``module``, in bfloat16 autocast if ``bf16``."""
     device = batch.input_ids.device
     # A copy, so that an objective that writes into its batch spoils one pass and not the next.
     batch = replace(batch, input_ids=batch.input_ids.clone())
@@ -118,7 +118,7 @@ def losses(module: TrainingStep, batch: Batch, streams: Streams, bf16: bool = Fa
 
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:
-    """The gradients that are there, by name of the parameter; clones."""
+    """Copies of the gradients, by the name of the parameter; parameters without one are left out."""
     return {
         name: parameter.grad.detach().clone()
         for name, parameter in module.named_parameters()
@@ -127,7 +127,7 @@ def gradients(module: nn.Module) -> dict[str, Tensor]:
 
 
 def relative_difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
-    """|one - other| / |one| over all gradients together; what one lacks is zero there."""
+    """|one - other| / |one| over all gradients together; a missing gradient counts as zero."""
     difference, size = 0.0, 0.0
     for name in one.keys() | other.keys():
         left, right = one.get(name), other.get(name)
@@ -148,7 +148,7 @@ def on_rows(batch: Batch, input_ids: Tensor, vocabulary_special: tuple[int, ...]
 
 
 def silence(module: TrainingStep) -> None:
-    """Switch every dropout of ``module`` off and leave the rest in training mode."""
+    """Switch off every dropout of ``module`` and leave the rest in training mode."""
     module.encoder.train(False)
     for part in module.objective.modules():
         if isinstance(part, (_DropoutNd, PreTrainedModel)):

@@ -1,4 +1,4 @@
-"""Training: the loss falls, a resumed run is the run, and what is exported can be loaded."""
+"""The loss must fall, a resumed run must equal the whole run, and the export must load."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from objbench.plugins.conformance.subject import Subject, losses
 from objbench.results.records import LoggedPoint
 
 STEPS = 60
-"""Steps on one batch, each with random numbers of its own."""
+"""Number of steps on one batch, each with its own random numbers."""
 
 LEARNING_RATE = 3e-3
 _SIGMAS = 3.0
 _RUN = 6
-"""Steps of the run that is cut in two."""
+"""Number of steps of the run that is interrupted."""
 
 
 def loss_falls(subject: Subject) -> str:
-    """Sixty steps on one batch: the last fifteen are below the first fifteen, beyond chance."""
+    """Over sixty steps on one batch, the loss of the last fifteen is below that of the first."""
     module, batch = subject.step(), subject.batch()
     training = subject.job.training.model_copy(update={"learning_rate": LEARNING_RATE})
     optimizer = build_optimizer(module, training)
@@ -48,16 +48,16 @@ def loss_falls(subject: Subject) -> str:
     first, last = curve[:part], curve[-part:]
     fall = float(first.mean() - last.mean())
     chance = _SIGMAS * float(((first.var() + last.var()) / part).sqrt())
-    told = f"{float(first.mean()):.4g} -> {float(last.mean()):.4g} in {STEPS} steps"
+    change = f"{float(first.mean()):.4g} -> {float(last.mean()):.4g} in {STEPS} steps"
     if not fall > chance:
-        raise Broken(f"{told}: a fall of {fall:.2g}, where chance makes {chance:.2g}")
+        raise Broken(f"{change}: it falls by {fall:.2g}, but chance alone may give {chance:.2g}")
     names = [term.name for term in module.objective.terms]
     if len(names) == 1:
-        return told
+        return change
     terms = torch.stack(of_terms)
     before, after = terms[:part].mean(dim=0).tolist(), terms[-part:].mean(dim=0).tolist()
     each = (f"{n} {a:.4g} -> {b:.4g}" for n, a, b in zip(names, before, after, strict=True))
-    return f"{told} ({', '.join(each)})"
+    return f"{change} ({', '.join(each)})"
 
 
 class _Interrupted(Exception):
@@ -65,7 +65,7 @@ class _Interrupted(Exception):
 
 
 def resume_changes_nothing(subject: Subject) -> str:
-    """A run cut in the middle and taken up again, against the same run in one piece."""
+    """A run that is interrupted and resumed, against the same run without interruption."""
     with tempfile.TemporaryDirectory() as folder:
         whole = _trained(subject.job, Path(folder) / "whole")
         cut = Path(folder) / "cut"
@@ -74,10 +74,12 @@ def resume_changes_nothing(subject: Subject) -> str:
         except _Interrupted:
             pass
         else:
-            raise Broken("the run ended before it could be cut")
+            raise Broken("the run ended before it could be interrupted")
         resumed = _trained(subject.job, cut)
         _require_the_same(whole, resumed)
-    return f"cut after {_RUN // 2 - 1} of {_RUN} steps: losses and weights bit for bit"
+    return (
+        f"interrupted after {_RUN // 2 - 1} of {_RUN} steps: losses and weights equal bit for bit"
+    )
 
 
 def _trained(job: PretrainJob, run: Path, stop_at: int = 0) -> tuple[PretrainOutcome, Path]:
@@ -111,18 +113,18 @@ def _require_the_same(
     for left, right in zip(one.log, other.log, strict=True):
         if _loss(left) != _loss(right):
             raise Broken(
-                f"step {left.meters.steps} has the loss {left.loss:.6g}, and {right.loss:.6g} in "
-                "the run that was resumed"
+                f"step {left.meters.steps} has the loss {left.loss:.6g}, but {right.loss:.6g} in "
+                "the resumed run"
             )
     if one.points[-1].heldout != other.points[-1].heldout:
-        raise Broken("the held-out losses differ, and those before do not")
-    # The files: loading a model may add weights that were not trained, initialised at random.
+        raise Broken("the held-out losses differ, although the training losses do not")
+    # Files are compared: loading a model may add untrained weights, initialised at random.
     left_weights, right_weights = (
         load_file(run / point.encoder / "model.safetensors")
         for run, point in ((one_run, one.points[-1]), (other_run, other.points[-1]))
     )
     if any(not torch.equal(left_weights[name], right_weights[name]) for name in left_weights):
-        raise Broken("the exported weights differ, and the losses do not")
+        raise Broken("the exported weights differ, although the losses do not")
 
 
 def _loss(point: LoggedPoint) -> tuple[float, dict[str, float]]:
@@ -130,7 +132,7 @@ def _loss(point: LoggedPoint) -> tuple[float, dict[str, float]]:
 
 
 def export_loads(subject: Subject) -> str:
-    """After a step, the encoder alone is saved, loaded by AutoModel, and computes the same."""
+    """The encoder exported after a step is loaded by AutoModel and computes the same."""
     module, batch = subject.step(), subject.batch()
     optimizer = build_optimizer(module, subject.job.training)
     losses(module, batch, subject.streams(batch)).backward()
@@ -145,10 +147,10 @@ def export_loads(subject: Subject) -> str:
         )
         odd = sorted(report["unexpected_keys"]) + sorted(map(str, report["mismatched_keys"]))
         if odd:
-            raise Broken(f"the export holds weights that the encoder does not know: {odd[0]}")
+            raise Broken(f"the export contains weights that the encoder does not have: {odd[0]}")
         found = _states(loaded.eval(), batch.input_ids)
     if expected.shape != found.shape or not torch.allclose(expected, found, atol=1e-5):
-        raise Broken("the loaded encoder computes other hidden states than the trained one")
+        raise Broken("the loaded encoder computes different hidden states from the trained one")
     return f"AutoModel loads {type(loaded).__name__}, with equal hidden states"
 
 
@@ -160,28 +162,28 @@ def _states(encoder: torch.nn.Module, ids: Tensor) -> Tensor:
 CHECKS = (
     Check(
         "loss falls on one batch",
-        "an objective that cannot fit one small batch has its gradient pointing elsewhere, or "
-        "nothing to learn",
-        "look at the sign of the loss, at labels that do not depend on the input, at a "
-        "temperature or weight so large that clipping leaves nothing",
+        "if an objective cannot fit one small batch, its gradient points the wrong way, or there "
+        "is nothing to learn",
+        "check the sign of the loss, whether labels depend on the input, and whether a "
+        "temperature or weight is so large that clipping leaves nothing",
         loss_falls,
         by_mode=False,
     ),
     Check(
         "resume changes nothing",
-        "long runs are stopped and go on: what is not in parameters, buffers and streams is lost, "
-        "and the run that goes on is another one",
-        "register_buffer what changes during training (a queue, a running mean, a count of "
-        "steps), and draw from `streams`",
+        "long runs are stopped and resumed: state outside parameters, buffers and streams is "
+        "lost, and the resumed run is a different one",
+        "keep what changes during training (a queue, a running mean, a step counter) in "
+        "buffers (register_buffer), and draw from `streams`",
         resume_changes_nothing,
         by_mode=False,
     ),
     Check(
         "export loads in transformers",
-        "suites get the encoder as a folder for AutoModel; what an objective has done to its "
-        "modules or weights must not be needed to load it",
-        "keep heads and further networks among the terms' and the objective's own modules, and "
-        "neither resize nor replace the encoder's",
+        "suites load the encoder with AutoModel; changes that an objective made to its modules "
+        "or weights must not be needed for that",
+        "keep heads and further networks as modules of the terms and the objective, and neither "
+        "resize nor replace modules of the encoder",
         export_loads,
         by_mode=False,
     ),

@@ -175,7 +175,6 @@ def tiny_job(run: Path, objective: str = "tiny", **options: Any) -> PretrainJob:
         "learning_rate": 1e-2,
         "log_every": 5,
         "checkpoint_every": 1e9,
-        "weight_decay": 0.01,
     }
     kind = OBJECTIVES[objective]
     config: dict[str, Any] = {}

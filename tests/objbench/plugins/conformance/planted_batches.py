@@ -57,7 +57,7 @@ class ViewedInPlace(Plain):
         return [TokenPrediction(encoder_spec), Writing()]
 
 
-@fails("extras are handed on")
+@fails("extras are kept")
 class LosesExtras(Plain):
     """Arranges the batch, and keeps no extras but its own."""
 
@@ -69,7 +69,7 @@ class LosesExtras(Plain):
         return [TokenPrediction(encoder_spec), Losing()]
 
 
-@fails("extras are handed on")
+@fails("extras are kept")
 class Unnamed(Plain):
     """Adds an extra under a name that any term could have."""
 
@@ -82,7 +82,7 @@ class Unnamed(Plain):
         return [TokenPrediction(encoder_spec), Plainly()]
 
 
-@fails("extras are handed on")
+@fails("extras are kept")
 class FromScratch(Plain):
     """Makes the corrupted batch of the fields that it knows."""
 
@@ -92,7 +92,7 @@ class FromScratch(Plain):
         return replace(plain, positions=made.positions, targets=made.targets, mode=batch.mode)
 
 
-@fails("extras are handed on")
+@fails("extras are kept")
 class FinalAlways(Plain):
     """Forgets how much of the budget is spent."""
 
@@ -100,7 +100,7 @@ class FinalAlways(Plain):
         return replace(super().corrupt(batch, streams), progress=1.0)
 
 
-@fails("one kind of batch a mode")
+@fails("one kind of batch per mode")
 class Narrowing(Plain):
     """Fewer slots, and fewer FLOPs, towards the end of the budget."""
 
@@ -109,7 +109,7 @@ class Narrowing(Plain):
         return mask_tokens(batch, self.encoder_spec.vocabulary, streams, rate)
 
 
-@fails("one kind of batch a mode")
+@fails("one kind of batch per mode")
 class Unannounced(Plain):
     """Now and then a causal batch, which no mode speaks of."""
 
@@ -117,7 +117,7 @@ class Unannounced(Plain):
         return replace(super().corrupt(batch, streams), causal=streams.choice("turn") < 0.5)
 
 
-@fails("one kind of batch a mode")
+@fails("one kind of batch per mode")
 class Deaf(Turns):
     """Draws its mode, whichever is asked for."""
 
@@ -129,7 +129,7 @@ class Deaf(Turns):
         return replace(super().corrupt(replace(batch, mode=None), streams), mode=batch.mode)
 
 
-@fails("one kind of batch a mode")
+@fails("one kind of batch per mode")
 class Halved(Turns):
     """Shares that do not add up to 1."""
 

@@ -74,7 +74,7 @@ class Detached(Plain):
         return [term]
 
 
-@fails("none through other rows")
+@fails("no gradient through other rows")
 class GatheredGradient(Plain):
     def make_terms(self, encoder_spec):
         class Attached(Spread):
