@@ -136,11 +136,13 @@ def _cost(
 
 def _size_lines(size: Size, batch: int) -> list[str]:
     heads = [f"head of {term}: {count:,} parameters" for term, count in size.heads.items()]
-    beside = [f"beside the terms: {size.beside:,} parameters"] if size.beside else []
+    outside = (
+        [f"outside the terms: {size.outside_terms:,} parameters"] if size.outside_terms else []
+    )
     return [
         f"encoder: {size.encoder:,} parameters",
         *heads,
-        *beside,
+        *outside,
         f"step: {size.flops * batch:.3g} FLOPs ({batch} sequences, {size.flops:.3g} each)",
     ]
 

@@ -1,8 +1,7 @@
 """Makes a folder exactly once, under a lock.
 
-A reader sees the whole folder or none, and two processes that want the same one do not both make
-it. A process killed half-way leaves only a temporary folder, which the next maker of the same
-folder removes.
+A reader sees the whole folder or none, and two processes that need the same one do not both make
+it. A killed process leaves only a temporary folder, which the next one to make it removes.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> None:
     """Calls ``build`` with a new, empty folder that becomes ``folder``, unless that exists.
 
     Args:
-        folder: what is wanted; missing parents are made.
-        build: fills the folder it is given; if it raises, nothing is left behind.
+        folder: what to make; missing parents are made too.
+        build: fills the folder that it is given; if it raises, nothing remains.
 
     Raises:
         DataError: the folder cannot be written.

@@ -1,10 +1,10 @@
-"""The token cache: a corpus turned into token ids once, as flat files that are mapped, not read.
+"""The token cache: a corpus as token ids, made once, in flat files that are memory-mapped.
 
 ``CACHE/tokens/KEY/`` holds ``train.bin`` and ``heldout.bin`` (little-endian uint16, or uint32 for
 large vocabularies; each document followed by [SEP]) and ``manifest.json``. The key is made from the
 fingerprints of corpus and tokenizer, so another text or tokenizer is another cache. Memory holds
-three chunks of documents, however large the corpus is: one that is read, one that all cores encode,
-and one that is written, all three at the same time.
+three chunks of documents, however large the corpus is: one that is being read, one that all cores
+encode, and one that is being written.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 CACHE_VERSION = 1
-"""Part of every key: raised whenever the same text would give other files."""
+"""Part of every key: raised whenever the same text would give different files."""
 
 CHUNK_CHARACTERS = 4_000_000
 CHUNK_DOCUMENTS = 8192
-"""Documents are encoded in chunks of at most so much, which all cores share."""
+"""The most characters and documents of a chunk, which all cores encode together."""
 
 MANIFEST = "manifest.json"
 _log = logging.getLogger(__name__)
 
 
 class PartManifest(BaseModel):
-    """What one file of the cache holds: sizes in documents, tokens and bytes; sha256 in hex."""
+    """The contents of one file of the cache: documents, tokens, bytes, and the sha256 in hex."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     documents: int
@@ -51,7 +51,7 @@ class PartManifest(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a cache folder holds and what it was made from."""
+    """The contents of a cache folder and what it was made from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: int
@@ -70,8 +70,8 @@ class TokenCache:
     """A corpus as token ids.
 
     Attributes:
-        folder: where it lies.
-        manifest: what it holds.
+        folder: where it is.
+        manifest: its contents.
         train: (N,) uint16 or uint32, the training stream, mapped read-only.
         heldout: the held-out stream, likewise.
     """
@@ -88,17 +88,17 @@ def open_token_cache(
     cache_dir: Path | str,
     progress: Callable[[int], None] | None = None,
 ) -> TokenCache:
-    """The token cache of ``corpus``, made now if it is not there.
+    """The token cache of ``corpus``, made now if it does not exist.
 
     Args:
         corpus: the text.
-        tokenizer: what turns it into ids.
-        cache_dir: where caches lie; made where it is missing.
-        progress: called now and then with the number of tokens written so far.
+        tokenizer: turns it into ids.
+        cache_dir: where caches are; made if it is missing.
+        progress: called from time to time with the number of tokens written so far.
 
     Raises:
-        DataError: the corpus cannot be read or is empty, the cache cannot be written, or the one
-            that is there is damaged.
+        DataError: the corpus cannot be read or is empty, or the cache cannot be written or is
+            damaged.
     """
     text = f"{CACHE_VERSION}\x1f{corpus.fingerprint}\x1f{tokenizer.fingerprint}"
     folder = Path(cache_dir) / "tokens" / hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -213,9 +213,9 @@ def _encoded(
 ) -> Iterator[tuple[Chunk, Sequence[Encoding]]]:
     """Each chunk with the encodings of its documents.
 
-    `tokenizers` encodes on all cores and without Python's lock. So that they do not wait for the
-    one thread that reads and writes, a chunk is encoded while the next one is read and the caller
-    has the one before.
+    `tokenizers` encodes on all cores and without Python's lock. So that these do not wait for the
+    thread that reads and writes, a chunk is encoded while the next one is read and the caller
+    writes the previous one.
     """
 
     def encode(chunk: Chunk) -> Sequence[Encoding]:

@@ -1,9 +1,9 @@
 """A corpus: training documents, held-out documents, and a fingerprint of both.
 
 Documents come lazily and in a fixed order, so memory does not grow with the corpus. The held-out
-part is what a file named ``heldout.*`` holds; where there is none, it is every document whose text
-hashes into the lowest 1%, so that all copies of a document fall on the same side and a document's
-side does not depend on what else the corpus holds.
+part is a file named ``heldout.*``; without one, it is every document whose text hashes into the
+lowest 1%, so that all copies of a document are in the same part, and the part of a document does
+not depend on the rest of the corpus.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from objbench.data.hub_documents import PREFIX, open_hub
 from objbench.errors import DataError
 
 CORPUS_VERSION = 1
-"""Part of every fingerprint: raised whenever documents or their split would come out otherwise."""
+"""Part of every fingerprint: raised whenever documents or their split would change."""
 
 HELDOUT_SHARE = 0.01
 HELDOUT_CHARACTERS = 16_000_000
-"""The held-out part is cut here (about 4M tokens); what hashes into it later is left out of both
-parts, so that it cannot leak into training."""
+"""The held-out part ends here (about 4M tokens); later documents that hash into it are in neither
+part, so that none leaks into training."""
 
 SCANNED_DOCUMENTS = 4096
-"""So many first documents are searched for one to hold out; at 1%, all of them are never missed."""
+"""The number of first documents that are searched for one to hold out; at 1%, one is found."""
 
 Source = Callable[[], Iterator[str]]
 
@@ -41,8 +41,8 @@ class Corpus:
     Attributes:
         name: as the user wrote it, for messages.
         fingerprint: sha256 in hex of everything that determines the documents and their split.
-        source: yields all documents but those of a held-out file.
-        heldout_source: yields the documents of the held-out file; None where there is none.
+        source: yields all documents except those of a held-out file.
+        heldout_source: yields the documents of the held-out file; None if there is no such file.
     """
 
     name: str
@@ -73,7 +73,9 @@ class Corpus:
                 "separate documents by blank lines, or add a file heldout.txt to its folder"
             )
         if not held_out:
-            raise DataError(f"corpus {self.name}: the held-out file holds no text: fill or drop it")
+            raise DataError(
+                f"corpus {self.name}: the held-out file holds no text: fill it or remove it"
+            )
 
     def training(self) -> Iterator[str]:
         """The training documents."""
@@ -92,7 +94,7 @@ class Corpus:
         yield from ((document, text_share(document) <= share) for document in self.source())
 
     def _heldout_share(self) -> float:
-        """HELDOUT_SHARE, or the least that catches one of the first documents."""
+        """HELDOUT_SHARE, or the smallest share that holds out one of the first documents."""
         least = 1.0
         for document in islice(self.source(), SCANNED_DOCUMENTS):
             least = min(least, text_share(document))
@@ -102,7 +104,7 @@ class Corpus:
 
 
 def text_share(document: str) -> float:
-    """A number in [0, 1) that is a pure, evenly spread function of the text."""
+    """A number in [0, 1), an evenly distributed function of the text."""
     digest = hashlib.blake2b(document.encode("utf-8", "surrogatepass"), digest_size=6).digest()
     return int.from_bytes(digest, "big") / 2**48
 
@@ -110,17 +112,17 @@ def text_share(document: str) -> float:
 def open_corpus(
     spec: str, *, column: str = "text", toy_seed: int = 0, toy_documents: int = 4000
 ) -> Corpus:
-    """Opens ``--corpus``; reads nothing yet but what the fingerprint needs.
+    """Opens ``--corpus``; reads only what the fingerprint needs.
 
     Args:
-        spec: "toy", a file, a folder (searched through), a glob, or
+        spec: "toy", a file, a folder (searched recursively), a glob, or
             "hf:NAME[:CONFIG][:COLUMN]".
         column: the JSON field or column that holds the text.
         toy_seed: the seed of the generated corpus "toy".
         toy_documents: how many documents "toy" has.
 
     Raises:
-        DataError: nothing is there, nothing in it is readable, or all of it is empty.
+        DataError: it does not exist, nothing in it is readable, or all of it is empty.
         HubError: the hub is out of reach or does not know the name.
         ConfigError: a malformed hub name.
     """
@@ -171,7 +173,7 @@ def _of_files(spec: str, paths: list[Path], column: str) -> Corpus:
 
 
 def _find(spec: str) -> list[Path]:
-    """The readable files that ``spec`` stands for, ordered by path."""
+    """The readable files that ``spec`` names, ordered by path."""
     path = Path(spec).expanduser()
     if path.is_file():
         if kind_of(path) is None:
@@ -194,7 +196,7 @@ def _find(spec: str) -> list[Path]:
 
 
 def _files_under(folder: Path) -> list[Path]:
-    """All files below ``folder`` but hidden ones; links to folders are followed once each."""
+    """All files below ``folder`` except hidden ones; links to folders are followed once each."""
     found: list[Path] = []
     visited: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):

@@ -1,11 +1,11 @@
 """Reads the documents of text, JSON-lines and parquet files, lazily and with located errors.
 
-A ``.txt`` file holds one utterance, sentence or paragraph a line and a blank line between
-documents; a document keeps its line breaks. ``.jsonl`` holds one object a line and ``.parquet`` one
-row a document. ``.txt`` and ``.jsonl`` may be packed as ``.gz`` or ``.zst``.
+A ``.txt`` file holds one utterance, sentence or paragraph per line and a blank line between
+documents; a document keeps its line breaks. ``.jsonl`` holds one object per line and ``.parquet``
+one row per document. ``.txt`` and ``.jsonl`` may be compressed as ``.gz`` or ``.zst``.
 
-However large a file is, memory holds one piece of it: a text without blank lines, or one that is a
-single line, comes as pieces of at most ``LONGEST_DOCUMENT``.
+However large a file is, memory holds one piece of it: a text without blank lines, or with a single
+line, is cut into pieces of at most ``LONGEST_DOCUMENT``.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import pyarrow.parquet
 
 LONGEST_DOCUMENT = 65_536
-"""Bytes of a text file, or characters of a record, after which a document is cut in pieces.
+"""Bytes of a text file, or characters of a record, after which a document is cut.
 
-About 15,000 tokens: long beside any sequence, short enough that a held-out share of 1% can be
-taken from a corpus without document borders.
+About 15,000 tokens: much longer than any sequence, and short enough to hold out 1% of a corpus
+without document borders.
 """
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -60,7 +60,7 @@ def read_documents(path: Path, column: str) -> Iterator[str]:
             for piece in pieces(document):
                 if piece := piece.strip():
                     yield piece
-    except OSError as error:  # a damaged packed file is one too
+    except OSError as error:  # raised for a damaged compressed file too
         reason = getattr(error, "strerror", None) or one_line(error)
         raise DataError(f"{path}: cannot be read ({reason}): check or replace the file") from error
 
@@ -81,7 +81,7 @@ def _lines(path: Path, limit: int = -1) -> Iterator[bytes]:
     """The lines of ``path`` with their ends; longer ones in parts of at most ``limit`` bytes."""
     import pyarrow as pa
 
-    # Of the readers at hand only Arrow's says so when a packed file stops half-way.
+    # Of the available readers only Arrow's reports a compressed file that is cut short.
     packing = PACKINGS.get(path.suffix.lower())
     unpacked = pa.input_stream(str(path), compression=packing)
     with BufferedReader(unpacked, 1 << 18) as stream:
@@ -90,7 +90,7 @@ def _lines(path: Path, limit: int = -1) -> Iterator[bytes]:
 
 
 def _decode(raw: bytes, path: Path, offset: int, line: int) -> str:
-    """``raw`` as text; an error tells the byte and line of the file, given those of ``raw``."""
+    """``raw`` as text; an error names the byte and line of the file, given those of ``raw``."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -103,7 +103,7 @@ def _decode(raw: bytes, path: Path, offset: int, line: int) -> str:
 
 
 def _text_documents(path: Path, _column: str) -> Iterator[str]:
-    """The documents between blank lines, cut at a line or a space where they grow too long."""
+    """The documents between blank lines, cut at a line or a space if they are too long."""
     held: list[bytes] = []
     size = offset = seen = 0
 
@@ -129,7 +129,7 @@ def _text_documents(path: Path, _column: str) -> Iterator[str]:
 
 
 def _unfinished_word(held: list[bytes]) -> bytes:
-    """Takes the started word (else the started character) off the end of a partial line."""
+    """Removes the incomplete word, or character, from the end of a partial line; returns it."""
     last = held[-1]
     cut = last.rfind(b" ") + 1 or len(last)
     if cut == len(last):
@@ -142,7 +142,7 @@ def _unfinished_word(held: list[bytes]) -> bytes:
 
 
 def _json_documents(path: Path, field: str) -> Iterator[str]:
-    """The text field of each object, one object a line."""
+    """The text field of each object, one object per line."""
     offset = 0
     for number, raw in enumerate(_lines(path), start=1):
         line = _decode(raw, path, offset, number)
@@ -154,17 +154,17 @@ def _json_documents(path: Path, field: str) -> Iterator[str]:
             record = json.loads(line)
         except ValueError as error:
             raise DataError(
-                f"{where}: not JSON ({one_line(error)}): write one object a line"
+                f"{where}: not JSON ({one_line(error)}): write one object per line"
             ) from error
         text = record.get(field) if isinstance(record, dict) else None
         if not isinstance(text, str):
             raise DataError(f'{where}: no text in the field "{field}": write {{"{field}": "..."}}')
-        # JSON can spell half a surrogate pair, which is no text and which tokenizers reject.
+        # JSON can encode half a surrogate pair, which is not text and which tokenizers reject.
         yield text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _parquet_documents(path: Path, column: str) -> Iterator[str]:
-    """The rows of a string column, null rows left out."""
+    """The rows of a string column, without null rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Which held-out sequences are looked at: one half is reported on, the other tuned on."""
+"""The halves of the held-out sequences: one for reported scores, one for tuning."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ HeldoutPart = Literal["reported", "tuning"]
 def part_indices(sequences: int, part: HeldoutPart, least: int = 1) -> NDArray[np.int64]:
     """The sequences of one half, in the order of the corpus.
 
-    Every second sequence is reported on, the others are for tuning: what settings are chosen by is
-    never what is reported.
+    Every second sequence is for reported scores, the others are for tuning: settings are never
+    chosen by what is reported.
 
     Args:
-        sequences: how many there are.
+        sequences: their number.
         part: which half.
-        least: with too few sequences for two halves of so many, both are all of them.
+        least: with fewer than twice this many sequences, both halves are all of them.
     """
     indices = np.arange(sequences)
     if sequences < 2 * least:
@@ -30,17 +30,17 @@ def part_indices(sequences: int, part: HeldoutPart, least: int = 1) -> NDArray[n
 
 
 def spread(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """``count`` of ``indices``, which are at least as many, spread evenly over all of them."""
-    # Corpora lie file by file: the first ones alone would be of one genre.
+    """``count`` of ``indices``, of which there are at least as many, evenly spaced."""
+    # Corpora are ordered by file: the first sequences alone would be of one genre.
     chosen: NDArray[np.int64] = indices[np.arange(count) * len(indices) // count]
     return chosen
 
 
 def heldout_rows(sequences: PackedSequences, part: HeldoutPart, count: int) -> NDArray[np.int64]:
-    """(n, T) int64 token ids: at most ``count`` sequences of one half, spread evenly; 0 for all.
+    """(n, T) int64 token ids: at most ``count`` sequences of one half, evenly spaced; 0 for all.
 
     Raises:
-        DataError: there is no sequence.
+        DataError: there are no sequences.
     """
     sequences.require(1)
     indices = part_indices(len(sequences), part)

@@ -1,8 +1,8 @@
 """Streams the documents of a data set on the Hugging Face hub, without running its code.
 
 The data set is pinned to one commit when it is opened, and that commit is its fingerprint. A name
-written with a full commit (``NAME@COMMIT``) needs no connection to be opened, so a token cache
-built where there is one can be used where there is none.
+written with a full commit (``NAME@COMMIT``) can be opened offline, so a token cache that was built
+online can be used offline.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class HubSource:
         except DataError:
             raise
         except Exception as error:
-            # The client's exceptions span four libraries; every one means "cannot be streamed".
+            # The client's exceptions come from four libraries; each means "cannot be streamed".
             raise _unreachable(self.name, error) from error
 
     def _texts(self, batch: dict[str, list[object]]) -> Iterator[str]:
@@ -74,11 +74,11 @@ class HubSource:
 
 
 def open_hub(spec: str, column: str) -> HubSource:
-    """Finds out the commit of ``hf:NAME[@COMMIT][:CONFIG][:COLUMN]``; either may be left empty.
+    """Finds the commit of ``hf:NAME[@COMMIT][:CONFIG][:COLUMN]``; parts may be left empty.
 
     Args:
         spec: what the user wrote.
-        column: the column where ``spec`` names none.
+        column: the column if ``spec`` names none.
 
     Raises:
         ConfigError: ``spec`` is malformed.
@@ -95,7 +95,7 @@ def open_hub(spec: str, column: str) -> HubSource:
 
 
 def _commit(name: str, revision: str | None) -> str:
-    """The commit that ``revision`` of data set ``name`` stands for now."""
+    """The commit that ``revision`` of data set ``name`` currently refers to."""
     from huggingface_hub import HfApi
 
     try:

@@ -1,8 +1,8 @@
 """Turns a step number into this process's batch on its device.
 
-A batch is a pure function of (seed, step, micro-batch) and of this process's place, so there is
-no position to save: a resumed run asks for the next step. Rows are gathered from a memory map, in
-well under a millisecond, for some steps at a time: of a small batch most of the cost is in the
+A batch is a pure function of (seed, step, micro-batch) and of this process's rank, so there is no
+position to save: a resumed run requests the next step. Rows are gathered from a memory map, in well
+under a millisecond, for some steps at a time, since for a small batch most of the cost is in the
 calls, not in the rows. So no thread prefetches; on a GPU the copy is asynchronous.
 
 Shape legend: S steps gathered at a time, A micro-batches of a step, R rows of a micro-batch over
@@ -26,11 +26,11 @@ from objbench.data.packed_sequences import PackedSequences
 from objbench.errors import ConfigError
 
 AHEAD = 2**15
-"""Tokens of this process that are gathered at a time, if a step has fewer."""
+"""Tokens of this process that are gathered at once, if a step has fewer."""
 
 
 def _alone(tensor: Tensor) -> Tensor:
-    """The rows of all processes where there is one."""
+    """The rows of all processes if there is only one."""
     return tensor
 
 
@@ -39,12 +39,12 @@ class Loader:
 
     Args:
         sequences: the training sequences.
-        vocabulary: tells which ids are special.
+        vocabulary: says which ids are special.
         seed: the pretraining seed, which keys the order.
         batch: sequences of an optimizer step, over all processes and micro-batches.
-        device: where batches are wanted.
+        device: where batches are put.
         process: index of this process.
-        processes: how many there are.
+        processes: their number.
         gather: (B, ...) of every process -> (R, ...), in row order; see ``Rows``.
 
     Raises:
@@ -83,15 +83,15 @@ class Loader:
         """This process's rows of micro-batch ``micro`` out of ``micros`` of a step.
 
         The rows of a step are cut into ``micros`` equal parts, and each part into equal shares
-        for the processes; with every process and micro-batch taken together they are the same
-        rows whatever both numbers are.
+        for the processes. Over all processes and micro-batches they are the same rows, whatever
+        these numbers are.
 
         Returns:
             A batch with (B, T) int64 ``input_ids``, (B, T) bool ``special`` and no padding.
 
         Raises:
             ConfigError: the batch cannot be split evenly.
-            IndexError: there is no such micro-batch.
+            IndexError: the micro-batch does not exist.
         """
         if not 0 <= micro < micros:
             raise IndexError(f"micro-batch {micro} of {micros} does not exist")
@@ -105,9 +105,9 @@ class Loader:
     def heldout(
         self, sequences: PackedSequences, batches: int, part: HeldoutPart = "reported"
     ) -> Iterator[Batch]:
-        """``batches`` batches of held-out text, each spread evenly over all of it.
+        """``batches`` batches of held-out text, each evenly spread over all of it.
 
-        An incomplete batch at the end is dropped, unless it is the only one: then as many of its
+        An incomplete batch at the end is dropped, unless it is the only one; then as many of its
         rows are used as can be split evenly over the processes.
 
         Args:

@@ -1,12 +1,12 @@
 """The order of sequences: a keyed permutation for each epoch, in constant memory.
 
-Which sequences a step sees is a pure function of (seed, step, batch size, number of sequences):
-no shuffled index is stored, so every objective, any number of processes and every resumed run see
-the same order, however large the corpus is.
+The sequences of a step are a pure function of (seed, step, batch size, number of sequences). No
+shuffled index is stored, so every objective, any number of processes and every resumed run see the
+same order, however large the corpus is.
 
 The permutation is a Feistel network over pairs (left, right) of residues modulo s, the least s with
-s * s >= n. A result of n or above is sent through again until it lies below n ("cycle walking");
-s * s exceeds n by so little that this is rare.
+s * s >= n. A result of n or above is permuted again until it is below n ("cycle walking"); s * s
+exceeds n by so little that this is rare.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 from objbench.contract.random_streams import stream_key
 
 ROUNDS = 8
-"""Four make a Feistel network indistinguishable from random in theory; twice that for the small
-domains and the fast, uncryptographic mixing used here."""
+"""In theory four rounds make a Feistel network indistinguishable from random; twice as many are
+used for the small domains and the fast, non-cryptographic mixing here."""
 
 BLOCK = 2048
-"""Positions that are computed at a time."""
+"""Positions that are computed at once."""
 
 Indices = NDArray[np.int64]
 
 
 def batch_indices(seed: int, step: int, batch: int, n: int) -> Indices:
-    """The sequences of one step: positions step * batch and on in the endless row of epochs.
+    """The sequences of one step: ``batch`` positions from step * batch on, over all epochs.
 
     A step may end one epoch and begin the next.
 
@@ -38,7 +38,7 @@ def batch_indices(seed: int, step: int, batch: int, n: int) -> Indices:
         seed: the pretraining seed.
         step: the step, from 0.
         batch: sequences of a step, over all processes.
-        n: sequences there are, at least 1.
+        n: number of sequences, at least 1.
 
     Returns:
         (batch,) int64, values in [0, n).
@@ -62,16 +62,16 @@ def batch_indices(seed: int, step: int, batch: int, n: int) -> Indices:
 
 @lru_cache(maxsize=4)
 def _block(number: int, n: int, seed: int, epoch: int) -> Indices:
-    """Where the positions of block ``number`` are sent; not to be changed.
+    """The permuted positions of block ``number``; not to be changed in place.
 
-    The last blocks are kept: for a few positions the permutation costs as much as for hundreds.
+    The last blocks are cached: a few positions cost as much to permute as hundreds.
     """
     positions = np.arange(number * BLOCK, min(n, (number + 1) * BLOCK), dtype=np.int64)
     return permuted(positions, n, seed, epoch)
 
 
 def permuted(positions: Indices, n: int, seed: int, epoch: int) -> Indices:
-    """Where the permutation of [0, n) that belongs to ``seed`` and ``epoch`` sends ``positions``.
+    """The images of ``positions`` under the permutation of [0, n) of ``seed`` and ``epoch``.
 
     Args:
         positions: (k,) int64, values in [0, n).

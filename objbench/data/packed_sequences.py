@@ -1,9 +1,9 @@
 """Packs a token stream into full sequences of equal length.
 
-Sequence i is [CLS] and the T-1 tokens of the stream from i * (T-1) on. Documents run on across
-borders, with [SEP] between them, so nothing is padded and no token is seen twice in an epoch.
+Sequence i is [CLS] and the T-1 tokens of the stream from i * (T-1) on. Documents continue
+across sequences, with [SEP] between them, so nothing is padded and no token occurs twice per epoch.
 
-Shape legend: T tokens of a sequence, n sequences asked for.
+Shape legend: T tokens of a sequence, n requested sequences.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PackedSequences:
             raise ConfigError(f"sequences of {self.length} tokens are too short: use at least 2")
 
     def __len__(self) -> int:
-        """How many full sequences there are."""
+        """The number of full sequences."""
         return len(self.tokens) // (self.length - 1)
 
     def rows(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:

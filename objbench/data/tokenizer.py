@@ -1,7 +1,7 @@
 """Loads the tokenizer of a study: from the hub, from a folder, or trained on the corpus.
 
-Whatever its origin it is one object of the library `transformers`, backed by `tokenizers`, that
-`save_pretrained` writes beside an exported encoder and `AutoTokenizer` reads back.
+Whatever its origin, it is a tokenizer of the library `transformers`, backed by `tokenizers`, that
+`save_pretrained` writes with an exported encoder and `AutoTokenizer` reads back.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TokenizerHandle:
 
     Attributes:
         name: as the user wrote it, for messages.
-        fingerprint: sha256 in hex of all that determines the token ids.
+        fingerprint: sha256 in hex of everything that determines the token ids.
         hf: the tokenizer itself.
     """
 
@@ -45,7 +45,7 @@ class TokenizerHandle:
     hf: PreTrainedTokenizerFast
 
     def vocabulary(self) -> Vocabulary:
-        """What objectives may know of it; ids without a token have the token ""."""
+        """The vocabulary as objectives see it; ids without a token have the token ""."""
         ids = self.hf.get_vocab()
         tokens = [""] * (max(ids.values()) + 1)
         for token, index in ids.items():
@@ -65,7 +65,7 @@ class TokenizerHandle:
     def encoder(self) -> Tokenizer:
         """A copy that turns running text into ids: never cut, padded or given special tokens.
 
-        A text that spells "[MASK]" gives the word pieces of those characters, not the mask.
+        The text "[MASK]" gives the word pieces of its characters, not the mask.
         """
         return _plain_copy(self.hf.backend_tokenizer)
 
@@ -76,8 +76,8 @@ def load_tokenizer(spec: str, corpus: Corpus, cache_dir: Path | str) -> Tokenize
     Args:
         spec: "train:SIZE" (WordPiece trained on the training documents and kept in
             ``cache_dir``), a local folder, or a hub name.
-        corpus: what is trained on.
-        cache_dir: where trained tokenizers lie; made where it is missing.
+        corpus: the text to train on.
+        cache_dir: where trained tokenizers are; made if it is missing.
 
     Raises:
         ConfigError: a malformed size.
@@ -108,7 +108,7 @@ def _size(spec: str) -> int:
 
 
 def _trained(size: int, corpus: Corpus, cache_dir: Path) -> Path:
-    """The folder of the WordPiece tokenizer of ``corpus``, trained now if it is not there."""
+    """The folder of the WordPiece tokenizer of ``corpus``, trained now if it does not exist."""
     from objbench.data.wordpiece_training import WORDPIECE_VERSION
 
     key = f"wordpiece-{size}-v{WORDPIECE_VERSION}-{corpus.fingerprint[:24]}"
@@ -139,7 +139,7 @@ def _from_folder(spec: str, folder: Path) -> PreTrainedTokenizerFast:
         loaded = AutoTokenizer.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         )
-    except Exception as error:  # a broken folder shows as whatever the loader trips over
+    except Exception as error:  # a broken folder can raise anything in the loader
         raise DataError(
             f"tokenizer {spec}: {folder} holds no tokenizer that can be loaded "
             f"({one_line(error)[:200]}): delete or replace it"
@@ -153,7 +153,7 @@ def _from_hub(name: str) -> PreTrainedTokenizerFast:
     from transformers import AutoTokenizer
 
     refusal: Exception | None = None
-    # Asked first because the loader would retry for a minute where there is no network.
+    # Asked first, because the loader would retry for a minute without a network.
     try:
         HfApi().model_info(name, timeout=10.0)
     except Exception as error:  # noqa: BLE001 (the client's have no common ancestor)
@@ -165,14 +165,14 @@ def _from_hub(name: str) -> PreTrainedTokenizerFast:
     except Exception as error:  # the loader's exceptions span four libraries
         reason = one_line(refusal or error)[:300]
         raise HubError(
-            f"tokenizer {name}: neither a local folder nor to be had from the hub ({reason}): "
+            f"tokenizer {name}: neither a local folder nor available from the hub ({reason}): "
             "check the name and the connection, or use a folder or train:8192"
         ) from error
     return _fast(name, loaded)
 
 
 def _fast(spec: str, tokenizer: object) -> PreTrainedTokenizerFast:
-    """Refuses a tokenizer that `tokenizers` does not run."""
+    """Refuses a tokenizer that is not backed by `tokenizers`."""
     from transformers import PreTrainedTokenizerFast as Fast
 
     if not isinstance(tokenizer, Fast):
@@ -201,7 +201,7 @@ def _plain_copy(backend: Tokenizer) -> Tokenizer:
     from tokenizers import Tokenizer as Backend
 
     copy = Backend.from_str(backend.to_str())
-    # Both are leftovers of the last call or of the tokenizer's own training, not of its nature.
+    # Both are left over from the last call or from training; they do not define the tokenizer.
     copy.no_truncation()
     copy.no_padding()
     copy.encode_special_tokens = True

@@ -1,10 +1,10 @@
-"""Trains a BERT-style WordPiece vocabulary, the same one every time.
+"""Trains a BERT-style WordPiece vocabulary, deterministically.
 
 The trainer of `tokenizers` numbers the continuing characters ("##a") in the order of a hash map
 with a random key, breaks ties between equally frequent pairs by those numbers, and picks a limited
-alphabet by hash order where counts tie. So both are settled here first and handed in sorted: the
+alphabet by hash order if counts tie. So both are determined here first and passed in sorted: the
 alphabet as the initial alphabet, and the continuing characters as "special" tokens, which the
-trainer numbers before anything else. They become ordinary word pieces again in the result.
+trainer numbers first. In the result they are ordinary word pieces again.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 LARGEST_ALPHABET = 1000
 SMALLEST_VOCABULARY = 64
 LEAST_COUNT = 2
-"""A word piece met once in a whole corpus teaches nothing."""
+"""A word piece that occurs once in a corpus teaches nothing."""
 
 
 def wordpiece_vocabulary(documents: Callable[[], Iterator[str]], size: int) -> list[str]:
     """The tokens of a lowercase WordPiece vocabulary, by id.
 
     In order: the special tokens, the alphabet, the alphabet's continuing forms, and the merged
-    pieces as they were found. A small corpus gives fewer tokens than asked for.
+    pieces as they were found. A small corpus gives fewer tokens than requested.
 
     Args:
-        documents: gives the training documents afresh at each call; called twice.
-        size: the most tokens to give, at least SMALLEST_VOCABULARY.
+        documents: yields the training documents at each call; called twice.
+        size: the largest number of tokens, at least SMALLEST_VOCABULARY.
 
     Raises:
         DataError: the documents hold no words.
@@ -44,7 +44,7 @@ def wordpiece_vocabulary(documents: Callable[[], Iterator[str]], size: int) -> l
     alphabet = _alphabet(words, min(LARGEST_ALPHABET, size // 4))
     if not alphabet:
         raise DataError("no tokenizer can be trained: the training documents hold no words")
-    # No room for merges: what comes back are the characters as the library itself splits them.
+    # Without room for merges the result is the characters, as the library splits them.
     characters = _train(words, len(SPECIAL), SPECIAL, alphabet)
     continuing = sorted(c for c in characters if len(c) == 3 and c.startswith(CONTINUES))
     found = _train(documents(), size, (*SPECIAL, *continuing), alphabet)
@@ -57,7 +57,7 @@ def _raw_words(documents: Iterable[str]) -> Counter[str]:
     """How often each run of characters without a space or line break occurs."""
     words: Counter[str] = Counter()
     for document in documents:
-        # Not split(): what else Python takes for white space, the normaliser may delete.
+        # Not split(): other white space of Python's may be deleted by the normaliser.
         words.update(document.replace("\n", " ").split(" "))
     return words
 

@@ -13,9 +13,10 @@ from objbench.contract.batch import Batch
 def attention_mask(
     encoder: nn.Module, batch: Batch, causal: bool
 ) -> Tensor | dict[str, Tensor] | None:
-    """What ``encoder`` takes as ``attention_mask``; None where every token may see every other.
+    """The ``attention_mask`` for ``encoder``; None if every token may see every other.
 
-    A causal mask is written out. A row of padding sees itself, so that no softmax is over nothing.
+    A causal mask is explicit, a matrix per sequence. A padding token sees itself, so that no softmax
+    is over nothing.
 
     Args:
         encoder: a transformers model; its kernel and its layers decide the form.
@@ -34,12 +35,12 @@ def attention_mask(
 
 
 def written_out(encoder: nn.Module, seen: Tensor) -> Tensor | dict[str, Tensor]:
-    """``seen`` in the form in which ``encoder`` takes a mask of its own making.
+    """``seen`` as an explicit mask in the form that ``encoder`` takes.
 
-    transformers' encoders take a mask of four dimensions as it is: truth values for fused
-    attention; for plain attention what is added to the scores, 0 or the smallest float32. An
-    encoder with layers of two kinds (ModernBERT) would take it for both, and its local layers
-    would see the whole sequence, so it is given one for each kind.
+    transformers' encoders use a mask of four dimensions unchanged: booleans for fused attention;
+    for plain attention what is added to the scores, 0 or the smallest float32. An encoder with
+    layers of two kinds (ModernBERT) would use it for both, and its local layers would see the
+    whole sequence, so it gets one mask per kind.
 
     Args:
         encoder: a transformers model.
@@ -58,7 +59,7 @@ def written_out(encoder: nn.Module, seen: Tensor) -> Tensor | dict[str, Tensor]:
 
 
 def _for_kernel(config: object, seen: Tensor) -> Tensor:
-    # Fused attention alone takes truth values: added to scores they would hide nothing.
+    # Only fused attention takes booleans: added to scores they would hide nothing.
     if getattr(config, "_attn_implementation", "eager") == "sdpa":
         return seen
     return torch.zeros_like(seen, dtype=torch.float32).masked_fill(

@@ -1,7 +1,7 @@
-"""Building, describing and exporting the encoder: any text encoder of Hugging Face.
+"""Building and describing the encoder: any text encoder of Hugging Face.
 
-The initial weights come from a stream of their own, so every objective at one seed starts from
-the same encoder. They are drawn on the CPU whatever the device, so that does not change them.
+The initial weights have their own random stream, so every objective at one seed starts from the
+same encoder. They are drawn on the CPU, whatever the device, so the device does not change them.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _OURS = {"vocab_size", "pad_token_id", "cls_token_id", "sep_token_id", "mask_tok
 
 @contextmanager
 def seeded_initialisation(seed: int, stream: str) -> Iterator[None]:
-    """Seed the global CPU generator from a stream, and put it back as it was afterwards.
+    """Seed the global CPU generator from a stream, and restore it afterwards.
 
-    Modules initialise themselves from the global generator; this is the one place it is lent.
+    Modules initialise themselves from the global generator; only here is it seeded for them.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(stream_key(seed, stream))
@@ -64,7 +64,7 @@ def build_encoder(
     encoder = _initialised(section, config, seed)
     offset = _position_offset(encoder)
     if offset:
-        # RoBERTa's kin number positions from pad + 1, so their table must be that much longer.
+        # RoBERTa and its relatives number positions from pad + 1, so their table is that much longer.
         _at_least_positions(config, length + offset)
         encoder = _initialised(section, config, seed)
     return encoder
@@ -84,7 +84,7 @@ def word_embeddings(encoder: PreTrainedModel) -> Tensor:
 
 
 def encoder_spec_of(encoder: PreTrainedModel, vocabulary: Vocabulary) -> EncoderSpec:
-    """What an objective builds its heads from; names differ between model types."""
+    """The ``EncoderSpec`` of ``encoder``; names of fields differ between model types."""
     config = encoder.config
 
     def first(names: tuple[str, ...], default: Any) -> Any:
@@ -161,7 +161,7 @@ def _initialised(section: EncoderSection, config: PreTrainedConfig, seed: int) -
 
 
 def _position_offset(encoder: PreTrainedModel) -> int:
-    """How many entries at the start of the position table no token ever uses."""
+    """The number of entries at the start of the position table that no token uses."""
     for name, module in encoder.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
             return 0 if module.padding_idx is None else module.padding_idx + 1

@@ -1,4 +1,4 @@
-"""``torch.compile`` for the encoder, trusted only after a look at what it computes."""
+"""``torch.compile`` for the encoder, used only after its results were checked."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 
 
 def compile_encoder(encoder: PreTrainedModel, batch: Batch, log: logging.Logger) -> bool:
-    """Compile ``encoder`` in place, or leave it as it is and say why in a warning.
+    """Compile ``encoder`` in place, or leave it unchanged and give the reason in a warning.
 
-    Compiled and eager hidden states are compared without dropout on ``batch``, and a backward
-    pass is run with it; nothing but the compilation remains of either.
+    Compiled and eager hidden states are compared without dropout on ``batch``, and a backward pass
+    is run with dropout; nothing but the compilation remains of either.
 
     Returns:
         Whether the encoder is compiled now.
@@ -37,7 +37,7 @@ def compile_encoder(encoder: PreTrainedModel, batch: Batch, log: logging.Logger)
                 raise ArithmeticError(f"compiled hidden states differ by {difference:.1e}")
             encoder.train(training)
             encoder(input_ids=batch.input_ids).last_hidden_state.float().sum().backward()
-        except Exception as error:  # noqa: BLE001 - whatever it is, training goes on without
+        except Exception as error:  # noqa: BLE001 - whatever it is, training works without it
             log.warning("torch.compile is not used: %s", one_line(error)[:300])
             encoder._compiled_call_impl = None
             return False

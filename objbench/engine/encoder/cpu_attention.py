@@ -12,9 +12,9 @@ the case. On a CPU there are two cases where it is not:
 
 There ``plain_attention`` runs: transformers' own eager attention with the dropout of
 ``cpu_dropout``, which is torch's own in an encoder that is compiled. It keeps its (T x T)
-probabilities, as torch's fallback does; so without dropout it is used for short sequences only.
+probabilities, as torch's fallback does, so without dropout it is used for short sequences only.
 Some models' eager attention does more than the common one (caps scores, adds sinks or biases), so
-it is used where it computes what the model's own does, and that is looked at first.
+it is used only where a test shows that it computes the same as the model's own.
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ def plain_attention(
     Args:
         module: the attention layer; training or not.
         query, key, value: (B, H, T, D).
-        attention_mask: (B, 1, T, T), added to the scores; None where all tokens are seen.
-        scaling: 1 / sqrt(D) where it is None.
+        attention_mask: (B, 1, T, T), added to the scores; None if every token sees every other.
+        scaling: 1 / sqrt(D) if None.
         dropout: rate of the probabilities' dropout.
 
     Returns:
         (B, T, H, D), and the probabilities (B, H, T, T).
     """
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
-    # The query is scaled: it is smaller than the scores.
+    # The query is scaled, since it is smaller than the scores.
     scores = torch.matmul(query * scaling, key.transpose(2, 3))
     if attention_mask is not None:
         scores = scores + attention_mask
@@ -87,7 +87,7 @@ def choose_attention(module: nn.Module, precision: str, length: int, training: b
     """
     short = precision != "fp32" and length <= PLAIN_UP_TO
     for model in module.modules():
-        # Asked first, since transformers only logs where a model cannot change.
+        # Checked first, since transformers only logs if a model cannot change.
         if not isinstance(model, PreTrainedModel) or not model._can_set_attn_implementation():
             continue
         if short or (training and _drops_attention(model)):
@@ -95,32 +95,32 @@ def choose_attention(module: nn.Module, precision: str, length: int, training: b
 
 
 def _drops_attention(model: PreTrainedModel) -> bool:
-    """Whether the model's configuration names a rate of dropout on attention that is not 0."""
+    """Whether the model's configuration has a nonzero rate of dropout on attention."""
     fields = model.config.to_dict().items()
     return any("attention" in name and "dropout" in name and bool(rate) for name, rate in fields)
 
 
 def _use_plain(model: PreTrainedModel, short: bool) -> None:
-    """Let ``model`` use ``plain_attention`` if that is what its own is, else its own if short."""
+    """Let ``model`` use ``plain_attention`` if its own computes the same, else its own if short."""
     before = model.config._attn_implementation
     try:
         model.set_attn_implementation("eager")
-    except ValueError:  # transformers' answer where a model has no such kernel
+    except ValueError:  # raised by transformers if a model has no such kernel
         return
-    own = _looked_at(model)
-    with suppress(RuntimeError):  # torch's, where shapes are not the common ones
+    own = _sample_states(model)
+    with suppress(RuntimeError):  # raised by torch if shapes are not the common ones
         model.set_attn_implementation(PLAIN)
-        difference = (_looked_at(model) - own).abs().max()
+        difference = (_sample_states(model) - own).abs().max()
         if float(difference) <= _TOLERANCE * float(own.abs().max()):
             return
     model.set_attn_implementation("eager" if short else before)
 
 
 @torch.no_grad()
-def _looked_at(model: PreTrainedModel) -> Tensor:
+def _sample_states(model: PreTrainedModel) -> Tensor:
     """Hidden states of two short sequences, the second one padded, in float32."""
     modes = [(module, module.training) for module in model.modules()]
-    # By the configuration: a model that borrows its embeddings may have none to ask.
+    # From the configuration: a model that borrows its embeddings may have none of its own.
     ids = torch.arange(12).view(2, 6) % int(getattr(model.config, "vocab_size", 1))
     mask = torch.tensor([[1] * 6, [1] * 4 + [0] * 2])
     model.train(False)

@@ -1,17 +1,17 @@
-"""Dropout for encoders that train on a CPU, with random numbers that cost a tenth.
+"""Dropout for encoders that train on a CPU, with random numbers at a tenth of the cost.
 
-torch draws dropout's coins one by one, on one thread, from a Mersenne twister: 6.6 ms for a
+torch draws dropout's random bits one by one, on one thread, from a Mersenne twister: 6.6 ms for a
 million in bfloat16 and 10.7 ms in float32 on one core of an EPYC, a fifth of a small encoder's
 step. Here they come from a counter: the words of a mask are the outputs of SplitMix64 (Steele, Lea
 and Flood 2014, https://doi.org/10.1145/2714064.2660195; the constants of
 https://prng.di.unimi.it/splitmix64.c), each a function of key and position alone, so that they are
 made all at once, by vectorised operators, on as many threads as torch uses: 0.8 ms for a million
-in bfloat16, 1.5 ms in float32. The key is the one number that is drawn from torch's generator, so
-masks repeat when that is seeded anew, as the engine does at each step.
+in bfloat16, 1.5 ms in float32. Only the key is drawn from torch's generator, so masks repeat when
+that is seeded again, as the engine does at each step.
 
 Everything else is as in ``torch.nn.functional.dropout``: what is kept is multiplied by 1 / (1 -
-rate) in its own dtype. A coin has as many bits as the dtype, so the rate is rounded to a multiple
-of 2^-16 in half precision (0.1 becomes 0.100006) and of 2^-32 in float32.
+rate) in its own dtype. A decision has as many bits as the dtype, so the rate is rounded to a
+multiple of 2^-16 in half precision (0.1 becomes 0.100006) and of 2^-32 in float32.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def dropout_noise(like: Tensor, rate: float) -> Tensor:
 
     Args:
         like: (...) float32, bfloat16 or float16 on a CPU; only its shape and dtype are used.
-        rate: in [0, 1), rounded as the module's docstring says.
+        rate: in [0, 1), rounded as described in the module's docstring.
 
     Returns:
         (...) in the same dtype.
@@ -72,10 +72,10 @@ def dropout_noise(like: Tensor, rate: float) -> Tensor:
 
 
 def dropout(values: Tensor, rate: float, training: bool) -> Tensor:
-    """``torch.nn.functional.dropout``, by ``dropout_noise`` where that can be.
+    """``torch.nn.functional.dropout``, by ``dropout_noise`` where possible.
 
     Under ``torch.compile`` it is torch's: drawing a key would break the graph in every layer, and
-    a compiled graph has fast coins of its own.
+    a compiled graph draws fast random numbers itself.
     """
     if not training or rate == 0:
         return values
@@ -90,7 +90,7 @@ class CountedDropout(nn.Dropout):
     """``torch.nn.Dropout`` by ``dropout``."""
 
     def forward(self, input: Any) -> Any:
-        """(...) to (...), as it is in evaluation mode."""
+        """(...) to (...), unchanged in evaluation mode."""
         return dropout(input, self.p, self.training)
 
 
@@ -104,7 +104,7 @@ def choose_dropout(module: nn.Module) -> None:
 
 
 def _shifted(words: Tensor, shift: int, out: Tensor) -> Tensor:
-    """``words`` >> ``shift`` as if unsigned: what the sign drew in is taken out again."""
+    """``words`` >> ``shift`` as if unsigned: the copies of the sign bit are cleared."""
     torch.bitwise_right_shift(words, shift, out=out)
     return out.bitwise_and_(2 ** (64 - shift) - 1)
 

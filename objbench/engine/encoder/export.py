@@ -1,4 +1,4 @@
-"""Exporting an encoder as an ordinary Hugging Face folder, whole or not at all."""
+"""Exporting an encoder as an ordinary Hugging Face folder, completely or not at all."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def export_encoder(
 ) -> None:
     """Write what ``AutoModel`` and ``AutoTokenizer.from_pretrained(folder)`` load.
 
-    The folder appears under its name only when it is complete; one that is there already, left
-    by a run that was killed, is replaced.
+    The folder appears under its name only when it is complete; an existing one, left by a killed
+    run, is replaced.
 
     Args:
         encoder: its weights are written as safetensors.
         folder: for the encoder alone; its parents are made.
-        objective: its token head, if it has one, is written beside the encoder.
+        objective: its token head, if it has one, is written into the same folder.
     """
     with whole_folder(folder) as unfinished, _no_progress_bars():
         encoder.save_pretrained(unfinished)

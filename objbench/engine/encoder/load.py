@@ -1,9 +1,8 @@
-"""An exported encoder read back: its tokenizer, and its weights for each evaluation anew.
+"""Loading an exported encoder: its tokenizer, and a fresh copy of its weights per evaluation.
 
-A study evaluates one encoder on many tasks and with many seeds, one after the other, and each of
-them begins with the same weights. So the encoder that was read last is kept, one in each process
-and in its main memory: it is never run itself, every evaluation has a copy of its own, and the
-file is read once.
+A study evaluates one encoder on many tasks and with many seeds, one after the other, and each
+evaluation begins with the same weights. So each process keeps the encoder that it read last in main
+memory: it is never run itself, every evaluation gets its own copy, and the file is read once.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from objbench.errors import CheckpointError, one_line
 
 
 class _Identity(NamedTuple):
-    """What agrees where two requests mean the same encoder.
+    """Equal for two requests of the same encoder.
 
     Attributes:
         files: name, inode, bytes and time of the last change, in nanoseconds, of each file: what
-            has been exported into the same folder anew is another encoder.
+            has been exported into the same folder again is another encoder.
     """
 
     folder: Path
@@ -41,7 +40,7 @@ _kept: dict[_Identity, nn.Module] = {}
 
 
 def fresh_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
-    """As ``load_encoder``, but from memory where it is the last one; draws nothing.
+    """As ``load_encoder``, but from memory if it is the last one loaded; draws nothing.
 
     Args:
         folder: what ``AutoModel`` loads.
@@ -95,7 +94,7 @@ def load_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
             str(folder), config=config, dtype=torch.float32, local_files_only=True
         )
     if getattr(encoder, "pooler", None) is not None:
-        # transformers adds a pooler of its own to some encoders, which nothing has trained.
+        # transformers adds a pooler to some encoders, which nothing has trained.
         encoder.pooler = None  # type: ignore[assignment]
     return encoder
 
@@ -107,7 +106,7 @@ def _files(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
 
 @contextmanager
 def _exported(folder: Path) -> Iterator[None]:
-    """Loading from ``folder``: local only, without bars and reports, faults as one line."""
+    """Load from ``folder`` only, without bars and reports; turn faults into one line."""
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder: name an exported encoder")
     verbosity = transformers_logging.get_verbosity()

@@ -1,11 +1,11 @@
-"""The token head beside an exported encoder: written with it, read back by suites.
+"""The token head of an exported encoder: written with it, read back by suites.
 
-Two files in the encoder's folder, which transformers does not look at::
+Two files in the encoder's folder, which transformers ignores::
 
     token_head.safetensors    the head's weights
     token_head.json           its widths, activation and epsilon, and how it is read
 
-The decoder's weights are the encoder's word embeddings and are not written twice.
+The decoder's weights are the encoder's word embeddings, which are not written twice.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ WEIGHTS = "token_head.safetensors"
 SETTINGS = "token_head.json"
 
 NO_TOKEN_HEAD = "no token head: its objective predicts no words by the encoder"
-"""Why an encoder without one has no score where words are scored."""
+"""Why an encoder without one has no score for words."""
 
 
 class TokenHeadSettings(Stored):
-    """What rebuilds a ``TokenHead`` and says how to read it.
+    """What is needed to rebuild a ``TokenHead`` and to read it.
 
     Attributes:
         width: D, of the encoder's states.
@@ -40,7 +40,7 @@ class TokenHeadSettings(Stored):
         words: V, rows of the word embeddings.
         activation: as in transformers' ``ACT2FN``.
         norm_epsilon: of the layer normalisation.
-        reads, attention: see ``objective.TokenReading``.
+        reads, attention: see ``contract.objective.TokenReading``.
     """
 
     version: Literal[1] = 1
@@ -80,7 +80,7 @@ def save_token_head(objective: Objective, folder: Path) -> None:
 
 
 def has_token_head(folder: Path) -> bool:
-    """Whether a token head lies beside the encoder in ``folder``."""
+    """Whether ``folder`` holds a token head."""
     return (folder / SETTINGS).is_file()
 
 
@@ -101,9 +101,9 @@ def load_token_head(folder: Path, vocabulary: Vocabulary) -> tuple[TokenHead, To
         )
     try:
         settings = read_stored(folder / SETTINGS, _SETTINGS)
-        # Without memory, hence without initial weights, which would be random numbers.
+        # On the meta device, so that no random initial weights are drawn.
         with torch.device("meta"):
-            head = TokenHead(_anatomy(settings, vocabulary))
+            head = TokenHead(_head_spec(settings, vocabulary))
         head.load_state_dict(load_file(folder / WEIGHTS), assign=True)
     except (RecordError, OSError, RuntimeError, KeyError, SafetensorError) as error:
         raise CheckpointError(
@@ -113,8 +113,8 @@ def load_token_head(folder: Path, vocabulary: Vocabulary) -> tuple[TokenHead, To
     return head, TokenReading(settings.reads, settings.attention)
 
 
-def _anatomy(settings: TokenHeadSettings, vocabulary: Vocabulary) -> EncoderSpec:
-    """As much of the encoder's encoder_spec as the head is built from."""
+def _head_spec(settings: TokenHeadSettings, vocabulary: Vocabulary) -> EncoderSpec:
+    """As much of the encoder's ``EncoderSpec`` as the head is built from."""
     return EncoderSpec(
         width=settings.width,
         embedding_width=settings.embedding_width,

@@ -31,8 +31,8 @@ class ExampleBatch:
     Attributes:
         ids: (B, T) int64.
         types: (B, T) int64.
-        attention: (B, T) int64, 0 at padding; None where nothing is padded, which lets attention
-            run without a mask.
+        attention: (B, T) int64, 0 at padding; None if nothing is padded, so that attention runs
+            without a mask.
         labels: (B,) int64 or float32.
     """
 
@@ -76,7 +76,7 @@ def evaluation_batches(lengths: NDArray[np.int64], tokens: int) -> list[NDArray[
 
     Args:
         lengths: (N,) tokens of each example.
-        tokens: largest B x T; one example longer than that makes a batch of its own.
+        tokens: largest B x T; an example longer than that is a batch by itself.
     """
     order = np.argsort(-lengths, kind="stable")
     batches = []
@@ -94,7 +94,7 @@ def assemble(examples: TokenisedExamples, rows: NDArray[np.int64]) -> ExampleBat
     lengths = examples.offsets[rows + 1] - starts
     columns = np.arange(int(lengths.max()))
     real = columns < lengths[:, None]
-    # Padding reads some token of the array, which the mask then replaces.
+    # Padding reads an arbitrary token of the array, which the mask then replaces.
     index = np.where(real, starts[:, None] + columns, 0)
     ids = np.where(real, examples.ids[index], examples.pad).astype(np.int64)
     types = np.where(real, examples.types[index], 0).astype(np.int64)

@@ -2,7 +2,7 @@
 
 The head is the one of transformers' ``BertForSequenceClassification``, for every encoder alike:
 dense + tanh (BERT's pooler), dropout, linear. The pooler is fresh because no objective here
-trains one. Its initial weights come from a stream of their own, so they are the same for every
+trains one. Its initial weights have their own random stream, so they are the same for every
 encoder at one fine-tuning seed.
 
 Shape legend: B examples, T tokens, D width of the encoder, C classes (1 for a regression).
@@ -107,11 +107,11 @@ def mean_state(states: Tensor, attention: Tensor | None) -> Tensor:
 
 
 def _stop_at_first_token(encoder: nn.Module) -> None:
-    """Let the last layer of a BERT-shaped encoder go on with the first token alone.
+    """Let the last layer of a BERT-shaped encoder continue with the first token alone.
 
-    Only that token's output is read. Behind the last attention no token sees another, so cutting
-    there changes no number and saves the largest part of the last layer, 9/24 of the matrix
-    products of a two-layer encoder. Encoders of another shape are left as they are.
+    Only that token's output is read. After the last attention no token sees another, so cutting
+    there changes no number and saves most of the last layer: 9/24 of the matrix products of a
+    two-layer encoder. Encoders of another shape are left as they are.
     """
     layers = getattr(getattr(encoder, "encoder", None), "layer", None)
     if not isinstance(layers, nn.ModuleList):
@@ -155,7 +155,7 @@ def load_classifier(
 def length_limit(
     encoder: nn.Module, tokenizer: PreTrainedTokenizerBase, length: int, folder: Path
 ) -> int:
-    """``length``, or less where the encoder has fewer positions or the tokenizer says so.
+    """``length``, or less if the encoder has fewer positions or the tokenizer a lower limit.
 
     Raises:
         DataError: the tokenizer has more tokens than the encoder.
@@ -165,7 +165,7 @@ def length_limit(
     if size is not None and len(tokenizer) > int(size):
         raise DataError(
             f"{folder}: its tokenizer has {len(tokenizer)} tokens but its encoder {size}; "
-            "they do not belong together: export the encoder again"
+            "they do not match: export the encoder again"
         )
     positions = getattr(config, "max_position_embeddings", None)
     limits = [length, int(tokenizer.model_max_length)]

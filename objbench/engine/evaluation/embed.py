@@ -1,7 +1,7 @@
-"""What a frozen encoder says about text, offered to suites: the states of its last layer.
+"""The states of a frozen encoder's last layer, for suites.
 
 Without dropout and without gradients, so the numbers are a function of the encoder and the text
-alone. Sentences of similar length share a batch, as where ``finetune`` predicts.
+alone. Sentences of similar length share a batch, as in the predictions of ``finetune``.
 
 Shape legend: N examples, T tokens, D width of the encoder.
 """
@@ -88,7 +88,7 @@ def embed(
 def sequence_states(
     encoder: Path, sequences: NDArray[np.int64], context: EvaluationContext
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """What the encoder makes of token sequences of one length, batch by batch.
+    """The encoder's states of token sequences of one length, batch by batch.
 
     Args:
         encoder: folder that ``AutoModel`` loads.
@@ -138,10 +138,10 @@ def _states(
     with torch.inference_mode(), autocast(device, precision):
         for rows in batches:
             batch = assemble(examples, rows).to(device)
-            # In full precision: a sum over the tokens of a long example loses digits in half.
+            # In float32: in half precision a sum over a long example loses digits.
             states = token_states(model, batch).float()
             parts.append(torch.cat([mean_state(states, batch.attention), states[:, 0]], dim=1))
-    # One copy at the end: nothing waits for the device before.
+    # One copy at the end, so that nothing waits for the device before it.
     by_length = torch.cat(parts).cpu().numpy()
     ordered = np.empty_like(by_length)
     ordered[np.concatenate(batches)] = by_length

@@ -1,6 +1,6 @@
 """Labelled sentences, and their tokens in flat arrays cached on disk.
 
-A data set is tokenised once for each tokenizer, in one call of the fast tokenizer, and kept as
+A data set is tokenised once for each tokenizer, in one call of the fast tokenizer, and stored as
 three flat arrays; an example is a slice of them. Every cell of a study that fine-tunes on the
 same data with the same tokenizer reads the same file, whichever objective made the encoder.
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 CACHE_VERSION = 1
-"""Raised whenever the same sentences would give other arrays."""
+"""Raised whenever the same sentences would give different arrays."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class Examples:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the sentences, labels and their order."""
+        """Hash of the sentences, their labels and their order."""
         digest = hashlib.blake2b(digest_size=16)
         for column in (self.first, self.second or ()):
-            # A length before the text keeps two columns from being cut elsewhere unnoticed.
+            # The length keeps two columns apart from the same text split elsewhere.
             digest.update(f"{len(column)}\x1e".encode())
             digest.update("\x1f".join(column).encode("utf-8", "surrogatepass"))
         digest.update(str(self.labels.dtype).encode())
@@ -139,10 +139,10 @@ def tokenise(
 def tokenised(
     source: Source, tokenizer: PreTrainedTokenizerBase, length: int, cache: Path
 ) -> TokenisedExamples:
-    """The tokenised examples, from the cache where they are there, else made and put there.
+    """The tokenised examples, read from the cache or made now and stored there.
 
     Args:
-        source: the examples; loaded only where the cache does not hold them.
+        source: the examples; loaded only if the cache lacks them.
         tokenizer: a fast tokenizer.
         length: most tokens of an example.
         cache: a folder; it is created.
@@ -155,7 +155,7 @@ def tokenised(
             arrays = {name: stored[name] for name in stored.files}
         return TokenisedExamples(**{**arrays, "pad": int(arrays["pad"])})
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
-        # Absent or damaged: a cache is made anew, never repaired.
+        # Absent or damaged: a cache is made again, never repaired.
         made = tokenise(source.load(), tokenizer, length)
     _store(path, made)
     return made
@@ -165,7 +165,7 @@ def _fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     """What decides the tokens: the tokenizer's whole pipeline."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
-        # Left over from an earlier call, and set anew by the next one.
+        # Left over from an earlier call, and set again by the next one.
         backend.no_truncation()
         backend.no_padding()
     pipeline = backend.to_str() if backend is not None else repr(sorted(tokenizer.get_vocab()))

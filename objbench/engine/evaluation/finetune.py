@@ -1,9 +1,9 @@
-"""Fine-tuning, offered to suites: one exported encoder, one task, one seed, predictions out.
+"""Fine-tuning for suites: one exported encoder, one task and one seed give predictions.
 
 Deterministic: the head's weights, the order of the examples and the dropout masks are streams
 keyed by the fine-tuning seed, so two runs on one CPU with the same number of threads agree bit
-for bit, and two encoders differ in nothing but themselves. The caller's random state is left as
-it was.
+for bit, and a comparison of two encoders varies nothing else. The caller's random state is left
+unchanged.
 
 Shape legend: N examples, C classes (1 for a regression).
 """
@@ -36,7 +36,7 @@ from objbench.engine.evaluation.examples import Source, TokenisedExamples, token
 from objbench.engine.evaluation.recipe import Recipe
 
 CHECK_EVERY = 50
-"""Steps between two looks at the loss; a look waits for the device."""
+"""Steps between two checks of the loss; a check waits for the device."""
 
 EVALUATION_TOKENS = 8192
 """Tokens of an evaluation batch, padding included."""
@@ -46,11 +46,11 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True, slots=True)
 class FinetuneResult:
-    """What a fine-tuned encoder says about the examples it was evaluated on.
+    """A fine-tuned encoder's predictions of the examples that it was evaluated on.
 
     Attributes:
         logits: name -> (N, C) float32, in the order of the examples.
-        labels: name -> (N,) int64 or float32, the truth.
+        labels: name -> (N,) int64 or float32, the true labels.
         train_examples: training examples used.
         steps: optimizer steps taken.
         loss: mean training loss of the last epoch.
@@ -88,7 +88,7 @@ def finetune(
         labels: C, or 1 for a regression.
         recipe: how to fine-tune.
         seed: decides everything random.
-        context: device, precision, cache, cap on the training examples.
+        context: device, precision, cache and the cap on training examples.
 
     Raises:
         CheckpointError: the folder holds no encoder.
@@ -109,7 +109,7 @@ def finetune(
         }
         model.to(device)
         use_cpu_kernels(model, device, context.precision, length, training=True)
-        # Making the head drew numbers that nothing depends on: dropout starts here.
+        # Building the head drew numbers that nothing depends on: dropout starts here.
         torch.manual_seed(stream_key(seed, "finetune/dropout"))
         loss = _train(model, examples, recipe, seed, context)
         logits = {name: _predict(model, part, name, context) for name, part in held.items()}
@@ -142,7 +142,7 @@ def _train(
     model.train()
     for epoch in range(recipe.epochs):
         batches = training_batches(lengths, recipe.batch, seed, epoch)
-        # A loss that is not finite stays so in the sum, so the sum need only be read now and then.
+        # A loss that is not finite stays so in the sum, so reading the sum now and then will do.
         summed = torch.zeros((), device=device)
         for done, rows in enumerate(batches, start=1):
             rate = recipe.rate_at(step, total)

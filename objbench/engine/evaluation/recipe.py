@@ -1,4 +1,4 @@
-"""The recipe of a fine-tuning run: every number that decides how an encoder is fine-tuned.
+"""The recipe of a fine-tuning run: every number that determines how an encoder is fine-tuned.
 
 A recipe is data. It comes from a suite's protocol file, is checked here, and is the same for
 every objective and task of a study; nothing about fine-tuning is decided anywhere else. No torch,
@@ -72,7 +72,7 @@ class Recipe(BaseModel):
         return self.learning_rate * max(0, steps - step) / max(1, steps - warmup)
 
     def describe(self) -> str:
-        """One line with the numbers a reader of a leaderboard asks for."""
+        """One line with the numbers that a reader of a leaderboard looks for."""
         warmup = f"{self.warmup_steps} steps" if self.warmup_steps else f"{self.warmup_share:.0%}"
         parts = [
             f"AdamW, lr {self.learning_rate:g} linear",

@@ -1,8 +1,8 @@
-"""Splits of labelled sentences that depend on what is said, not on where it stands in a file.
+"""Splits of labelled sentences that depend on their text, not on their order in a file.
 
-Examples are put in the order of a keyed hash of their sentences. Every encoder, machine and run
-then holds out the same ones, whatever the order of the file; and equal sentences lie side by
-side, so that a cut does not put one on both sides of it.
+Examples are sorted by a keyed hash of their sentences. Every encoder, machine and run then holds
+out the same ones, whatever the order of the file, and equal sentences are neighbours, so that a
+split rarely separates them.
 
 Shape legend: N examples.
 """
@@ -21,7 +21,7 @@ from objbench.engine.evaluation.examples import Examples, Source
 from objbench.errors import DataError
 
 HELD_OUT = 5
-"""One of so many training examples is held out."""
+"""One in this many training examples is held out."""
 
 
 def hashed_order(examples: Examples) -> NDArray[np.int64]:
@@ -44,7 +44,7 @@ def held_count(total: int) -> int:
     """How many of ``total`` training examples are held out: a fifth, rounded down.
 
     Raises:
-        DataError: that is none.
+        DataError: there are too few to hold out any.
     """
     if total < HELD_OUT:
         raise DataError(

@@ -1,16 +1,16 @@
-"""What an exported encoder says about words, offered to suites: log-probabilities of tokens.
+"""Log-probabilities of tokens under an exported encoder, for suites.
 
-An encoder gives a token's probability through the token head that lies beside it, read as its
-objective reads it (``objective.TokenReading``). Of a whole sequence every token is scored
+They come from the token head exported with the encoder, read as its objective reads it
+(``contract.objective.TokenReading``). Every token of a sequence is scored
 
 - by a masked language model with that token hidden: pseudo-log-likelihood, sum over t of
   log P(w_t | all others), Salazar et al. 2020 (arXiv:1910.14659);
 - the same with the rest of its word hidden too: PLL-word-l2r, Kauf & Ivanova 2023
-  (arXiv:2305.10588), for the pieces of a word give each other away;
-- by an ordinary language model from what stands before it: log-likelihood, one pass.
+  (arXiv:2305.10588), because the pieces of a word give each other away;
+- by a causal language model from the tokens before it: log-likelihood, one pass.
 
-Special tokens are not scored, [UNK] included: masking never chooses them (``objbench.blocks.masking``).
-No dropout, no gradients, nothing drawn.
+Special tokens are not scored, [UNK] included: ``objbench.blocks.masking`` never chooses them. There
+is no dropout, no gradient and no random number.
 
 Shape legend: N sequences, S tokens of all of them together, B rows of a batch, T tokens of its
 longest row, M positions, D width, E width of the word embeddings, V vocabulary.
@@ -87,7 +87,7 @@ class WordModel:
         Args:
             input_ids: (B, T) int64, what the encoder reads, hidden tokens replaced.
             attention: (B, T) bool, False at padding; None where nothing is padded.
-            columns: (B, M) int64, where the targets stand; not 0 where the head reads from the
+            columns: (B, M) int64, the columns of the targets; not 0 if the head reads from the
                 position before.
             targets: (B, M) int64, IGNORE_INDEX where there is none.
         """
@@ -121,7 +121,7 @@ def load_word_model(folder: Path, length: int, context: EvaluationContext) -> Wo
 
     Args:
         folder: an exported encoder's; see ``token_head.has_token_head``.
-        length: most tokens of a sequence; fewer where the encoder takes no more.
+        length: most tokens of a sequence; fewer if the encoder takes no more.
         context: device and precision.
 
     Raises:
@@ -160,12 +160,12 @@ def token_log_likelihoods(
         model: decides which of the two.
         tokens: N sequences of S tokens.
         ends: (S,) int64, the column after the last token that is hidden together with each token,
-            which is the first: PLL-word-l2r where words end; None to hide that token alone. Of no
-            meaning to a model that reads from left to right.
-        report: told of progress.
+            which is the first: PLL-word-l2r if these are the ends of words; None to hide that
+            token alone. Ignored by a model that reads from left to right.
+        report: called with the progress.
 
     Returns:
-        (S,) float64, 0 at tokens that are not scored, and (S,) bool, which are.
+        (S,) float64, 0 at tokens that are not scored, and (S,) bool, which tokens are.
 
     Raises:
         FloatingPointError: a log-probability is not finite.
@@ -233,7 +233,7 @@ def _in_one_pass(
 
 
 def _in_order(parts: Sequence[Tensor], batches: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
-    """One copy at the end: nothing waits for the device before."""
+    """(P,) in the order of the rows; one copy at the end, so that nothing waits before it."""
     if not parts:
         return np.zeros(0)
     by_length = torch.cat(list(parts)).double().cpu().numpy()

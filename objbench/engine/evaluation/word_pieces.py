@@ -19,7 +19,7 @@ def tokenise_words(
 ) -> tuple[TokenisedExamples, NDArray[np.int64]]:
     """The sentences tokenised, cut to ``length`` tokens each, with the ends of their words.
 
-    A word is what the tokenizer's own pre-tokenisation says, a punctuation mark among them.
+    Words are those of the tokenizer's own pre-tokenisation, punctuation marks included.
 
     Args:
         sentences: N.

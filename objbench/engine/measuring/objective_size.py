@@ -1,7 +1,7 @@
-"""How large an objective is beside its encoder: parameters of each head, FLOPs of a sequence.
+"""The size of an objective: parameters of the encoder and of each head, FLOPs of a sequence.
 
-For a first look, without text: a made-up vocabulary of the right size, a few random sequences,
-one real step forward and backward. Shapes decide both numbers, words do not.
+Measured without text, on a made-up vocabulary of the right size and a few random sequences, by one
+real step forward and backward. Both numbers depend on shapes only, not on words.
 
 Shape legend: B rows, T tokens.
 """
@@ -27,26 +27,26 @@ from objbench.study.settings import EncoderSection
 
 ROWS = 4
 """Sequences that FLOPs are counted on. Work between all pairs of a batch's sequences or tokens
-grows faster than the batch, and is understated here."""
+grows faster than the batch and is understated here."""
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What was counted.
+    """Parameters and FLOPs.
 
     Attributes:
         encoder: parameters of the encoder.
-        heads: term -> parameters of its own.
-        beside: parameters of the objective in no term, such as a generator's.
+        heads: term -> its own parameters.
+        outside_terms: parameters of the objective that belong to no term, such as a generator's.
         flops: training FLOPs of one sequence, forward and backward, declared ones included; in
             expectation, if the objective has several modes.
     """
 
     encoder: int
     heads: Mapping[str, int]
-    beside: int
+    outside_terms: int
     flops: float
 
 
@@ -79,13 +79,13 @@ def size_of(
     return Size(
         encoder=sum(p.numel() for p in network.parameters()),
         heads=heads,
-        beside=sum(p.numel() for p in objective.parameters()) - sum(heads.values()),
+        outside_terms=sum(p.numel() for p in objective.parameters()) - sum(heads.values()),
         flops=counted.flops / ROWS,
     )
 
 
 def made_up_vocabulary(words: int) -> Vocabulary:
-    """BERT's five special tokens and made-up ones, every fourth of them a continuation."""
+    """BERT's five special tokens and made-up ones, every fourth of which continues a word."""
     made = (f"{CONTINUES if number % 4 == 3 else ''}w{number}" for number in range(words))
     tokens = (*_SPECIAL, *made)[:words]
     return Vocabulary(words, pad=0, cls=2, sep=3, mask=4, special=(0, 1, 2, 3, 4), tokens=tokens)

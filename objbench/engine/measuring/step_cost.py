@@ -1,8 +1,8 @@
-"""What a step costs: FLOPs counted, and seconds measured where a budget asks for time.
+"""The cost of a step: FLOPs are counted, and seconds are measured if a budget needs them.
 
-Timed objectives take turns, step by step, so that a machine that slows down or is shared for a
-while slows all of them alike and their ratio holds. An objective with several modes takes a step in
-each, and its time is their mean with the modes' shares, as its FLOPs are.
+Timed objectives take turns, step by step, so that a machine that is slow or shared for a while
+slows all of them alike and their ratio holds. An objective with several modes takes a step in each;
+its time is the mean weighted by the modes' shares, as its FLOPs are.
 """
 
 from __future__ import annotations

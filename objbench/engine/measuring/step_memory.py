@@ -1,13 +1,12 @@
 """Peak memory of one optimizer step, of one model among several in the same process.
 
 It is the weights, buffers and optimizer state of this model, plus the most that a step holds
-beyond them. On CUDA the latter is what torch's allocator saw at its highest. A CPU has no such
-count, and what the process has resident is too coarse for a small encoder and blurred by what the
-allocator keeps. So the tensors are counted while they live: each result of an operator, from when
-it is made until its storage is freed. That misses what an operator needs inside itself and is
-exact otherwise: on the `tiny` preset it gives, to the byte, the peak that torch's profiler finds
-in the allocator's own events (torch 2.13), which the profiler cannot say without writing to
-stderr.
+beyond them. On CUDA the latter is the peak of torch's allocator. A CPU has no such count, and the
+resident memory of the process is too coarse for a small encoder and blurred by what the allocator
+keeps. So tensors are counted while they live: each result of an operator, from its creation until
+its storage is freed. That misses what an operator needs internally and is exact otherwise: on the
+`tiny` preset it is, to the byte, the peak that torch's profiler finds in the allocator's own events
+(torch 2.13), which the profiler cannot report without writing to stderr.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ def step_memory(session: Session, step: Callable[[], object]) -> tuple[int, str]
     """The peak of one step.
 
     Args:
-        session: warmed up, so that its optimizer has its state.
+        session: after a step, so that its optimizer has its state.
         step: takes one step of the session.
 
     Returns:
-        Bytes, and of what: ON_CUDA, or ELSEWHERE, which is of the encoder without torch.compile.
+        Bytes, and their kind: ON_CUDA, or ELSEWHERE, measured without torch.compile.
     """
     optimizer = session.optimizer.state.values()
     held = _bytes(
@@ -73,7 +72,7 @@ class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Run the operator and count those of its results that are new, not views or itself."""
+        """Run the operator and count its results, except for views and inputs."""
         kwargs = kwargs or {}
         given = {storage._cdata for storage in _storages((args, kwargs))}
         result = func(*args, **kwargs)
@@ -97,8 +96,8 @@ class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def uncompiled(encoder: PreTrainedModel) -> Iterator[None]:
     """Run ``encoder`` without torch.compile for a while.
 
-    What watches operators one by one must not meet a compiled graph: torch would then give up on
-    compiling that code for the rest of the process.
+    A mode that watches single operators must not run on a compiled graph: torch would then give
+    up compiling that code for the rest of the process.
     """
     compiled, encoder._compiled_call_impl = encoder._compiled_call_impl, None
     try:

@@ -1,10 +1,10 @@
-"""Whether an encoder keeps to a causal mask: tried once, before an objective relies on it.
+"""Check that an encoder respects a causal mask, once, before an objective relies on it.
 
 Most of transformers' encoders take a mask of four dimensions as it is. Some fail on one (DeBERTa),
-and some take it and look ahead all the same: by a convolution over time (ConvBERT), by neighbours
-joined in the embeddings (MobileBERT), by landmarks (Nystroemformer) or with no attention to mask
-(FNet). A language model that sees the token it is to predict has a fine loss and learns nothing,
-so none of them is told by its name: each shows what it does.
+and some accept it and look ahead all the same: by a convolution over time (ConvBERT), by neighbours
+joined in the embeddings (MobileBERT), by landmarks (Nystroemformer), or because they have no
+attention to mask (FNet). A language model that sees the token it should predict has a low loss and
+learns nothing. So the encoder is not judged by its name but by what it computes.
 
 Shape legend: B sequences, T tokens.
 """
@@ -26,17 +26,17 @@ from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError, one_line
 
 ROWS = 2
-"""Sequences that it is tried on."""
+"""Sequences that are tried."""
 
 ALIKE = 1e-4
 """Largest difference of hidden states that another kernel makes, relative to their largest."""
 
 UNMOVED = 1e-5
-"""The same where nothing at all should change."""
+"""The largest difference where nothing should change, relative in the same way."""
 
 
 def require_causal_where_asked(step: TrainingStep, batch: Batch, streams: Streams) -> None:
-    """Refuse an encoder that looks ahead, if the objective has a mode that forbids it to.
+    """Refuse an encoder that looks ahead, if the objective has a mode that forbids it.
 
     Leaves no trace in ``step``.
 
@@ -46,7 +46,7 @@ def require_causal_where_asked(step: TrainingStep, batch: Batch, streams: Stream
         streams: the batch's.
 
     Raises:
-        ConfigError: the encoder does not keep to a causal mask.
+        ConfigError: the encoder does not respect a causal mask.
     """
     with leaving_no_trace(step, batch), torch.no_grad():
         made = (step.corrupt(replace(batch, mode=m), streams) for m in step.objective.modes)
@@ -56,11 +56,11 @@ def require_causal_where_asked(step: TrainingStep, batch: Batch, streams: Stream
 
 @torch.no_grad()
 def require_causal(encoder: PreTrainedModel, batch: Batch) -> None:
-    """Refuse an encoder that does not keep to a causal mask.
+    """Refuse an encoder that does not respect a causal mask.
 
-    Without dropout, in float32, on the first rows of ``batch``: a written-out mask that hides
-    nothing must change nothing, so that it is read as it is meant; and under a causal mask other
-    tokens in the second half of the sequence must leave the states of the first half alone.
+    Without dropout, in float32, on the first rows of ``batch``: an explicit mask that hides nothing
+    must change nothing, which shows that it is read as intended; and under a causal mask, other
+    tokens in the second half of the sequence must not change the states of the first half.
 
     Raises:
         ConfigError: it fails on the mask, misreads it, or looks ahead.
@@ -70,19 +70,19 @@ def require_causal(encoder: PreTrainedModel, batch: Batch) -> None:
     try:
         with torch.autocast(batch.input_ids.device.type, enabled=False):
             fault = _fault(encoder, batch.input_ids[:ROWS], batch)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it cannot be trained like this
+    except Exception as error:  # noqa: BLE001 - whatever it is, training would fail too
         fault = f"it fails on one ({one_line(error)[:120]})"
     finally:
         encoder.train(training)
     if fault:
         raise ConfigError(
-            f"the encoder {encoder.config.model_type!r} does not keep to the causal mask that the "
+            f"the encoder {encoder.config.model_type!r} does not respect the causal mask that the "
             f"objective needs: {fault}; choose another, such as 'bert' or 'modernbert'"
         )
 
 
 def _fault(encoder: PreTrainedModel, ids: Tensor, batch: Batch) -> str:
-    """What the encoder does wrong, or nothing; ``ids`` are (B, T)."""
+    """What the encoder does wrong, or ""; ``ids`` are (B, T)."""
     rows, length = ids.shape
     plain = encoder(input_ids=ids).last_hidden_state
     scale = plain.abs().max()
@@ -90,7 +90,7 @@ def _fault(encoder: PreTrainedModel, ids: Tensor, batch: Batch) -> str:
     mask = written_out(encoder, everything)
     unhidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
     if not bool((unhidden - plain).abs().max() <= ALIKE * scale):
-        return "it misreads a written-out mask"
+        return "it misreads an explicit mask"
     half = length // 2
     later = torch.arange(length, device=ids.device) >= half
     words = len(word_embeddings(encoder))

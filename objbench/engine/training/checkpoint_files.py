@@ -1,9 +1,9 @@
-"""Checkpoints that survive a kill at any instant, and say so when they are damaged.
+"""Checkpoints that survive a kill at any instant and report when they are damaged.
 
 A checkpoint is a folder ``step-<n>`` with tensors in safetensors files and a ``state.json`` that
-holds everything else and the SHA-256 of every file, itself included. It is written under another
-name, synced and renamed; the one before is removed only afterwards, so there is always a whole
-one. Nothing is pickled.
+holds everything else and the SHA-256 of every file, itself included. It is written under a
+temporary name, synced and renamed; the previous one is removed only afterwards, so a complete one
+always exists. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PREFIX = "step-"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Everything a run needs to go on as if it had never stopped.
+    """Everything that a run needs to continue as if it had never stopped.
 
     Attributes:
         step: optimizer steps taken.
@@ -45,7 +45,7 @@ def write_checkpoint(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     """Store ``checkpoint`` in ``folder`` as the only one there.
 
     Args:
-        folder: of one cell; made if need be.
+        folder: of one cell; made if it is missing.
         key: the cell's key.
     """
     target = folder / f"{_PREFIX}{checkpoint.step}"
@@ -88,7 +88,7 @@ def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointError(
             f"checkpoint {latest} is corrupted or incomplete ({one_line(error)}); "
-            "delete that folder to go on from an earlier one or from the start"
+            "delete that folder to continue from an earlier one or from the start"
         ) from error
 
 

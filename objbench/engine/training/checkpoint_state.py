@@ -1,4 +1,4 @@
-"""What of a session goes into a checkpoint, and how it goes back."""
+"""Moves the state of a session into a checkpoint and back."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _FORK = "fork."
 
 
 def snapshot(session: Session, book: Logbook, step: int, state: dict[str, Any]) -> Checkpoint:
-    """The session after ``step`` steps, with ``state`` beside it.
+    """The session after ``step`` steps, together with ``state``.
 
-    Random generators are not in it: every step seeds its own from its number.
+    Random generators are not stored: every step seeds its own from its number.
     """
     moments = session.optimizer.state_dict()["state"]
     scaler = session.accelerator.scaler
@@ -47,7 +47,7 @@ def held_back(taken: Checkpoint) -> Checkpoint:
 
 
 def combined(taken: Checkpoint, fork: Checkpoint | None) -> Checkpoint:
-    """One checkpoint of a branch and of the trunk that it has left, if there is one."""
+    """One checkpoint of a branch and of the trunk that it left, if there is one."""
     if fork is None:
         return taken
     trunk = {f"{_FORK}{group}": named for group, named in fork.tensors.items()}
@@ -56,10 +56,10 @@ def combined(taken: Checkpoint, fork: Checkpoint | None) -> Checkpoint:
 
 
 def restore(session: Session, book: Logbook, stored: Checkpoint) -> Checkpoint | None:
-    """Put the session back to where ``snapshot`` was taken.
+    """Return the session to where ``snapshot`` was taken.
 
     Returns:
-        The trunk that had been held back, if ``stored`` is of a branch.
+        The trunk that was held back, if ``stored`` is of a branch.
 
     Raises:
         CheckpointError: the checkpoint's tensors are not this model's.
@@ -79,7 +79,7 @@ def restore(session: Session, book: Logbook, stored: Checkpoint) -> Checkpoint |
     except (RuntimeError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"the checkpoint of step {stored.step} in {session.job.checkpoints} does not fit the "
-            f"model ({one_line(error)[:200]}); delete that folder to start anew"
+            f"model ({one_line(error)[:200]}); delete that folder to start again"
         ) from error
     fork = stored.state.get("fork")
     if fork is None:
@@ -93,7 +93,7 @@ def restore(session: Session, book: Logbook, stored: Checkpoint) -> Checkpoint |
 
 
 def same_step_everywhere(session: Session, step: int) -> None:
-    """Make sure that all processes go on from the same checkpoint.
+    """Make sure that all processes continue from the same checkpoint.
 
     Raises:
         CheckpointError: they do not see the same files.

@@ -44,7 +44,7 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
 
 
 def set_gradient_exchange(accelerator: Accelerator, some_parameters_unused: bool) -> None:
-    """How processes average gradients; before ``prepare``, without effect on one process."""
+    """Set how processes average gradients; call it before ``prepare``; no effect on one process."""
     accelerator.ddp_handler = DistributedDataParallelKwargs(
         # Every process computes its buffers itself; sending them at each step buys nothing.
         broadcast_buffers=False,
@@ -54,10 +54,10 @@ def set_gradient_exchange(accelerator: Accelerator, some_parameters_unused: bool
 
 
 def _forget_other_settings(device: torch.device, mixed: str) -> None:
-    """Let a process that has trained in one precision go on in another.
+    """Let a process that has trained in one precision continue in another.
 
     accelerate keeps its first settings for the life of a process and refuses others. The process
-    group is left alone: only one process can change between devices.
+    group is left alone: only a single process can change between devices.
     """
     state = AcceleratorState._shared_state
     if state and state.get("_mixed_precision") != mixed:

@@ -1,22 +1,20 @@
-"""Training FLOPs of a real step, by one convention.
-
-The convention:
+"""Training FLOPs of a real step, counted by one convention.
 
 - A multiply-add is 2 FLOPs; only matrix products (and convolutions) count. Element-wise work,
   reductions, softmax, dropout and embedding look-ups count 0, and so does the optimizer.
-- The forward pass and the backward pass are counted as they are executed: what no gradient is
-  asked of costs nothing, and a head that runs on masked positions only costs just that.
+- The forward and the backward pass are counted as they are executed: what needs no gradient costs
+  nothing, and a head that runs on masked positions only costs just that.
 - Attention counts its 2 matrix products forward and 4 backward whichever kernel runs it. Fused
   kernels recompute the scores in their backward pass; that is the kernel's choice and is not
   counted, so that eager and fused attention, on a CPU or a GPU, give the same number. Causal
-  attention counts in full too, as it runs: a written-out mask hides half of the products' results
+  attention counts in full too, as it runs: an explicit mask hides half of the products' results
   and saves none of them.
-- Work that is not a matrix product but stands for one (gather and sum, a kernel of one's own) is
-  what the objective declares in ``extra_flops``.
+- Work that replaces a matrix product without being one (gather and sum, a custom kernel) is what
+  the objective declares in ``extra_flops``.
 - An objective with several modes (see ``Objective.modes``) is counted in each of them. Its FLOPs
-  are the mean with their shares: what a step takes in expectation, the same at every seed.
+  are the mean weighted by their shares: the expectation of a step, the same at every seed.
 
-torch's counter is told about the attention kernels it does not know (the CPU's) and overruled on
+torch's counter learns the attention kernels that it does not know (the CPU's) and is overruled on
 those that it counts with recomputation.
 """
 
@@ -46,7 +44,7 @@ _FUSED_ATTENTION = (
 
 @dataclass(frozen=True, slots=True)
 class CountedPass:
-    """What passes that were run only to be counted have shown.
+    """The result of passes that were run only to be counted.
 
     Attributes:
         flops: of this process for one micro-batch, forward and backward, in expectation.
@@ -88,7 +86,7 @@ def flop_counter() -> FlopCounterMode:
 
 @contextmanager
 def leaving_no_trace(step: TrainingStep, batch: Batch) -> Iterator[None]:
-    """Afterwards buffers and the global random state are as before, and there are no gradients."""
+    """Afterwards, buffers and the global random state are as before, and gradients are cleared."""
     buffers = [buffer.clone() for buffer in step.buffers()]
     device = batch.input_ids.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

@@ -17,21 +17,21 @@ from objbench.engine.training.session import Session
 from objbench.results.heldout_loss_names import heldout_name
 
 HELDOUT_SEED = stream_key(0, "heldout")
-"""Keys the masks of held-out text; no function of the pretraining seed."""
+"""Keys the masks of held-out text; independent of the pretraining seed."""
 
 
 @torch.no_grad()
 def heldout_losses(session: Session) -> dict[str, float]:
     """The mean of each term over the job's held-out batches, and "loss", their weighted sum.
 
-    A term that has no items in any of them is left out; one whose text another term arranges has
-    a name that says so.
+    A term that has no items in any of them is left out; if another term arranges its text, its name
+    says so.
 
     Evaluated without dropout. A batch is as large as a training micro-batch, so that terms that
     compare sequences within a batch mean the same here. An objective with several modes is
-    measured on every batch in each of them, so that a rare mode is known as well as the others:
-    "loss" is then the mean over the modes with their shares, as training's is in expectation, and
-    a term's mean that over the modes in which it has items.
+    measured on every batch in each of them, so that a rare mode is measured as well as the others:
+    "loss" is then the mean over the modes weighted by their shares, as in training in expectation,
+    and a term's mean is over the modes in which it has items.
 
     Raises:
         DataError: there is less held-out text than one sequence for each process.
@@ -67,7 +67,7 @@ def heldout_losses(session: Session) -> dict[str, float]:
 
 
 def loss_names(objective: Objective) -> list[str]:
-    """What the held-out loss of each term is called."""
+    """The name of each term's held-out loss."""
     terms = objective.terms
     arranging = [term.name for term in terms if type(term).arrange is not Term.arrange]
     return [heldout_name(term.name, arranging) for term in terms]
@@ -76,7 +76,7 @@ def loss_names(objective: Objective) -> list[str]:
 def over_modes(
     sums: Tensor, counts: Tensor, shares: list[float], weights: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The terms' means and the loss of an objective, from what each mode has given.
+    """The terms' means and the loss of an objective, from the sums of each mode.
 
     Args:
         sums: (N, K) float32, of the terms' losses.

@@ -1,4 +1,4 @@
-"""What goes into one pretraining and what comes out of it."""
+"""The input and the outcome of one pretraining."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Report = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainJob:
-    """One objective to be pretrained with one seed.
+    """One objective, to be pretrained with one seed.
 
     Attributes:
         objective: the class or composition, not yet built.
@@ -36,14 +36,14 @@ class PretrainJob:
         heldout_batches: held-out (micro-)batches scored at every export.
         heldout_part: which half of the held-out text is scored; "tuning" for a trial.
         train, heldout: the sequences.
-        vocabulary: what the objective may know of the tokenizer.
-        tokenizer: exported beside the encoder.
+        vocabulary: the tokenizer's, for the objective.
+        tokenizer: exported with the encoder.
         run: the run folder, to which exported points are relative.
         encoders: folder under ``run`` that receives ``step-<n>``.
         checkpoints: folder for checkpoints, for this cell alone.
-        teachers: name of an objective -> the folder of its exported encoder, for what learns from
-            others; of one that is not named a fresh encoder stands in, which will do for counting
-            and timing steps.
+        teachers: name of an objective -> the folder of its exported encoder, for an objective that
+            learns from others. For one that is not named a fresh encoder is used, which is enough
+            to count and time steps.
         key: the cell's key; a checkpoint of another key is refused.
         device: "cpu", or a torch device of an accelerator; under ``accelerate launch`` every
             process takes its own.

@@ -1,4 +1,4 @@
-"""Losses on their way to the log: kept on the device, fetched at log points only.
+"""Losses for the log: kept on the device and fetched at log points only.
 
 Shape legend: S steps since the last log point, K terms.
 """
@@ -52,7 +52,7 @@ class Window:
         """Index in the window of the first step that was refused.
 
         Args:
-            skips_overflow: a gradient that overflows is no reason to stop.
+            skips_overflow: whether a gradient that overflows is skipped instead of refused.
 
         Raises:
             ValueError: there is none.
@@ -65,7 +65,7 @@ class Window:
         return int((~good).nonzero()[0])
 
     def reason(self, index: int, names: Sequence[str]) -> str:
-        """What was not finite at step ``index`` of the window, in words."""
+        """What was not finite at step ``index`` of the window, as text."""
         number = self.last - len(self.terms) + index + 1
         for name, value in zip(names, self.terms[index].tolist(), strict=True):
             if not math.isfinite(value):
@@ -88,7 +88,7 @@ class Logbook:
         self._used = 0
 
     def add(self, terms: Tensor, norm: Tensor) -> None:
-        """Append a step, without a host sync.
+        """Append a step without waiting for the device.
 
         Args:
             terms: (2, K), as ``Session.gradients`` returns them.

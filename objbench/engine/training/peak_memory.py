@@ -1,4 +1,4 @@
-"""Peak memory of one cell: of the GPU where there is one, else of the process."""
+"""Peak memory of one cell: of the GPU if it runs on one, else of the process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _RESET = Path("/proc/self/clear_refs")
 
 
 class PeakMemory:
-    """Watches the peak from now on.
+    """Measures the peak from now on.
 
     Args:
         device: where the training runs.
@@ -45,7 +45,7 @@ class PeakMemory:
 
 
 def _reset_resident_peak() -> bool:
-    """Ask Linux to start the resident peak anew; False where that is not possible."""
+    """Ask Linux to reset the resident peak; False where that is not possible."""
     try:
         _RESET.write_text("5")
         return "VmHWM:" in _STATUS.read_text()

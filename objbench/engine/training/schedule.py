@@ -1,19 +1,19 @@
-r"""The route of a pretraining: which steps are taken, at which rate, and which models they finish.
+r"""The schedule of a pretraining: its steps, their learning rates, and which models they finish.
 
-A model is finished when its learning rate has come down to the end of its schedule. With the
+A model is finished when its learning rate has reached the end of its schedule. With the
 schedules "linear" and "constant" a pretraining is one leg of N steps that finishes one model;
 encoders exported on the way are unfinished. With "trunk" it is a trunk at constant rate with a
 branch for every export: after t steps of trunk the rate falls linearly to zero over c further
-steps, the model is exported, and the trunk goes on from where the branch left it::
+steps, the model is exported, and the trunk continues from where the branch left it::
 
     trunk  0 ------ t1 ------------ t2 ------------ t3
                       \ c1 -> F1       \ c2 -> F2      \ c3 -> F3 = N
 
 with c = round(cooldown * t) and t + c = F, the export's own number of steps: each exported model
-is what a run of F steps would have given, and has spent what such a run spends (Hoffmann et al.
-2022 train each length anew; Hägele et al. 2024, arXiv:2405.18392, cool down from one trunk). What
-the branches of all but the last model cost beyond that is the price of measuring the curve, and
-is accounted apart.
+is what a run of F steps would have given, and has cost what such a run costs (Hoffmann et al.
+2022 train each length from scratch; Hägele et al. 2024, arXiv:2405.18392, cool down from one
+trunk). What the branches of all but the last model cost beyond that is the price of measuring the
+curve, and is accounted separately.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Leg:
     Attributes:
         start, stop: numbers of the first step, and of the one after the last.
         exports: numbers of steps, in (start, stop], after which the model is exported.
-        branch: a cooldown; what it did is taken back at its end, unless it is the last leg.
+        branch: a cooldown; its steps are undone at its end, unless it is the last leg.
     """
 
     start: int
@@ -61,12 +61,12 @@ class Route:
         return sum(leg.stop - leg.start for leg in self.legs)
 
     def done(self, leg: int, step: int) -> int:
-        """Steps taken on the route when leg number ``leg`` has come to ``step``."""
+        """Steps taken on the route when leg number ``leg`` has reached ``step``."""
         before = sum(each.stop - each.start for each in self.legs[:leg])
         return before + step - self.legs[leg].start
 
     def extra(self, leg: int) -> int:
-        """Steps of branches that ended before leg number ``leg``: no later model's own."""
+        """Steps of branches that ended before leg number ``leg``, which no later model contains."""
         return sum(each.stop - each.start for each in self.legs[:leg] if each.branch)
 
     def learning_rate(self, leg: int, step: int) -> float:
@@ -91,7 +91,7 @@ def plan_route(steps: int, exports: Sequence[int], training: TrainingSection) ->
 
     Args:
         steps: N.
-        exports: rising numbers of steps, at most N.
+        exports: increasing numbers of steps, at most N.
         training: the schedule and its settings.
     """
     wanted = tuple(exports)
@@ -99,7 +99,7 @@ def plan_route(steps: int, exports: Sequence[int], training: TrainingSection) ->
         return Route((Leg(0, steps, wanted),), steps, training)
     legs: list[Leg] = []
     position = 0
-    # The last model is finished even if nobody asks for its encoder.
+    # The last model is finished even if its encoder is not exported.
     for finish in sorted({*wanted, steps}):
         share = training.cooldown / (1 + training.cooldown)
         fork = max(position, finish - round(finish * share))
@@ -122,8 +122,7 @@ def learning_rate_factor(share: float, schedule: Schedule, warmup: float, decay:
     at 1 and falls linearly to 0 over the last ``decay``.
 
     Args:
-        share: in [0, 1]; step k of n has share (k + 1) / n in warm-up and k / n afterwards is
-            not distinguished here: the engine passes (k + 0.5) / n, the middle of the step.
+        share: in [0, 1]; of step k of n the engine passes (k + 0.5) / n, its middle.
     """
     if share < warmup:
         return share / warmup

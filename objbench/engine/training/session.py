@@ -39,8 +39,8 @@ _log = logging.getLogger(__name__)
 class Session:
     """A job, built and warmed up.
 
-    Building it runs one pass whose gradients are thrown away: it counts the FLOPs, loads the
-    kernels, and finds out whether the encoder has parameters that the objective never uses.
+    Building it runs one pass whose gradients are discarded: it counts the FLOPs, loads the kernels,
+    and finds parameters of the encoder that the objective never uses.
 
     Args:
         job: what to train.
@@ -52,8 +52,8 @@ class Session:
         update: the guarded use of it.
         weights: (K,) float32, the terms' weights.
         names: the terms' names.
-        flops_per_step: training FLOPs of an optimizer step over all processes; of one whose
-            modes cost differently, in expectation.
+        flops_per_step: training FLOPs of an optimizer step over all processes, in expectation
+            over the modes.
         tokens_per_step: non-padding tokens of an optimizer step over all processes.
 
     Raises:
@@ -67,7 +67,7 @@ class Session:
         self.accelerator: Accelerator = make_accelerator(job.device, training.precision)
         self._micros = training.micro_batches
         self._loader = self.loader(training.batch)
-        # Fails now rather than at the first step if the batch does not split.
+        # Fails now, not at the first step, if the batch cannot be split.
         first = self._loader.batch(0, 0, self._micros)
         encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
         encoder_spec = encoder_spec_of(encoder, job.vocabulary)
@@ -137,7 +137,7 @@ class Session:
 
         Args:
             step: its number.
-            mode: of the objective, for who measures each; None for the one that it draws.
+            mode: of the objective, to measure each; None for the one that it draws.
 
         Returns:
             (2, K) float32 on the device: each term's mean over the whole batch, averaged over
@@ -155,17 +155,17 @@ class Session:
         return means if self._micros == 1 else means / self._micros
 
     def begin(self, step: int, micro: int, mode: str | None = None) -> tuple[Batch, Streams]:
-        """A micro-batch and its random numbers; dropout's are started anew for it."""
+        """A micro-batch and its random numbers; seeds dropout's generator for it."""
         batch = self._loader.batch(step, micro, self._micros)
-        # Taken at the middle of the step, as the learning rate is. Steps that are only timed go on
-        # beyond the job's last.
+        # The middle of the step, as for the learning rate. Steps that are only timed may go beyond
+        # the job's last.
         progress = min((step + 0.5) / self.job.steps, 1.0)
         batch = replace(batch, progress=progress, mode=mode)
         self._seed_dropout(step, micro)
         return batch, self.streams(step, micro, batch)
 
     def backward(self, totals: Tensor, counts: Tensor) -> Tensor:
-        """Add the gradients of a micro-batch's losses to those that are there.
+        """Add the gradients of a micro-batch's losses to those accumulated so far.
 
         Args:
             totals: (K,) float32 sums of this process, with their graph.
@@ -190,7 +190,7 @@ class Session:
         return both[0], both[1]
 
     def close(self) -> None:
-        """Let go of the model at once, not when Python next collects cycles."""
+        """Free the model now, not when Python next collects cycles."""
         self.accelerator.free_memory()
         del self.model, self.module, self.optimizer, self.update
         gc.collect()
@@ -202,7 +202,7 @@ class Session:
         return gathered
 
     def _seed_dropout(self, step: int, micro: int) -> None:
-        """Start the global generator anew: whatever drew from it before leaves no trace."""
+        """Seed the global generator, so that earlier draws from it have no effect."""
         rank = int(self.accelerator.process_index)
         key = stream_key(self.job.seed, "dropout", step, micro, rank)
         if self.device.type == "cpu":

@@ -1,7 +1,7 @@
-"""One training step's forward pass: arrange, corrupt, encode once, hand the pass to every term.
+"""One training step's forward pass: arrange, corrupt, encode once, compute every term.
 
-The losses leave here as sums and counts, one pair a term. Dividing them is left to ``mean_loss``
-so that the mean is the mean over the whole batch however many processes share it.
+The losses are returned as sums and counts, one pair per term. ``mean_loss`` divides them, so that
+the mean is over the whole batch, however many processes share it.
 
 Shape legend: B sequences of this process, T tokens, K terms of the objective.
 """
@@ -27,11 +27,11 @@ from objbench.engine.encoder.build import word_embeddings
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What the encoder is to read in one step.
+    """What the encoder reads in one step.
 
     Attributes:
         corrupted: the batch as the corruption left it.
-        views: name of a term -> the further input that it asked for.
+        views: name of a term -> the further input that it requests.
     """
 
     corrupted: Corrupted
@@ -43,8 +43,8 @@ class TrainingStep(nn.Module):
 
     Args:
         encoder: B x T token ids in, ``last_hidden_state`` out.
-        objective: its needs decide what the encoder is asked to return; it is tied to the encoder
-            here, if it shares weights of it.
+        objective: its needs decide what the encoder returns; it is tied to the encoder here, if it
+            shares weights with it.
         teachers: frozen encoders that it learns from, by the name of their objective.
     """
 
@@ -76,7 +76,7 @@ class TrainingStep(nn.Module):
         return self.losses(self.encode(self.corrupt(batch, streams)), streams)
 
     def corrupt(self, batch: Batch, streams: Streams) -> Readings:
-        """``batch`` arranged as the terms want it and corrupted, and their further inputs."""
+        """``batch`` as the terms arrange it, corrupted, with the terms' further inputs."""
         terms = self.objective.terms
         for term in terms:
             batch = term.arrange(batch, streams)
@@ -114,7 +114,7 @@ class TrainingStep(nn.Module):
         """``encoder_pass`` with the word logits, if a term needs them: made once for all terms.
 
         Raises:
-            LookupError: no term brings a token head.
+            LookupError: no term has a token head.
         """
         if Need.WORD_LOGITS not in self._needs:
             return encoder_pass

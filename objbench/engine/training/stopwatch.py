@@ -1,4 +1,4 @@
-"""Device seconds: a stopwatch that runs only while training does."""
+"""Device seconds: a stopwatch that runs only during training."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 class Stopwatch:
     """Adds up the time between ``start`` and ``pause``, over pauses and resumed runs.
 
-    A GPU works behind the program's back, so it is waited for, but only when the watch is
-    started, read or paused: never on the way.
+    A GPU works asynchronously, so it is waited for, but only when the watch is started, read or
+    paused, never in between.
 
     Args:
         device: the device whose work is timed.

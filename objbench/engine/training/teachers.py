@@ -18,12 +18,12 @@ from objbench.study.settings import EncoderSection
 
 
 def frozen_teachers(job: PretrainJob, device: torch.device) -> dict[str, nn.Module]:
-    """The teachers that the job's objective asks for, in evaluation mode and without gradients.
+    """The teachers of the job's objective, in evaluation mode and without gradients.
 
     Args:
-        job: names the folders; where it names none, a fresh encoder of the job's own kind stands
-            in, whose steps cost what the real one's cost.
-        device: where they are wanted.
+        job: names the folders; for a teacher without one, a fresh encoder of the job's own kind is
+            used, which costs as much per step as the real one.
+        device: where they are put.
 
     Raises:
         CheckpointError: a folder holds no encoder.

@@ -1,7 +1,7 @@
-"""Pretraining: the loop over the legs of a route and their steps, and what happens between them.
+"""Pretraining: the loop over the legs of a schedule and their steps, with logs and exports.
 
-The loop itself only computes, steps and notes the loss on the device. The host looks at the device
-at log points, exports and checkpoints; on a CPU, where looking is free, also after every step.
+The loop itself only computes, steps and keeps the loss on the device. The host reads from the
+device at log points, exports and checkpoints; on a CPU, where reading is free, after every step.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from objbench.results.records import Cost, ExportedPoint, LoggedPoint, Meters
 
 
 def pretrain(job: PretrainJob, report: Report) -> PretrainOutcome:
-    """Pretrain ``job``, going on from its checkpoint if it has one.
+    """Pretrain ``job``, continuing from its checkpoint if it has one.
 
     Args:
         job: what to train; under ``accelerate launch`` the same on every process.
-        report: told of progress at log points, on the main process.
+        report: called with the progress at log points, on the main process.
 
     Returns:
-        The outcome; the checkpoint is left for the caller to remove once that is stored.
+        The outcome; the caller removes the checkpoint once the outcome is stored.
 
     Raises:
         ConfigError, DataError: the job does not fit.
@@ -55,22 +55,22 @@ def pretrain(job: PretrainJob, report: Report) -> PretrainOutcome:
 
 
 class _Run:
-    """One pretraining under way."""
+    """One pretraining in progress."""
 
     def __init__(self, job: PretrainJob, report: Report) -> None:
         self.job = job
         self.report = report
-        # Before the model is built: a damaged checkpoint should not cost the wait.
+        # Read before the model is built, so that a damaged checkpoint is reported at once.
         stored = read_checkpoint(job.checkpoints, job.key)
         self.session = Session(job)
         self.route = plan_route(job.steps, job.export_steps, job.training)
         self.memory = PeakMemory(self.session.device)
         self.clock = Stopwatch(self.session.device)
         self.book = Logbook(job.training.log_every, len(self.session.names), self.session.device)
-        # Where on the route: the leg, and the steps that the model as it is now has taken.
+        # The position: the leg, and the steps that the current model has taken.
         self.leg = 0
         self.step = 0
-        # The trunk as it was where the branch under way left it.
+        # The trunk where the current branch left it.
         self.fork: Checkpoint | None = None
         self.branch_seconds = 0.0
         self.log: list[LoggedPoint] = []
@@ -93,7 +93,7 @@ class _Run:
 
     @property
     def is_side_branch(self) -> bool:
-        """Whether what happens now will be taken back."""
+        """Whether the current steps will be undone."""
         return self.route.legs[self.leg].branch and self.leg + 1 < len(self.route.legs)
 
     def outcome(self) -> PretrainOutcome:
@@ -133,7 +133,7 @@ class _Run:
             self._save_if_due()
 
     def _next_leg(self) -> None:
-        """Go on with the leg that follows, after a branch from where that had left the trunk."""
+        """Continue with the next leg; after a branch, from where it left the trunk."""
         if self.fork is not None:
             self.clock.pause()
             restore(self.session, self.book, self.fork)
@@ -144,7 +144,7 @@ class _Run:
         self.leg += 1
 
     def _fork(self) -> None:
-        """Hold back the trunk, to go on from when the branch is done."""
+        """Keep the trunk's state, to continue from it when the branch is done."""
         self.clock.pause()
         state = {"seconds": self.clock.read()}
         self.fork = held_back(snapshot(self.session, self.book, self.step, state))
@@ -161,7 +161,7 @@ class _Run:
     # -- looking at the losses
 
     def _look(self, at_export: bool) -> None:
-        """Log if it is time to, and find out whether a step was refused."""
+        """Log if it is due, and find out whether a step was refused."""
         due = self.step % self.job.training.log_every == 0 or self.step == self.job.steps
         refused = self._looks_are_free and self.session.update.latched
         if due or refused or at_export:
@@ -190,7 +190,7 @@ class _Run:
             self.report(self.done, self.route.total, self._progress(point))
 
     def _diverged(self) -> None:
-        """Take back the steps that were refused, log what was finite before, and say why."""
+        """Undo the refused steps, log what was finite before, and record the reason."""
         window = self.book.window(self.step)
         bad = window.first_refused(self.session.update.skips_overflow)
         self.step = window.last - len(window.terms) + bad
@@ -249,12 +249,12 @@ class _Run:
         self.clock.start()
 
     def _save_if_due(self) -> None:
-        """Store a checkpoint now and then; by the main process, the rest hold the same state."""
+        """Store a checkpoint if one is due; only the main process writes, all hold the same state."""
         every = self.job.training.checkpoint_every
         if not self.session.is_main or time.monotonic() - self._saved_at < every:
             return
         self.clock.pause()
-        # What follows a refused step is not worth keeping; the next log point ends the run.
+        # Nothing after a refused step is worth keeping; the next log point ends the run.
         if not self.session.update.latched:
             write_checkpoint(self.job.checkpoints, self.job.key, self._checkpoint())
         self._saved_at = time.monotonic()

@@ -84,7 +84,7 @@ def test_the_size_is_the_count_by_hand():
     layer = 4 * (D * D + D) + 2 * D * INNER + INNER + D + 4 * D
     assert size.encoder == (WORDS + LENGTH + 2) * D + 2 * D + LAYERS * layer
     assert size.heads == {"mlm": D * D + D + 2 * D + WORDS}
-    assert size.beside == 0
+    assert size.outside_terms == 0
     # Of one sequence, forward: projections and attention of each layer, then the head on M slots.
     slots = int(0.15 * LENGTH) + 1
     products = LAYERS * LENGTH * (4 * D * D + 2 * D * INNER + 2 * LENGTH * D)

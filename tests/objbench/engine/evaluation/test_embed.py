@@ -134,5 +134,5 @@ def test_states_that_are_not_finite(tiny_encoder, tmp_path):
 def test_no_encoder_or_another_tokenizer(make_encoder, tmp_path):
     with pytest.raises(CheckpointError, match="not a folder"):
         _embed(tmp_path / "absent", tmp_path, ["good"])
-    with pytest.raises(DataError, match="do not belong together"):
+    with pytest.raises(DataError, match="do not match"):
         _embed(make_encoder(vocab_size=10), tmp_path, ["good"])

@@ -267,7 +267,7 @@ def test_no_encoder(tmp_path):
 
 def test_a_tokenizer_larger_than_the_encoder(make_encoder, tmp_path):
     folder = make_encoder(vocab_size=10)
-    with pytest.raises(DataError, match="do not belong together"):
+    with pytest.raises(DataError, match="do not match"):
         _run(folder, tmp_path)
 
 

@@ -111,7 +111,7 @@ def test_encoders_that_keep_to_it_pass_and_are_left_as_they_were(tiny, model_typ
 @pytest.mark.parametrize("model_type", AHEAD)
 def test_encoders_that_look_ahead_or_take_no_such_mask_are_refused(tiny, model_type):
     encoder = build(tiny, model_type, AHEAD[model_type]).train()
-    with pytest.raises(ConfigError, match=f"'{model_type}' does not keep to the causal mask"):
+    with pytest.raises(ConfigError, match=f"'{model_type}' does not respect the causal mask"):
         require_causal(encoder, batch_of(tiny))
     assert encoder.training
 
