@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from objbench.contract.meters import Axis
 from objbench.contract.suite import CurveValue
+from objbench.errors import BudgetError
 from objbench.results.json_files import SCHEMA_VERSION, Stored
 
 Status = Literal["ok", "failed", "diverged"]
@@ -200,12 +202,31 @@ AnyRecord = TrialRecord | TrialEvaluationRecord | PretrainRecord | EvaluationRec
 RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
 
 
-class StoredCost(Stored):
-    """The measured cost of a step of an objective; see ``budget.StepCost``."""
+class StepCost(Stored):
+    """What one optimizer step of an objective costs.
+
+    Attributes:
+        tokens: non-padding tokens, over all processes.
+        flops: training FLOPs, over all processes.
+        seconds: device seconds; None where it has not been calibrated.
+    """
 
     tokens: float
     flops: float
-    seconds: float | None
+    seconds: float | None = None
+
+    def on(self, axis: Axis) -> float:
+        """The cost of a step on ``axis``.
+
+        Raises:
+            BudgetError: seconds are asked for and have not been calibrated.
+        """
+        if axis == "steps":
+            return 1.0
+        value = {"tokens": self.tokens, "flops": self.flops, "seconds": self.seconds}[axis]
+        if value is None:
+            raise BudgetError("the seconds of a step have not been calibrated")
+        return value
 
 
-COST = TypeAdapter(StoredCost)
+COST = TypeAdapter(StepCost)

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from objbench.errors import RecordError
 from objbench.results.json_files import Stored, dump, read_from
 from objbench.results.plan import CellKind, Plan, PlannedCell
-from objbench.results.records import COST, RECORD, AnyRecord, Status, StoredCost
+from objbench.results.records import COST, RECORD, AnyRecord, Status, StepCost
 from objbench.results.step_comparison import StepComparison
 from objbench.results.store import LocalStore, Store
 
@@ -120,7 +120,7 @@ class RunFolder:
         """How to tell a user where the records of one kind are."""
         return self.store.where(f"records/{kind}")
 
-    def read_cost(self, objective: str, key: str) -> StoredCost | None:
+    def read_cost(self, objective: str, key: str) -> StepCost | None:
         """What a step of an objective costs; None where it has not been measured.
 
         Args:
@@ -132,7 +132,7 @@ class RunFolder:
         name = _cost_name(objective, key)
         return read_from(self.store, name, COST) if self.store.exists(name) else None
 
-    def write_cost(self, objective: str, key: str, cost: StoredCost) -> None:
+    def write_cost(self, objective: str, key: str, cost: StepCost) -> None:
         """Store what a step of an objective costs."""
         self._write(_cost_name(objective, key), cost)
 

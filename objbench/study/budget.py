@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from objbench.contract.meters import Axis
 from objbench.errors import BudgetError
+from objbench.results.records import StepCost
 from objbench.study.choices import Spacing
 
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
@@ -52,34 +53,6 @@ class Budget:
     axis: Axis
     amount: float
     per_device: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StepCost:
-    """What one optimizer step of an objective costs.
-
-    Attributes:
-        tokens: non-padding tokens, over all processes.
-        flops: training FLOPs, over all processes.
-        seconds: device seconds; None where it has not been calibrated.
-    """
-
-    tokens: float
-    flops: float
-    seconds: float | None = None
-
-    def on(self, axis: Axis) -> float:
-        """The cost of a step on ``axis``.
-
-        Raises:
-            BudgetError: seconds are asked for and have not been calibrated.
-        """
-        if axis == "steps":
-            return 1.0
-        value = {"tokens": self.tokens, "flops": self.flops, "seconds": self.seconds}[axis]
-        if value is None:
-            raise BudgetError("the seconds of a step have not been calibrated")
-        return value
 
 
 def parse_budget(text: str) -> Budget:

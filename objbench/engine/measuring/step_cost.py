@@ -15,7 +15,7 @@ import torch
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.session import Session
 from objbench.engine.training.stopwatch import Stopwatch
-from objbench.study.budget import StepCost
+from objbench.results.records import StepCost
 
 WARM_UP_STEPS = 3
 TIMED_STEPS = 15
@@ -36,7 +36,11 @@ def calibrate(jobs: Sequence[PretrainJob], timed: bool) -> list[StepCost]:
             return [_counted(job) for job in jobs]
         sessions = [Session(job) for job in jobs]
         costs = [
-            StepCost(session.tokens_per_step, session.flops_per_step, median(seconds))
+            StepCost(
+                tokens=session.tokens_per_step,
+                flops=session.flops_per_step,
+                seconds=median(seconds),
+            )
             for session, seconds in zip(sessions, time_steps(sessions), strict=True)
         ]
         for session in sessions:

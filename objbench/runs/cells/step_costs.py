@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from objbench.contract.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.engine.training.job import PretrainJob
@@ -11,10 +9,10 @@ from objbench.errors import RecordError
 from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
-from objbench.results.records import StoredCost
+from objbench.results.records import StepCost
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.processes import is_main, wait_for_all
-from objbench.study.budget import StepCost, parse_budget
+from objbench.study.budget import parse_budget
 
 
 def step_costs(prepared: PreparedStudy) -> dict[str, StepCost]:
@@ -35,7 +33,7 @@ def step_costs(prepared: PreparedStudy) -> dict[str, StepCost]:
         if is_main():
             for name, cost in zip(study.objectives, measured, strict=True):
                 if name in missing:
-                    folder.write_cost(name, keys[name], StoredCost(**asdict(cost)))
+                    folder.write_cost(name, keys[name], cost)
     wait_for_all()
     return {name: _stored(prepared, name, key) for name, key in keys.items()}
 
@@ -46,7 +44,7 @@ def _stored(prepared: PreparedStudy, name: str, key: str) -> StepCost:
         raise RecordError(
             f"the cost of a step of {name} is gone from {prepared.folder}; run the study again"
         )
-    return StepCost(**cost.model_dump())
+    return cost
 
 
 def step_jobs(prepared: PreparedStudy) -> list[PretrainJob]:

@@ -13,6 +13,7 @@ from objbench.contract.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import BudgetError
 from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
+from objbench.results.records import StepCost
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.planned_cells import (
     curve_cell,
@@ -21,7 +22,7 @@ from objbench.runs.planning.planned_cells import (
     pretrain_cell,
 )
 from objbench.runs.planning.teachers import teachers_of, training_order
-from objbench.study.budget import StepCost, baseline_steps, equal_steps, export_steps, parse_budget
+from objbench.study.budget import baseline_steps, equal_steps, export_steps, parse_budget
 from objbench.study.study import Study
 
 

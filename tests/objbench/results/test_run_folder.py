@@ -6,7 +6,7 @@ import pytest
 
 from objbench.errors import RecordError
 from objbench.results.atomic_files import whole_file
-from objbench.results.records import StoredCost
+from objbench.results.records import StepCost
 from objbench.results.run_folder import RunFolder, studies_in
 from objbench.results.store import LocalStore
 
@@ -73,7 +73,7 @@ def test_a_cell_is_finished_when_its_record_did_not_fail(run, make_study):
 
 
 def test_costs_are_kept_by_objective_and_key(run):
-    cost = StoredCost(tokens=1.0, flops=2.0, seconds=None)
+    cost = StepCost(tokens=1.0, flops=2.0, seconds=None)
     run.write_cost("mlm", "a" * 64, cost)
     assert run.read_cost("mlm", "a" * 64) == cost
     assert run.read_cost("mlm", "b" * 64) is None

@@ -14,6 +14,7 @@ from objbench.results.records import (
     Meters,
     Plugin,
     Provenance,
+    StepCost,
     TrialEvaluationRecord,
     TrialRecord,
 )
@@ -23,7 +24,6 @@ from objbench.runs.dry_run import dry_run
 from objbench.runs.planning import planned_cells
 from objbench.runs.planning.configured_plugins import configure_plugins
 from objbench.runs.planning.trials import Tuner
-from objbench.study.budget import StepCost
 from objbench.study.study import build_study
 
 GRID = {"training.learning_rate": [1e-3, 2e-3]}

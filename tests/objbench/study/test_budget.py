@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from objbench.contract.meters import AXES
 from objbench.errors import BudgetError
+from objbench.results.records import StepCost
 from objbench.study.budget import (
-    StepCost,
     baseline_steps,
     equal_steps,
     export_steps,
@@ -147,12 +147,12 @@ def test_the_same_cost_gets_the_same_steps(steps, cost, axis):
 
 def test_a_candidate_that_costs_more_than_all_there_is_is_refused():
     with pytest.raises(BudgetError, match="single step"):
-        equal_steps(1, StepCost(1, 1), StepCost(1, 2), "flops")
+        equal_steps(1, StepCost(tokens=1, flops=1), StepCost(tokens=1, flops=2), "flops")
 
 
 def test_uncalibrated_seconds_are_refused():
     with pytest.raises(BudgetError, match="not been calibrated"):
-        StepCost(1, 1).on("seconds")
+        StepCost(tokens=1, flops=1).on("seconds")
 
 
 @given(st.integers(1, 10**7), st.integers(1, 50))
