@@ -154,6 +154,20 @@ def test_its_analysis_prints_what_it_shows():
     assert done.stdout == shown
 
 
+def test_its_example_prints_what_it_says():
+    (example,) = (block for block in blocks("python") if "read_results" in block)
+    (expected,) = blocks("text")
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{example}\nimport sys; assert 'torch' not in sys.modules"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    lines = [[line.rstrip() for line in text.splitlines()] for text in (ended.stdout, expected)]
+    assert lines[0] == lines[1]
+
+
 def test_its_objective_is_about_thirty_lines_of_code():
     lines = [line for line in OBJECTIVE.splitlines() if line.strip()]
     assert len(lines) <= 30
