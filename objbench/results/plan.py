@@ -132,7 +132,7 @@ class Plan(Stored):
 
 
 def tried_settings(cells: Iterable[PlannedCell], objective: str) -> list[tuple[PlannedCell, ...]]:
-    """The trials of ``objective``, one row a setting in the order of its grid: one a tuning seed.
+    """The trials of ``objective``, one row per setting in the order of its grid, one trial per tuning seed.
 
     Args:
         cells: among others the trials, with each seed in the order of the grid.

@@ -1,4 +1,4 @@
-"""What a study would run: its cells by name, with their state in the run folder."""
+"""What a study would run: its cells by name, each with its state in the run folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from objbench.study.study import Study
 
 
 def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
-    """The cells of ``study``, one a line with its state in ``run``; nothing is computed."""
+    """The cells of ``study``, one per line with its state in ``run``; nothing is computed."""
     chosen = configure_plugins(study, registry)
     known: dict[str, str] = {}
     folder = RunFolder(run)

@@ -1,7 +1,8 @@
-"""Which of the cooperating processes this one is, as ``accelerate launch`` tells it.
+"""Which of the cooperating processes this one is, according to ``accelerate launch``.
 
 A study on one process needs none of this. Under ``accelerate launch`` (or ``torchrun``) every
-process runs the same command: all of them pretrain together, and the evaluations are dealt out.
+process runs the same command: all of them pretrain together, and each runs its share of the
+evaluations.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ def rank() -> int:
 
 
 def is_main() -> bool:
-    """Whether this process is the one that plans, prints and writes what all share."""
+    """Whether this process plans, prints, and writes what all processes share."""
     return rank() == 0
 
 
 def join_processes(device: str) -> None:
     """Connect this process with the others, before any of them waits or trains.
 
-    accelerate decides once in a process's life how it talks to others, and would decide for a GPU
-    where none was asked for: first come, first served, so this comes first.
+    accelerate decides only once per process how to communicate, and would choose a GPU even where
+    none was asked for, so this comes before anything else that uses accelerate.
     """
     if processes() > 1:
         from accelerate import PartialState
@@ -37,7 +38,7 @@ def join_processes(device: str) -> None:
 
 
 def wait_for_all() -> None:
-    """Return once every process has come here; at once where there is only one."""
+    """Return when every process has called this; immediately if there is only one."""
     if processes() > 1:
         from accelerate import PartialState
 

@@ -1,7 +1,7 @@
 """One cell: do its work, and store its record.
 
 This is the only place where a failing cell is caught: whatever goes wrong inside is stored as a
-record with status and reason, and the study goes on. A bug also leaves its traceback on stderr.
+record with status and reason, and the study continues. A bug also leaves its traceback on stderr.
 """
 
 from __future__ import annotations

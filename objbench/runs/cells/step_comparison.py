@@ -1,6 +1,6 @@
 """Compare the optimizer steps of a study's objectives: once per study, on one process.
 
-Nothing depends on the result, so a study goes on where it cannot be measured.
+Nothing depends on the result, so a study continues where it cannot be measured.
 """
 
 from __future__ import annotations

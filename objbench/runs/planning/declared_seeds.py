@@ -1,7 +1,7 @@
-"""Pretraining seeds are declared before they are run, and none is ever taken away again.
+"""Pretraining seeds are declared before they are run, and none is ever removed.
 
 A study that could drop a seed after seeing its scores could pick among them. A run folder therefore
-remembers every seed it was ever asked for: more may be added, which the leaderboard shows, and a
+remembers every seed that was ever declared: more may be added, which the leaderboard shows, and a
 command that leaves one out is refused.
 """
 
@@ -13,7 +13,7 @@ from objbench.study.study import Study
 
 
 def declared_seeds(study: Study, run: RunFolder) -> tuple[tuple[int, ...], ...]:
-    """The seeds of ``study`` as they were declared in the folder ``run``, one row a time.
+    """The seeds of ``study`` as they were declared in ``run``, one row for each time.
 
     Raises:
         ConfigError: the study leaves out a seed that was declared there before.
@@ -29,9 +29,9 @@ def declared_seeds(study: Study, run: RunFolder) -> tuple[tuple[int, ...], ...]:
     if dropped:
         every = ",".join(map(str, [*before, *(s for s in study.seeds if s not in before)]))
         raise ConfigError(
-            f"{run} was begun with the seeds {', '.join(map(str, before))}, and leaving out "
-            f"{', '.join(map(str, dropped))} now would be picking: use --seeds {every}, or start "
-            "another folder with --out"
+            f"{run} has already declared the seeds {', '.join(map(str, before))}; dropping "
+            f"{', '.join(map(str, dropped))} now would be cherry-picking: use --seeds {every}, or "
+            "start another folder with --out"
         )
     added = tuple(seed for seed in study.seeds if seed not in before)
     return (*rows, added) if added else rows

@@ -1,7 +1,7 @@
-"""From a study to its plan: how many steps each objective gets, and the cells that makes.
+"""From a study to its plan: how many steps each objective gets, and the cells of the study.
 
-Pure but for reading plugin sources: no training, no clock. The costs of a step come in from
-outside (``engine.measuring.step_cost``), and with them the number of steps of each objective.
+Apart from reading plugin sources this is pure: no training, no clock. The costs of a step are
+measured elsewhere (``engine.measuring.step_cost``) and decide the steps of each objective.
 """
 
 from __future__ import annotations
@@ -41,65 +41,35 @@ def make_plan(
     """The plan of a study.
 
     Args:
-        data: what is recorded of the corpus and tokenizer; its "key" enters every cell's key.
+        study: with the settings that tuning chose, if it tunes.
+        plugins: its plugins.
+        name: of the study, for the record.
+        command: the command line, for the record.
+        data: a description of the corpus and tokenizer; its "key" is part of every cell's key.
         costs: objective -> cost of one of its steps.
         devices: devices that share the work, for budgets in device time.
-        trials: the trials that its settings were chosen by.
+        trials: the cells that its settings were chosen by.
         declared: its seeds as they were declared, for the record.
 
     Raises:
         BudgetError: the budget pays for fewer steps than there are points.
-        ConfigError: an objective learns from one that is not there to learn from.
+        ConfigError: an objective's teacher is not in the study or cannot be trained before it.
     """
-    baseline = study.objectives[0]
     steps = planned_steps(study, study.budget, costs, devices)
-    for objective, count in steps.items():
-        points, spacing = study.evaluation.points, study.evaluation.spacing
-        if len(export_steps(count, points, spacing)) < points:
-            raise BudgetError(
-                f"budget {study.budget!r} gives {objective} {count} steps, too few for "
-                f"{points} evaluation points ({spacing}); raise it or lower --eval-points"
-            )
+    _require_points(study, steps)
     cells = {cell.id: cell for cell in trials}
-    order, teachers = training_order(plugins), teachers_of(plugins)
-    # Objectives of one seed side by side: what slows the machine for a while slows them alike.
-    for seed in study.seeds:
-        for objective in order:
-            cell = pretrain_cell(study, plugins, objective, seed, steps[objective], data, cells)
-            cells[cell.id] = cell
-    for wanted in evaluations(study, plugins):
-        cell = evaluation_cell(study, plugins, wanted, steps, cells)
-        cells[cell.id] = cell
-    for curve_name, curve in plugins.curves.items():
-        for seed in study.seeds:
-            for objective in study.objectives:
-                cell = curve_cell(study, plugins, curve_name, curve, objective, seed, cells)
-                cells[cell.id] = cell
+    _add_cells(cells, study, plugins, steps, data)
     return Plan(
         name=name,
         command=command,
         engine_version=ENGINE_VERSION,
         study=study.model_dump(mode="json"),
         data=dict(data),
-        baseline=baseline,
+        baseline=study.objectives[0],
         budget=study.budget,
         equalize=study.equalize,
-        objectives=tuple(
-            PlannedObjective(
-                name=objective,
-                summary=plugins.objectives[objective][0].summary,
-                reference=plugins.objectives[objective][0].reference,
-                steps=steps[objective],
-                flops_per_step=costs[objective].flops,
-                tokens_per_step=int(costs[objective].tokens),
-                seconds_per_step=costs[objective].seconds,
-                options=recorded_options(plugins.objectives[objective][1]),
-                overrides=study.overrides.get(objective, {}),
-                teachers=teachers[objective],
-            )
-            for objective in study.objectives
-        ),
-        suites=tuple(_planned_suites(study, plugins)),
+        objectives=tuple(_planned_objectives(study, plugins, steps, costs)),
+        suites=tuple(_planned_suites(plugins)),
         declared=tuple(declared),
         cells=tuple(cells.values()),
     )
@@ -123,7 +93,64 @@ def planned_steps(
     }
 
 
-def _planned_suites(study: Study, plugins: ConfiguredPlugins) -> Iterator[PlannedSuite]:
+def _require_points(study: Study, steps: Mapping[str, int]) -> None:
+    """Refuse a budget that pays for fewer steps than there are points to evaluate at."""
+    points, spacing = study.evaluation.points, study.evaluation.spacing
+    for objective, count in steps.items():
+        if len(export_steps(count, points, spacing)) < points:
+            raise BudgetError(
+                f"budget {study.budget!r} gives {objective} {count} steps, too few for "
+                f"{points} evaluation points ({spacing}); raise it or lower --eval-points"
+            )
+
+
+def _add_cells(
+    cells: dict[str, PlannedCell],
+    study: Study,
+    plugins: ConfiguredPlugins,
+    steps: Mapping[str, int],
+    data: Mapping[str, Any],
+) -> None:
+    """Add every cell to ``cells`` by its id, each after all that it needs."""
+    order = training_order(plugins)
+    # Objectives of one seed side by side: what slows the machine for a while slows them alike.
+    for seed in study.seeds:
+        for objective in order:
+            cell = pretrain_cell(study, plugins, objective, seed, steps[objective], data, cells)
+            cells[cell.id] = cell
+    for wanted in evaluations(study, plugins):
+        cell = evaluation_cell(study, plugins, wanted, steps, cells)
+        cells[cell.id] = cell
+    for name, curve in plugins.curves.items():
+        for seed in study.seeds:
+            for objective in study.objectives:
+                cell = curve_cell(study, plugins, name, curve, objective, seed, cells)
+                cells[cell.id] = cell
+
+
+def _planned_objectives(
+    study: Study,
+    plugins: ConfiguredPlugins,
+    steps: Mapping[str, int],
+    costs: Mapping[str, StepCost],
+) -> Iterator[PlannedObjective]:
+    teachers = teachers_of(plugins)
+    for name, (objective, config) in plugins.objectives.items():
+        yield PlannedObjective(
+            name=name,
+            summary=objective.summary,
+            reference=objective.reference,
+            steps=steps[name],
+            flops_per_step=costs[name].flops,
+            tokens_per_step=int(costs[name].tokens),
+            seconds_per_step=costs[name].seconds,
+            options=recorded_options(config),
+            overrides=study.overrides.get(name, {}),
+            teachers=teachers[name],
+        )
+
+
+def _planned_suites(plugins: ConfiguredPlugins) -> Iterator[PlannedSuite]:
     for name, suite in plugins.suites.items():
         average = suite.average()
         yield PlannedSuite(

@@ -1,8 +1,8 @@
-"""Who learns from whom: an objective's teachers are pretrained before it, with its seed.
+"""Which objectives learn from which: teachers are pretrained first, with the same seed.
 
 An objective names its teachers by its options (``Objective.teachers``); they are objectives of the
-same study, so each has a budget and a row of its own. What they took is no part of the budget of
-the one that learns from them, which the leaderboard says beside its numbers.
+same study, so each has a budget and a row of its own. The cost of its teachers is not part of an
+objective's budget, which the leaderboard says beside its numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def teachers_of(plugins: ConfiguredPlugins) -> Teachers:
 
 
 def training_order(plugins: ConfiguredPlugins) -> tuple[str, ...]:
-    """The study's objectives with teachers before those who learn from them.
+    """The study's objectives with teachers before the objectives that learn from them.
 
     Raises:
         ConfigError: as ``generations``.
@@ -35,9 +35,9 @@ def training_order(plugins: ConfiguredPlugins) -> tuple[str, ...]:
 
 
 def generations(plugins: ConfiguredPlugins, teachers: Teachers) -> tuple[tuple[str, ...], ...]:
-    """The objectives in groups: each learns from members of the groups before its own only.
+    """The objectives in groups: each learns only from members of earlier groups.
 
-    Within a group they are in the study's order, so a study without teachers is one group.
+    Within a group the study's order is kept, so a study without teachers is one group.
 
     Raises:
         ConfigError: a teacher is not in the study, the baseline has one, or two learn from each
@@ -47,8 +47,9 @@ def generations(plugins: ConfiguredPlugins, teachers: Teachers) -> tuple[tuple[s
     if teachers[baseline]:
         others = _listed(name for name in teachers if not teachers[name])
         raise ConfigError(
-            f"{baseline} learns from {_listed(teachers[baseline])}, which its budget leaves out, "
-            f"so it is no baseline: name {others or 'one without a teacher'} first"
+            f"{baseline} learns from {_listed(teachers[baseline])}, whose cost is "
+            "not counted in its budget, so it cannot be the baseline: name "
+            f"{others or 'one without a teacher'} first"
         )
     for name, wanted in teachers.items():
         for teacher in wanted:
@@ -71,7 +72,7 @@ def generations(plugins: ConfiguredPlugins, teachers: Teachers) -> tuple[tuple[s
 
 
 def _another(plugins: ConfiguredPlugins, name: str, teacher: str) -> str:
-    """How to name another teacher: by the option that says who it is, if one does."""
+    """How to name another teacher: by the option that names it, if there is one."""
     options: dict[str, Any] = recorded_options(plugins.objectives[name][1])
     naming = [option for option, value in options.items() if value == teacher]
     where = f"with --set {name}.{naming[0]}=..." if len(naming) == 1 else "by its options"

@@ -7,7 +7,7 @@ from objbench_objectives.mlm import MaskedLanguageModeling
 
 
 class RandomLabels(MaskedLanguageModeling):
-    """Masked language modelling whose answers are drawn anew, uniformly over the vocabulary."""
+    """Masked language modelling whose answers are drawn uniformly in every batch."""
 
     name = "random_labels"
     summary = "for the tests: nothing can be learned"

@@ -133,7 +133,7 @@ def test_dry_run_lists_the_planned_cells_without_computing(
     assert all(line.startswith("done") for line in done)
 
 
-def test_dry_run_tells_what_is_done_from_what_is_to_do(copy, make_study, registry):
+def test_dry_run_distinguishes_what_is_done_from_what_is_to_do(copy, make_study, registry):
     lost, failed = sorted((copy / "records" / "evaluation").glob("*.taco.*"))
     to_do = {json.loads(path.read_text())["id"] for path in (lost, failed)}
     lost.unlink()

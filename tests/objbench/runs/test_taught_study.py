@@ -86,7 +86,10 @@ def test_a_learner_named_first_or_alone_is_refused_before_any_work(
     make_study, run, registry, tmp_path
 ):
     for names, told in (
-        (["tacl", "mlm"], "tacl learns from mlm, which its budget leaves out.*name mlm first"),
+        (
+            ["tacl", "mlm"],
+            "tacl learns from mlm, whose cost is not counted in its budget.*name mlm first",
+        ),
         (
             ["taco", "tacl"],
             r"add mlm to --objectives, or name another .*--set tacl\.teacher=\.\.\.",

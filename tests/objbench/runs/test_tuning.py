@@ -1,4 +1,4 @@
-"""Tuning: as many trials for every objective, on text and a seed that nothing else is told from."""
+"""Tuning: as many trials for every objective, on text and a seed that no result uses."""
 
 import pytest
 
@@ -89,13 +89,15 @@ def test_a_score_that_is_no_heldout_loss_is_refused(make_study, run, tmp_path):
 def test_seeds_are_added_and_never_taken_away(make_study, run, tmp_path):
     few = {"evaluation": {"suites": [], "points": 1, "heldout_batches": 1}}
     run(make_study(seeds=[3, 1], **few), tmp_path)
-    with pytest.raises(ConfigError, match="leaving out 1 now would be picking: use --seeds 3,1"):
+    with pytest.raises(
+        ConfigError, match="dropping 1 now would be cherry-picking: use --seeds 3,1"
+    ):
         run(make_study(seeds=[3], **few), tmp_path)
     run(make_study(seeds=[3, 1, 2], **few), tmp_path)
     assert read_plan(tmp_path).declared == ((3, 1), (2,))
 
 
-def test_a_suite_tunes_on_its_training_data_and_is_reported_apart(
+def test_a_suite_tunes_on_its_training_data_and_is_reported_separately(
     make_study, run, registry, tmp_path
 ):
     grid = {"training.learning_rate": [1e-6, 1e-2]}

@@ -1,4 +1,4 @@
-"""Who learns from whom: the order of training, and what is refused, told in one line."""
+"""Which objectives learn from which: the order of training, and what is refused in one line."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ def test_teachers_come_before_those_who_learn_from_them():
 
 
 @pytest.mark.parametrize(
-    ("teachers", "told"),
+    ("teachers", "message"),
     [
         (
             {"taco": "", "tacl": "mlm"},
@@ -66,20 +66,20 @@ def test_teachers_come_before_those_who_learn_from_them():
         (
             {"tacl": "mlm", "mlm": "", "rtd": ""},
             (
-                "tacl learns from mlm, which its budget leaves out, so it is no baseline: "
+                "tacl learns from mlm, whose cost is not counted in its budget, so it cannot be the baseline: "
                 "name mlm or rtd first"
             ),
         ),
         (
             {"tacl": "mlm"},
             (
-                "tacl learns from mlm, which its budget leaves out, so it is no baseline: "
+                "tacl learns from mlm, whose cost is not counted in its budget, so it cannot be the baseline: "
                 "name one without a teacher first"
             ),
         ),
     ],
 )
-def test_what_cannot_be_trained_is_refused(teachers, told):
+def test_what_cannot_be_trained_is_refused(teachers, message):
     with pytest.raises(ConfigError) as caught:
         training_order(cast_of(**teachers))
-    assert str(caught.value) == told
+    assert str(caught.value) == message
