@@ -1,9 +1,9 @@
 """The judge: from scores and curves of several pretraining seeds to verdicts on claims.
 
-Pure functions on arrays, with the random generator passed in; only ``papers.claims``, ``evidence``,
-``papers.figures`` and ``selftest.error_rates`` read files. No torch, no plugin: a verdict rests on records and on
-nothing else.
+``statistics`` are pure functions of arrays, ``papers`` are claims and figures as data, and
+``selftest`` measures the judge's own error rates. No torch and no plugin: a verdict is based on
+records alone. Findings are numbers and codes; ``verdict_sentence`` puts them into words.
 """
 
 JUDGE_VERSION = 1
-"""Raised whenever a verdict may change; rates measured under another version are not shown."""
+"""Raised whenever a verdict may change; error rates of another version are not shown."""

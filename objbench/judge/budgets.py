@@ -1,4 +1,4 @@
-"""Whether two objectives of a study were given equal budgets, and what each really spent."""
+"""Whether two objectives of a study were given equal budgets, and what each actually spent."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from objbench.results.study_results import StudyResults
 def budget_mismatch(plan: Plan, objective: PlannedObjective) -> str:
     """Why the objective's planned budget is not the baseline's; "" where it is.
 
-    Equal means: on the axis of ``equalize``, apart by less than one step of the dearer of the
-    two, since a budget is spent in whole steps.
+    Equal means that, on the axis of ``equalize``, they differ by at most one step of the more
+    expensive objective, since a budget is spent in whole steps.
     """
     baseline = next(item for item in plan.objectives if item.name == plan.baseline)
     step, reference = (_step_cost(item, plan.equalize) for item in (objective, baseline))
     if step is None or reference is None:
         return f"its cost in {AXIS_WORDS[plan.equalize]} is not known"
     spend, allowed = step * objective.steps, reference * baseline.steps
-    # The rounding of the costs themselves is no difference either.
+    # The rounding of the costs themselves is not a difference either.
     if abs(spend - allowed) <= max(step, reference) * (1 + 1e-6) + 1e-9 * allowed:
         return ""
     share = three_digits(100 * spend / allowed)
@@ -31,9 +31,9 @@ def budget_mismatch(plan: Plan, objective: PlannedObjective) -> str:
 
 
 def measured_spend(results: StudyResults) -> Mapping[str, float]:
-    """Objective -> what it really spent on the axis of ``equalize``, in the mean over seeds.
+    """Objective -> what it actually spent on the axis of ``equalize``, as the mean over seeds.
 
-    Only objectives all of whose pretraining runs are finished.
+    Includes only objectives whose pretraining runs are all finished.
     """
     found = {}
     for objective in results.plan.objectives:

@@ -1,7 +1,7 @@
 """From records to what is judged: paired differences and pairs of curves, seed by seed.
 
-A pretraining seed counts only if everything is there on both sides; the others are named with
-what they lack, and nothing is averaged over a part.
+A pretraining seed counts only if nothing is missing on either side; the others are named with what
+they lack, and no average is taken over a part.
 
 Shape legend: S seeds that count, P points of a curve.
 """
@@ -34,8 +34,8 @@ class LeftOut:
     """A pretraining seed that does not count.
 
     Attributes:
-        why: what is not there, and on which side.
-        diverged: a run of it ended because its loss was no longer a number.
+        why: what is missing, and on which side.
+        diverged: whether a run of it ended because its loss was no longer a finite number.
     """
 
     seed: int
@@ -63,8 +63,8 @@ class CurveEvidence:
 
     Attributes:
         seeds: the S seeds that count, in the order of the plan.
-        curves: axis -> the baseline's and the objective's curves; without the axes on which no
-            spend was measured, and empty where no seed counts.
+        curves: axis -> the baseline's and the objective's curves, for every axis on which spend was
+            measured; empty where no seed counts.
     """
 
     seeds: tuple[int, ...]
@@ -93,7 +93,7 @@ def curve_evidence(results: StudyResults, pair: Pair, source: str) -> CurveEvide
 
     Args:
         source: one of ``score_sources``; a suite that no curve suite follows has final scores
-            only, which is said of every seed.
+            only, so every seed is left out.
     """
     baseline = curve_side(results, pair.baseline, source)
     objective = curve_side(results, pair.objective, source)
@@ -125,7 +125,7 @@ def _counted(
     *,
     final: bool,
 ) -> tuple[list[int], tuple[LeftOut, ...]]:
-    """Indices of the seeds that are whole on both sides, and why the others are not."""
+    """Indices of the seeds that are complete on both sides, and why the others are not."""
     counted, left_out = [], []
     for index, seed in enumerate(results.seeds):
         gaps = [
@@ -149,7 +149,7 @@ def _gap(
     pretraining = next(cell for cell in own if cell.kind == "pretrain")
     state = results.state(pretraining)
     if state != "ok":
-        # Not run for want of a teacher that diverged is no accident either.
+        # A run that was skipped because its teacher diverged counts as diverged too.
         states = [state, *(results.state(teacher) for teacher in results.upstream(pretraining))]
         return f"{objective}'s pretraining {_is(state)}", "diverged" in states
     states = [results.state(cell) for cell in _needed(results, own, source, final=final)]
@@ -166,7 +166,7 @@ def _gap(
 def _needed(
     results: StudyResults, own: list[PlannedCell], source: str, *, final: bool
 ) -> list[PlannedCell]:
-    """The evaluations a score rests on: a curve's points use the first fine-tuning seeds only."""
+    """The evaluations a score is made of: a curve's points use the first fine-tuning seeds only."""
     suite, follower = planned_suite(results, source), following_suite(results, source)
     if suite is None:
         return []

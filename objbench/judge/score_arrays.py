@@ -1,4 +1,4 @@
-"""Scores as arrays: what the records say, laid out by objective, seed, column and point.
+"""Scores as arrays, by objective, seed, column and point of the budget.
 
 A column's score is the mean of its metrics, scaled; fine-tuning seeds are averaged within their
 pretraining run; a suite's score is its protocol's average over the columns and is there only if
@@ -58,7 +58,7 @@ class Curve:
 
     @property
     def whole(self) -> tuple[int, ...]:
-        """Indices of the points at which no seed is missing: a mean is over all seeds or none."""
+        """Indices of the points at which no seed is missing."""
         there = np.isfinite(self.scores).all(axis=1) & np.isfinite(self.spend).all(axis=(1, 2))
         return tuple(int(index) for index in np.flatnonzero(there))
 
@@ -190,7 +190,7 @@ def _values(
 
 
 def _spend(results: StudyResults, cells: list[PlannedCell], seeds: tuple[int, ...]) -> FloatArray:
-    """(S, 4) float64: the spend at one point; every evaluation of it carries the same meters."""
+    """(S, 4) float64: the spend at one point, which every evaluation of that point records."""
     spend = np.full((len(seeds), len(AXES)), np.nan)
     for cell in cells:
         record = results.records.get(cell.id)

@@ -1,12 +1,11 @@
-"""What a pair of objectives can be judged by, and those scores laid out by seed.
+"""What a pair of objectives can be judged by, and those scores as arrays by seed.
 
-A source is an evaluating suite by name, or "heldout:TERM", the loss of one term on held-out text,
-as ``heldout_loss_names`` calls it: a pair has a loss in common only where the same terms have arranged
-its text.
-Scores are turned so that greater is better: a loss, or a suite whose average is better when low,
-is negated.
+A source is an evaluating suite by name, or "heldout:TERM", the loss of one term on held-out text
+(see ``results.heldout_loss_names``): a pair has a loss in common only where the same terms arranged
+its text. Greater is better in every array: a loss, or a suite whose average is better when low, is
+negated.
 
-Shape legend: S pretraining seeds of the study, P points of the budget; gaps are NaN.
+Shape legend: S pretraining seeds of the study, P points of the budget; missing values are NaN.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _SUM = "loss"
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Who is compared: an objective and what it is claimed to beat."""
+    """An objective and the baseline that it is claimed to beat."""
 
     objective: str
     baseline: str
@@ -50,14 +49,14 @@ class SideScores:
 
     @property
     def whole(self) -> FloatArray:
-        """Which seeds lack nothing: (S,) bool."""
+        """Which seeds are complete: (S,) bool."""
         there = np.isfinite(self.scores).all(axis=1) & np.isfinite(self.spend).all(axis=(1, 2))
         return np.asarray(there)
 
 
 def score_sources(results: StudyResults, pair: Pair) -> tuple[str, ...]:
     """The study's suites, then the held-out terms that both sides have at every point."""
-    # Nothing is better or worse on a suite without an average.
+    # A suite without an average does not say which objective is better.
     suites = tuple(suite.name for suite in results.suites if suite.average_groups)
     runs = [results.pretrained(name) for name in (pair.baseline, pair.objective)]
     if not all(runs):
@@ -105,7 +104,7 @@ def final_side(results: StudyResults, objective: str, source: str) -> SideScores
 
 
 def curve_side(results: StudyResults, objective: str, source: str) -> SideScores | None:
-    """An objective's scores along its budget; None where they were taken at its end only."""
+    """An objective's scores along its budget; None where there are final scores only."""
     suite = planned_suite(results, source)
     if suite is None:
         return _heldout(results, objective, source.removeprefix(HELDOUT))
@@ -123,7 +122,7 @@ def _heldout(results: StudyResults, objective: str, term: str) -> SideScores:
     scores = np.full((len(runs), points), np.nan)
     spend = np.full((len(runs), points, len(AXES)), np.nan)
     for seed, run in enumerate(runs):
-        # A run with fewer points than the others is not whole: its n-th is at another share.
+        # A run with fewer points than the others is incomplete: its n-th is at another share.
         if run is None or len(run.points) != points:
             continue
         for place, point in enumerate(sorted(run.points, key=lambda point: point.meters.steps)):

@@ -21,11 +21,10 @@ class Spent:
     """What one objective took.
 
     Attributes:
-        runs: the meters at the end of each finished pretraining.
-        branch_steps, branch_seconds: spent on branches, in the mean over those runs.
-        trials: planned.
-        trial_runs: the last meters known of each trial that was begun; one that diverged spent
-            what it spent.
+        runs: what each finished pretraining had spent at its end.
+        branch_steps, branch_seconds: spent on cooldown branches, as the mean over those runs.
+        trials: how many are planned.
+        trial_runs: the last known spend of each trial that was started, also of diverged ones.
     """
 
     runs: tuple[Meters, ...]

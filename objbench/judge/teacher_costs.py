@@ -19,7 +19,7 @@ from objbench.results.study_results import StudyResults
 
 
 def teachers(plan: Plan, objective: str) -> tuple[str, ...]:
-    """Whom ``objective`` learns from, and whom these learned from; each once, nearest first."""
+    """The objective's teachers and their teachers, each once, nearest first."""
     direct = {item.name: item.teachers for item in plan.objectives}
     found: dict[str, None] = {}
     waiting = list(direct[objective])
@@ -32,7 +32,7 @@ def teachers(plan: Plan, objective: str) -> tuple[str, ...]:
 
 
 def uncounted(results: StudyResults, objective: str) -> Mapping[str, str]:
-    """Teacher -> what its pretraining took, in the mean over its finished seeds, in words."""
+    """Teacher -> what its pretraining took, as the mean over its finished seeds, in words."""
     return {name: taken_text(results, name) for name in teachers(results.plan, objective)}
 
 
@@ -71,7 +71,7 @@ def _noun(names: Iterable[str]) -> str:
 
 
 def taken_text(results: StudyResults, name: str) -> str:
-    """What the pretraining of ``name`` took, in the mean over its finished seeds, in words."""
+    """What the pretraining of ``name`` took, as the mean over its finished seeds, in words."""
     runs = spent(results, name).runs
     if not runs:
         return "no run recorded"

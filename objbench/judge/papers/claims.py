@@ -1,9 +1,8 @@
-"""Claims: what a paper says of an objective, as data with its source.
+"""Claims: what a paper says about an objective, as data with its source.
 
-A claim file is TOML: whose objective, over which baseline, measured at which scale and by which
-score, and one or more numbers with the table, figure or sentence they stand in. Claims ship in
-``leaderboard/claims``; any other file of the form can be judged by its path. Nothing is judged
-here.
+A claim file is TOML: the objective and its baseline, the scale and the score they were measured
+with, and one or more claimed numbers with the table, figure or sentence they come from. Claims ship
+in ``leaderboard/claims``; any other file of this form can be judged by its path.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class Claimed(BaseModel):
 
 
 class Source(Claimed):
-    """Where a claim was made.
+    """The paper that makes the claim.
 
     Attributes:
         paper: authors, year and title.
@@ -40,16 +39,16 @@ class Source(Claimed):
 
 
 class Scale(Claimed):
-    """What the paper's baseline was trained with.
+    """The size of the paper's baseline and of its training.
 
-    Its tokens are given as they are, or as sequences x length x steps.
+    Tokens are given directly, or as sequences x length x steps.
 
     Attributes:
         parameters: of the encoder, embeddings included and heads left out.
         steps: optimizer steps.
         tokens: tokens seen; 0 where the next two give them.
-        sequences: sequences of an optimizer step.
-        length: tokens of a sequence.
+        sequences: sequences per optimizer step.
+        length: tokens per sequence.
         note: what the source leaves open.
     """
 
@@ -73,7 +72,7 @@ class Scale(Claimed):
 
 
 class Score(Claimed):
-    """By which score the paper measured.
+    """The score that the paper measured.
 
     Attributes:
         suite: the suite it corresponds to, such as "glue".
@@ -92,8 +91,8 @@ class Claim(Claimed):
     Attributes:
         id: unique within its file.
         kind: "speedup", a factor of spend, or "gain", points at equal spend.
-        axis: the meter a speedup is claimed on, or on which a gain's spends are equal.
-        value: the factor, or the points; larger says more.
+        axis: the compute axis of a speedup, or on which the spends of a gain are equal.
+        value: the factor, or the points; larger claims more.
         qualifier: "up to" where the paper says so, or "".
         where: table, figure or section, with the numbers that the value is made of.
         wording: the paper's own words.

@@ -2,10 +2,10 @@
 
 A file is JSON::
 
-    source, model      where the numbers stand, and what was trained
+    source, model      where the numbers are published, and what was trained
     claims             the paper's claims about them, such as "up to 5x speedup"
-    average, columns   what the tables' rows hold
-    validation, test   tables: "<objective>-<steps>" -> one score a column
+    average, columns   what the columns of the tables are
+    validation, test   tables: "<objective>-<steps>" -> one score per column
     figure...          figures: "note", and objective -> {"<steps>": score}
 
 Scores are in points, larger is better. The objective of the first row is the baseline unless
@@ -43,7 +43,7 @@ class Row(Printed):
 
     Attributes:
         name: as in the file, such as "taco-50k".
-        scores: one a column, in points.
+        scores: one per column, in points.
     """
 
     name: str
@@ -93,7 +93,7 @@ class PublishedFigure(Printed):
     @model_validator(mode="after")
     def _fits(self) -> PublishedFigure:
         if not self.tables and not self.figures:
-            raise ValueError("it holds neither a table nor a figure")
+            raise ValueError("it has neither a table nor a figure")
         if len(set(self.columns)) != len(self.columns):
             raise ValueError("a column is named twice")
         for table, rows in self.tables.items():

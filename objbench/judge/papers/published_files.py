@@ -1,6 +1,6 @@
-"""What objbench publishes beside its code: claims, papers' figures as data, the judge's own test.
+"""The data that objbench publishes beside its code: claims, papers' figures, the judge's own test.
 
-These files lie in the repository's ``leaderboard/`` and install as ``objbench_published``.
+These files are in the repository's ``leaderboard/`` and install as ``objbench_published``.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ class RowComparison:
     Attributes:
         gain: mean of the columns minus the baseline's, in points.
         below, equal, above: columns, in the order of the table.
-        shares: column -> points of ``gain`` that it carries, its difference over the number of
-            columns, largest first.
+        shares: column -> points of ``gain`` that it contributes: its difference divided by the
+            number of columns; largest first.
     """
 
     table: str

@@ -1,4 +1,4 @@
-"""What published numbers support, in words and two tables, from the replay alone."""
+"""What published numbers support, in words and two tables."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from objbench.judge.papers.replay import (
 _FACTOR = re.compile(r"(\d+(?:\.\d+)?)\s?x\b")
 _GAIN = re.compile(r"(\d+(?:\.\d+)?)\s?points?\b")
 NO_INTERVAL = (
-    "nothing here carries an interval: one number a point, of one pretraining run as far as the "
-    "file says, so nothing is confirmed or refuted"
+    "there is one number per point, from one pretraining run as far as the file says, so there is "
+    "no interval and nothing is confirmed or refuted"
 )
-# Columns named as carrying a gain.
+# How many of the columns that contribute most to a gain are named.
 _LARGEST = 2
 
 
 def replay_text(published: PublishedFigure) -> str:
-    """The whole report on one file: what of its claims its numbers support, then the numbers."""
+    """The report on one file: what its numbers say about its claims, then the numbers."""
     headline, *said = replay_headline(published)
     parts = [
         f"{published.name}: {one_line(published.source)}",
@@ -51,12 +51,12 @@ def replay_text(published: PublishedFigure) -> str:
 
 
 def replay_headline(published: PublishedFigure) -> list[str]:
-    """The verdict on one file, then each of its claims with what its numbers say to it."""
+    """The verdict on one file, then each of its claims with what its numbers say about it."""
     return [f"inconclusive: {NO_INTERVAL}.", *_on_claims(published)]
 
 
 def _on_claims(published: PublishedFigure) -> list[str]:
-    """Each claim with what the numbers say to it; a claim that is neither kind as it is."""
+    """Each claim with what the numbers say about it."""
     found = []
     for claim in published.claims:
         factor, gain = _FACTOR.search(claim), _GAIN.search(claim)
@@ -66,7 +66,7 @@ def _on_claims(published: PublishedFigure) -> list[str]:
             said = _gain_said(published)
         else:
             said = ""
-        found.append(f"{one_line(claim)!r}: {said or 'no number here speaks to it'}")
+        found.append(f"{one_line(claim)!r}: {said or 'no number in the file answers it'}")
     return found
 
 
@@ -118,17 +118,17 @@ def _on_curve(replay: CurveReplay) -> list[str]:
     found = []
     if len(replay.figure.curves[replay.baseline]) == 1:
         found.append(
-            f"{replay.baseline} has one point, its last: there is no curve of the baseline to "
-            "invert, hence no speedup at any other score."
+            f"{replay.baseline} has a single point, its last, so there is no speedup at any other "
+            "score."
         )
     before = len(replay.figure.curves[replay.candidate]) - 1
     if before:
         found.append(
-            f"{count(before, 'point')} of {replay.candidate} before its last: of an unfinished "
-            "schedule, unless each was trained to its own end."
+            f"{count(before, 'point')} of {replay.candidate} before its last: the learning rate had "
+            "not yet decayed there, unless each point was trained to its own end."
         )
     if replay.figure.note:
-        found.append(f"The file says: {one_line(replay.figure.note)}.")
+        found.append(f"Note in the file: {one_line(replay.figure.note)}.")
     return found
 
 
@@ -167,8 +167,8 @@ def _on_row(item: RowComparison) -> str:
     carried = sum(share for _, share in largest)
     first = largest[0][0]
     return (
-        f"{lead}: {listed([name for name, _ in largest])} carry {points(carried)} of the "
-        f"{points(item.gain)} points gained over {item.baseline.name}; without {first} it is "
+        f"{lead}: {listed([name for name, _ in largest])} contribute {points(carried)} of the "
+        f"{points(item.gain)} points gained over {item.baseline.name}; without {first} the gain is "
         f"{signed(item.without(first))}."
     )
 

@@ -1,8 +1,8 @@
-"""The percentile bootstrap over seeds: what the judge does *not* use, measured beside what it does.
+"""The percentile bootstrap over seeds, which the judge does not use, measured for comparison.
 
 Resample the S seeds with replacement, take the mean (or where the mean curve first reaches the
-target), and cut off 2.5% at either end. With few seeds this is too narrow: the resampled spread
-is short by (S - 1) / S, and a normal quantile stands where a t quantile belongs (Hesterberg 2015,
+target), and cut off 2.5% at each end. With few seeds this is too narrow: the resampled spread
+is short by (S - 1) / S, and it uses a normal quantile where a t quantile belongs (Hesterberg 2015,
 section 4).
 
 Shape legend: R studies, S pretraining seeds, K points, W resamplings.

@@ -57,7 +57,7 @@ def speedup_row(
     return RateRow(
         kind="speedup",
         seeds=gaps.shape[1],
-        coverage=share(found.holds(target_spend / fields["truth"])),
+        coverage=share(found.covers(target_spend / fields["truth"])),
         open_ended=share((found.early == BEFORE) | np.isposinf(found.late)),
         claims=_rates(
             claims,

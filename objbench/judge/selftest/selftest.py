@@ -1,7 +1,7 @@
 """The judge's own test: verdicts and intervals on simulated studies whose truth is known.
 
 What is measured is the code that judges real studies (``target_crossing`` and ``paired_t``), on many
-studies at once. A claim is false if it lies above the truth, however little: just above is where
+studies at once. A claim is false if it is above the truth, however little: just above is where
 confirming it is easiest. A claim of exactly the truth is true, and where refuting is easiest. Two
 equal objectives may be called different neither way, so that a confirmed "at least no effect"
 counts as a false confirmation there.

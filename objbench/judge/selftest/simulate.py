@@ -8,7 +8,7 @@ plateau's end at ``onset``,
 
 The candidate's curve is the baseline's with its time axis divided by a known speedup, its rise
 scaled to a known gain at the end of the budget, or both. Each seed of each objective has a level
-of its own, a clock of its own (its spends are scaled by a log-normal factor: some seeds leave the
+of its own, a clock of its own (a log-normal factor scales its spends: some seeds leave the
 plateau late) and independent evaluation noise at every point; level and clock are partly shared
 by the two objectives of a seed, which pairing takes out.
 
@@ -40,7 +40,7 @@ _QUANTILES = 4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """How far seeds lie apart.
+    """How much the seeds differ.
 
     Attributes:
         level: standard deviation of a seed's level, in points.
@@ -72,7 +72,7 @@ class Simulated:
         rate: how fast it saturates after that.
         points: P, equal parts of the budget.
         target_point: the baseline's point whose score is the target; the last is -1.
-        noise: how far seeds lie apart.
+        noise: how much the seeds differ.
     """
 
     speedup: float = 1.0

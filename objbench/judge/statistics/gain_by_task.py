@@ -2,12 +2,12 @@
 
 A suite's score is the mean over groups of each group's mean (``suite.Average``), so a group of a
 G-group average moves it by 1/G of its own gain, and these parts add up to the average's gain. The
-average without a group shows whether one task carries the verdict.
+average without a group shows whether the verdict depends on a single task.
 
 Everything is paired by pretraining seed, after the fine-tuning seeds of a run have been averaged.
 Gains are candidate minus baseline in the unit of the scores, whichever direction is better. The
 averages with a group left out are not corrected for each other: they are one verdict seen G
-times, and none is a claim of its own.
+times, and none is a separate claim.
 
 Shape legend: S pretraining seeds, T tasks or columns, F fine-tuning seeds, G groups.
 """

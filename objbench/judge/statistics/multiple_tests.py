@@ -1,10 +1,10 @@
-"""Is a difference more than chance, when many are asked about at once?
+"""Is a difference more than chance, when many differences are tested at once?
 
 The paired t-test on differences within a seed, and Holm's correction over the questions asked
 (Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure"): the chance that any
-difference is called real that is not is at most the level, whatever the dependence between them.
+difference is called real that is not is at most the error rate, whatever their dependence.
 
-Fewer than ``MIN_RUNS`` pretraining seeds carry no test.
+Fewer than ``MIN_RUNS`` pretraining seeds are too few for a test.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def paired_p_values(differences: FloatArray) -> FloatArray | None:
     p = 2 * F(-|t|; S - 1) with t = mean / (s / sqrt(S)).
 
     Differences that are all 0 have p = 1. Ones that are all the same and not 0 have an infinite
-    t and p = 0: right if they do not vary, and too sure where scores come in coarse steps, as
-    shares of a few hundred examples do, and happen to agree.
+    t and p = 0: right if they do not vary, and overconfident where coarse scores, such as
+    shares of a few hundred examples, happen to agree.
 
     Args:
         differences: (..., S) float64, one value a pretraining seed, none missing.

@@ -1,4 +1,4 @@
-"""How much a score moves when nothing but the seed is changed, task by task.
+"""How much a score moves when only the seed changes, task by task.
 
 The nested one-way random-effects analysis of variance of x[o, s, f], the score of objective o
 pretrained with seed s and fine-tuned with seed f, pooled over O objectives (for O = 1 the balanced
@@ -8,16 +8,16 @@ one-way case of Searle, Casella & McCulloch 1992, "Variance Components"):
     MSW = sum (x[o, s, f] - mean[o, s])**2 / (O S (F - 1))
     sigma2_finetune = MSW            sigma2_pretrain = max(0, (MSB - MSW) / F)
 
-The floor is the smallest difference between the means of two objectives, S seeds each, that a
-t-test could tell from reseeding alone:
+The floor is the smallest difference between the means of two objectives, S seeds each, that an
+unpaired t-test could distinguish from reseeding alone:
 
     floor = t(O (S - 1), 0.975) * s * sqrt(2 / S),     s**2 = MSB / F,
 
 with s the deviation between runs whose F fine-tuning seeds have been averaged. A comparison paired
-by seed can see less than the floor where objectives share the luck of a seed, and verdicts are
-paired; the floor says what a table of unpaired means, such as a published one, can bear.
+by seed, as verdicts are, can detect less than the floor where objectives share the luck of a seed;
+the floor says what a table of unpaired means, such as a published one, can show.
 
-Two things that are simpler here than they are. A fine-tuning seed gives every run the same head
+Two simplifications. A fine-tuning seed gives every run the same head
 and order of examples; what that does to all runs alike is counted as fine-tuning noise and makes
 sigma2_pretrain smaller by a 1/F of it. And objectives that share the luck of a seed have fewer
 degrees of freedom than O (S - 1), so that t is a little small; with O = 1 it is exact.
@@ -47,7 +47,7 @@ class Noise:
             is 1.
         deviation: s, between runs as measured, fine-tuning included; None where S is 1.
         freedom: the degrees of freedom of ``deviation``.
-        floor: the smallest difference that can be told from reseeding; None for fewer than
+        floor: the smallest difference that can be distinguished from reseeding; None for fewer than
             ``MIN_RUNS`` seeds.
     """
 

@@ -1,6 +1,7 @@
-"""Power: how many more pretraining seeds would settle a claim, if the spread stays as it is seen.
+"""Power: how many more pretraining seeds would settle a claim, at the spread seen so far.
 
-A plan for the next study, not a result: mean and spread of a few seeds are themselves uncertain.
+This is for planning the next study, not a result: mean and spread of a few seeds are themselves
+uncertain.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def more_seeds(
     one seed in the range of interest.
 
     Args:
-        mean: mean distance from what is claimed; 0 is exactly as claimed and is never settled.
+        mean: mean distance from what is claimed; 0 is exactly as claimed and can never be settled.
         deviation: standard deviation of that distance between seeds, with n - 1.
         seeds: the present number.
         level: coverage of the interval that is to exclude the claim.

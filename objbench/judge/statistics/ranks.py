@@ -1,14 +1,14 @@
-"""How far a ranking can be trusted: rank intervals and groups that cannot be told apart.
+"""How far a ranking can be trusted: rank intervals, and groups that do not differ significantly.
 
 All pairs of objectives are compared by the paired t-test over pretraining seeds, with Holm's
 correction at 5% over the O(O - 1)/2 pairs. With B(i) the objectives significantly better than i
-and W(i) those significantly worse, the rank of i lies in
+and W(i) those significantly worse, the rank of i is in
 
     [1 + |B(i)|, O - |W(i)|]
 
 (Mogstad, Romano, Shaikh & Wilhelm 2024, "Inference for Ranks with Applications to Mobility across
 Neighbourhoods and Academic Achievement across Countries", Review of Economic Studies 91), for all
-objectives at once: an interval is wrong only if one of the pairs is called wrongly. The rank
+objectives at once: an interval is wrong only if the test is wrong about one of the pairs. The rank
 meant is 1 + the number of objectives whose mean over all possible seeds is better. Theirs makes
 each pair two one-sided questions; one two-sided question and the sign seen, as here, is the same
 at the first step of Holm's and a little bolder after.
@@ -44,8 +44,8 @@ class Ranks:
         p_values: (O, O) float64, adjusted; 1 on the diagonal; None for too few seeds.
         better: (O, O) bool: [i, j] where i is significantly better than j.
         intervals: lowest and highest rank of each objective, 1 the best; None for too few seeds.
-        groups: largest sets of objectives none of which can be told from another, best first.
-        letters: of each objective, one letter a group it is in, such as "ab".
+        groups: largest sets of objectives no two of which differ significantly, best first.
+        letters: of each objective, one letter per group it is in, such as "ab".
     """
 
     order: tuple[int, ...]
@@ -61,7 +61,7 @@ def rank_objectives(
 ) -> Ranks:
     """Rank intervals and tied groups of objectives run with the same pretraining seeds.
 
-    Below ``MIN_RUNS`` seeds nobody is separable from anybody and there is no interval. Objectives
+    Below ``MIN_RUNS`` seeds no pair is separable and there is no interval. Objectives
     with equal scores at every seed are not separable; ones that differ by the same amount at
     every seed are (t is infinite, see ``paired_p_values``).
 
@@ -111,7 +111,7 @@ def rank_objectives(
 def tied_groups(separable: BoolArray, order: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     """The largest sets without a separable pair, by insertion and absorption (Piepho 2004).
 
-    Starting from one set of all, every separable pair splits each set that holds both into one
+    Starting from one set of all, every separable pair splits each set that contains both into one
     without the first and one without the second; a set inside another is dropped.
 
     Args:

@@ -16,7 +16,7 @@ from scipy.optimize import isotonic_regression
 
 from objbench.judge.statistics.estimate import FloatArray
 
-# Two spends nearer than this share are one: they differ by rounding alone.
+# Two spends that differ by less than this share are the same: the difference is rounding.
 SAME_SPEND = 1e-9
 
 
@@ -81,14 +81,14 @@ class SeedCurves:
         return np.array([np.interp(spends, row, scores) for row, scores in rows])
 
     def shared_points(self) -> FloatArray:
-        """Every seed's points within the stretch that all seeds share: (K,) float64, rising.
+        """Every seed's points within the range that all seeds share: (K,) float64, rising.
 
         Raises:
-            ValueError: the seeds share no stretch of spend.
+            ValueError: the seeds share no range of spend.
         """
         if self.first > self.last * (1 + SAME_SPEND):
             raise ValueError(
-                f"the seeds share no stretch of spend: one begins at {self.first:g}, "
+                f"the seeds share no range of spend: one begins at {self.first:g}, "
                 f"another ends at {self.last:g}"
             )
         inside = (self.spend >= self.first) & (self.spend <= self.last)
@@ -126,7 +126,7 @@ def pooled(curves: SeedCurves) -> SeedCurves:
     """Every seed's scores averaged over the points that the mean curve needs pooled to rise.
 
     The mean over seeds of the result is the isotonic regression of the mean curve, and each seed
-    keeps its own value, so that spread and pairing stay what they are.
+    keeps its own value, so spread and pairing do not change.
     """
     mean = curves.scores.mean(axis=0)
     starts = isotonic_regression(mean).blocks[:-1]

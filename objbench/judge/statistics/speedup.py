@@ -1,13 +1,13 @@
 """Speedup with its interval, at one target and as a function of the target.
 
-At a baseline spend x the target is the baseline's mean score there. The speedup is r where the
-candidate's mean score at spend x / r is the same; its interval is that of ``target_crossing``, read as a
-ratio. An end that was not measured is a bound, such as "less than 1": never a guess, never left
-out.
+At a baseline spend x the target is the baseline's mean score there. The speedup is r if the
+candidate's mean score at spend x / r is the same; its interval is that of ``target_crossing``, read
+as a ratio. An end that was not measured is reported as a bound, such as "< 1": it is never
+extrapolated and never left out.
 
-Each seed has its own clock: spends of a seed are taken relative to what its baseline spent in
-all. In steps, tokens and FLOPs that changes nothing; in device seconds it takes out that one seed
-ran on a slower machine than another.
+Each seed has its own clock: the spends of a seed are taken relative to what its baseline spent in
+total. In steps, tokens and FLOPs that changes nothing; in device seconds it removes the effect of
+one seed running on a slower machine than another.
 
 Shape legend: S pretraining seeds, K shared points of the candidate's spend.
 """
@@ -45,8 +45,8 @@ class SpeedupAt:
         target: the baseline's mean score at ``spend``.
         spend: what the baseline spent on it.
         estimate: the speedup; "below" where the candidate does not reach the target, "above"
-            where its first point is there already.
-        low, high: its interval, which holds the estimate; None below ``MIN_RUNS`` seeds.
+            where its first point has reached it already.
+        low, high: its interval, which contains the estimate; None below ``MIN_RUNS`` seeds.
     """
 
     target: float
@@ -58,14 +58,14 @@ class SpeedupAt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TargetGaps:
-    """A candidate's way to one target, seed by seed.
+    """A candidate's distance from one target along its curve, seed by seed.
 
     Attributes:
         target: the baseline's mean score at ``spend``.
         spend: what the baseline spent on it.
         candidate_spend: (K,) float64, rising.
-        gaps: (S, K) float64: the candidate's score less the baseline's of the same seed at
-            ``spend``; straight between points.
+        gaps: (S, K) float64: the candidate's score minus the baseline's of the same seed at
+            ``spend``; linear between points.
     """
 
     target: float
@@ -74,7 +74,7 @@ class TargetGaps:
     gaps: FloatArray
 
     def at(self, speedup: float) -> FloatArray | None:
-        """Each seed's gap where ``speedup`` would have closed it: (S,); None if not measured."""
+        """Each seed's gap at the spend that ``speedup`` implies: (S,); None if not measured."""
         spend = self.spend / speedup
         first, last = self.candidate_spend[[0, -1]]
         if not first * (1 - SAME_SPEND) <= spend <= last * (1 + SAME_SPEND):
@@ -105,7 +105,7 @@ def target_gaps(
 def speedup_at(
     baseline: SeedCurves, candidate: SeedCurves, spend: float | None = None, level: float = LEVEL
 ) -> SpeedupAt:
-    """How much less the candidate spends on what the baseline scored at ``spend``.
+    """How many times less the candidate spends to reach the baseline's score at ``spend``.
 
     Args:
         baseline, candidate: the same index is the same pretraining seed.
@@ -154,19 +154,19 @@ def speedup_function(
 ) -> tuple[SpeedupAt, ...]:
     """The speedup as a function of the target.
 
-    The targets lie evenly between the first and last value of the baseline's mean curve, made to
-    rise by isotonic regression; each is paired with the earliest spend at which that curve is
-    there. The intervals are pointwise: each holds at its own target, not all of them at once.
+    The targets are evenly spaced between the first and last value of the baseline's mean curve
+    after isotonic regression; each is paired with the earliest spend at which that curve reaches
+    it. The intervals are pointwise: each has its level at its own target, not at all at once.
 
     Args:
         baseline, candidate: the same index is the same pretraining seed.
         points: how many targets.
         level: coverage of each interval, in (0, 1).
-        targets: (n,) float64, scores in place of those; any beyond the baseline's curve are left
+        targets: (n,) float64, scores to use instead; any beyond the baseline's curve are left
             out.
 
     Returns:
-        By rising target; one where the baseline's curve does not rise at all.
+        By rising target; a single one where the baseline's curve does not rise at all.
 
     Raises:
         ValueError: not paired by seed, or fewer than 1 target.
@@ -195,7 +195,7 @@ def speedup_function(
 
 
 def _earliest(spends: FloatArray, means: FloatArray, target: float) -> float:
-    """The least spend at which the rising ``means``, straight between points, are at ``target``."""
+    """The least spend at which the rising ``means``, linear between points, reach ``target``."""
     right = min(int(np.searchsorted(means, target)), means.size - 1)
     if right == 0:
         return float(spends[0])

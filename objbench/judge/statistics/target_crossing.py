@@ -1,19 +1,19 @@
-"""Where a candidate's curve reaches a target, with an interval that is a test turned round.
+"""Where a candidate's curve reaches a target, with an interval from inverting the paired t-test.
 
-At each spend s the candidate's gap to the target is known seed by seed, as one paired difference.
-The 95% confidence set of the spend at which the mean gap is zero holds every s at which a paired
-t-test does not reject that: |mean| <= t(S - 1, 0.975) sd / sqrt(S). Turning the test round makes
-it exact for normal gaps at any slope of the curve, where the error of a ratio or a percentile
-bootstrap is not (Fieller 1954, for one ratio). Given is the set's hull, seen from outside: the
-interval ends where the test stops rejecting on every spend beyond.
+At each spend s the candidate's gap to the target is one paired difference per seed. The 95%
+confidence set of the spend at which the mean gap is zero contains every s at which a paired t-test
+does not reject that: |mean| <= t(S - 1, 0.975) sd / sqrt(S). Inverting the test is exact for normal
+gaps at any slope of the curve, unlike an error propagated to a ratio or a percentile bootstrap
+(Fieller 1954, for one ratio). The interval is the hull of that set: beyond each end the test
+rejects at every measured spend.
 
-An interval is never finer than the points it was measured at. The test knows how far seeds lie
-apart, not how a curve bends between two points, and with quiet seeds that is the larger error: an
-interval that fits between two neighbouring points is widened to them, which needs no more than
-that the mean curve rises.
+An interval is never finer than the points it was measured at. The test knows how much the seeds
+differ, not how a curve bends between two points, and with quiet seeds that is the larger error: an
+interval that fits between two neighbouring points is widened to them, which assumes only that the
+mean curve rises.
 
-Codes of a spend: 0 where it is below the first measured one ("there before"), infinity where it
-is beyond the last ("not reached"). They are bounds, and nothing is extrapolated.
+Codes of a spend: 0 where it is below the first measured one ("reached before"), infinity where it
+is beyond the last ("not reached"). They are bounds; nothing is extrapolated.
 
 Shape legend: ... any number of studies, S pretraining seeds, K shared points of spend.
 """
@@ -42,9 +42,9 @@ class Crossing:
 
     Attributes:
         estimate: where the mean curve, made to rise by isotonic regression, first reaches it.
-        early, late: ends of the interval, which holds the estimate; NaN below ``MIN_RUNS`` seeds.
-        is_widened: whether the interval is that of two neighbouring points: more seeds would not
-            tell finer, more points would.
+        early, late: ends of the interval, which contains the estimate; NaN below ``MIN_RUNS`` seeds.
+        is_widened: whether the interval was widened to two neighbouring points: more points would
+            make it finer, more seeds would not.
         first, last: the measured range of spend.
     """
 
@@ -67,17 +67,17 @@ class Crossing:
         )
 
     def reached_by(self, spend: float) -> BoolArray:
-        """Whether the whole interval lies at or before ``spend``."""
+        """Whether the whole interval is at or before ``spend``."""
         known = np.where(self.late == BEFORE, self.first, self.late)
         return np.asarray(known <= spend * (1 + SAME_SPEND))
 
     def missed_at(self, spend: float) -> BoolArray:
-        """Whether the whole interval lies after ``spend``."""
+        """Whether the whole interval is after ``spend``."""
         measured = spend <= self.last * (1 + SAME_SPEND)
         return np.where(np.isposinf(self.early), measured, self.early > spend * (1 + SAME_SPEND))
 
-    def holds(self, spend: float) -> BoolArray:
-        """Whether the interval holds ``spend``; one that is open at an end holds all beyond."""
+    def covers(self, spend: float) -> BoolArray:
+        """Whether the interval covers ``spend``; one that is open at an end covers all beyond it."""
         begun = np.where(np.isposinf(self.early), spend > self.last, self.early <= spend)
         ended = np.where(self.late == BEFORE, spend < self.first, self.late >= spend)
         return np.asarray(begun & ended)
@@ -87,7 +87,7 @@ def crossing(gaps: FloatArray, spend: FloatArray, level: float = LEVEL) -> Cross
     """Where the gap between candidate and target closes.
 
     Args:
-        gaps: (..., S, K) float64, candidate less target at each point; straight between points.
+        gaps: (..., S, K) float64, candidate minus target at each point; linear between points.
         spend: (K,) float64, rising.
         level: coverage, in (0, 1).
     """
@@ -98,11 +98,11 @@ def crossing(gaps: FloatArray, spend: FloatArray, level: float = LEVEL) -> Cross
         return Crossing(estimate, missing, missing, np.isnan(estimate), first, last)
     mean, half = t_interval(gaps, level, axis=-2)
     early = _first_open(-mean - half, -gaps, spend, level)
-    # Seen from the other end, the last spend is the first.
+    # The last open spend is the first one of the reversed curve.
     late = _first_open((mean - half)[..., ::-1], gaps[..., ::-1], spend[::-1], level)
     late = np.where(late == BEFORE, NEVER, np.where(late == NEVER, BEFORE, late))
     early, late = np.minimum(early, estimate), np.maximum(late, estimate)
-    # A crossing at a point itself was measured there, and is left alone.
+    # A crossing exactly at a point was measured there and is not widened.
     near = early * (1 + SAME_SPEND)
     left = np.clip(np.searchsorted(spend, near, side="right") - 1, 0, max(spend.size - 2, 0))
     right = np.minimum(left + 1, spend.size - 1)
@@ -113,7 +113,7 @@ def crossing(gaps: FloatArray, spend: FloatArray, level: float = LEVEL) -> Cross
 
 
 def first_zero(means: FloatArray, spend: FloatArray) -> FloatArray:
-    """Where mean gaps (..., K), straight between points, are first 0 or above."""
+    """Where mean gaps (..., K), linear between points, are first 0 or above: (...) float64."""
     there = means >= 0
     right = np.argmax(there, axis=-1)
     left = np.maximum(right - 1, 0)
@@ -127,11 +127,11 @@ def first_zero(means: FloatArray, spend: FloatArray) -> FloatArray:
 def _first_open(
     margin: FloatArray, gaps: FloatArray, spend: FloatArray, level: float
 ) -> FloatArray:
-    """Where the test first stops rejecting "the mean gap is positive", going along K.
+    """Where the test first stops finding the mean gap positive, going along K.
 
-    The margin, mean less half-width, is concave between two points, since a standard deviation of
-    straight lines is convex: if it is positive at both ends it is so between them, and if only at
-    the first, it is zero exactly once.
+    The margin, mean minus half-width, is concave between two points, since the standard deviation
+    of straight lines is convex: if it is positive at both ends it is positive between them, and if
+    only at the first, it is zero exactly once.
 
     Args:
         margin: (..., K) float64; positive where the test rejects.

@@ -84,15 +84,15 @@ def test_cola_and_mrpc_carry_most_of_the_gain(taco):
 def test_the_report_on_taco_says_all_of_it(taco):
     text = replay_text(taco)
     lines = text.splitlines()
-    assert lines[2].startswith("inconclusive: nothing here carries an interval")
+    assert lines[2].startswith("inconclusive: there is one number per point")
     for words in (
         "'up to 5x speedup': taco reaches mlm's 75.00 at about 61.5k steps, 4.06x; 5x only at 0.15",
         "+1.18 on validation (taco-250k minus mlm-250k) and +0.56 on test",
         "taco-50k on validation is below mlm-250k on the mean (74.92 against 75.01) and on 6 of 9",
         "equal on stsb",
-        "cola and mrpc carry 0.84 of the 1.18 points gained over mlm-250k; without cola it is +0.65",
-        "mlm has one point, its last",
-        "8 points of taco before its last: of an unfinished schedule",
+        "cola and mrpc contribute 0.84 of the 1.18 points gained over mlm-250k; without cola the gain",
+        "mlm has a single point, its last",
+        "8 points of taco before its last: the learning rate had not yet decayed there",
         "not annealed at each point",
         "Figure and table differ by up to 0.07 points (taco-50k)",
     ):
@@ -130,8 +130,8 @@ def test_a_target_that_the_first_point_has_reached_gives_a_bound():
 
 def test_a_claim_without_a_number_is_left_as_it_is():
     text = replay_text(small())
-    assert "'better': no number here speaks to it" in text
-    assert "old has one point" not in text
+    assert "'better': no number in the file answers it" in text
+    assert "old has a single point" not in text
 
 
 def test_the_baseline_is_the_first_rows_or_the_one_named():

@@ -108,5 +108,5 @@ def test_curves_reject(spend, scores, message):
 
 def test_seeds_that_share_no_spend_are_rejected():
     curves = SeedCurves(np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros((2, 2)))
-    with pytest.raises(ValueError, match="share no stretch"):
+    with pytest.raises(ValueError, match="share no range"):
         curves.shared_points()

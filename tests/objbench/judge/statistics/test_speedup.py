@@ -132,9 +132,9 @@ def test_the_codes_of_a_crossing():
     gaps = np.array([[[-1.0, -0.5]] * 3, [[0.5, 1.0]] * 3])
     found = crossing(gaps, spend)
     assert found.estimate.tolist() == [NEVER, BEFORE]
-    assert found.holds(2.5).tolist() == [True, False]
-    assert found.holds(0.5).tolist() == [False, True]
-    assert found.holds(1.5).tolist() == [False, False]
+    assert found.covers(2.5).tolist() == [True, False]
+    assert found.covers(0.5).tolist() == [False, True]
+    assert found.covers(1.5).tolist() == [False, False]
 
 
 @settings(max_examples=40, deadline=None)
