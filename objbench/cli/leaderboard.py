@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from objbench.cli.arguments import Parser
@@ -47,7 +44,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
-    """Write the page and say where it lies."""
+    """Write the page and print its path."""
     if arguments.index is not None:
         if arguments.run is not None or arguments.with_records:
             raise ConfigError("--index goes with --out only: it reads every study folder in DIR")
@@ -56,35 +53,25 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         raise ConfigError("required: RUN, a run folder such as runs/demo, or --index DIR")
     from objbench.results.run_folder import read_plan
 
-    read_plan(arguments.run)  # a wrong folder is told before pandas and matplotlib are loaded
-    with _without_collection():
-        from objbench.leaderboard.page import write_leaderboard
-        from objbench.leaderboard.terminal import terminal_summary
-        from objbench.results.study_results import read_study_results
+    read_plan(arguments.run)  # a wrong folder is reported before pandas and matplotlib are loaded
+    from objbench.leaderboard.page import write_leaderboard
+    from objbench.leaderboard.report import analyse
+    from objbench.leaderboard.terminal import terminal_summary
+    from objbench.results.run_folder import RunFolder
+    from objbench.results.study_results import read_study_results
 
-        results = read_study_results(arguments.run)
-        out = arguments.out or arguments.run / "leaderboard"
-        page = write_leaderboard(
-            arguments.run, out, with_records=arguments.with_records, results=results
-        )
-        print(terminal_summary(results))
+    run, results = arguments.run, read_study_results(arguments.run)
+    report = analyse(results, RunFolder(run).read_step_comparison())
+    page = write_leaderboard(
+        run,
+        arguments.out or run / "leaderboard",
+        with_records=arguments.with_records,
+        results=results,
+        report=report,
+    )
+    print(terminal_summary(report))
     print(f"leaderboard: {os.path.relpath(page)}")
     return 0
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Without the search for garbage in cycles: what a page is made from lasts until it is written.
-
-    Over the objects of thousands of records the search is a quarter of the time.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _index(folder: Path, out: Path | None) -> int:

@@ -92,12 +92,15 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
 def _report(run: Path, end: StudyEnd) -> None:
     """Write and print the leaderboard, and print what went wrong."""
     from objbench.leaderboard.page import write_leaderboard
+    from objbench.leaderboard.report import analyse
     from objbench.leaderboard.terminal import terminal_summary
+    from objbench.results.run_folder import RunFolder
     from objbench.results.study_results import read_study_results
 
     results = read_study_results(run)
-    page = write_leaderboard(run, run / "leaderboard", results=results)
-    print(terminal_summary(results))
+    report = analyse(results, RunFolder(run).read_step_comparison())
+    page = write_leaderboard(run, run / "leaderboard", results=results, report=report)
+    print(terminal_summary(report))
     print(f"leaderboard: {os.path.relpath(page)}", flush=True)
     for failure in end.failures:
         print(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -99,7 +100,7 @@ def suite_average(suite: PlannedSuite, columns: FloatArray) -> FloatArray:
 
 def final_scores(results: StudyResults, suite: PlannedSuite) -> SuiteScores:
     """What the encoders at the end of the budget score on ``suite``."""
-    return results.once(("final scores", suite.name), lambda: _final_scores(results, suite))
+    return _final_scores(results, suite.name)
 
 
 def column_curves(results: StudyResults, suite: PlannedSuite) -> ColumnCurves:
@@ -135,19 +136,23 @@ def score_curves(results: StudyResults, curve_suite: PlannedSuite) -> Mapping[st
     Every point, the last one too, is the mean of the same fine-tuning seeds, so that the last
     does not differ from the others by how it was measured.
     """
-    key = ("score curves", curve_suite.name)
-    return results.once(key, lambda: _score_curves(results, curve_suite))
+    return _score_curves(results, curve_suite.name)
 
 
-def _final_scores(results: StudyResults, suite: PlannedSuite) -> SuiteScores:
+# Asked for once per claim, objective and score, and made from every record of the study.
+@lru_cache(maxsize=32)
+def _final_scores(results: StudyResults, name: str) -> SuiteScores:
+    suite = next(suite for suite in results.plan.suites if suite.name == name)
     cells = [c for c in results.evaluations(suite.name) if c.share >= 1.0]
     values = _values(results, suite, cells, suite.seeds)
     columns = within_run_mean(values)
     return SuiteScores(suite, values, columns, suite_average(suite, columns))
 
 
-def _score_curves(results: StudyResults, curve_suite: PlannedSuite) -> Mapping[str, Curve]:
+@lru_cache(maxsize=32)
+def _score_curves(results: StudyResults, follower: str) -> Mapping[str, Curve]:
     plan = results.plan
+    curve_suite = next(suite for suite in plan.suites if suite.name == follower)
     suite = next(suite for suite in results.suites if suite.name == curve_suite.follows)
     chosen = suite.seeds[: curve_suite.seeds_per_point]
     seeds = results.seeds

@@ -52,8 +52,7 @@ def spent(results: StudyResults, objective: str) -> Spent:
 
 def trial_cells(results: StudyResults) -> tuple[PlannedCell, ...]:
     """The planned trials of all objectives."""
-    cells = results.plan.cells
-    return results.once("trials", lambda: tuple(cell for cell in cells if cell.kind == "trial"))
+    return tuple(cell for cell in results.plan.cells if cell.kind == "trial")
 
 
 def last_meters(record: PretrainRecord) -> Meters | None:

@@ -37,23 +37,23 @@ def uncounted(results: StudyResults, objective: str) -> Mapping[str, str]:
 
 
 def uncounted_words(results: StudyResults, objectives: Iterable[str]) -> str:
-    """What comparisons of ``objectives`` leave out; "" where nothing.
+    """What comparisons of ``objectives`` leave out, as ``not_counted``."""
+    return not_counted({objective: uncounted(results, objective) for objective in objectives})
 
-    Such as "not counted: the pretraining of tacl's teacher mlm (1.20e14 FLOPs, 31.0 min)".
+
+def not_counted(taken: Mapping[str, Mapping[str, str]]) -> str:
+    """What comparisons leave out, from objective -> teacher -> what its pretraining took.
+
+    Such as "not counted: the pretraining of tacl's teacher mlm (1.20e14 FLOPs, 31.0 min)"; ""
+    where nothing is left out.
     """
     parts = [
         f"the pretraining of {objective}'s {_noun(found)} "
-        + listed([f"{name} ({taken})" for name, taken in found.items()])
-        for objective in objectives
-        if (found := uncounted(results, objective))
+        + listed([f"{name} ({words})" for name, words in found.items()])
+        for objective, found in taken.items()
+        if found
     ]
     return f"not counted: {listed(parts)}" if parts else ""
-
-
-def qualified(results: StudyResults, objectives: Iterable[str], sentence: str) -> str:
-    """``sentence``, which compares ``objectives``, with what the comparison leaves out."""
-    words = uncounted_words(results, objectives)
-    return f"{sentence.removesuffix('.')}; {words}." if words and sentence else sentence
 
 
 def budget_words(plan: Plan) -> str:

@@ -1,4 +1,4 @@
-"""The part of a page about one score's curves: both pictures, what they show, and the targets.
+"""A score along the budget: its pictures, what they show, and the speedups to several targets.
 
 A curve is of all seeds or of none, so an objective that lacks a point of a seed is not drawn but
 named.
@@ -6,141 +6,172 @@ named.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from objbench.judge.formatting import count, listed, plain
-from objbench.judge.score_arrays import Curve
+from objbench.judge.formatting import count, listed
 from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.judge.teacher_costs import uncounted_words
-from objbench.leaderboard.curve_sources import (
-    CurveSource,
-    curve_sources,
-    source_curves,
-    unfinished_schedule,
-)
-from objbench.leaderboard.pictures.convergence import band_words, convergence_picture, is_drawable
+from objbench.leaderboard.document import Block, Fold, Heading, Paragraph, Picture, paragraph
+from objbench.leaderboard.findings import uncounted_words
+from objbench.leaderboard.headline import scale_words
+from objbench.leaderboard.pictures.convergence import convergence_picture
 from objbench.leaderboard.pictures.speedup import ClaimedSpeedup, speedup_picture
-from objbench.leaderboard.speedups import Speedups, speedups
-from objbench.leaderboard.tables.speedups import functions, speedup_table
-from objbench.leaderboard.verdicts import judged_claims
-from objbench.results.study_results import StudyResults
+from objbench.leaderboard.report import CurveReport, Report
+from objbench.leaderboard.tables.ranking import final_speedups
+from objbench.leaderboard.tables.speedups import speedup_table
+
+NO_CURVE = "No objective has two finished points along its budget: no curve to draw."
 
 
-def curve_sections(results: StudyResults, pictures: dict[str, str]) -> list[str]:
-    """The sections of every score with curves.
-
-    Args:
-        results: the study.
-        pictures: filled with file name -> SVG.
-    """
-    return [
-        part
-        for source in curve_sources(results)
-        for part in _section(results, source, pictures)
-        if part
-    ]
+def main_curve(report: Report) -> list[Block]:
+    """The picture of the study's first score with curves, and the speedups by it."""
+    if not report.curves:
+        return []
+    curve = report.curves[0]
+    title = Heading(2, f"Curves: {curve.source.words}")
+    if not curve.is_drawable:
+        return [title, Paragraph(NO_CURVE)]
+    return [title, _picture(curve), *_final(report, curve)]
 
 
-def _section(results: StudyResults, source: CurveSource, pictures: dict[str, str]) -> list[str]:
-    curves = source_curves(results, source)
-    title = f"## Convergence: {source.words} against spend"
-    if not is_drawable(curves):
-        return [title, "No objective has two finished points along its budget: no curve to draw."]
-    baseline = results.plan.baseline
-    lower = "" if source.sign > 0 else " (lower is better)"
-    name = f"convergence-{source.stem}.svg"
-    pictures[name] = convergence_picture(
-        curves,
-        baseline,
-        f"{source.words}{lower}",
-        is_finished=not unfinished_schedule(results),
-    ).decode()
-    alt = f"{source.words} of each objective against steps, tokens, FLOPs and device time"
-    return [
-        title,
-        f"![{alt}]({name})",
-        _convergence_text(results, source, curves),
-        *_speedup_part(results, source, pictures),
-    ]
+def curve_details(report: Report) -> list[Block]:
+    """What the pictures show, every further score with curves, and the targets of all."""
+    folds: list[Block] = []
+    for number, curve in enumerate(report.curves):
+        if not curve.is_drawable:
+            continue
+        blocks = [] if number == 0 else [_picture(curve), *_final(report, curve)]
+        blocks += paragraph(*_convergence_sentences(report, curve))
+        folds.append(Fold(f"Curves: {curve.source.words}", tuple(blocks)))
+        targets = _targets(report, curve)
+        if targets:
+            title = f"Speedup to each {curve.source.words} of {report.baseline}"
+            folds.append(Fold(title, tuple(targets)))
+    return folds
 
 
-def _convergence_text(
-    results: StudyResults, source: CurveSource, curves: Mapping[str, Curve]
-) -> str:
-    seeds = len(results.seeds)
-    if source.suite is not None:
-        each = f" of {count(source.suite.seeds_per_point, 'fine-tuning seed')} each"
+def pictures(report: Report) -> dict[str, bytes]:
+    """File name -> picture (SVG), for the curves that there are to draw."""
+    found = {}
+    title = picture_title(report)
+    names = [objective.name for objective in report.plan.objectives]
+    for curve in report.curves:
+        if not curve.is_drawable:
+            continue
+        source = curve.source
+        lower = "" if source.sign > 0 else " (lower is better)"
+        found[_convergence_file(curve)] = convergence_picture(
+            curve.curves,
+            report.baseline,
+            f"{source.words}{lower}",
+            title=title,
+            is_finished=not report.unfinished_schedule,
+        )
+        functions = {n: s.functions for n, s in curve.speedups.items() if s.headline}
+        if functions:
+            found[_speedup_file(curve)] = speedup_picture(
+                functions,
+                names,
+                report.baseline,
+                f"{report.baseline}'s {source.words}",
+                title=title,
+                sign=source.sign,
+                claims=[c for c in _claimed(report) if c.objective in functions],
+            )
+    return found
+
+
+def picture_title(report: Report) -> str:
+    """Study, scale and date of a picture."""
+    seeds = count(len(report.seeds), "seed")
+    return ", ".join(
+        part for part in (report.plan.name, scale_words(report), seeds, report.date) if part
+    )
+
+
+def _convergence_file(curve: CurveReport) -> str:
+    return f"convergence-{curve.source.stem}.svg"
+
+
+def _speedup_file(curve: CurveReport) -> str:
+    return f"speedup-{curve.source.stem}.svg"
+
+
+def _picture(curve: CurveReport) -> Picture:
+    words = curve.source.words
+    alt = f"{words} of each objective against steps, tokens, FLOPs and device time"
+    return Picture(alt, _convergence_file(curve))
+
+
+def _final(report: Report, curve: CurveReport) -> list[Block]:
+    """The speedups to the baseline's final score."""
+    speedups = final_speedups(report, curve)
+    if not speedups:
+        return []
+    interval = (
+        " [95% interval]" if len(report.seeds) >= MIN_RUNS else ", too few seeds for an interval"
+    )
+    lead = (
+        f"Speedup{interval}: what {report.baseline} spent to reach its final "
+        f"{curve.source.words}, divided by what the objective spent to reach the same."
+    )
+    return [Paragraph(lead), *speedups]
+
+
+def _convergence_sentences(report: Report, curve: CurveReport) -> list[str]:
+    if curve.source.suite is not None:
+        each = f" of {count(curve.source.suite.seeds_per_point, 'fine-tuning seed')} each"
     else:
         each = ", each loss under the objective's own corruption of the text"
-    parts = [f"Every point is the mean over {count(seeds, 'pretraining seed')}{each}."]
-    if seeds > 1:
-        parts.append(f"Bands: {band_words(seeds)}.")
-    schedule = unfinished_schedule(results)
-    training = results.plan.study.get("training", {})
-    if schedule:
-        parts.append(
-            f"Hollow points are of unfinished models: the schedule ({plain(schedule)}) ends with "
-            "the budget only."
+    found = [f"Every point is the mean over {count(len(report.seeds), 'pretraining seed')}{each}."]
+    training = report.plan.study.get("training", {})
+    if report.unfinished_schedule:
+        found.append(
+            "Hollow points are unfinished models, whose learning rate has not yet decayed "
+            f"({report.unfinished_schedule} schedule)."
         )
     elif isinstance(training, dict) and training.get("schedule") == "trunk":
         share = 100 * float(training.get("cooldown", 0.0))
-        parts.append(
+        found.append(
             "Every point is a finished model: a branch of its own, cooled down over "
             f"{share:g}% of the steps so far (trunk schedule)."
         )
-    if words := uncounted_words(results, curves):
-        parts.append(f"{words[0].upper()}{words[1:]}.")
-    absent = [name for name, curve in curves.items() if not curve.whole]
+    if words := uncounted_words(report, curve.curves):
+        found.append(f"{words[0].upper()}{words[1:]}.")
+    absent = [name for name, own in curve.curves.items() if not own.whole]
     if absent:
-        parts.append(f"Not drawn, for want of records of this score: {listed(absent)}.")
-    return " ".join(parts)
+        found.append(f"Not drawn, because records of this score are missing: {listed(absent)}.")
+    return found
 
 
-def _speedup_part(
-    results: StudyResults, source: CurveSource, pictures: dict[str, str]
-) -> list[str]:
-    baseline = results.plan.baseline
-    all_found = speedups(results, source).values()
-    found = {item.objective: functions(item) for item in all_found if item.headline}
-    left_out = [f"{item.objective} ({item.why})" for item in all_found if item.why]
-    parts = [f"### Speedup to each {source.words} of {baseline}"] if found or left_out else []
-    if left_out:
-        parts.append(f"Not compared, being incomplete: {'; '.join(left_out)}.")
-    if not found:
-        return parts
-    name = f"speedup-{source.stem}.svg"
-    label = f"{baseline}'s {source.words}"
-    names = [objective.name for objective in results.plan.objectives]
-    pictures[name] = speedup_picture(
-        found, names, baseline, label, sign=source.sign, claims=_claimed(results, found)
-    ).decode()
-    alt = f"speedup of each objective over {baseline} against the {source.words} to be reached"
-    return [
-        *parts,
-        f"![{alt}]({name})",
-        _speedup_text(results, source, list(all_found)),
-        speedup_table(results, source),
-    ]
+def _targets(report: Report, curve: CurveReport) -> list[Block]:
+    left_out = [f"{item.objective} ({item.why})" for item in curve.speedups.values() if item.why]
+    blocks = paragraph(
+        f"Not compared, being incomplete: {'; '.join(left_out)}." if left_out else ""
+    )
+    table = speedup_table(report, curve)
+    if not table:
+        return blocks
+    words = curve.source.words
+    alt = f"speedup of each objective over {report.baseline} against the {words} to be reached"
+    return [*blocks, Picture(alt, _speedup_file(curve)), Paragraph(_method(report)), *table]
 
 
-def _speedup_text(results: StudyResults, source: CurveSource, found: Sequence[Speedups]) -> str:
-    baseline = results.plan.baseline
+def _method(report: Report) -> str:
+    baseline = report.baseline
     interval = (
-        "Square brackets: 95% interval at that target by itself (a paired test turned round)."
-        if len(results.seeds) >= MIN_RUNS
-        else f"Below {MIN_RUNS} pretraining seeds there is no interval."
+        "Brackets: 95% interval at that target by itself (an inverted paired t-test)."
+        if len(report.seeds) >= MIN_RUNS
+        else f"With fewer than {MIN_RUNS} pretraining seeds there is no interval."
     )
-    clocks = " Each seed's spend is relative to what its baseline spent." * bool(found)
     return (
-        f"The target runs over {baseline}'s own mean curve, made to rise by isotonic regression; "
-        f"the speedup is what {baseline} spent there over what the objective spent where its mean "
-        f"curve, made to rise likewise, is first as good.{clocks} {interval} What was not measured "
-        'is a bound ("more than", "less than") and never extrapolated.'
+        f"Targets are taken along {baseline}'s mean curve after isotonic regression; the speedup "
+        f"is what {baseline} spent there divided by what the objective spent where its own mean "
+        "curve, after the same regression, first matches it. Each seed's spend is relative to "
+        f"what its baseline spent. {interval} An unmeasured end is a bound (<, >) and never "
+        "extrapolated."
     )
 
 
-def _claimed(results: StudyResults, found: Mapping[str, object]) -> list[ClaimedSpeedup]:
-    """The claimed speedups of the objectives that are drawn."""
+def _claimed(report: Report) -> list[ClaimedSpeedup]:
+    """The claimed speedups, each once."""
     claims = {
         (item.file.name, item.claim.id): ClaimedSpeedup(
             objective=item.file.objective,
@@ -148,7 +179,7 @@ def _claimed(results: StudyResults, found: Mapping[str, object]) -> list[Claimed
             value=item.claim.value,
             words=" ".join(["claimed:", *item.claim.qualifier.split(), f"{item.claim.value:g}x"]),
         )
-        for item in judged_claims(results)
-        if item.claim.kind == "speedup" and item.file.objective in found
+        for item in report.verdicts
+        if item.claim.kind == "speedup"
     }
     return list(claims.values())

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objbench.judge.formatting import loss, plain, points
 from objbench.judge.score_arrays import Curve, score_curves
 from objbench.judge.score_source import HELDOUT, Pair, curve_side, score_sources
+from objbench.leaderboard.quantity import Notation
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import PretrainRecord
 from objbench.results.study_results import StudyResults
@@ -47,16 +47,17 @@ class CurveSource:
         """What its pictures' names end with."""
         return re.sub(r"[^A-Za-z0-9_.]+", "-", self.name)
 
-    def text(self, value: float) -> str:
-        """A value of the score, rounded as scores or as losses are."""
-        return points(value) if self.suite is not None else loss(value)
+    @property
+    def notation(self) -> Notation:
+        """How its values are written."""
+        return "loss" if self.suite is None else "points"
 
 
 def source_words(name: str) -> str:
     """What a score is called: "glue score" or "held-out mlm loss"."""
     if name.startswith(HELDOUT):
-        return f"held-out {plain(name.removeprefix(HELDOUT))} loss"
-    return f"{plain(name)} score"
+        return f"held-out {name.removeprefix(HELDOUT)} loss"
+    return f"{name} score"
 
 
 def curve_sources(results: StudyResults) -> tuple[CurveSource, ...]:
@@ -82,8 +83,7 @@ def source_curves(results: StudyResults, source: CurveSource) -> Mapping[str, Cu
     """Objective -> its curve, in the order of the plan; a term that it lacks is NaN."""
     if source.suite is not None:
         return score_curves(results, source.suite)
-    key = ("curves of", source.name)
-    return results.once(key, lambda: _heldout_curves(results, source.name))
+    return _heldout_curves(results, source.name)
 
 
 def unfinished_schedule(results: StudyResults) -> str:

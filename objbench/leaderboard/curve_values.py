@@ -59,8 +59,10 @@ class CurveValues:
             return lead + three_digits(found.mean)
         # An interval over the seeds that have a value would be one over the lucky ones, and one
         # over bounds none at all.
-        half = "" if lead or found.half_width is None else f" ± {three_digits(found.half_width)}"
-        return f"{lead}{three_digits(found.mean)}{half} ({low} to {high})"
+        if lead or found.interval is None:
+            return f"{lead}{three_digits(found.mean)} (seeds {low} to {high})"
+        ends = ", ".join(f"{value:.2f}" for value in found.interval)
+        return f"{three_digits(found.mean)} [{ends}]"
 
 
 def other_columns(suite: PlannedSuite) -> tuple[Column, ...]:
@@ -70,8 +72,8 @@ def other_columns(suite: PlannedSuite) -> tuple[Column, ...]:
 
 def curve_values(
     results: StudyResults, suite: PlannedSuite
-) -> Mapping[tuple[str, str], CurveValues]:
-    """Objective and column -> values, for every objective and column that is no axis."""
+) -> Mapping[str, Mapping[str, CurveValues]]:
+    """Column -> objective -> values, for every column that is no compute axis."""
     records: dict[str, list[CurveRecord]] = {o.name: [] for o in results.plan.objectives}
     for cell in results.plan.cells:
         record = results.records.get(cell.id)
@@ -80,8 +82,9 @@ def curve_values(
         if record.status == "ok":
             records[cell.objective].append(record)
     return {
-        (objective, column.name): _values(own, column, len(results.seeds))
-        for objective, own in records.items()
+        column.name: {
+            name: _values(own, column, len(results.seeds)) for name, own in records.items()
+        }
         for column in other_columns(suite)
     }
 

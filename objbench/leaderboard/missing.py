@@ -1,18 +1,17 @@
-"""What is not there: cells missing, failed or diverged, stale records, tasks without data.
+"""What is missing: cells not run, failed or diverged, stale records, tasks without data.
 
-Cells that lack for the same reason are one line. A cell that waits for another that failed says
-so, so that one failure is read as one and not as the dozens it holds up.
+Cells that are missing for the same reason are one gap. A cell that waits for another that failed
+says so, so that one failure reads as one and not as the dozens it holds up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import pandas as pd
-
-from objbench.judge.formatting import count, listed, markdown, plain
-from objbench.results.plan import PlannedCell
+from objbench.judge.formatting import count, listed
+from objbench.results.plan import PlannedCell, PlannedSuite
 from objbench.results.records import AnyRecord, PretrainRecord
 from objbench.results.study_results import StudyResults
 
@@ -20,8 +19,23 @@ _KIND_WORDS = {"trial": "tuning", "trial_evaluation": "tuning", "pretrain": "pre
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaleRecords:
+    """Records of one objective, seed and kind whose code, data or settings have changed since.
+
+    Attributes:
+        what: the suite, "pretraining" or "tuning".
+        records: how many they are.
+    """
+
+    what: str
+    objective: str
+    seed: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Cells of one objective, seed and suite that lack for one reason.
+    """Cells of one objective, seed and suite that are missing for one reason.
 
     Attributes:
         what: the suite, or "pretraining".
@@ -62,33 +76,16 @@ def gaps(results: StudyResults) -> tuple[Gap, ...]:
     )
 
 
-def gaps_table(results: StudyResults) -> str:
-    """The gaps as a table; "" if there is none."""
-    lines = [
-        {
-            "objective": gap.objective,
-            "seed": str(gap.seed),
-            "what": gap.what + (f": {', '.join(gap.tasks)}" if gap.tasks else ""),
-            "cells": str(gap.cells),
-            "state": gap.state,
-            "reason": plain(gap.reason),
-        }
-        for gap in gaps(results)
-    ]
-    return markdown(pd.DataFrame(lines), left=6) if lines else ""
-
-
-def stale_table(results: StudyResults) -> str:
-    """The stale records, counted by what they are of; "" if there is none."""
+def stale_records(results: StudyResults) -> tuple[StaleRecords, ...]:
+    """The stale records, counted by what they are of."""
     grouped: dict[tuple[str, str, int], int] = {}
     for record in results.stale:
         key = (record_kind(record), record.objective, record.seed)
         grouped[key] = grouped.get(key, 0) + 1
-    lines = [
-        {"what": what, "objective": objective, "seed": str(seed), "records": str(number)}
+    return tuple(
+        StaleRecords(what=what, objective=objective, seed=seed, records=number)
         for (what, objective, seed), number in sorted(grouped.items())
-    ]
-    return markdown(pd.DataFrame(lines), left=3) if lines else ""
+    )
 
 
 def record_kind(record: AnyRecord) -> str:
@@ -98,27 +95,27 @@ def record_kind(record: AnyRecord) -> str:
     return _KIND_WORDS.get(record.kind, record.suite)
 
 
-def missing_tasks(results: StudyResults) -> list[str]:
+def missing_tasks(suites: Iterable[PlannedSuite]) -> list[str]:
     """One sentence for each suite whose data lacks tasks."""
     return [
-        f"{suite.name} leaves out {listed(sorted(suite.missing))}: {plain(_whys(suite.missing))}. "
+        f"{suite.name} leaves out {listed(sorted(suite.missing))}: {_whys(suite.missing)}. "
         f"No average contains {'it' if len(suite.missing) == 1 else 'them'}."
-        for suite in results.suites
+        for suite in suites
         if suite.missing
     ]
 
 
-def gaps_sentence(results: StudyResults) -> str:
-    """How many cells lack and how many records are stale; "" if none."""
-    found = gaps(results)
-    parts = []
-    for state in ("failed", "diverged", "missing"):
-        number = sum(gap.cells for gap in found if gap.state == state)
-        if number:
-            parts.append(f"{number} {state}")
-    text = f"Incomplete: of {count(len(results.plan.cells), 'cell')}, {listed(parts)}."
-    stale = f"Not counted: {count(len(results.stale), 'stale record')}."
-    return " ".join([text] * bool(parts) + [stale] * bool(results.stale))
+def gaps_sentence(cells: int, found: Iterable[Gap], stale: Iterable[StaleRecords]) -> str:
+    """How many of the planned cells are missing and how many records are stale; "" if none."""
+    numbers: Counter[str] = Counter()
+    for gap in found:
+        numbers[gap.state] += gap.cells
+    parts = [f"{numbers[s]} {s}" for s in ("failed", "diverged", "missing") if numbers[s]]
+    sentences = [f"Incomplete: of {count(cells, 'cell')}, {listed(parts)}."] if parts else []
+    records = sum(item.records for item in stale)
+    if records:
+        sentences.append(f"Not counted: {count(records, 'stale record')}.")
+    return " ".join(sentences)
 
 
 def _whys(missing: Mapping[str, str]) -> str:

@@ -11,7 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from objbench.errors import ConfigError
-from objbench.leaderboard.sections import MARK, page_text
+from objbench.leaderboard.curve_sections import pictures
+from objbench.leaderboard.render_markdown import render_markdown
+from objbench.leaderboard.report import Report, analyse
+from objbench.leaderboard.sections import MARK, page_document
 from objbench.results.atomic_files import write_text
 from objbench.results.published_study import write_published
 from objbench.results.run_folder import RunFolder
@@ -22,7 +25,11 @@ _PICTURES = ("convergence*.svg", "speedup-*.svg")
 
 
 def write_leaderboard(
-    run: Path, out: Path, with_records: bool = False, results: StudyResults | None = None
+    run: Path,
+    out: Path,
+    with_records: bool = False,
+    results: StudyResults | None = None,
+    report: Report | None = None,
 ) -> Path:
     """Write the leaderboard of the run folder ``run`` into ``out``; returns the page's path.
 
@@ -33,6 +40,7 @@ def write_leaderboard(
             that ``out`` can be committed and its page made again from itself. Stale records are
             left out.
         results: the plan and records of ``run``; read now if None.
+        report: what was found in ``results``; analysed now if None.
 
     Raises:
         RecordError: the plan or a record is missing or cannot be read.
@@ -43,9 +51,12 @@ def write_leaderboard(
     comparison = RunFolder(run).read_step_comparison()
     copying = with_records and out.resolve() != run.resolve()
     page = out / "README.md"
-    if copying:
-        results = results.without_stale()
-    text, pictures = page_text(results, comparison)
+    if copying and results.stale:
+        results, report = results.without_stale(), None
+    if report is None:
+        report = analyse(results, comparison)
+    files = pictures(report)
+    text = render_markdown(page_document(report))
     try:
         if copying:
             _refuse_foreign(out, page)
@@ -53,10 +64,10 @@ def write_leaderboard(
             RunFolder(out).write_step_comparison(comparison)
         for pattern in _PICTURES:
             for older in out.glob(pattern):
-                if older.name not in pictures:
+                if older.name not in files:
                     older.unlink()
-        for name, picture in pictures.items():
-            write_text(out / name, picture)
+        for name, picture in files.items():
+            write_text(out / name, picture.decode())
         write_text(page, text)
     except OSError as error:
         raise ConfigError(

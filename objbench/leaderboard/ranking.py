@@ -43,12 +43,12 @@ class Row:
 
     Attributes:
         rank: 1 for the best; equal printed scores share a rank; None if not ranked.
-        group: letters; objectives that share one cannot be told apart. "" if not ranked.
+        group: letters; objectives that share one are not significantly different. "" if not ranked.
         ranks: lowest and highest rank that the seeds allow; None for too few seeds.
         score: None if not ranked.
-        gain: score minus the baseline's, paired by seed; None for the baseline itself and where
-            either is not ranked. So is ``improvement``.
-        is_apart: told from the baseline with all pairs of objectives compared at once.
+        gain: over the baseline, paired by seed, positive where the objective is better; None for
+            the baseline itself and where either is not ranked. So is ``improvement``.
+        is_significant: differs from the baseline with all pairs of objectives compared at once.
         why: why it is not ranked; "" if it is.
     """
 
@@ -59,16 +59,12 @@ class Row:
     score: Estimate | None = None
     gain: Estimate | None = None
     improvement: Improvement | None = None
-    is_apart: bool = False
+    is_significant: bool = False
     why: str = ""
 
 
 def ranking(results: StudyResults, found: SuiteScores) -> tuple[Row, ...]:
     """The ranked objectives, best first, then the others in the order of the plan."""
-    return results.once(("ranking", found.suite.name), lambda: _ranking(results, found))
-
-
-def _ranking(results: StudyResults, found: SuiteScores) -> tuple[Row, ...]:
     reasons = {
         objective.name: _why_not(results, found, index, objective)
         for index, objective in enumerate(results.plan.objectives)
@@ -100,9 +96,9 @@ def _ranked(values: Mapping[str, FloatArray], baseline: str, found: SuiteScores)
                 group=ranks.letters[index],
                 ranks=ranks.intervals[index] if ranks.intervals is not None else None,
                 score=estimate(own),
-                gain=paired_difference(own, values[baseline]) if others else None,
+                gain=paired_difference(sign * own, sign * values[baseline]) if others else None,
                 improvement=_improvement(sign * own, sign * values[baseline]) if others else None,
-                is_apart=others and _are_apart(ranks, index, names.index(baseline)),
+                is_significant=others and _differ(ranks, index, names.index(baseline)),
             )
         )
     return rows
@@ -113,7 +109,7 @@ def _improvement(candidate: FloatArray, baseline: FloatArray) -> Improvement:
     return Improvement(share=share, interval=improvement_interval(candidate, baseline))
 
 
-def _are_apart(ranks: Ranks, one: int, other: int) -> bool:
+def _differ(ranks: Ranks, one: int, other: int) -> bool:
     return bool(ranks.better[one, other] or ranks.better[other, one])
 
 

@@ -1,195 +1,281 @@
-"""The page of one study: verdicts first, then what they rest on, then how it was made."""
+"""A report as a document: a page that is understood in one minute, then its details.
+
+First one sentence, the verdicts, the picture of the curves and the ranking. Everything else is
+folded away below them.
+"""
 
 from __future__ import annotations
 
-from objbench.judge.formatting import count, listed, plain
-from objbench.judge.score_arrays import final_scores
+import json
+
+from objbench.judge.formatting import count, listed
 from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.leaderboard.caveats import limits, verdicts
-from objbench.leaderboard.curve_sections import curve_sections
-from objbench.leaderboard.curve_sources import curve_sources
-from objbench.leaderboard.missing import gaps_table, missing_tasks, stale_table
-from objbench.leaderboard.settings import (
-    budget_sentence,
-    command_block,
-    details,
-    objectives_table,
-    seeds_words,
-    settings_table,
+from objbench.leaderboard.curve_sections import curve_details, main_curve
+from objbench.leaderboard.document import (
+    Block,
+    Cell,
+    Comment,
+    Fold,
+    Heading,
+    Listing,
+    Paragraph,
+    Strong,
+    bullets,
+    paragraph,
+    shortened,
+    table,
 )
-from objbench.leaderboard.tables.aggregates import aggregate_sentence, aggregate_table
-from objbench.leaderboard.tables.along_budget import budget_table
-from objbench.leaderboard.tables.cost import cost_table, heldout_table
-from objbench.leaderboard.tables.ranking_and_spend import ranking_table, spend_table
-from objbench.leaderboard.tables.step_comparison import NOT_MEASURED, step_table
-from objbench.leaderboard.tables.tasks import column_table, gain_tables
+from objbench.leaderboard.findings import findings, uncounted_words
+from objbench.leaderboard.headline import headline, scale_words
+from objbench.leaderboard.judge_rates import rates_sentences
+from objbench.leaderboard.missing import gaps_sentence, missing_tasks
+from objbench.leaderboard.reading import READING
+from objbench.leaderboard.report import Report, SuiteReport
+from objbench.leaderboard.settings import budget_sentence, seeds_words
+from objbench.leaderboard.tables.columns import budget_table, column_table, gain_table
+from objbench.leaderboard.tables.costs import (
+    cost_table,
+    heldout_table,
+    step_sentence,
+    step_table,
+)
+from objbench.leaderboard.tables.ranking import ranking_table, seeds_table
+from objbench.leaderboard.tables.settings import (
+    gaps_table,
+    objectives_table,
+    settings_table,
+    stale_table,
+)
 from objbench.leaderboard.tables.tuning import tuning_sentence, tuning_table
-from objbench.leaderboard.unscored import unscored_sentence
-from objbench.leaderboard.verdicts import judge_lines, not_judged
+from objbench.leaderboard.tables.verdicts import verdict_blocks
 from objbench.results.heldout_loss_names import AFTER
-from objbench.results.plan import PlannedSuite
-from objbench.results.step_comparison import StepComparison
-from objbench.results.study_results import StudyResults
 
-MARK = "<!-- Made by `objbench leaderboard` from the records; edits are overwritten. -->"
-
-_READING = f"""\
-- **Claim**: "at least this much". Confirmed if the whole 95% interval lies at or above the value
-  claimed, refuted if all of it lies below, else inconclusive; below {MIN_RUNS} pretraining seeds
-  there is no interval and no other verdict.
-- **Score**: the average that the protocol names, in points. Fine-tuning seeds are averaged within
-  their pretraining run first; brackets hold the smallest and largest pretraining seed. From
-  {MIN_RUNS} seeds on, ± is half of the 95% t-interval over pretraining seeds; fewer carry none.
-- **Gain**: score minus the baseline's at the same seed, hence with the same initial weights,
-  documents and masks. Tasks and fine-tuning seeds of one run are no independent runs. Each
-  interval stands for itself: of twenty differences that are none, one looks like one.
-- **Group, rank**: all pairs of objectives compared at once (paired t-tests, Holm, 5%). Two that
-  share a letter cannot be told apart; the true rank lies in the interval.
-- **P(better)**: share of the seeds at which the objective beats the baseline, with its exact
-  interval.
-- **Speedup**: what the baseline spent to reach its final score, over what the objective spent
-  where it first reached that score, on each meter, from the mean curves of all seeds. Below 1x is
-  slower; square brackets hold the 95% interval; what was not measured is a bound.
-- **Noise floor**: the smallest difference of two objectives' means that reseeding alone does not
-  make (95%, unpaired); sd: standard deviation from seed to seed.
-- **Steps** are optimizer steps, **tokens** leave out padding, **FLOPs** are counted forward and
-  backward on the real step, **device time** leaves out evaluation, checkpoints and warm-up.
-- A dash means not known: whatever is incomplete is not ranked, and is named under What was not
-  run."""
-
-_NONE = "none: its numbers are neither better nor worse, and nobody is ranked by them"
+MARK = "Made by `objbench leaderboard` from the records; edits are overwritten."
+NOT_MEASURED = "Steps were not compared: that is done when one process runs a study."
 
 _HELDOUT = (
     "Losses of different objectives are not comparable: each is measured under the objective's "
     "own corruption of the text, and sums differ in their terms."
 )
 _ARRANGED = (
-    f'"mlm{AFTER}sop" would be the loss of mlm on text that sop has arranged anew, which is '
-    "comparable to no loss of mlm on text as it is."
+    f'"mlm{AFTER}sop" would be the loss of mlm on text that sop has rearranged, which is '
+    "not comparable with a loss of mlm on text as it is."
 )
 
 
-def page_text(
-    results: StudyResults, comparison: StepComparison | None
-) -> tuple[str, dict[str, str]]:
-    """The page, and file name -> picture (SVG) for the curves that there are to draw."""
-    plan = results.plan
-    pictures: dict[str, str] = {}
-    curves = curve_sections(results, pictures)
-    losses = heldout_table(results)
-    runs = count(len(results.seeds), "pretraining seed")
-    tuning = tuning_table(results)
-    parts = [
-        f"# Leaderboard: {plain(plan.name)}",
-        MARK,
-        f"{plain(budget_sentence(plan))} {runs}: {seeds_words(plan)}.",
-        "## Verdicts",
-        _bullets(judge_lines(results)),
-        "## What the numbers show",
-        _bullets([*verdicts(results), *limits(results)]),
-        *(
-            part
-            for number, suite in enumerate(results.suites)
-            for part in _suite_section(results, suite, is_main=number == 0)
+def page_document(report: Report) -> list[Block]:
+    """The whole page."""
+    return [
+        Heading(1, f"Leaderboard: {report.plan.name}"),
+        Comment(MARK),
+        Paragraph(Strong(headline(report))),
+        *paragraph(gaps_sentence(len(report.plan.cells), report.gaps, report.stale)),
+        *_verdicts(report),
+        *main_curve(report),
+        *_rankings(report),
+        Heading(2, "Details"),
+        *_details(report),
+    ]
+
+
+def _verdicts(report: Report) -> list[Block]:
+    blocks = verdict_blocks(report)
+    if not blocks:
+        return paragraph(
+            "None of the bundled claims concerns these objectives, so there is no verdict."
+        )
+    here = scale_words(report) or "a scale not recorded"
+    lead = (
+        f'A claim is "at least this much", tested with the whole 95% interval at {here}. "Not '
+        'reproduced" holds for this scale only. "< 1.02x" means that the target was never reached, '
+        "so that the speedup is below that."
+    )
+    return [Heading(2, "Verdicts on papers' claims"), Paragraph(lead), *blocks]
+
+
+def _rankings(report: Report) -> list[Block]:
+    blocks: list[Block] = []
+    for suite in report.suites:
+        if suite.is_ranked:
+            better = "higher" if suite.suite.direction == "max" else "lower"
+            score = f"{suite.suite.name}: {suite.suite.average_label}, {better} is better"
+            blocks += [Heading(3, score), *_ranking(report, suite)]
+    if not blocks:
+        return []
+    seeds = count(len(report.seeds), "seed")
+    lead = (
+        f"Brackets: 95% t-interval over {seeds}, paired by seed for gains. A positive gain is better."
+        if len(report.seeds) >= MIN_RUNS
+        else f"Means over {seeds}: too few for an interval. A positive gain is better."
+    )
+    if len(report.seeds) >= MIN_RUNS and len(report.others) > 0:
+        lead += " Objectives sharing a group letter are not significantly different."
+    return [Heading(2, "Ranking"), Paragraph(lead), *blocks]
+
+
+def _ranking(report: Report, suite: SuiteReport) -> list[Block]:
+    unranked = [f"{row.objective} ({row.why})" for row in suite.rows if row.rank is None]
+    words = uncounted_words(report, report.others)
+    return [
+        *paragraph(
+            f"{words[0].upper()}{words[1:]}." if words else "",
+            f"Not ranked: {shortened(listed(unranked))}." if unranked else "",
         ),
-        *curves,
-        *_step_section(results, comparison),
-        "## Cost of pretraining",
-        "Means over the finished pretraining seeds; the largest peak memory.",
-        cost_table(results),
-        *_titled("## Loss on held-out text", losses, _heldout_sentence(losses)),
-        "## How to read this",
-        _READING,
-        "## Settings",
-        command_block(plan),
-        objectives_table(results),
-        *_titled("### Tuning", tuning, tuning_sentence(results)),
-        settings_table(results),
-        details(plan),
-        "## What was not run",
-        _bullets(_not_run(results)),
-        gaps_table(results),
-        *_titled(
-            "## Stale records",
-            stale_table(results),
-            "Made with code, data or settings that have changed since; not counted above.",
+        ranking_table(report, suite),
+    ]
+
+
+def _details(report: Report) -> list[Block]:
+    return [
+        _fold("What the numbers show, and what they do not", _shown(report)),
+        *(fold for suite in report.suites for fold in _suite_details(report, suite)),
+        *curve_details(report),
+        *_cost_details(report),
+        _fold("How to read this page", bullets(READING)),
+        *_settings_details(report),
+        _fold("What was not run", _not_run(report)),
+        *(
+            [
+                _fold(
+                    "Stale records",
+                    [
+                        Paragraph(
+                            "Made with code, data or settings that have changed since; not "
+                            "counted above."
+                        ),
+                        *stale_table(report.stale),
+                    ],
+                )
+            ]
+            if report.stale
+            else []
         ),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n", pictures
 
 
-def _suite_section(results: StudyResults, suite: PlannedSuite, *, is_main: bool) -> list[str]:
-    found = final_scores(results, suite)
-    better = "higher" if suite.direction == "max" else "lower"
-    score = f"{plain(suite.average_label)}, {better} is better" if suite.average_groups else _NONE
-    protocol = (
-        f"{plain(suite.summary).rstrip('.')}. Protocol: {plain(suite.protocol).rstrip('.')}. "
-        f"Score: {score}."
+def _fold(title: str, blocks: list[Block]) -> Fold:
+    return Fold(title, tuple(blocks))
+
+
+def _shown(report: Report) -> list[Block]:
+    text = f"{budget_sentence(report.plan)} Seeds: {seeds_words(report.plan)}."
+    scale = (
+        f"Measured at {scale_words(report)}; nothing here says what happens at another scale."
+        if report.scale
+        else ""
     )
-    compared = curve_sources(results) if len(results.plan.objectives) > 1 else ()
-    source = next((s for s in compared if s.name == suite.name), None)
-    if suite.average_groups:
-        parts = [f"## Ranking: {suite.name}", protocol, ranking_table(results, found)]
-    else:
-        parts = [f"## Measured: {suite.name}", protocol]
-    # What was spent is the same whichever suite ranks it.
-    if is_main or source is not None:
-        parts.append(spend_table(results, found, source))
-    parts += _titled(
-        f"### All of {suite.name} in one number",
-        aggregate_table(results, found),
-        aggregate_sentence(results, found),
-    )
-    dashes = unscored_sentence(results, suite)
-    parts += [f"### Columns of {suite.name}", dashes, column_table(results, found)]
-    parts += _titled(
-        f"### {suite.name} over the budget",
-        budget_table(results, suite),
-        f"Means over {count(len(results.seeds), 'pretraining seed')}.",
-    )
-    for objective, table in gain_tables(results, found).items():
-        parts += [
-            f"### {objective} against {results.plan.baseline} on each column of {suite.name}",
-            _gains_sentence(results),
-            table,
+    rates = rates_sentences(report.rates) if report.verdicts else []
+    shown = [*findings(report), *missing_tasks(s.suite for s in report.suites), scale]
+    return [
+        Paragraph(text),
+        *bullets([item for item in (*shown, *report.caveats, *rates) if item]),
+    ]
+
+
+def _suite_details(report: Report, suite: SuiteReport) -> list[Block]:
+    name = suite.suite.name
+    protocol = f"{suite.suite.summary.rstrip('.')}. Protocol: {suite.suite.protocol.rstrip('.')}."
+    if not suite.is_ranked:
+        protocol += " It has no average: its numbers are neither better nor worse."
+    blocks: list[Block] = [
+        Paragraph(protocol),
+        *paragraph(suite.unscored),
+        column_table(report, suite),
+    ]
+    if suite.interquartile:
+        blocks += _interquartile(report, suite)
+    folds: list[Block] = [_fold(f"{name}: protocol and columns", blocks)]
+    seeds = seeds_table(report, suite)
+    if seeds:
+        folds.append(_fold(f"{name}: the score of every seed", seeds))
+    if suite.along_budget is not None:
+        means = Paragraph(f"Means over {count(len(report.seeds), 'pretraining seed')}.")
+        along = budget_table(report, suite, suite.along_budget)
+        folds.append(_fold(f"{name} over the budget", [means, along]))
+    for gains in suite.gains:
+        title = f"{name}: {gains.objective} against {report.baseline} on each column"
+        folds.append(_fold(title, [Paragraph(_gains_sentence(report)), gain_table(report, gains)]))
+    if suite.other_curves:
+        lines: list[dict[str, Cell]] = [
+            {"objective": item.name, **_texts(suite, item.name)} for item in report.plan.objectives
         ]
-    return parts
+        folds.append(_fold(f"{name}: other numbers of its curves", [table(lines)]))
+    return folds
 
 
-def _gains_sentence(results: StudyResults) -> str:
-    text = "Paired by seed. What the columns add to the average's gain adds up to it."
-    if len(results.seeds) < MIN_RUNS:
+def _texts(suite: SuiteReport, objective: str) -> dict[str, Cell]:
+    return {column: values[objective].text for column, values in suite.other_curves.items()}
+
+
+def _interquartile(report: Report, suite: SuiteReport) -> list[Block]:
+    groups = [" and ".join(group) for group in suite.suite.average_groups]
+    text = (
+        f"Interquartile mean of the gains over {report.baseline}: the mean of the middle half of "
+        f"all seeds x {len(groups)} tasks ({listed(groups)})."
+    )
+    if len(report.seeds) >= MIN_RUNS:
+        text += " Its interval is t with the standard error of a bootstrap over the seeds."
+    lines: list[dict[str, Cell]] = [
+        {"objective": name, "interquartile mean gain": found}
+        for name, found in suite.interquartile.items()
+    ]
+    return [Paragraph(text), table(lines)]
+
+
+def _gains_sentence(report: Report) -> str:
+    text = (
+        "Differences are paired by seed; the per-column contributions sum to the gain of the "
+        "average."
+    )
+    if len(report.seeds) < MIN_RUNS:
         return text
     return (
-        f"{text} Told apart: by the paired t-test at 5%, corrected for the number of columns "
-        "(Holm). The averages without a column are one verdict seen several times, and not "
-        "corrected."
+        f"{text} Significant: by the paired t-test at 5%, corrected for the number of columns "
+        "(Holm). The gains without a column are not corrected: they are one verdict seen several "
+        "times."
     )
 
 
-def _step_section(results: StudyResults, comparison: StepComparison | None) -> list[str]:
-    table = NOT_MEASURED if comparison is None else step_table(comparison)
-    return ["## Cost of an optimizer step", table] if results.plan.objectives else []
+def _cost_details(report: Report) -> list[Block]:
+    means = Paragraph("Means over the finished pretraining seeds; the largest peak memory.")
+    folds = [_fold("Cost of pretraining", [means, cost_table(report)])]
+    steps: list[Block] = [Paragraph(NOT_MEASURED)]
+    if report.steps is not None:
+        steps = [step_table(report.steps), Paragraph(step_sentence(report.steps))]
+    folds.append(_fold("Cost of an optimizer step", steps))
+    losses = heldout_table(report)
+    if losses is not None:
+        is_arranged = any(AFTER in title for title in losses.columns)
+        text = f"{_HELDOUT} {_ARRANGED}" if is_arranged else _HELDOUT
+        folds.append(_fold("Loss on held-out text", [Paragraph(text), losses]))
+    return [*folds]
 
 
-def _not_run(results: StudyResults) -> list[str]:
-    devices = {plain(record.provenance.device) for record in results.records.values()}
-    found = [
-        "" if gaps_table(results) else "Every planned cell was run.",
-        *missing_tasks(results),
-        f"Nothing was run on any other machine than {listed(sorted(devices))}." if devices else "",
-        not_judged(results),
+def _settings_details(report: Report) -> list[Block]:
+    plan = report.plan
+    whole = json.dumps(
+        {"study": plan.study, "data": plan.data}, indent=1, sort_keys=True, ensure_ascii=False
+    )
+    folds = [
+        _fold(
+            "Settings",
+            [Listing("sh", plan.command), objectives_table(report), settings_table(report)],
+        )
     ]
-    return [text for text in found if text]
+    if report.tuning is not None:
+        text = Paragraph(tuning_sentence(report.tuning))
+        folds.append(_fold("Tuning trials", [text, tuning_table(report.tuning)]))
+    return [*folds, _fold("Every setting", [Listing("json", whole)])]
 
 
-def _bullets(lines: list[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _heldout_sentence(table: str) -> str:
-    return f"{_HELDOUT} {_ARRANGED}" if AFTER in table else _HELDOUT
-
-
-def _titled(title: str, table: str, sentence: str = "") -> list[str]:
-    return [title, sentence, table] if table else []
+def _not_run(report: Report) -> list[Block]:
+    names = [f"{f.name} ({f.objective} against {f.baseline})" for f in report.other_claims]
+    found = [
+        "" if report.gaps else "Every planned cell was run.",
+        *missing_tasks(suite.suite for suite in report.suites),
+        f"Nothing was run on any machine other than {listed(report.devices)}."
+        if report.devices
+        else "",
+        f"Not judged, since an objective is not in the study: {listed(names)}." if names else "",
+    ]
+    return [*bullets([text for text in found if text]), *gaps_table(report.gaps)]

@@ -1,24 +1,38 @@
-"""How the numbers were made: budget, protocol, data, encoder, machine, versions and command.
+"""How the numbers were made: budget, protocols, data, encoder, machine, versions and command.
 
 The plan says what was asked for; the records' provenance says what it was run with. Where records
-differ in that, every value is named with how many records carry it.
+differ in that, every value is listed with the number of records that have it.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from objbench.contract.meters import AXIS_WORDS
-from objbench.judge.formatting import DASH, amount, count, listed, markdown, plain
+from objbench.judge.formatting import DASH, amount, count, listed
 from objbench.judge.teacher_costs import budget_words
-from objbench.results.plan import Plan
+from objbench.leaderboard.document import shortened
+from objbench.results.plan import Plan, PlannedObjective
 from objbench.results.records import Provenance
 from objbench.results.study_results import StudyResults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveSettings:
+    """An objective as it was planned and run.
+
+    Attributes:
+        options, tuned: as "name = value"; tuned are the settings that differ from the study's.
+        plugins: the projects and versions that its pretraining was run with.
+    """
+
+    planned: PlannedObjective
+    options: str
+    tuned: str
+    plugins: str
 
 
 def budget_sentence(plan: Plan) -> str:
@@ -31,9 +45,12 @@ def budget_sentence(plan: Plan) -> str:
     if not others:
         return text + "."
     shares = listed([f"{name} {steps[name]:,} steps" for name in others])
-    # Before the shares, of which there may be more than a line holds.
-    same = f"the same {AXIS_WORDS[plan.equalize]}{budget_words(plan)}"
-    return f"{text}; every other objective gets {same} ({shares})."
+    return f"{text}; every other objective gets {same_budget(plan)} ({shares})."
+
+
+def same_budget(plan: Plan) -> str:
+    """What the objectives get the same amount of, and what that leaves out."""
+    return f"the same {AXIS_WORDS[plan.equalize]}{budget_words(plan)}"
 
 
 def seeds_words(plan: Plan) -> str:
@@ -46,52 +63,35 @@ def seeds_words(plan: Plan) -> str:
     return f"{rows[0]} declared first; {'; then '.join(rows[1:])} added later"
 
 
-def command_block(plan: Plan) -> str:
-    """The exact command, as a block to copy."""
-    return f"```sh\n{plan.command}\n```"
-
-
-def settings_table(results: StudyResults) -> str:
-    """The study's main settings and what it was run with, one a row."""
+def study_settings(results: StudyResults) -> tuple[tuple[str, str], ...]:
+    """The study's main settings and what it was run with: names and values."""
     rows = [*_asked(results.plan), *_data(results.plan.data), *_run_with(results)]
-    return markdown(pd.DataFrame(rows, columns=["setting", "value"]), left=2)
+    return tuple((name, shortened(value)) for name, value in rows)
 
 
-def objectives_table(results: StudyResults) -> str:
-    """Each objective with its options, tuned settings, plugin and budget in steps."""
-    lines = []
-    for objective in results.plan.objectives:
-        plugins = {
-            f"{r.plugin.project} {r.plugin.version}"
-            for r in results.records.values()
-            if r.kind == "pretrain" and r.objective == objective.name
-        }
-        line = {
-            "objective": objective.name,
-            "what": plain(objective.summary),
-            "steps": f"{objective.steps:,}",
-            "options": _assigned(objective.options),
-        }
-        if any(other.overrides for other in results.plan.objectives):
-            line["settings of its own"] = _assigned(objective.overrides)
-        line["plugin"] = plain(", ".join(sorted(plugins))) or DASH
-        line["reference"] = plain(objective.reference) or DASH
-        lines.append(line)
-    return markdown(pd.DataFrame(lines), left=7)
-
-
-def details(plan: Plan) -> str:
-    """Every setting of the study and the data's fingerprints, folded away."""
-    whole = {"study": plan.study, "data": plan.data}
-    text = json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False)
-    return f"<details><summary>Every setting</summary>\n\n```json\n{text}\n```\n\n</details>"
+def objective_settings(results: StudyResults) -> tuple[ObjectiveSettings, ...]:
+    """Each objective's options, tuned settings and plugins, in the order of the plan."""
+    plugins: dict[str, set[str]] = {}
+    for record in results.records.values():
+        if record.kind == "pretrain":
+            name = f"{record.plugin.project} {record.plugin.version}"
+            plugins.setdefault(record.objective, set()).add(name)
+    return tuple(
+        ObjectiveSettings(
+            planned=item,
+            options=_assigned(item.options),
+            tuned=_assigned(item.overrides),
+            plugins=", ".join(sorted(plugins.get(item.name, ()))),
+        )
+        for item in results.plan.objectives
+    )
 
 
 def _asked(plan: Plan) -> Iterator[tuple[str, str]]:
-    yield "budget", plain(f"{plan.budget}, equal {AXIS_WORDS[plan.equalize]}")
+    yield "budget", f"{plan.budget}, equal {AXIS_WORDS[plan.equalize]}"
     for suite in plan.suites:
         protocol = suite.protocol or f"follows {suite.follows}"
-        yield f"{suite.name} (version {suite.version})", plain(protocol)
+        yield f"{suite.name} (version {suite.version})", protocol
         if suite.seeds:
             yield f"{suite.name} fine-tuning seeds", _value(suite.seeds)
     study = plan.study
@@ -109,7 +109,7 @@ def _data(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _run_with(results: StudyResults) -> Iterator[tuple[str, str]]:
     made = [record.provenance for record in results.records.values()]
-    devices = Counter(plain(item.device) for item in made)
+    devices = Counter(item.device for item in made)
     threads = Counter(
         f"{item.processes} {'process' if item.processes == 1 else 'processes'} of "
         f"{count(item.threads, 'thread')}"
@@ -122,13 +122,13 @@ def _run_with(results: StudyResults) -> Iterator[tuple[str, str]]:
     yield "git commit", _tally(Counter(item.git_commit or "none" for item in made))
     others = Counter(item.command for item in made if item.command != results.plan.command)
     if others:
-        yield "other commands that made records", plain(_tally(others))
+        yield "other commands that made records", _tally(others)
 
 
 def _versions(made: Sequence[Provenance]) -> Iterator[str]:
     for package in sorted({name for item in made for name in item.versions}):
         versions = {item.versions.get(package, "unknown") for item in made}
-        yield plain(f"{package} {' and '.join(sorted(versions))}")
+        yield f"{package} {' and '.join(sorted(versions))}"
 
 
 def _tally(found: Counter[str]) -> str:
@@ -139,7 +139,7 @@ def _tally(found: Counter[str]) -> str:
 
 
 def _assigned(settings: Mapping[str, Any]) -> str:
-    return plain(", ".join(f"{key} = {_value(v)}" for key, v in sorted(settings.items()))) or DASH
+    return shortened(", ".join(f"{key} = {_value(v)}" for key, v in sorted(settings.items())))
 
 
 def _leaves(tree: object, path: str = "") -> Iterator[tuple[str, object]]:
@@ -157,7 +157,7 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return plain(", ".join(_value(item) for item in value)) or DASH
+        return ", ".join(_value(item) for item in value) or DASH
     if isinstance(value, int) and abs(value) >= 10**6:
         return amount(value)
-    return plain(value)
+    return shortened(value)

@@ -1,8 +1,8 @@
-"""Speedups over the baseline as the judge finds them: on every axis, at the baseline's final score.
+"""Speedups over the baseline as the judge finds them, on every compute axis.
 
 They are the numbers of the verdicts, so a page cannot say two things of one speedup. An objective
-is compared only where no seed of it or of the baseline lacks a point; what is known of a speedup
-that was not measured is a bound, "more than 8.00x", and never a number.
+is compared only where no seed of it or of the baseline lacks a point. What is known of a speedup
+that was not measured is a bound and never a number.
 """
 
 from __future__ import annotations
@@ -11,23 +11,40 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from objbench.contract.meters import AXES, AXIS_WORDS, Axis
+import numpy as np
+
+from objbench.contract.meters import AXES, Axis
 from objbench.judge.evidence import CurveEvidence, curve_evidence
-from objbench.judge.formatting import listed, ratio
+from objbench.judge.formatting import listed
+from objbench.judge.score_arrays import Curve
 from objbench.judge.score_source import Pair
-from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.judge.statistics.speedup import Bound
-from objbench.judge.teacher_costs import qualified
-from objbench.judge.verdict import NO_SPEEDUP, Comparison, Finding, judge_speedup
+from objbench.judge.statistics.estimate import FloatArray
+from objbench.judge.statistics.seed_curves import isotonic
+from objbench.judge.statistics.speedup import SpeedupAt, speedup_function
+from objbench.judge.verdict import NO_SPEEDUP, Finding, judge_speedup
 from objbench.leaderboard.curve_sources import CurveSource
+from objbench.leaderboard.quantity import Quantity
 from objbench.results.study_results import StudyResults
 
-_SIDES = {"": "", "below": "less than ", "above": "more than "}
-_DIRECTIONS: Mapping[Comparison, str] = {
-    "better": "faster",
-    "worse": "slower",
-    "unclear": "not told apart from {baseline}",
-}
+# Parts of the way from the baseline's first point to its last.
+_PARTS = ((0.75, "3/4 of its rise"), (0.5, "1/2 of its rise"), (0.25, "1/4 of its rise"))
+
+Function = tuple[SpeedupAt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AtTarget:
+    """The speedup to one score of the baseline.
+
+    Attributes:
+        score: the target, as it was measured.
+        where: the place of the target on the baseline's curve, in words.
+        speedups: axis -> the speedup; without the axes on which it was not measured.
+    """
+
+    score: float
+    where: str
+    speedups: Mapping[Axis, Quantity]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,81 +52,68 @@ class Speedups:
     """One objective against the baseline by one score.
 
     Attributes:
-        evidence: the curves of both.
         headline: axis -> what the seeds say of the speedup to the baseline's final score; empty
             where ``why`` says why, and without axes that were not measured.
+        targets: the baseline's final score, then others down its curve; as empty.
+        functions: axis -> the speedup at every target, by rising target; as empty.
         why: what is missing; "" where nothing is.
     """
 
     objective: str
-    source: CurveSource
-    evidence: CurveEvidence
     headline: Mapping[Axis, Finding]
+    targets: tuple[AtTarget, ...]
+    functions: Mapping[Axis, Function]
     why: str
 
 
-def speedups(results: StudyResults, source: CurveSource) -> Mapping[str, Speedups]:
+def speedup_quantity(found: Finding | SpeedupAt) -> Quantity:
+    """A speedup with its interval."""
+    return Quantity(estimate=found.estimate, low=found.low, high=found.high, notation="speedup")
+
+
+def speedups(
+    results: StudyResults, source: CurveSource, curves: Mapping[str, Curve]
+) -> Mapping[str, Speedups]:
     """Objective -> its speedups, in the order of the plan; without the baseline."""
-    return results.once(("speedups", source.name), lambda: _speedups(results, source))
-
-
-def _speedups(results: StudyResults, source: CurveSource) -> Mapping[str, Speedups]:
+    baseline = results.plan.baseline
+    targets = _targets(source, curves[baseline])
     found = {}
     for objective in results.plan.objectives:
-        if objective.name == results.plan.baseline:
+        if objective.name == baseline:
             continue
-        evidence = curve_evidence(results, Pair(objective.name, results.plan.baseline), source.name)
-        headline = {}
-        for axis, (baseline, candidate) in evidence.curves.items():
-            # Seeds on clocks so different that their device seconds share no stretch.
-            with suppress(ValueError):
-                headline[axis] = judge_speedup(baseline, candidate, NO_SPEEDUP)
+        evidence = curve_evidence(results, Pair(objective.name, baseline), source.name)
         whys = dict.fromkeys(f"seed {gone.seed}: {gone.why}" for gone in evidence.left_out)
+        headline = {} if evidence.left_out else _headline(evidence)
+        at = [_at_target(evidence, headline, source, *target) for target in targets]
+        final = AtTarget(
+            score=float(curves[baseline].scores[-1].mean()) if headline else float("nan"),
+            where="its end, as judged",
+            speedups={axis: speedup_quantity(item) for axis, item in headline.items()},
+        )
         found[objective.name] = Speedups(
             objective=objective.name,
-            source=source,
-            evidence=evidence,
-            headline={} if evidence.left_out else headline,
+            headline=headline,
+            targets=(final, *at) if headline else (),
+            functions=_functions(evidence, headline),
             why=listed(list(whys)),
         )
     return found
 
 
-def bound_words(bound: Bound) -> str:
-    """A speedup or what is known of it: "1.84x", "more than 8.00x"."""
-    return _SIDES[bound.side] + ratio(bound.value)
-
-
-def brief_bound(bound: Bound) -> str:
-    """The same where there is little room: "1.84x", ">8.00x"."""
-    return {"": "", "below": "<", "above": ">"}[bound.side] + ratio(bound.value)
-
-
-def speedup_text(estimate: Bound, low: Bound | None, high: Bound | None) -> str:
-    """An estimate with its 95% interval in square brackets, where it has one."""
-    text = bound_words(estimate)
-    if low is None or high is None:
-        return text
-    return f"{text} [{bound_words(low)} to {bound_words(high)}]"
-
-
 def axis_orders(
-    results: StudyResults, source: CurveSource
+    baseline: str, found: Mapping[str, Speedups]
 ) -> Mapping[tuple[str, ...], tuple[Axis, ...]]:
     """Order of the objectives by the estimates, fastest first -> the axes on which it is so.
 
     Only objectives with a measured value on every axis take part: a bound has no place in an
-    order. The baseline is 1; equal printed values stay in the order of the plan.
+    order. The baseline is 1; equal printed values stay in the order of the plan, with the baseline
+    first.
     """
-    found = speedups(results, source)
-    values: dict[str, dict[Axis, float]] = {}
-    for objective in results.plan.objectives:
-        if objective.name == results.plan.baseline:
-            values[objective.name] = dict.fromkeys(AXES, NO_SPEEDUP)
-            continue
-        estimates = {a: f.estimate for a, f in found[objective.name].headline.items()}
+    values: dict[str, dict[Axis, float]] = {baseline: dict.fromkeys(AXES, NO_SPEEDUP)}
+    for name, item in found.items():
+        estimates = {axis: finding.estimate for axis, finding in item.headline.items()}
         if len(estimates) == len(AXES) and not any(e.side for e in estimates.values()):
-            values[objective.name] = {axis: e.value for axis, e in estimates.items()}
+            values[name] = {axis: e.value for axis, e in estimates.items()}
     orders: dict[tuple[str, ...], tuple[Axis, ...]] = {}
     if len(values) < 2:
         return orders
@@ -119,48 +123,47 @@ def axis_orders(
     return orders
 
 
-def axes_sentence(results: StudyResults, source: CurveSource) -> str:
-    """Whether the axes agree on which objective is fastest, in one sentence; "" if unknown."""
-    orders = axis_orders(results, source)
-    if not orders:
-        return ""
-    lead, names = f"By {source.words}, the order by estimated speedup", next(iter(orders))
-    if len(orders) == 1:
-        return qualified(results, names, f"{lead} is the same on every axis: {', '.join(names)}.")
-    parts = [f"{', '.join(order)} by {_axes(axes)}" for order, axes in orders.items()]
-    return qualified(results, names, f"{lead} depends on the axis: {'; '.join(parts)}.")
+def _headline(evidence: CurveEvidence) -> dict[Axis, Finding]:
+    headline = {}
+    for axis, (baseline, candidate) in evidence.curves.items():
+        # Seeds on clocks so different that their device seconds share no stretch.
+        with suppress(ValueError):
+            headline[axis] = judge_speedup(baseline, candidate, NO_SPEEDUP)
+    return headline
 
 
-def direction_sentences(results: StudyResults, source: CurveSource) -> list[str]:
-    """On which axes each objective is faster or slower than the baseline by its whole interval."""
-    if len(results.seeds) < MIN_RUNS:
+def _functions(
+    evidence: CurveEvidence, axes: Mapping[Axis, Finding], targets: FloatArray | None = None
+) -> Mapping[Axis, Function]:
+    """The speedup at every target on each of ``axes``.
+
+    Args:
+        targets: (n,) float64, scores with greater being better; evenly over the baseline's curve
+            when None. A target that was not measured on an axis is left out there.
+    """
+    made: dict[Axis, Function] = {}
+    for axis in axes:
+        with suppress(ValueError):
+            made[axis] = speedup_function(*evidence.curves[axis], targets=targets)
+    return made
+
+
+def _at_target(
+    evidence: CurveEvidence,
+    axes: Mapping[Axis, Finding],
+    source: CurveSource,
+    target: float,
+    where: str,
+) -> AtTarget:
+    made = _functions(evidence, axes, np.array([target]))
+    found = {axis: speedup_quantity(ends[0]) for axis, ends in made.items() if ends}
+    return AtTarget(score=source.sign * target, where=where, speedups=found)
+
+
+def _targets(source: CurveSource, curve: Curve) -> list[tuple[float, str]]:
+    """Scores of the baseline, greater being better, in words; none where its curve is flat."""
+    if not len(curve.shares) or not np.isfinite(curve.scores).all():
         return []
-    baseline = results.plan.baseline
-    found = []
-    for item in speedups(results, source).values():
-        axes: dict[Comparison, tuple[Axis, ...]] = {}
-        for axis, finding in item.headline.items():
-            axes[finding.comparison] = (*axes.get(finding.comparison, ()), axis)
-        parts = [
-            f"{words.format(baseline=baseline)} in {_axes(axes[direction])}"
-            for direction, words in _DIRECTIONS.items()
-            if direction in axes
-        ]
-        if len(axes) == 1 and len(item.headline) == len(AXES):
-            direction = next(iter(axes))
-            parts = (
-                [f"told apart from {baseline} on no axis"]
-                if direction == "unclear"
-                else [f"{_DIRECTIONS[direction]} on every axis"]
-            )
-        if parts:
-            sentence = (
-                f"To {baseline}'s final {source.words}, by the 95% intervals, {item.objective} is "
-                f"{', '.join(parts)}."
-            )
-            found.append(qualified(results, [item.objective], sentence))
-    return found
-
-
-def _axes(axes: tuple[Axis, ...]) -> str:
-    return listed([AXIS_WORDS[axis] for axis in axes])
+    means = isotonic(source.sign * curve.scores.mean(axis=1))
+    first, last = float(means[0]), float(means[-1])
+    return [(first + part * (last - first), words) for part, words in _PARTS if last > first]

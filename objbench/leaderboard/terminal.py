@@ -2,72 +2,95 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from objbench.contract.meters import AXES, AXIS_WORDS
-from objbench.judge.formatting import DASH, difference_text, score_text
-from objbench.judge.score_arrays import final_scores
-from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.judge.formatting import DASH
 from objbench.judge.verdict_sentence import sentence
-from objbench.leaderboard.caveats import limits, verdicts
-from objbench.leaderboard.curve_sources import CurveSource, curve_sources
-from objbench.leaderboard.ranking import ranking
-from objbench.leaderboard.speedups import brief_bound, speedups
-from objbench.leaderboard.verdicts import judged_claims
-from objbench.results.plan import PlannedSuite
-from objbench.results.study_results import StudyResults
+from objbench.leaderboard.curve_sources import source_words
+from objbench.leaderboard.document import (
+    Block,
+    Bullets,
+    Cell,
+    Code,
+    Heading,
+    Link,
+    Paragraph,
+    Strong,
+    Table,
+    Text,
+    bullets,
+    paragraph,
+)
+from objbench.leaderboard.headline import headline
+from objbench.leaderboard.missing import gaps_sentence, missing_tasks
+from objbench.leaderboard.quantity import Quantity
+from objbench.leaderboard.report import Report
+from objbench.leaderboard.tables.ranking import final_speedups, ranking_table
 
 
-def terminal_summary(results: StudyResults, page: Path | None = None) -> str:
-    """The ranking, the verdicts, what it shows, and where the leaderboard lies, as plain text.
+def terminal_summary(report: Report) -> str:
+    """The headline, the rankings, the speedups, the verdicts and the caveats as plain text."""
+    return render_text(summary_document(report))
 
-    Args:
-        results: the plan and its records; what a page has computed of it is not computed again.
-        page: the leaderboard's page, named at the end; left out if None.
-    """
-    parts = [_suite_summary(results, suite) for suite in results.suites]
+
+def summary_document(report: Report) -> list[Block]:
+    """What the terminal shows of a report."""
+    blocks: list[Block] = [Paragraph(headline(report))]
+    for suite in report.suites:
+        if suite.is_ranked:
+            blocks += [Heading(2, suite.suite.name), ranking_table(report, suite)]
+    for curve in report.curves:
+        speedups = final_speedups(report, curve)
+        if speedups:
+            title = f"Speedup to {report.baseline}'s final {curve.source.words}"
+            blocks += [Heading(2, title), *speedups]
     claims = [
-        f"{item.title}{f', by {item.source}' if item.source else ''}: {sentence(item)}"
-        for item in judged_claims(results)
+        f"{item.title}{f', by {source_words(item.source)}' if item.source else ''}: {sentence(item)}"
+        for item in report.verdicts
     ]
-    shown = (*claims, *verdicts(results), *limits(results))
-    parts.append("\n".join(f"* {text}" for text in shown))
-    if page is not None:
-        parts.append(f"Leaderboard: {page}")
-    return "\n\n".join(part for part in parts if part) + "\n"
+    unranked = [
+        f"Not ranked on {suite.suite.name}: {row.objective} ({row.why})."
+        for suite in report.suites
+        for row in suite.rows
+        if suite.is_ranked and row.rank is None
+    ]
+    missing = missing_tasks(suite.suite for suite in report.suites)
+    gaps = gaps_sentence(len(report.plan.cells), report.gaps, report.stale)
+    return [*blocks, *paragraph(gaps), *bullets([*claims, *unranked, *missing, *report.caveats])]
 
 
-def _suite_summary(results: StudyResults, suite: PlannedSuite) -> str:
-    if not suite.average_groups:
-        # Nobody is ranked by it; its numbers are on the page.
-        return ""
-    source = next((s for s in curve_sources(results) if s.name == suite.name), None)
-    lines = []
-    for row in ranking(results, final_scores(results, suite)):
-        baseline = "baseline" if row.objective == results.plan.baseline else DASH
-        line = {"#": DASH if row.rank is None else str(row.rank), "objective": row.objective}
-        if len(results.seeds) >= MIN_RUNS:
-            # Below that all are one group.
-            line["group"] = row.group or DASH
-        line[suite.name] = DASH if row.score is None else score_text(row.score, brief=True)
-        line[f"gain over\n{results.plan.baseline}"] = (
-            baseline if row.gain is None else difference_text(row.gain, brief=True)
-        )
-        if source is not None:
-            line |= _speedup_cells(results, source, row.objective, ranked=row.rank is not None)
-        lines.append(line)
-    return tabulate(lines, headers="keys", tablefmt="simple", disable_numparse=True)
+def render_text(document: Sequence[Block]) -> str:
+    """A document of headings, paragraphs, lists and tables as plain text."""
+    return "\n\n".join(_block(block) for block in document) + "\n"
 
 
-def _speedup_cells(
-    results: StudyResults, source: CurveSource, objective: str, *, ranked: bool
-) -> dict[str, str]:
-    found = speedups(results, source).get(objective) if ranked else None
-    cells = {}
-    for axis in AXES:
-        title = f"speedup\nin {AXIS_WORDS[axis]}".replace("device ", "device\n")
-        finding = None if found is None else found.headline.get(axis)
-        cells[title] = DASH if finding is None else brief_bound(finding.estimate)
-    return cells
+def _block(block: Block) -> str:
+    match block:
+        case Heading(_, text) | Paragraph(text):
+            return _text(text)
+        case Bullets(items):
+            return "\n".join(f"* {_text(item)}" for item in items)
+        case Table(columns, rows):
+            cells = [[_cell(cell) for cell in row] for row in rows]
+            headers = [column.replace(" over ", " over\n") for column in columns]
+            return tabulate(cells, headers, tablefmt="simple", disable_numparse=True)
+        case _:
+            raise TypeError(f"the terminal shows no {type(block).__name__}")
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None:
+        return DASH
+    return cell.text if isinstance(cell, Quantity) else _text(cell)
+
+
+def _text(text: Text) -> str:
+    match text:
+        case str():
+            return text
+        case Strong(inner) | Code(inner) | Link(inner, _):
+            return inner
+        case _:
+            return "".join(_text(part) for part in text)

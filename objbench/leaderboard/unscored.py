@@ -5,7 +5,7 @@ That is no gap: the evaluation was done, and its record says why it has no numbe
 
 from __future__ import annotations
 
-from objbench.judge.formatting import listed, plain
+from objbench.judge.formatting import listed
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import EvaluationRecord
 from objbench.results.study_results import StudyResults
@@ -40,5 +40,5 @@ def unscored_sentence(results: StudyResults, suite: PlannedSuite) -> str:
     parts = []
     for (why, columns), names in whose.items():
         where = "" if len(columns) == len(suite.columns) else f" on {listed(columns)}"
-        parts.append(f"{listed(names)}{where} ({plain(why)})")
+        parts.append(f"{listed(names)}{where} ({why})")
     return f"Cannot be scored: {'; '.join(parts)}." if parts else ""

@@ -6,10 +6,11 @@ code, data or settings have changed since, so it is shown by name and never coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from objbench.results.plan import Plan, PlannedCell, PlannedSuite
 from objbench.results.published_study import is_published, read_published
@@ -17,10 +18,9 @@ from objbench.results.records import AnyRecord, PretrainRecord
 from objbench.results.run_folder import read_plan, read_records
 
 State = Literal["ok", "failed", "diverged", "missing"]
-Computed = TypeVar("Computed")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class StudyResults:
     """A plan and the records that belong to it.
 
@@ -37,17 +37,11 @@ class StudyResults:
     stale: tuple[AnyRecord, ...]
     seeds: tuple[int, ...]
     pretraining: Mapping[tuple[str, int], str]
-    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def once(self, key: Hashable, compute: Callable[[], Computed]) -> Computed:
-        """What ``compute`` gives; computed at the first call with ``key`` and kept.
-
-        Arrays over all records are asked for once a claim, score and table.
-        """
-        if key not in self._known:
-            self._known[key] = compute()
-        found: Computed = self._known[key]
-        return found
+    @cached_property
+    def cells(self) -> Mapping[str, PlannedCell]:
+        """The planned cells by id."""
+        return {cell.id: cell for cell in self.plan.cells}
 
     def state(self, cell: PlannedCell) -> State:
         """The status of the cell's record; "missing" where there is none."""
@@ -56,12 +50,13 @@ class StudyResults:
 
     def upstream(self, cell: PlannedCell) -> tuple[PlannedCell, ...]:
         """All cells that ``cell`` rests on, what it needs itself first."""
-        cells = self.once("cells by id", lambda: {c.id: c for c in self.plan.cells})
         found: dict[str, PlannedCell] = {}
         nearest = [cell]
         while nearest:
             needed = dict.fromkeys(name for near in nearest for name in near.needs)
-            nearest = [cells[name] for name in needed if name in cells and name not in found]
+            nearest = [
+                self.cells[name] for name in needed if name in self.cells and name not in found
+            ]
             found.update((near.id, near) for near in nearest)
         return tuple(found.values())
 

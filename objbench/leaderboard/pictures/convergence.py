@@ -1,8 +1,8 @@
-"""The convergence plot: score against what was spent, one panel for each of the four meters.
+"""The convergence plot: score against what was spent, one panel per compute axis.
 
-A line is the mean over the pretraining seeds. Its band is the 95% t-interval of that mean from 3
-seeds on, and the smallest to largest seed below; the dashed line is the baseline's score at the
-end of its budget. A hollow mark is an unfinished model, taken from the middle of a schedule.
+A thick line is the mean over the pretraining seeds, a thin one a single seed; the dashed line is
+the baseline's score at the end of its budget. A hollow mark is an unfinished model, taken from the
+middle of a schedule.
 
 Shape legend: S pretraining seeds, P points of the budget.
 """
@@ -16,7 +16,6 @@ from matplotlib.axes import Axes
 
 from objbench.contract.meters import AXES, unit
 from objbench.judge.score_arrays import Curve
-from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray, t_interval
 from objbench.leaderboard.pictures.drawing import (
     QUIET,
     Look,
@@ -30,16 +29,12 @@ from objbench.leaderboard.pictures.drawing import (
 _CROWDED = 0.3
 
 
-def is_drawable(curves: Mapping[str, Curve]) -> bool:
-    """Whether some objective has two whole points: fewer make no line."""
-    return any(len(curve.whole) > 1 for curve in curves.values())
-
-
 def convergence_picture(
     curves: Mapping[str, Curve],
     baseline: str,
     label: str,
     *,
+    title: str = "",
     is_finished: bool = False,
     kind: str = "svg",
 ) -> bytes:
@@ -49,6 +44,7 @@ def convergence_picture(
         curves: objective -> curve, in the order of the plan.
         baseline: one of them.
         label: what the vertical axis shows, such as "glue score".
+        title: names the study, its scale and its date.
         is_finished: whether points before the last are finished models too.
         kind: "svg" or "png".
     """
@@ -64,34 +60,15 @@ def convergence_picture(
             ends = {name: float(c.scores[c.whole[-1]].mean()) for name, c in drawn.items()}
             name_lines(panel, ends, looks)
 
-    return picture(draw, _heading(drawn, baseline, is_finished), looks, kind)
-
-
-def band(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Lower and upper edge of (P, S) scores: the 95% interval of the mean, or the range."""
-    if scores.shape[1] < MIN_RUNS:
-        return scores.min(axis=1), scores.max(axis=1)
-    mean, half = t_interval(scores, axis=1)
-    return mean - half, mean + half
-
-
-def band_words(seeds: int) -> str:
-    """What the bands show."""
-    if seeds >= MIN_RUNS:
-        return "95% t-interval of the mean"
-    return "smallest to largest seed"
+    return picture(draw, title, _heading(drawn, baseline, is_finished), looks, kind)
 
 
 def _heading(drawn: Mapping[str, Curve], baseline: str, is_finished: bool) -> list[str]:
     seeds = max(curve.scores.shape[1] for curve in drawn.values())
-    what = (
-        "One pretraining seed."
-        if seeds == 1
-        else f"Lines: mean over {seeds} pretraining seeds. Bands: {band_words(seeds)}."
-    )
+    what = "One seed." if seeds == 1 else f"Thick: mean over {seeds} seeds. Thin: single seeds."
     dashed = f"Dashed: {baseline} at the end of its budget."
-    hollow = "Every point is a finished model." if is_finished else "Hollow: unfinished models."
-    return [what, f"{dashed} {hollow}"]
+    hollow = "" if is_finished else " Hollow: learning rate not yet decayed."
+    return [f"{what} {dashed}{hollow}"]
 
 
 def _draw(
@@ -109,10 +86,11 @@ def _draw(
     for name, curve in drawn.items():
         own, points = looks[name], list(curve.whole)
         scores = curve.scores[points]
-        low, high = band(scores)
         spend = spends[name] / size
-        panel.fill_between(spend, low, high, color=own.colour, alpha=0.16, linewidth=0)
-        panel.plot(spend, scores.mean(axis=1), color=own.colour, ls=own.dashes, lw=1.6)
+        if scores.shape[1] > 1:
+            each = curve.spend[points, :, axis] / size
+            panel.plot(each, scores, color=own.colour, lw=0.5, alpha=0.45)
+        panel.plot(spend, scores.mean(axis=1), color=own.colour, ls=own.dashes, lw=2.0)
         finished = [is_finished or point == len(curve.shares) - 1 for point in points]
         for shown, face in ((True, own.colour), (False, "white")):
             panel.plot(

@@ -1,4 +1,4 @@
-"""What the pictures share: four panels, one a meter, lines named at their right end, fixed bytes.
+"""What the pictures share: one panel per compute axis, lines named at their right, fixed bytes.
 
 The same numbers give the same bytes: no clock, no random ids, no user's matplotlib settings, and
 text as paths, so that it looks the same in every browser.
@@ -18,7 +18,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-# Okabe and Ito's colours, told apart with every common colour blindness; grey for the baseline,
+# Okabe and Ito's colours, distinct with every common colour blindness; grey for the baseline,
 # which is the reference and not a contender. Yellow is left out: too pale for a line on white.
 _BASELINE_COLOUR = "#4d4d4d"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
@@ -77,6 +77,7 @@ def look(name: str, objectives: Sequence[str], baseline: str) -> Look:
 
 def picture(
     draw: Callable[[Sequence[Axes]], None],
+    title: str,
     heading: Sequence[str],
     looks: Mapping[str, Look],
     kind: str,
@@ -87,15 +88,16 @@ def picture(
 
     Args:
         draw: draws into the four panels.
-        heading: lines above the panels.
+        title: above all, in bold; "" for none.
+        heading: lines below it.
         looks: of what ``name_lines`` will write at the right of the panels, for its width.
         kind: "svg" or "png".
         is_titled: whether every panel has a title, for which there must be room.
     """
     metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    title = _TITLE if is_titled else 0.0
-    top = 0.16 + _LINE * len(heading) + title
-    height = top + 2 * (_PANEL + _BOTTOM) + title
+    above = _TITLE if is_titled else 0.0
+    top = 0.16 + _LINE * (len(heading) + bool(title)) + above
+    height = top + 2 * (_PANEL + _BOTTOM) + above
     sample = _SAMPLE if _colours_repeat(looks) else 0.0
     right = 0.12 + sample + max(map(_inches, looks), default=0)
     with matplotlib.style.context(["default", _STYLE]):
@@ -108,13 +110,15 @@ def picture(
             top=1 - top / height,
             bottom=_BOTTOM / height,
             wspace=0.1,
-            hspace=(_BOTTOM + title) / _PANEL,
+            hspace=(_BOTTOM + above) / _PANEL,
         )
         for panel in panels[1::2]:
             panel.tick_params(axis="y", left=False)
+        place, line = (0.1 / _WIDTH, 1 - 0.08 / height), _LINE / height
+        figure.text(*place, title, va="top", weight="bold")
         figure.text(
-            0.1 / _WIDTH,
-            1 - 0.08 / height,
+            place[0],
+            place[1] - bool(title) * line,
             "\n".join(heading),
             va="top",
             color=QUIET,

@@ -1,7 +1,7 @@
 """The speedup plot: how many times faster each objective reaches each score of the baseline.
 
-One panel for each of the four meters. The target runs over the baseline's own mean curve, so that
-one number cannot be picked from it; the band is the 95% interval at each target by itself. What
+One panel per compute axis. The target runs along the baseline's own mean curve, so that one number
+cannot be picked from it; the band is the 95% interval at each target by itself. What
 was not measured is drawn as not known: a band runs off the panel where its end was not measured,
 and a hollow triangle stands for an estimate of which a bound is all that is known.
 """
@@ -55,6 +55,7 @@ def speedup_picture(
     baseline: str,
     label: str,
     *,
+    title: str = "",
     sign: float = 1.0,
     claims: Sequence[ClaimedSpeedup] = (),
     kind: str = "svg",
@@ -66,6 +67,7 @@ def speedup_picture(
         objectives: all of the study, in the order of the plan.
         baseline: one of them.
         label: what the targets are, such as "mlm's glue score".
+        title: names the study, its scale and its date.
         sign: -1 where the targets are turned losses: they are shown as losses, falling.
         claims: of these objectives.
         kind: "svg" or "png".
@@ -87,7 +89,7 @@ def speedup_picture(
             ends = {n: f[axis][-1].estimate.value for n, f in found.items() if f.get(axis)}
             name_lines(panel, ends, looks)
 
-    return picture(draw, _heading(found), looks, kind, is_titled=True)
+    return picture(draw, title, _heading(found), looks, kind, is_titled=True)
 
 
 def _heading(found: Mapping[str, Functions]) -> list[str]:

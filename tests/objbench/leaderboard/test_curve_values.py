@@ -6,9 +6,8 @@ import pytest
 
 from objbench.contract.meters import column_axis, unit
 from objbench.contract.suite import CurveValue
-from objbench.judge.score_arrays import final_scores
 from objbench.leaderboard.curve_values import curve_values, other_columns
-from objbench.leaderboard.tables.ranking_and_spend import spend_table
+from objbench.leaderboard.page import write_leaderboard
 from objbench.results.study_results import join
 
 
@@ -46,39 +45,40 @@ def test_axes_are_left_to_the_judge(make_study):
 
 
 def test_mean_and_range_by_hand(make_study):
-    assert values_of(with_area(make_study()))["taco", "area"].text == "2.05 (2.00 to 2.10)"
-    assert values_of(with_area(make_study()))["mlm", "area"].text == "1.00"
-    assert values_of(with_area(make_study(seeds=(1,))))["taco", "area"].text == "2.00"
+    assert values_of(with_area(make_study()))["area"]["taco"].text == "2.05 (seeds 2.00 to 2.10)"
+    assert values_of(with_area(make_study()))["area"]["mlm"].text == "1.00"
+    assert values_of(with_area(make_study(seeds=(1,))))["area"]["taco"].text == "2.00"
 
 
 def test_a_seed_without_a_value_is_never_dropped(make_study):
     study = without(with_area(make_study()), 1)
-    assert values_of(study)["taco", "area"].text == "not reached (1 of 2 seeds); else 2.10"
-    assert values_of(without(study, 2))["taco", "area"].text == "not reached (2 of 2 seeds)"
-    assert values_of(without(with_area(make_study(seeds=(1,))), 1))["taco", "area"].text == (
+    assert values_of(study)["area"]["taco"].text == "not reached (1 of 2 seeds); else 2.10"
+    assert values_of(without(study, 2))["area"]["taco"].text == "not reached (2 of 2 seeds)"
+    assert values_of(without(with_area(make_study(seeds=(1,))), 1))["area"]["taco"].text == (
         "not reached"
     )
 
 
 def test_no_interval_over_the_seeds_that_got_there(make_study):
     study = with_area(make_study(seeds=(1, 2, 3, 4)))
-    assert "±" in values_of(study)["taco", "area"].text
-    text = values_of(without(study, 1))["taco", "area"].text
-    assert text == "not reached (1 of 4 seeds); else 2.20 (2.10 to 2.30)"
+    # 2.0, 2.1, 2.2 and 2.3: half-width 3.182446 * 0.1291 / 2.
+    assert values_of(study)["area"]["taco"].text == "2.15 [1.94, 2.36]"
+    text = values_of(without(study, 1))["area"]["taco"].text
+    assert text == "not reached (1 of 4 seeds); else 2.20 (seeds 2.10 to 2.30)"
 
 
 def test_a_missing_record_is_a_dash(make_study):
     study = with_area(make_study())
     del study.records["convergence.taco.seed-1"]
-    assert values_of(study)["taco", "area"].text == "-"
+    assert values_of(study)["area"]["taco"].text == "-"
 
 
-def test_they_stand_in_the_table_of_what_it_took(make_study):
-    study = with_area(make_study())
-    results = join(study.plan, study.records.values())
-    table = spend_table(results, final_scores(results, results.suites[0]), None)
-    assert table.splitlines()[0].replace(" ", "") == "|objective|area|FLOPs|devicetime|"
-    assert "2.05 (2.00 to 2.10)" in table
+def test_they_have_a_table_of_their_own(make_study, tmp_path):
+    run = with_area(make_study()).write(tmp_path / "run")
+    page = write_leaderboard(run, tmp_path / "out").read_text()
+    table = page.split("glue: other numbers of its curves</summary>")[1].split("</details>")[0]
+    assert table.split()[:5] == ["|", "objective", "|", "area", "|"]
+    assert "2.05 (seeds 2.00 to 2.10)" in table
 
 
 @pytest.mark.parametrize(

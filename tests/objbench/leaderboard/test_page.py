@@ -13,7 +13,7 @@ import pytest
 
 from objbench.errors import ConfigError, RecordError
 from objbench.leaderboard.page import MARK, write_leaderboard
-from objbench.leaderboard.tables.step_comparison import NOT_MEASURED
+from objbench.leaderboard.sections import NOT_MEASURED
 from objbench.results.run_folder import RunFolder
 from objbench.results.step_comparison import ComparedStep, StepComparison
 
@@ -22,7 +22,7 @@ GOLDEN = Path(__file__).parents[2] / "data" / "leaderboard.md"
 
 def test_the_page_is_the_golden_page(make_study, tmp_path, monkeypatch):
     # The judge's published rates are not this page's own.
-    monkeypatch.setattr("objbench.leaderboard.verdicts.read_rates", lambda: None)
+    monkeypatch.setattr("objbench.leaderboard.report.read_rates", lambda: None)
     study = make_study()
     study.change("taco.seed-2", status="diverged", reason="loss is nan\nat step 17 | of 900")
     for cell in study.plan.cells:
@@ -57,45 +57,70 @@ def test_same_records_same_bytes_in_any_order(make_study, tmp_path):
     assert contents(first) == before
 
 
-def test_verdicts_first_then_ranking_then_curves_then_how_it_was_made(make_study, tmp_path):
+def test_one_minute_first_then_details(make_study, tmp_path):
     study = make_study(seeds=(1, 2, 3, 4), trials=2, schedule="trunk", declared=((1, 2, 3), (4,)))
     text = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out").read_text()
-    titles = [line for line in text.splitlines() if line.startswith("#")]
-    assert titles == [
+    lines = text.splitlines()
+    assert [line for line in lines if line.startswith("#")] == [
         "# Leaderboard: made-up",
-        "## Verdicts",
-        "## What the numbers show",
-        "## Ranking: glue",
-        "### All of glue in one number",
-        "### Columns of glue",
-        "### taco against mlm on each column of glue",
-        "## Convergence: glue score against spend",
-        "### Speedup to each glue score of mlm",
-        "## Convergence: held-out mlm loss against spend",
-        "### Speedup to each held-out mlm loss of mlm",
-        "## Cost of an optimizer step",
-        "## Cost of pretraining",
-        "## Loss on held-out text",
-        "## How to read this",
-        "## Settings",
-        "### Tuning",
-        "## What was not run",
+        "## Verdicts on papers' claims",
+        "## Curves: glue score",
+        "## Ranking",
+        "### glue: mean of three tasks, higher is better",
+        "## Details",
     ]
-    assert "4 pretraining seeds: 1, 2, 3 declared first; 4 added later." in text
+    assert re.findall("<summary>(.*)</summary>", text) == [
+        "What the numbers show, and what they do not",
+        "glue: protocol and columns",
+        "glue: the score of every seed",
+        "glue: taco against mlm on each column",
+        "Curves: glue score",
+        "Speedup to each glue score of mlm",
+        "Curves: held-out mlm loss",
+        "Speedup to each held-out mlm loss of mlm",
+        "Cost of pretraining",
+        "Cost of an optimizer step",
+        "Loss on held-out text",
+        "How to read this page",
+        "Settings",
+        "Tuning trials",
+        "Every setting",
+        "What was not run",
+    ]
+    assert lines[4] == (
+        "**taco against mlm at equal FLOPs, 1.23M parameters and 2.46M tokens, 4 seeds: on glue, "
+        "taco is significantly better than mlm; nothing here says what happens at another scale.**"
+    )
+    assert "Seeds: 1, 2, 3 declared first; 4 added later." in text
     assert "Every point is a finished model: a branch of its own, cooled down over 10%" in text
     assert "unfinished" not in text
     assert "Every planned cell was run." in text
-    # One row says rank, group, interval, score, gain and how often it is better.
-    row = next(line for line in text.splitlines() if line.startswith("| 1   | taco"))
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[:5] == ["1", "taco", "a", "1", "54.00 ± 4.11 (51.00 to 57.00)"]
-    assert cells[-2:] == ["+3.50 ± 2.05 (+2.00 to +5.00)", "1.00 [0.40 to 1.00]"]
+    # One row says rank, score, gain, how often it is better, rank interval and group.
+    row = next(line for line in lines if line.startswith("| 1   | taco"))
+    assert len(row) <= 100
+    assert [cell.strip() for cell in row.strip("|").split("|")] == [
+        "1",
+        "taco",
+        "54.00 [49.89, 58.11]",
+        "+3.50 [+1.45, +5.55]",
+        "4 of 4",
+        "1",
+        "a",
+    ]
+
+
+def test_one_notation_for_numbers(make_study, tmp_path):
+    for seeds in ((1, 2), (1, 2, 3, 4)):
+        run = make_study(seeds=seeds, trials=2).write(tmp_path / f"run-{len(seeds)}")
+        text = write_leaderboard(run, tmp_path / "out").read_text()
+        assert "±" not in text
+        assert "less than" not in text.replace("less than half", "")
 
 
 def test_unfinished_points_are_said_in_words(make_study, tmp_path):
     text = write_leaderboard(make_study().write(tmp_path / "run"), tmp_path / "out").read_text()
-    assert "Hollow points are of unfinished models: the schedule (linear)" in text
-    assert "Points of the curves before the last are unfinished models" in text
+    assert "unfinished models, whose learning rate has not yet decayed (linear schedule)" in text
+    assert "Before the last point of a curve the learning rate has not yet decayed" in text
 
 
 def test_the_comparison_of_steps_has_a_section_and_is_copied(make_study, tmp_path):
@@ -230,9 +255,9 @@ def test_the_leaderboard_loads_no_torch():
 def test_pretraining_at_different_times_is_said(make_study, tmp_path):
     study = make_study(points=1)
     page = write_leaderboard(study.write(tmp_path / "together"), tmp_path / "one")
-    assert "side by side" not in page.read_text()
+    assert "at the same time as" not in page.read_text()
     times = {"started": "2026-01-01T00:01:00+00:00", "finished": "2026-01-01T00:02:00+00:00"}
     later = study.records["taco.seed-1"].provenance.model_copy(update=times)
     study.change("taco.seed-1", provenance=later)
     page = write_leaderboard(study.write(tmp_path / "apart"), tmp_path / "two")
-    assert "Not trained side by side with mlm: taco." in page.read_text()
+    assert "Not trained at the same time as mlm: taco." in page.read_text()

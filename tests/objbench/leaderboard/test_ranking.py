@@ -5,13 +5,19 @@ import pytest
 
 from objbench.judge.budgets import budget_mismatch
 from objbench.judge.score_arrays import final_scores, score_curves
-from objbench.leaderboard.caveats import limits, verdicts
+from objbench.leaderboard.caveats import caveats
+from objbench.leaderboard.findings import findings
 from objbench.leaderboard.ranking import ranking
+from objbench.leaderboard.report import analyse
 from objbench.results.study_results import join
 
 
 def standing_of(study):
     return join(study.plan, study.records.values())
+
+
+def findings_of(study):
+    return findings(analyse(standing_of(study)))
 
 
 def rows_of(study):
@@ -52,8 +58,8 @@ def test_curves_use_the_same_finetuning_seeds_at_every_point(make_study):
 def test_rank_intervals_groups_and_how_often_it_is_better_by_hand(make_study):
     # Gains 2, 3, 4 and 5: t = 3.5 / (1.291 / 2) = 5.42 with 3 degrees of freedom, p = 0.012.
     best, baseline = rows_of(make_study(seeds=(1, 2, 3, 4)))
-    assert (best.group, best.ranks, best.is_apart) == ("a", (1, 1), True)
-    assert (baseline.group, baseline.ranks, baseline.is_apart) == ("b", (2, 2), False)
+    assert (best.group, best.ranks, best.is_significant) == ("a", (1, 1), True)
+    assert (baseline.group, baseline.ranks, baseline.is_significant) == ("b", (2, 2), False)
     assert best.improvement.share == 1.0
     # All of four: the lower end is the fourth root of 0.025.
     assert best.improvement.interval == pytest.approx((0.025**0.25, 1.0))
@@ -83,12 +89,14 @@ def test_a_gain_that_many_comparisons_take_back_is_not_called_one(make_study):
     rows = {row.objective: row for row in rows_of(study)}
     assert {row.group for row in rows.values()} == {"a"}
     assert {row.ranks for row in rows.values()} == {(1, 3)}
-    taco, same = verdicts(standing_of(study))[:2]
-    assert taco.startswith("Not told apart: on glue, taco minus mlm is +3.00 points, 95% interval")
-    assert "better if asked about alone, and not with all pairs" in taco
-    assert "which contains 0" in same
+    taco, same = findings_of(study)[:2]
+    assert taco.startswith(
+        "No significant difference on glue, taco - mlm = +3.00 [+0.52, +5.48] points"
+    )
+    assert "better if compared alone, but not with all pairs" in taco
+    assert same.startswith("No significant difference on glue, same - mlm = 0.00 [0.00, 0.00]")
     # Alone it is one.
-    assert verdicts(standing_of(make_study(seeds=(1, 2, 3))))[0].startswith("Better: ")
+    assert findings_of(make_study(seeds=(1, 2, 3)))[0].startswith("Significantly better on glue")
 
 
 def test_one_missing_task_leaves_the_objective_unranked_and_named(make_study):
@@ -99,7 +107,7 @@ def test_one_missing_task_leaves_the_objective_unranked_and_named(make_study):
     assert rows[1].score is None
     assert rows[1].gain is None
     assert rows[1].why == "1 evaluation of 12 not there"
-    assert any("Not ranked on glue: taco (1 evaluation" in t for t in verdicts(standing_of(study)))
+    assert any("Not ranked on glue: taco (1 evaluation" in t for t in findings_of(study))
 
 
 def test_a_missing_intermediate_point_does_not_touch_the_ranking(make_study):
@@ -125,7 +133,7 @@ def test_an_unranked_baseline_leaves_no_gain(make_study):
         ("taco", 1, None),
         ("mlm", None, None),
     ]
-    assert any("the baseline mlm is not ranked" in t for t in verdicts(standing_of(study)))
+    assert any("the baseline mlm is not ranked" in t for t in findings_of(study))
 
 
 def test_a_record_without_the_metric_is_not_a_zero(make_study):
@@ -150,6 +158,8 @@ def test_lower_is_better_where_the_suite_says_so(make_study):
     glue = study.plan.suites[0].model_copy(update={"direction": "min"})
     study.plan = study.plan.model_copy(update={"suites": (glue, study.plan.suites[1])})
     assert [row.objective for row in rows_of(study)] == ["mlm", "taco"]
+    # A gain is positive where the objective is better.
+    assert rows_of(study)[1].gain.mean == pytest.approx(-2.5)
 
 
 def test_another_budget_is_not_ranked(make_study):
@@ -171,31 +181,34 @@ def test_a_budget_may_differ_by_part_of_a_step(make_study):
 
 
 def test_two_seeds_are_inconclusive_and_say_so(make_study):
-    text = verdicts(standing_of(make_study()))[0]
+    text = findings_of(make_study())[0]
     assert text == (
-        "Inconclusive: on glue, taco minus mlm is +2.50 points (+2.00 to +3.00), "
-        "and 2 pretraining seeds carry no interval."
+        "Inconclusive on glue, taco - mlm = +2.50 points: 2 seeds cannot give an interval."
     )
 
 
 def test_three_seeds_have_an_interval(make_study):
-    text = verdicts(standing_of(make_study(seeds=(1, 2, 3))))[0]
+    text = findings_of(make_study(seeds=(1, 2, 3)))[0]
     # Gains 2, 3, 4: half-width 4.302653 / sqrt(3) = 2.484.
-    assert text.startswith("Better: on glue, taco minus mlm is +3.00 points, 95% interval +0.52")
+    assert text == (
+        "Significantly better on glue, taco - mlm = +3.00 [+0.52, +5.48] points over 3 paired seeds."
+    )
 
 
 def test_an_interval_around_zero_tells_nothing_apart(make_study):
     study = make_study(seeds=(1, 2, 3))
     equal_to_mlm(study, "taco", 3)
-    text = verdicts(standing_of(study))[0]
-    assert text.startswith("Not told apart: ")
-    assert "which contains 0" in text
+    text = findings_of(study)[0]
+    assert text.startswith("No significant difference on glue")
+    assert text.endswith("over 3 paired seeds.")
 
 
 def test_a_limit_on_training_examples_is_stated(make_study):
     study = make_study()
     study.change("glue.cola.mlm.seed-1.3of3.ft-0", max_train_samples=500, train_examples=500)
-    assert any("at most 500 examples" in text for text in limits(standing_of(study)))
+    assert caveats(standing_of(study))[0] == (
+        "Fine-tuned on at most 500 examples per task on glue: not comparable with published scores."
+    )
 
 
 def test_a_spend_that_came_out_unequal_is_stated(make_study):
@@ -204,4 +217,4 @@ def test_a_spend_that_came_out_unequal_is_stated(make_study):
         point = study.records[f"taco.seed-{seed}"].points[-1]
         spent = point.meters.model_copy(update={"flops": point.meters.flops * 1.1})
         study.change(f"taco.seed-{seed}", points=[point.model_copy(update={"meters": spent})])
-    assert "Measured FLOPs against the baseline's: taco 110%." in limits(standing_of(study))
+    assert "Measured FLOPs, relative to the baseline's: taco 110%." in caveats(standing_of(study))

@@ -1,91 +1,82 @@
 """What stands in a row beside the runs: branches of a trunk, and the trials that chose settings."""
 
-from objbench.judge.score_arrays import final_scores
-from objbench.judge.spending import spent
+import pytest
+
 from objbench.leaderboard.settings import seeds_words
-from objbench.leaderboard.spending import apart_cells
-from objbench.leaderboard.tables.cost import cost_table
-from objbench.leaderboard.tables.ranking_and_spend import spend_table
+from objbench.leaderboard.tables.costs import cost_table
 from objbench.leaderboard.tables.tuning import tuning_sentence, tuning_table
 from objbench.results.records import LoggedPoint
-from objbench.results.study_results import join
+
+BRANCHES = "cooldown branches (not in budget)"
 
 
-def standing_of(study):
-    return join(study.plan, study.records.values())
+@pytest.fixture
+def costs(report_of, rows):
+    """(study) -> objective -> its row of the cost table."""
+    return lambda study: {row["objective"]: row for row in rows(cost_table(report_of(study)))}
 
 
-def rows(table):
-    lines = [line for line in table.splitlines() if not line.startswith(("|:", "|-"))]
-    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return [dict(zip(found[0], row, strict=True)) for row in found[1:]]
-
-
-def test_trials_are_part_of_the_price_by_hand(make_study):
-    results = standing_of(make_study(trials=3))
+def test_trials_are_part_of_the_price_by_hand(make_study, costs):
     # Half of 1,200 steps at 3 GFLOPs and a sixteenth of a second, three times.
-    assert apart_cells(results, "mlm") == {"tuning": "3 trials: 5.40e12 FLOPs, 112 s"}
-    assert rows(cost_table(results))[0]["tuning"] == "3 trials: 5.40e12 FLOPs, 112 s"
-    table = spend_table(results, final_scores(results, results.suites[0]), None)
-    assert [row["tuning"].split(":")[0] for row in rows(table)] == ["3 trials"] * 2
+    assert costs(make_study(trials=3))["mlm"]["tuning"] == "3 trials: 5.40e12 FLOPs, 112 s"
 
 
-def test_without_trials_and_branches_there_are_no_such_columns(make_study):
-    assert apart_cells(standing_of(make_study()), "mlm") == {}
-    assert tuning_table(standing_of(make_study())) == ""
-    assert tuning_sentence(standing_of(make_study())) == ""
+def test_without_trials_and_branches_there_are_no_such_columns(make_study, costs, report_of):
+    assert not {"tuning", BRANCHES} & set(costs(make_study())["mlm"])
+    assert report_of(make_study()).tuning is None
 
 
-def test_branches_stand_apart_in_the_mean_over_runs(make_study):
+def test_branches_are_counted_apart_in_the_mean_over_runs(make_study, costs):
     study = make_study()
     for seed, steps in ((1, 100), (2, 300)):
         cost = study.records[f"taco.seed-{seed}"].cost
         changed = cost.model_copy(update={"branch_steps": steps, "branch_seconds": 12.5})
         study.change(f"taco.seed-{seed}", cost=changed)
-    results = standing_of(study)
-    assert apart_cells(results, "taco") == {"branches, apart": "200 steps, 12.5 s"}
-    assert apart_cells(results, "mlm") == {"branches, apart": "0 steps, 0 s"}
+    found = costs(study)
+    assert found["taco"][BRANCHES] == "200 steps, 12.5 s"
+    assert found["mlm"][BRANCHES] == "0 steps, 0 s"
     # They are no part of the objective's own spend.
-    assert spent(results, "taco").runs[0].steps == 900
+    assert found["taco"]["steps"] == "900"
 
 
-def test_a_trial_that_diverged_has_spent_what_it_logged(make_study):
+def test_a_trial_that_diverged_has_spent_what_it_logged(make_study, report_of, rows, costs):
     study = make_study(trials=2)
     meters = study.records["mlm.trial-1"].points[0].meters.model_copy(update={"flops": 1e12})
     log = [LoggedPoint(meters=meters, loss=9.0, terms={}, learning_rate=0.1)]
     study.change("mlm.trial-1", status="diverged", reason="nan", points=[], log=log)
     del study.records["taco.trial-0"]
-    results = standing_of(study)
-    assert apart_cells(results, "mlm")["tuning"].startswith("2 trials: 2.80e12 FLOPs")
-    assert apart_cells(results, "taco")["tuning"].endswith("(1 not recorded)")
-    scores = {(row["objective"], row["chosen"]): row for row in rows(tuning_table(results))}
+    report = report_of(study)
+    assert costs(study)["mlm"]["tuning"].startswith("2 trials: 2.80e12 FLOPs")
+    assert costs(study)["taco"]["tuning"].endswith("(1 not recorded)")
+    scores = {(row["objective"], row["chosen"]): row for row in rows(tuning_table(report.tuning))}
     assert scores["mlm", ""]["held-out mlm"] == "diverged"
     assert scores["taco", "yes"]["held-out mlm"] == "missing"
 
 
-def test_the_tuning_table_has_a_row_a_trial(make_study):
-    results = standing_of(make_study(trials=2))
-    first, second, *others = rows(tuning_table(results))
+def test_the_tuning_table_has_a_row_a_trial(make_study, report_of, rows):
+    report = report_of(make_study(trials=2))
+    first, second, *others = rows(tuning_table(report.tuning))
     assert first["training.learning_rate"] == "0.001"
     assert (first["held-out mlm"], first["chosen"], first["steps"]) == ("4.000", "yes", "600")
     assert (second["held-out mlm"], second["chosen"]) == ("4.100", "")
     assert [row["objective"] for row in others] == ["taco", "taco"]
-    assert tuning_sentence(results).startswith(
+    assert tuning_sentence(report.tuning).startswith(
         "Before the seeds were run, every objective got 2 trials of 600-steps"
     )
 
 
-def test_a_choice_on_one_seed_is_said_to_be_one(make_study):
-    said = "Chosen on one seed each: where luck decides early, the choice is luck too."
-    assert tuning_sentence(standing_of(make_study(trials=2))).endswith(said)
-    assert said not in tuning_sentence(
-        standing_of(make_study(trials=2, tuning_seeds=(1000, 1001, 1002)))
-    )
+def test_a_choice_on_one_seed_is_said_to_be_one(make_study, report_of):
+    said = "Each setting was tried on one seed, so the choice may be luck."
+    assert tuning_sentence(report_of(make_study(trials=2)).tuning).endswith(said)
+    several = report_of(make_study(trials=2, tuning_seeds=(1000, 1001, 1002)))
+    assert said not in tuning_sentence(several.tuning)
 
 
-def test_each_setting_stands_with_its_mean_and_spread_over_the_tuning_seeds(make_study):
-    results = standing_of(make_study(trials=2, tuning_seeds=(1000, 1001, 1002)))
-    found = rows(tuning_table(results))
+def test_each_setting_stands_with_its_mean_and_spread_over_the_tuning_seeds(
+    make_study, report_of, rows
+):
+    report = report_of(make_study(trials=2, tuning_seeds=(1000, 1001, 1002)))
+    found = rows(tuning_table(report.tuning))
     assert [row["objective"] for row in found] == ["mlm", "mlm", "taco", "taco"]
     assert found[1] == {
         "objective": "mlm",
@@ -103,8 +94,9 @@ def test_each_setting_stands_with_its_mean_and_spread_over_the_tuning_seeds(make
     }
     assert [row["chosen"] for row in found] == ["yes", "", "yes", ""]
     # The objective's row pays for all six.
-    assert apart_cells(results, "mlm") == {"tuning": "6 trials: 1.08e13 FLOPs, 3.75 min"}
-    assert tuning_sentence(results) == (
+    (tuned, _) = rows(cost_table(report))
+    assert tuned["tuning"] == "6 trials: 1.08e13 FLOPs, 3.75 min"
+    assert tuning_sentence(report.tuning) == (
         "Before the seeds were run, every objective got 6 trials of 600-steps (the baseline's, at "
         "equal spend), 2 settings on each of the pretraining seeds 1000, 1001 and 1002, scored by "
         "held-out mlm loss, on text that no reported number is measured on; the best mean over "
@@ -113,12 +105,12 @@ def test_each_setting_stands_with_its_mean_and_spread_over_the_tuning_seeds(make
     )
 
 
-def test_a_setting_that_diverged_on_one_tuning_seed_has_no_mean(make_study):
+def test_a_setting_that_diverged_on_one_tuning_seed_has_no_mean(make_study, report_of, rows):
     study = make_study(trials=2, tuning_seeds=(1000, 1001, 1002))
     study.change("mlm.trial-1.seed-1002", status="diverged", reason="nan", points=[])
     for name in ("taco.trial-0", "taco.trial-0.seed-1001", "taco.trial-0.seed-1002"):
         del study.records[name]
-    _, mlm, taco, _ = rows(tuning_table(standing_of(study)))
+    _, mlm, taco, _ = rows(tuning_table(report_of(study).tuning))
     assert mlm["held-out mlm, mean"] == "diverged on 1 of 3 seeds"
     assert (mlm["smallest"], mlm["largest"], mlm["seeds"]) == ("4.100", "4.600", "2 of 3")
     assert mlm["steps"] == "1,200"
@@ -127,7 +119,7 @@ def test_a_setting_that_diverged_on_one_tuning_seed_has_no_mean(make_study):
     assert [taco[name] for name in ("steps", "FLOPs", "device time")] == ["-"] * 3
 
 
-def test_a_suite_may_have_chosen(make_study):
+def test_a_suite_may_have_chosen(make_study, report_of, rows):
     study = make_study(trials=1)
     tuning = {**study.plan.study["tuning"], "score": "glue"}
     cells = list(study.plan.cells)
@@ -139,13 +131,13 @@ def test_a_suite_may_have_chosen(make_study):
         study.records[scored] = study.records[of.id].model_copy(update=changes)
     changes = {"cells": tuple(cells), "study": {**study.plan.study, "tuning": tuning}}
     study.plan = study.plan.model_copy(update=changes)
-    results = standing_of(study)
-    mlm, taco = rows(tuning_table(results))
+    report = report_of(study)
+    mlm, taco = rows(tuning_table(report.tuning))
     # mlm's own 49 less 1 for fine-tuning seed 0; nothing scored taco's trial.
-    assert (mlm["glue"], taco["glue"]) == ("48.00", "not whole")
-    assert "by glue on a split of its training examples" in tuning_sentence(results)
+    assert (mlm["glue"], taco["glue"]) == ("48.00", "incomplete")
+    assert "by glue on a split of its training examples" in tuning_sentence(report.tuning)
     # What tuned is not what is reported.
-    assert results.seeds == (1, 2)
+    assert report.seeds == (1, 2)
 
 
 def test_seeds_are_shown_as_they_were_declared(make_study):

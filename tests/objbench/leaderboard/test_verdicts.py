@@ -4,22 +4,12 @@ else on a page contradicts them."""
 import numpy as np
 import pytest
 
-from objbench.judge.score_arrays import final_scores
 from objbench.judge.selftest.error_rates import ClaimRates, RateRow, Rates
-from objbench.leaderboard.caveats import verdicts
-from objbench.leaderboard.ranking import ranking
-from objbench.leaderboard.verdicts import (
-    judge_lines,
-    judged_claims,
-    not_judged,
-    rates_sentences,
-    verdict_lines,
-)
-from objbench.results.study_results import join
-
-
-def standing_of(study):
-    return join(study.plan, study.records.values())
+from objbench.leaderboard.findings import findings
+from objbench.leaderboard.judge_rates import rates_sentences
+from objbench.leaderboard.render_markdown import render_markdown
+from objbench.leaderboard.sections import page_document
+from objbench.leaderboard.tables.verdicts import verdict_blocks
 
 
 def with_probe(study):
@@ -39,10 +29,10 @@ def with_probe(study):
     return study
 
 
-def test_every_claim_by_every_score_that_can_answer(make_study):
-    results = standing_of(with_probe(make_study(seeds=(1, 2, 3, 4), points=20)))
+def test_every_claim_by_every_score_that_can_answer(make_study, report_of):
+    report = report_of(with_probe(make_study(seeds=(1, 2, 3, 4), points=20)))
     # A loss has no points to gain, and the probe no curve to read a speedup off.
-    assert [(item.claim.id, item.source) for item in judged_claims(results)] == [
+    assert [(item.claim.id, item.source) for item in report.verdicts] == [
         ("speedup", "glue"),
         ("speedup", "heldout:mlm"),
         ("gain", "glue"),
@@ -50,41 +40,60 @@ def test_every_claim_by_every_score_that_can_answer(make_study):
     ]
 
 
-def test_a_line_is_claim_score_verdict_and_reasons(make_study):
-    results = standing_of(make_study(seeds=(1, 2, 3, 4), points=20))
-    speedup, loss, gain = verdict_lines(results)
-    assert speedup.startswith(
-        "**taco-2022 speedup**, by glue score: **not reproduced** at 1.23M parameters and 2.46M "
+def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
+    table, notes = verdict_blocks(report_of(make_study(seeds=(1, 2, 3, 4), points=20)))
+    speedup, loss, gain = rows(table)
+    assert list(speedup.values()) == [
+        "taco-2022 speedup",
+        "glue score",
+        # The whole interval is below 5x, at another scale than the paper's.
+        "**not reproduced**",
+        "1.62x [1.44x, 1.85x]",
+        "up to 5.00x in steps",
+        "4",
+        "28.5M, 131B",
+        "¹ ² ³",
+    ]
+    assert notes.items == (
+        "Glue by another protocol than taco-2022; mean of three tasks, not mean of nine columns.",
+        "Points before the last unannealed (linear schedule).",
+        "'up to' leaves other settings open.",
+        "By held-out mlm loss, each under its own corruption, not by the paper's glue.",
+        "At equal FLOPs, not equal steps.",
     )
-    assert r"speedup in steps 1.62x \[1.44x, 1.85x\], 95% interval over 4 seeds" in speedup
-    assert loss.startswith("**taco-2022 speedup**, by held-out mlm loss: **not reproduced** at ")
-    assert gain.startswith("**taco-2022 gain**, by glue score: **confirmed** at ")
+    assert (loss["score"], loss["verdict"]) == ("held-out mlm loss", "**not reproduced**")
+    assert (gain["verdict"], gain["claimed"]) == ("**confirmed**", "up to +1.20 points")
+    # A footnote that holds for several rows has one number.
+    assert (loss["notes"], gain["notes"]) == ("⁴ ² ³", "¹ ⁵")
 
 
-def test_two_seeds_are_inconclusive_whatever_they_say(make_study):
-    lines = verdict_lines(standing_of(make_study()))
-    assert all("**inconclusive**" in line for line in lines)
+def test_two_seeds_are_inconclusive_whatever_they_say(make_study, report_of, rows):
+    table, notes = verdict_blocks(report_of(make_study()))
+    assert {row["verdict"] for row in rows(table)} == {"**inconclusive**"}
+    assert notes.items[0].startswith("2 pretraining seeds")
 
 
-def test_a_study_of_others_has_no_verdict_and_says_so(make_study):
-    results = standing_of(make_study(objectives=("mlm", "new")))
-    (line,) = judge_lines(results)
-    assert line.startswith("No claim that ships is about the objectives of this study")
-    assert "taco-2022 (taco against mlm)" in not_judged(results)
+def test_a_study_of_others_has_no_verdict_and_says_so(make_study, report_of):
+    report = report_of(make_study(objectives=("mlm", "new")))
+    assert verdict_blocks(report) == []
+    page = render_markdown(page_document(report))
+    assert "None of the bundled claims concerns these objectives, so there is no verdict." in page
+    assert "taco-2022 (taco against mlm)" in page
+    assert "simulated studies whose truth is known" not in page
 
 
-def test_claims_about_other_objectives_are_named(make_study):
-    results = standing_of(make_study())
-    assert not_judged(results) == (
+def test_claims_about_other_objectives_are_named(make_study, report_of):
+    assert [file.name for file in report_of(make_study()).other_claims] == ["electra-2020"]
+    assert report_of(make_study(objectives=("mlm", "taco", "rtd"))).other_claims == ()
+    page = render_markdown(page_document(report_of(make_study())))
+    assert (
         "Not judged, since an objective is not in the study: electra-2020 (rtd against mlm)."
-    )
-    assert not_judged(standing_of(make_study(objectives=("mlm", "taco", "rtd")))) == ""
+    ) in page
 
 
-def test_the_rates_stand_after_the_verdicts(make_study):
-    lines = judge_lines(standing_of(make_study()))
-    assert "simulated studies whose truth is known" in lines[3]
-    assert "false confirmations" in lines[3]
+def test_the_rates_of_the_judge_are_on_its_page(make_study, report_of):
+    page = render_markdown(page_document(report_of(make_study())))
+    assert "simulated studies whose truth is known" in page
 
 
 def row(scenario, *, held, confirmed, refuted):
@@ -112,7 +121,7 @@ def test_the_rates_name_the_worst_of_what_is_held_to_no_bound():
     )
     held, strained = rates_sentences(Rates(judge_version=1, repetitions=1000, seed=0, rows=rows))
     assert "at most 2.0% false confirmations and 3.0% false refutations" in held
-    assert strained.startswith("In 2 further simulations")
+    assert strained.startswith("In 2 stress-test simulations")
     assert "40.0% false confirmations (stuck, 5 seeds)" in strained
     assert "12.0% false refutations (quiet, 5 seeds)" in strained
 
@@ -124,7 +133,7 @@ def test_rates_that_were_not_measured_are_said_to_be_missing():
 
 @pytest.mark.parametrize("spread", [0.0, 0.01, 0.03, 0.1])
 @pytest.mark.parametrize("shift", [-0.02, 0.0, 0.012, 0.04])
-def test_no_sentence_contradicts_a_verdict(make_study, shift, spread):
+def test_no_sentence_contradicts_a_verdict(make_study, report_of, shift, spread):
     study = make_study(seeds=(1, 2, 3, 4))
     generator = np.random.default_rng(0)
     moves = {seed: shift + spread * generator.standard_normal() for seed in (1, 2, 3, 4)}
@@ -136,13 +145,17 @@ def test_no_sentence_contradicts_a_verdict(make_study, shift, spread):
                 for name, metrics in twin.items()
             }
             study.change(cell_id, scores=moved)
-    results = standing_of(study)
-    (gain,) = (item for item in judged_claims(results) if item.claim.kind == "gain")
-    text = verdicts(results)[0]
-    words = {"better": "Better: ", "worse": "Worse: ", "unclear": "Not told apart: "}
+    report = report_of(study)
+    (gain,) = (item for item in report.verdicts if item.claim.kind == "gain")
+    text = findings(report)[0]
+    words = {
+        "better": "Significantly better ",
+        "worse": "Significantly worse ",
+        "unclear": "No significant difference ",
+    }
     assert text.startswith(words[gain.finding.comparison])
     # 1.2 points are claimed: a page cannot confirm them of what it does not call better.
     if gain.verdict == "confirmed":
-        assert text.startswith("Better: ")
-    best = ranking(results, final_scores(results, results.suites[0]))
-    assert best[0].is_apart or best[1].is_apart or gain.finding.comparison == "unclear"
+        assert text.startswith("Significantly better ")
+    best = report.suites[0].rows
+    assert best[0].is_significant or best[1].is_significant or gain.finding.comparison == "unclear"

@@ -4,22 +4,16 @@ import numpy as np
 import pytest
 
 from objbench.judge.statistics.speedup import Bound, SpeedupAt
+from objbench.leaderboard.curve_sections import picture_title
 from objbench.leaderboard.curve_sources import (
     CurveSource,
     curve_sources,
     source_curves,
     unfinished_schedule,
 )
-from objbench.leaderboard.pictures.convergence import (
-    band,
-    band_words,
-    convergence_picture,
-    is_drawable,
-)
+from objbench.leaderboard.pictures.convergence import convergence_picture
 from objbench.leaderboard.pictures.drawing import look, ticks_within
 from objbench.leaderboard.pictures.speedup import ClaimedSpeedup, band_edge, speedup_picture
-from objbench.leaderboard.speedups import speedups
-from objbench.leaderboard.tables.speedups import functions
 from objbench.results.study_results import join
 
 AXES = ("steps", "tokens", "flops", "seconds")
@@ -37,17 +31,21 @@ def one_axis(*function):
     return {"taco": {"steps": function}}
 
 
-def test_a_band_is_the_interval_from_three_seeds_on():
-    scores = np.array([[1.0, 2.0, 3.0], [4.0, 4.0, 4.0]])
-    low, high = band(scores)
-    half = 4.302653 / np.sqrt(3)  # t(2, 0.975) times 1 over the root of 3
-    assert low == pytest.approx([2 - half, 4.0], abs=1e-6)
-    assert high == pytest.approx([2 + half, 4.0], abs=1e-6)
-    low, high = band(scores[:, :2])
-    assert (low.tolist(), high.tolist()) == ([1.0, 4.0], [2.0, 4.0])
-    assert (band_words(2), band_words(3)) == (
-        "smallest to largest seed",
-        "95% t-interval of the mean",
+def test_every_seed_is_a_thin_line_beside_the_mean(make_study):
+    def lines(seeds):
+        results = standing_of(make_study(seeds=seeds))
+        curves = source_curves(results, curve_sources(results)[0])
+        picture = convergence_picture(curves, "mlm", "glue score").decode()
+        return picture.count("stroke-width: 0.5"), picture.count("stroke-width: 2")
+
+    # Two objectives in four panels.
+    assert lines((1,)) == (0, 8)
+    assert lines((1, 2, 3)) == (24, 8)
+
+
+def test_the_title_names_study_scale_and_date(make_study, report_of):
+    assert picture_title(report_of(make_study())) == (
+        "made-up, 1.23M parameters and 2.46M tokens, 2 seeds, 2026-01-01"
     )
 
 
@@ -81,7 +79,6 @@ def test_an_objective_without_the_term_has_no_curve_of_it(make_study):
     curves = source_curves(results, loss)
     assert curves["rtd"].whole == ()
     assert curves["taco"].whole == (0, 1, 2)
-    assert is_drawable(curves)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +97,9 @@ def test_finished_points_look_otherwise(make_study):
     assert hollow == convergence_picture(curves, "mlm", "glue score", is_finished=False)
 
 
-def test_the_speedup_picture_has_fixed_bytes(make_study):
-    results = standing_of(make_study(seeds=(1, 2, 3, 4), points=20))
-    found = speedups(results, curve_sources(results)[0])
-    drawn = {name: functions(item) for name, item in found.items()}
+def test_the_speedup_picture_has_fixed_bytes(make_study, report_of):
+    found = report_of(make_study(seeds=(1, 2, 3, 4), points=20)).curves[0].speedups
+    drawn = {name: item.functions for name, item in found.items()}
     claims = [ClaimedSpeedup(objective="taco", axis="steps", value=5.0, words="claimed: up to 5x")]
     first, second = (
         speedup_picture(drawn, ("mlm", "taco"), "mlm", "mlm's glue score", claims=claims)

@@ -3,17 +3,17 @@
 import pytest
 
 from objbench.judge.evidence import gain_evidence
-from objbench.judge.formatting import DASH
 from objbench.judge.judgement import judge_claims
 from objbench.judge.papers.claims import read_claims
 from objbench.judge.score_source import Pair
-from objbench.judge.teacher_costs import qualified, teachers, uncounted, uncounted_words
+from objbench.judge.teacher_costs import teachers, uncounted, uncounted_words
 from objbench.judge.verdict_sentence import sentence
+from objbench.leaderboard.caveats import teacher_sentences
 from objbench.leaderboard.missing import gaps
-from objbench.leaderboard.sections import page_text
+from objbench.leaderboard.render_markdown import render_markdown
+from objbench.leaderboard.sections import page_document
 from objbench.leaderboard.settings import budget_sentence
-from objbench.leaderboard.tables.cost import cost_table
-from objbench.leaderboard.teacher_sentences import uncounted_cells, uncounted_sentences
+from objbench.leaderboard.tables.costs import cost_table
 from objbench.results.study_results import join
 
 # The baseline of the made-up study: 1,200 steps of 3 GFLOPs and 62.5 ms, and a second a seed.
@@ -52,26 +52,24 @@ def taught(make_study):
     return make
 
 
-def test_a_study_without_teachers_says_nothing(make_study):
+def test_a_study_without_teachers_says_nothing(make_study, report_of):
     results = standing_of(make_study())
-    assert uncounted_cells(results, "taco") == {}
-    assert uncounted_sentences(results) == []
+    assert teacher_sentences(results) == []
     assert uncounted_words(results, ["mlm", "taco"]) == ""
-    assert qualified(results, ["taco"], "Better.") == "Better."
-    assert "not counted" not in page_text(results, None)[0]
+    page = render_markdown(page_document(report_of(make_study())))
+    assert "not counted" not in page
+    assert "teachers (not" not in page
 
 
 def test_what_the_teacher_took_by_hand(taught):
     results = standing_of(taught())
     assert uncounted(results, "taco") == {"mlm": "3.60e12 FLOPs, 76.5 s"}
     assert uncounted_words(results, ["mlm", "taco"]) == NOT_COUNTED
-    assert qualified(results, ["taco"], "Better.") == f"Better; {NOT_COUNTED}."
     # 900 steps of 4 GFLOPs and the teacher's 3.6e12 make twice the baseline's.
-    assert uncounted_sentences(results) == [
+    assert teacher_sentences(results) == [
         (
-            f"taco learns from the final encoder of {MLM} at the same seed: that pretraining came "
-            "before its own and is counted on none of its meters; with it taco took 2.00 times the "
-            "FLOPs of mlm."
+            f"taco learns from the final encoder of {MLM} at the same seed; that pretraining is "
+            "not counted in its budget; with it taco took 2.00 times the FLOPs of mlm."
         )
     ]
 
@@ -81,7 +79,7 @@ def test_a_teachers_teacher_is_told_once(taught):
     study = taught(who, objectives=("mlm", "a", "b", "c"))
     assert teachers(study.plan, "c") == ("b", "a")
     assert teachers(study.plan, "mlm") == ()
-    (of_b, of_c) = uncounted_sentences(standing_of(study))
+    (of_b, of_c) = teacher_sentences(standing_of(study))
     assert of_c.startswith("c learns from the final encoders of b (3.60e12 FLOPs")
     assert "with it c took 3.00 times the FLOPs of mlm" in of_c
     assert "with it b took 2.00 times" in of_b
@@ -93,25 +91,23 @@ def test_a_teacher_that_was_not_run_is_no_number(taught):
         del study.records[f"mlm.seed-{seed}"]
     results = standing_of(study)
     assert uncounted(results, "taco") == {"mlm": "no run recorded"}
-    assert "times the FLOPs" not in uncounted_sentences(results)[0]
+    assert "times the FLOPs" not in teacher_sentences(results)[0]
 
 
-def test_it_stands_beside_the_numbers_of_the_page(taught):
-    results = standing_of(taught(seeds=(1, 2, 3)))
-    assert budget_sentence(results.plan).endswith(
+def test_it_is_said_beside_the_numbers_of_the_page(taught, report_of, rows):
+    report = report_of(taught(seeds=(1, 2, 3)))
+    assert budget_sentence(report.plan).endswith(
         "the same FLOPs, not counting the pretraining of taco's teacher mlm (taco 900 steps)."
     )
-    header, _, baseline, learner = cost_table(results).splitlines()
-    assert header.split("|")[-2].strip() == "teachers, not counted"
-    assert baseline.split("|")[-2].strip() == DASH
-    assert learner.split("|")[-2].strip() == "mlm: 3.60e12 FLOPs, 77.0 s"
-    page = page_text(results, None)[0]
+    baseline, learner = rows(cost_table(report))
+    assert baseline["teachers (not in budget)"] == "-"
+    assert learner["teachers (not in budget)"] == "mlm: 3.60e12 FLOPs, 77.0 s"
+    lines = render_markdown(page_document(report)).splitlines()
     not_counted = NOT_COUNTED.replace("76.5", "77.0")
-    gain = next(line for line in page.splitlines() if "taco minus mlm is" in line)
-    faster = next(line for line in page.splitlines() if line.startswith("- To mlm's final"))
-    assert gain.endswith(f"; {not_counted}.")
-    assert faster.endswith(f"; {not_counted}.")
-    assert page.count("teachers, not counted") == 2  # the ranking's spend and the cost table
+    # In the finding, in that of the speedups, under the ranking and under the picture.
+    assert any("taco - mlm = " in line and line.endswith(f"; {not_counted}.") for line in lines)
+    assert any(line.startswith("- To mlm's final") and not_counted in line for line in lines)
+    assert f"N{not_counted[1:]}." in lines
 
 
 def test_a_claims_verdict_carries_it(taught):

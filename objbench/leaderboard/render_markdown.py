@@ -1,0 +1,109 @@
+"""A document as GitHub's markdown: the only module that knows its syntax."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from objbench.judge.formatting import DASH
+from objbench.leaderboard.document import (
+    Block,
+    Bullets,
+    Cell,
+    Code,
+    Comment,
+    Fold,
+    Heading,
+    Link,
+    Listing,
+    Notes,
+    Paragraph,
+    Picture,
+    Strong,
+    Table,
+    Text,
+    mark,
+)
+from objbench.leaderboard.quantity import Quantity
+
+# Not the underscore: inside words it means nothing to GitHub, and names are full of it. Brackets
+# around numbers are intervals and no links, and "< 1" and "> 1" are no tags.
+_MARKUP = re.compile(r"[\\`*|]|\[(?![-+<>]?\s?\d)|\](?=[(\[])|(?<=\d)\](?=:)")
+_ENTITIES = (("&", "&amp;"), (r"<(?!\s?\d)", "&lt;"), (r">(?!\s?\d)", "&gt;"))
+
+
+def render_markdown(document: Sequence[Block]) -> str:
+    """The document as markdown, with a newline at its end."""
+    return "\n\n".join(_block(block) for block in document) + "\n"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Heading(level, text):
+            return f"{'#' * level} {_text(text)}"
+        case Paragraph(text):
+            return _text(text)
+        case Bullets(items):
+            return "\n".join(f"- {_text(item)}" for item in items)
+        case Notes(items):
+            lines = (f"{mark(number)} {escaped(note)}" for number, note in enumerate(items, 1))
+            return "<sub>" + "<br>\n".join(lines) + "</sub>"
+        case Table():
+            return _table(block)
+        case Picture(alt, file):
+            return f"![{escaped(alt)}]({file})"
+        case Listing(language, text):
+            return f"```{language}\n{text}\n```"
+        case Comment(text):
+            return f"<!-- {text} -->"
+        case Fold(title, blocks):
+            inner = "\n\n".join(_block(inside) for inside in blocks)
+            return f"<details><summary>{escaped(title)}</summary>\n\n{inner}\n\n</details>"
+
+
+def _table(block: Table) -> str:
+    """A pipe table, its columns padded to one width so that the source can be read too."""
+    cells = [[escaped(title) for title in block.columns]]
+    cells += [[_cell(cell) for cell in row] for row in block.rows]
+    widths = [max(2, *(len(cell) for cell in column)) for column in zip(*cells, strict=True)]
+    is_text = [number < block.text_columns for number in range(len(widths))]
+    rule = [
+        f":{'-' * (width - 1)}" if left else f"{'-' * (width - 1)}:"
+        for width, left in zip(widths, is_text, strict=True)
+    ]
+    padded = [
+        [
+            cell.ljust(width) if left else cell.rjust(width)
+            for cell, width, left in zip(row, widths, is_text, strict=True)
+        ]
+        for row in cells
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (padded[0], rule, *padded[1:]))
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None:
+        return DASH
+    return escaped(cell.text) if isinstance(cell, Quantity) else _text(cell)
+
+
+def _text(text: Text) -> str:
+    match text:
+        case str():
+            return escaped(text)
+        case Strong(inner):
+            return f"**{escaped(inner)}**"
+        case Code(inner):
+            return f"`{inner}`"
+        case Link(inner, address):
+            return f"[{escaped(inner)}]({address})"
+        case _:
+            return "".join(_text(part) for part in text)
+
+
+def escaped(text: str) -> str:
+    """``text`` with nothing that markdown would act on."""
+    text = _MARKUP.sub(r"\\\g<0>", text)
+    for pattern, entity in _ENTITIES:
+        text = re.sub(pattern, entity, text)
+    return text

@@ -1,0 +1,115 @@
+"""A suite's columns as tables: their scores, their noise, and where an objective's gain comes from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from objbench.judge.formatting import count, listed
+from objbench.judge.score_arrays import ColumnCurves
+from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray, estimate
+from objbench.judge.statistics.noise_floor import Noise
+from objbench.leaderboard.columns import ColumnGain, ColumnScores, Gains, SeedScores
+from objbench.leaderboard.document import Cell, Strong, Table, table
+from objbench.leaderboard.quantity import Notation, Quantity, estimated, quantity
+from objbench.leaderboard.report import Report, SuiteReport
+
+
+def column_table(report: Report, suite: SuiteReport) -> Table:
+    """The suite's columns, one per row, and its average, for every objective, with their noise."""
+    has_tries = suite.found.values.shape[-1] > 1
+    return table(
+        [_column_line(column, len(report.seeds), has_tries) for column in suite.columns],
+        text_columns=2,
+    )
+
+
+def gain_table(report: Report, gains: Gains) -> Table:
+    """The gain of one objective on each column, and what each column does to the average."""
+    has_tests = len(report.seeds) >= MIN_RUNS
+    lines = [_gain_line(gain, has_tests) for gain in gains.columns]
+    average: dict[str, Cell] = {
+        "column": Strong("average"),
+        "gain": estimated(gains.average, "gain"),
+        "adds to the average": quantity(gains.average.mean, "gain"),
+    }
+    return table([*lines, average])
+
+
+def budget_table(report: Report, suite: SuiteReport, curves: ColumnCurves) -> Table:
+    """The columns at every point of the budget: one row per point and objective."""
+    lines = []
+    for point, share in enumerate(curves.shares):
+        for row, objective in enumerate(report.plan.objectives):
+            line: dict[str, Cell] = {
+                "budget": quantity(share, "percent"),
+                "objective": objective.name,
+            }
+            for number, column in enumerate(suite.suite.columns):
+                line[column.name] = _over_seeds(curves.values[point, row, :, number])
+            lines.append(line)
+    return table(lines, text_columns=2)
+
+
+def seeds_quantity(found: SeedScores, notation: Notation) -> Quantity | None:
+    """A mean over the seeds that are there, and how many they are where some are missing."""
+    if found.found is None:
+        return None
+    if found.found.runs == found.seeds:
+        return estimated(found.found, notation)
+    # An interval over a part of the seeds would be one over those that got there.
+    some = f"{found.found.runs} of {count(found.seeds, 'seed')}"
+    return quantity(found.found.mean, notation, some)
+
+
+def _over_seeds(values: FloatArray) -> Quantity | None:
+    there = values[np.isfinite(values)]
+    found = estimate(there) if there.size else None
+    return seeds_quantity(SeedScores(found=found, seeds=values.size), "points")
+
+
+def _column_line(column: ColumnScores, seeds: int, has_tries: bool) -> dict[str, Cell]:
+    is_average = column.name == "average"
+    metric = column.metric + (" (lower is better)" if column.is_lower_better else "")
+    line: dict[str, Cell] = {"column": Strong(column.name) if is_average else column.name}
+    line["metric"] = metric
+    line |= {name: seeds_quantity(found, "points") for name, found in column.scores.items()}
+    if seeds > 1:
+        if has_tries:
+            line["sd of pretraining"] = _noise(column.noise, "pretrain")
+            line["sd of fine-tuning"] = _noise(column.noise, "finetune")
+        else:
+            # Without a second fine-tuning seed there is one spread, which holds both.
+            line["sd of seeds"] = _noise(column.noise, "deviation")
+    if seeds >= MIN_RUNS:
+        line["noise floor"] = _noise(column.noise, "floor")
+    return line
+
+
+def _noise(noise: Noise | None, field: str) -> Quantity | None:
+    value = None if noise is None else getattr(noise, field)
+    return None if value is None else quantity(value, "points")
+
+
+def _gain_line(gain: ColumnGain, has_tests: bool) -> dict[str, Cell]:
+    line: dict[str, Cell] = {
+        "column": gain.name,
+        "gain": None if gain.gain is None else estimated(gain.gain, "gain"),
+    }
+    if has_tests:
+        is_tested = gain.p_value is not None
+        line["p (Holm)"] = None if gain.p_value is None else quantity(gain.p_value, "p")
+        line["significant"] = ("yes" if gain.is_significant else "no") if is_tested else None
+    line["adds to the average"] = _adds(gain)
+    if gain.without is not None:
+        line["gain without this column"] = estimated(gain.without, "gain")
+    return line
+
+
+def _adds(gain: ColumnGain) -> Cell:
+    """A group's part of the average's gain, written once for all of its columns."""
+    if gain.adds is None:
+        return "not in it"
+    if gain.name != gain.group[0]:
+        return f"see {gain.group[0]}"
+    others = list(gain.group[1:])
+    return quantity(gain.adds.mean, "gain", f"with {listed(others)}" if others else "")

@@ -1,0 +1,92 @@
+"""The ranking by one score: who is where, by how much, and how surely."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from objbench.contract.meters import AXES, AXIS_WORDS
+from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.judge.statistics.speedup import Bound
+from objbench.leaderboard.document import Block, Cell, Table, table
+from objbench.leaderboard.quantity import Quantity, estimated, quantity
+from objbench.leaderboard.ranking import Improvement, Row
+from objbench.leaderboard.report import CurveReport, Report, SuiteReport
+from objbench.leaderboard.speedups import speedup_quantity
+
+BASELINE = "baseline"
+
+
+def ranking_table(report: Report, suite: SuiteReport) -> Table:
+    """Rank, score, gain over the baseline, and how often the objective is better."""
+    return table([_line(report, row) for row in suite.rows], text_columns=2)
+
+
+def seeds_table(report: Report, suite: SuiteReport) -> list[Block]:
+    """The score of every pretraining seed; nothing for a study of one seed."""
+    if len(report.seeds) < 2 or not suite.is_ranked:
+        return []
+    names = [objective.name for objective in report.plan.objectives]
+    lines = []
+    for row in suite.rows:
+        own = suite.found.scores[names.index(row.objective)]
+        line: dict[str, Cell] = {"objective": row.objective}
+        for seed, score in zip(report.seeds, own, strict=True):
+            there = np.isfinite(score)
+            line[f"seed {seed}"] = quantity(float(score), "points") if there else None
+        deviation = None if row.score is None else row.score.deviation
+        line["sd"] = None if deviation is None else quantity(deviation, "points")
+        line["share of seeds better"] = _share(row.improvement)
+        lines.append(line)
+    return [table(lines)]
+
+
+def final_speedups(report: Report, curve: CurveReport) -> list[Block]:
+    """The speedup to the baseline's final score on each axis; nothing where none was compared."""
+    lines: list[dict[str, Cell]] = []
+    for item in curve.speedups.values():
+        if item.headline:
+            line: dict[str, Cell] = {"objective": item.objective}
+            for axis in AXES:
+                finding = item.headline.get(axis)
+                line[f"in {AXIS_WORDS[axis]}"] = (
+                    None if finding is None else speedup_quantity(finding)
+                )
+            lines.append(line)
+    return [table(lines)] if lines else []
+
+
+def _line(report: Report, row: Row) -> dict[str, Cell]:
+    own = BASELINE if row.objective == report.baseline else None
+    line: dict[str, Cell] = {"#": None if row.rank is None else str(row.rank)}
+    line["objective"] = row.objective
+    line["score"] = None if row.score is None else estimated(row.score, "points")
+    if report.others:
+        line[f"gain over {report.baseline}"] = (
+            own if row.gain is None else estimated(row.gain, "gain")
+        )
+    if report.others and len(report.seeds) > 1:
+        line["seeds better"] = own if row.improvement is None else _wins(report, row.improvement)
+    if report.others and len(report.seeds) >= MIN_RUNS:
+        # Below that all objectives are one group.
+        line["rank [95%]"] = _ranks(row)
+        line["group"] = row.group or None
+    return line
+
+
+def _wins(report: Report, found: Improvement) -> str:
+    seeds = len(report.seeds)
+    return f"{found.share * seeds:g} of {seeds}"
+
+
+def _share(found: Improvement | None) -> Quantity | None:
+    if found is None:
+        return None
+    low, high = (None, None) if found.interval is None else map(Bound, found.interval)
+    return Quantity(estimate=Bound(found.share), low=low, high=high, notation="points")
+
+
+def _ranks(row: Row) -> str | None:
+    if row.ranks is None:
+        return None
+    low, high = row.ranks
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,74 @@
+"""The table of verdicts: one row per claim and score, with what limits it as footnotes."""
+
+from __future__ import annotations
+
+from objbench.contract.meters import AXIS_WORDS
+from objbench.judge.formatting import amount
+from objbench.judge.judgement import Judged
+from objbench.judge.papers.claims import Claim
+from objbench.judge.verdict import Finding
+from objbench.judge.verdict_sentence import held_back_text, open_text, verdict_words
+from objbench.leaderboard.curve_sources import source_words
+from objbench.leaderboard.document import Block, Cell, Notes, Strong, mark, table
+from objbench.leaderboard.quantity import Quantity, quantity
+from objbench.leaderboard.report import Report
+
+_TEXT_COLUMNS = 3
+
+
+def verdict_blocks(report: Report) -> list[Block]:
+    """The table and its footnotes; nothing where no claim is about the study's objectives."""
+    notes: dict[str, int] = {}
+    lines = [_line(item, notes) for item in report.verdicts]
+    if not lines:
+        return []
+    blocks: list[Block] = [table(lines, _TEXT_COLUMNS)]
+    return [*blocks, Notes(tuple(notes))] if notes else blocks
+
+
+def finding_quantity(claim: Claim, finding: Finding) -> Quantity:
+    """What was found of a claim's number, with its interval."""
+    return Quantity(
+        estimate=finding.estimate,
+        low=finding.low,
+        high=finding.high,
+        notation="speedup" if claim.kind == "speedup" else "gain",
+    )
+
+
+def claim_words(claim: Claim) -> str:
+    """The claimed number, such as "up to 5.00x in steps" or "+4.80 points"."""
+    value = quantity(claim.value, "speedup" if claim.kind == "speedup" else "gain").text
+    unit = f"in {AXIS_WORDS[claim.axis]}" if claim.kind == "speedup" else "points"
+    return f"{claim.qualifier} {value} {unit}".lstrip()
+
+
+def _line(item: Judged, notes: dict[str, int]) -> dict[str, Cell]:
+    paper = item.file.scale_of(item.claim)
+    finding = item.finding
+    return {
+        "claim": item.title,
+        "score": source_words(item.source) if item.source else None,
+        "verdict": Strong(verdict_words(item)),
+        "estimate [95%]": None if finding is None else finding_quantity(item.claim, finding),
+        "claimed": claim_words(item.claim),
+        "seeds": _seeds(item),
+        "paper's scale": f"{amount(paper.parameters)}, {amount(paper.tokens_seen)}",
+        "notes": " ".join(mark(notes.setdefault(n, len(notes) + 1)) for n in verdict_notes(item)),
+    }
+
+
+def _seeds(item: Judged) -> str:
+    whole = len(item.seeds) + len(item.left_out)
+    return f"{len(item.seeds)} of {whole}" if item.left_out else str(whole)
+
+
+def verdict_notes(item: Judged) -> list[str]:
+    """What a verdict depends on, in short sentences."""
+    found = [held_back_text(item)]
+    if item.finding is not None and item.held_back is None and item.verdict == "inconclusive":
+        found.append(open_text(item.finding))
+    found += item.differences.others
+    if item.verdict == "refuted" and item.claim.qualifier:
+        found.append(f"{item.claim.qualifier!r} leaves other settings open")
+    return [f"{text[0].upper()}{text[1:]}." for text in found if text]
