@@ -55,10 +55,10 @@ def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
         "¹ ² ³",
     ]
     assert notes.items == (
-        "Glue by another protocol than taco-2022; mean of three tasks, not mean of nine columns.",
-        "Points before the last unannealed (linear schedule).",
+        "Glue scored by a protocol other than taco-2022; mean of three tasks, not mean of nine columns.",
+        "Learning rate not yet decayed before the last point (linear schedule).",
         "'up to' leaves other settings open.",
-        "By held-out mlm loss, each under its own corruption, not by the paper's glue.",
+        "Scored by held-out mlm loss, each objective under its own corruption, not by the paper's glue.",
         "At equal FLOPs, not equal steps.",
     )
     assert (loss["score"], loss["verdict"]) == ("held-out mlm loss", "**not reproduced**")
@@ -70,7 +70,7 @@ def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
 def test_two_seeds_are_inconclusive_whatever_they_say(make_study, report_of, rows):
     table, notes = verdict_blocks(report_of(make_study()))
     assert {row["verdict"] for row in rows(table)} == {"**inconclusive**"}
-    assert notes.items[0].startswith("2 pretraining seeds")
+    assert notes.items[0].startswith("2 seeds are too few for an interval")
 
 
 def test_a_study_of_others_has_no_verdict_and_says_so(make_study, report_of):
