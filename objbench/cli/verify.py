@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from objbench.judge.papers.claims import ClaimFile
     from objbench.results.study_results import StudyResults
 
-SUMMARY = "Judge papers' claims on a run folder, or replay a paper's published numbers."
+SUMMARY = "Judge papers' claims on a study, or replay a paper's published numbers."
 EPILOG = """\
-The verdicts are confirmed, refuted and inconclusive; the exit code is 0 whichever they are.
+A verdict is "confirmed", "refuted" or "inconclusive". A claim that fails where scale, score or
+protocol are not the paper's is "not reproduced". The exit code is 0 for every verdict.
 
 examples:
   objbench verify runs/demo
@@ -27,7 +28,7 @@ examples:
 def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "run", type=Path, nargs="?", metavar="RUN", help="run folder, such as runs/demo"
+        "run", type=Path, nargs="?", metavar="RUN", help="folder of a run or of a published study"
     )
     parser.add_argument(
         "--claim",
@@ -35,16 +36,18 @@ def add_arguments(parser: Parser) -> None:
         default=[],
         metavar="NAME|FILE",
         help="claims to judge, such as taco-2022 or mine.toml; may be repeated "
-        "(all that ship and whose objectives are in the study)",
+        "(every bundled claim about the study's objectives)",
     )
     parser.add_argument(
         "--score",
         default="",
         metavar="SUITE|heldout:TERM",
-        help="score to judge by (the suite that the claim names, else the study's first)",
+        help="score to judge by (the suite that the claim names, or else the study's first)",
     )
     parser.add_argument(
-        "--figure", metavar="NAME|FILE", help="published numbers to replay, such as taco-2022"
+        "--figure",
+        metavar="NAME|FILE",
+        help="published numbers to replay, such as taco-2022 or mine.json",
     )
 
 
@@ -52,7 +55,9 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Print the verdicts, or what the published numbers support."""
     if arguments.figure is not None:
         if arguments.run is not None or arguments.claim or arguments.score:
-            raise ConfigError("--figure replays published numbers and goes with nothing else")
+            raise ConfigError(
+                "--figure replays published numbers and cannot be combined with other arguments"
+            )
         print(_replayed(arguments.figure), end="")
         return 0
     if arguments.run is None:
@@ -74,7 +79,7 @@ def _judged(run: Path, names: list[str], score: str) -> str:
     from objbench.judge.papers.claims import read_claims, shipped_claims
     from objbench.results.run_folder import read_plan
 
-    read_plan(run)  # a wrong folder or claim is told before the numerical libraries are loaded
+    read_plan(run)  # a wrong folder or claim is reported before the numerical libraries are loaded
     files = [read_claims(name) for name in dict.fromkeys(names)] or list(shipped_claims())
     from objbench.judge.judgement import concerned, judge_claims
     from objbench.judge.verdict_text import detail_text, verdict_lines
@@ -85,8 +90,8 @@ def _judged(run: Path, names: list[str], score: str) -> str:
         files = list(concerned(results, files))
         if not files:
             raise ConfigError(
-                f"no claim that ships is about the objectives of {run}: name a claim file with "
-                "--claim FILE.toml"
+                f"none of the bundled claims is about the objectives of {run}: name a claim file "
+                "with --claim FILE.toml"
             )
     judged = judge_claims(results, files, score)
     parts = [

@@ -19,8 +19,8 @@ USAGE_ERRORS = [
     (["verify", "--figure", "taco-2023"], "did you mean 'taco-2022'?"),
     (["verify", "--figure", "gone.json"], "figure file gone.json cannot be read"),
     (["verify", "--figure"], "expected one argument"),
-    (["verify", TINY, "--figure", "taco-2022"], "goes with nothing else"),
-    (["verify", "--figure", "taco-2022", "--score", "glue"], "goes with nothing else"),
+    (["verify", TINY, "--figure", "taco-2022"], "cannot be combined"),
+    (["verify", "--figure", "taco-2022", "--score", "glue"], "cannot be combined"),
 ]
 
 
@@ -76,7 +76,7 @@ def test_the_score_can_be_chosen(capsys):
 def test_a_claim_about_others_is_refused(make_study, tmp_path, capsys):
     run = make_study(objectives=("mlm", "new")).write(tmp_path / "run")
     assert main(["verify", str(run)]) == 2
-    assert "no claim that ships is about the objectives of" in capsys.readouterr().err
+    assert "none of the bundled claims is about the objectives of" in capsys.readouterr().err
     assert main(["verify", str(run), "--claim", "taco-2022"]) == 2
     assert "taco-2022 is about taco against mlm, and the study has" in capsys.readouterr().err
 
