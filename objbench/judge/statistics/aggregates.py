@@ -1,19 +1,13 @@
-"""One number for many: mean, median, interquartile mean, probability of improvement.
+"""One number for many: interquartile mean and probability of improvement.
 
-The aggregates of rliable (Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the
-Statistical Precipice"), over the last axis. On scores x of S runs x T tasks, rliable's own are
-``mean(cells(x))``, ``median(x.mean(axis=-2))`` and ``interquartile_mean(cells(x))``. Give the
-interquartile mean gains, not raw scores: across tasks of different difficulty the middle half of
-the raw cells is the middle tasks, and the trimming removes tasks where it should remove runs.
+Two aggregates of rliable (Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the
+Statistical Precipice"). Give the interquartile mean gains, not raw scores: across tasks of
+different difficulty the middle half of the raw scores is the middle tasks, and the trimming would
+remove tasks where it should remove runs.
 
-Two probabilities of improvement, which answer two questions:
-
-- paired, P(candidate > baseline at one seed): what verdicts use, since at one seed objectives
-  share initial weights, documents and masks.
-- unpaired, P(a run of the candidate > a run of the baseline): Mann-Whitney's U over the number of
-  pairs, as rliable has it; for runs with no seed in common, as in another's records.
-
-Ties count half in both. Larger is better; negate errors and losses.
+The probability of improvement is paired here: P(the candidate is better at one seed), since at one
+seed objectives share initial weights, documents and masks. rliable's compares all pairs of runs.
+Ties count half. Larger is better; negate errors and losses.
 
 Shape legend: N values, S pretraining seeds, T tasks or columns.
 """
@@ -24,31 +18,6 @@ import numpy as np
 from scipy.special import betaincinv
 
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
-
-
-def cells(values: FloatArray) -> FloatArray:
-    """(..., S, T) -> (..., S * T): every cell a value of its own, as rliable pools them."""
-    return values.reshape(*values.shape[:-2], -1)
-
-
-def mean(values: FloatArray) -> FloatArray:
-    """Arithmetic mean over the last axis: (..., N) -> (...).
-
-    Raises:
-        ValueError: there is no value, or one is missing.
-    """
-    _check(values)
-    return np.asarray(np.mean(values, axis=-1))
-
-
-def median(values: FloatArray) -> FloatArray:
-    """Median over the last axis: (..., N) -> (...).
-
-    Raises:
-        ValueError: there is no value, or one is missing.
-    """
-    _check(values)
-    return np.asarray(np.median(values, axis=-1))
 
 
 def interquartile_mean(values: FloatArray) -> FloatArray:
@@ -79,6 +48,11 @@ def interquartile_mean(values: FloatArray) -> FloatArray:
     return np.asarray(np.sort(values, axis=-1) @ weights)
 
 
+def pooled_interquartile_mean(values: FloatArray) -> FloatArray:
+    """The interquartile mean of all seeds and tasks, as rliable pools them: (..., S, T) -> (...)."""
+    return interquartile_mean(values.reshape(*values.shape[:-2], -1))
+
+
 def paired_improvement(candidate: FloatArray, baseline: FloatArray) -> FloatArray:
     """Share of the seeds at which the candidate is better, plus half of those with a tie.
 
@@ -94,25 +68,7 @@ def paired_improvement(candidate: FloatArray, baseline: FloatArray) -> FloatArra
     if candidate.shape != baseline.shape:
         raise ValueError(f"not paired by seed: {candidate.shape} against {baseline.shape}")
     _check(candidate, baseline)
-    return np.asarray(np.mean(_wins(candidate, baseline), axis=-1))
-
-
-def unpaired_improvement(candidate: FloatArray, baseline: FloatArray) -> FloatArray:
-    """Share of all pairs of runs in which the candidate is better, plus half of the ties.
-
-    Args:
-        candidate: (..., S1) float64.
-        baseline: (..., S2) float64; S2 may differ from S1.
-
-    Returns:
-        (...) float64 in [0, 1].
-
-    Raises:
-        ValueError: one has no run, or a value is missing.
-    """
-    _check(candidate, baseline)
-    wins = _wins(candidate[..., :, None], baseline[..., None, :])
-    return np.asarray(np.mean(wins, axis=(-2, -1)))
+    return np.asarray(np.mean((np.sign(candidate - baseline) + 1.0) / 2.0, axis=-1))
 
 
 def improvement_interval(
@@ -120,9 +76,9 @@ def improvement_interval(
 ) -> tuple[float, float] | None:
     """The exact interval of the paired probability of improvement (Clopper & Pearson 1934).
 
-    To be used in place of a bootstrap, whose draws do not vary where the candidate wins at every
-    seed, and which then calls the probability 1 for certain. A tie counts against the lower
-    bound and for the upper, so the interval covers at least ``level`` of the time.
+    Use it instead of a bootstrap, whose draws do not vary where the candidate wins at every seed,
+    so that it would call the probability 1 for certain. A tie counts against the lower bound and
+    for the upper one, so the interval covers at least ``level`` of the time.
 
     Args:
         candidate, baseline: (S,) float64; the same index is the same pretraining seed.
@@ -146,11 +102,6 @@ def improvement_interval(
     low = float(betaincinv(wins, runs - wins + 1, share)) if wins else 0.0
     high = float(betaincinv(runs - losses + 1, losses, 1.0 - share)) if losses else 1.0
     return low, high
-
-
-def _wins(candidate: FloatArray, baseline: FloatArray) -> FloatArray:
-    wins: FloatArray = (np.sign(candidate - baseline) + 1.0) / 2.0
-    return wins
 
 
 def _check(*arrays: FloatArray) -> None:

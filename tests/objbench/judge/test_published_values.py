@@ -17,8 +17,8 @@ from objbench.judge.score_arrays import final_scores
 from objbench.judge.score_source import Pair, curve_side
 from objbench.judge.statistics.aggregates import (
     improvement_interval,
-    interquartile_mean,
     paired_improvement,
+    pooled_interquartile_mean,
 )
 from objbench.judge.statistics.bootstrap import bootstrap_interval
 from objbench.judge.statistics.estimate import estimate, paired_difference
@@ -143,13 +143,8 @@ def test_interquartile_means(study):
                 list(f"{found.suite.name} {objective} pooled_middle".encode())
             )
             generator = np.random.Generator(np.random.Philox(stream))
-            assert _close(float(interquartile_mean(gains.ravel())), value)
-            drawn = bootstrap_interval(
-                lambda gains: interquartile_mean(gains.reshape(*gains.shape[:-2], -1)),
-                gains,
-                generator,
-            )
-            assert _close(drawn, interval)
+            assert _close(float(pooled_interquartile_mean(gains)), value)
+            assert _close(bootstrap_interval(pooled_interquartile_mean, gains, generator), interval)
 
 
 def test_noise(study):

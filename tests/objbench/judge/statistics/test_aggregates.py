@@ -4,16 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, mannwhitneyu, trim_mean
+from scipy.stats import binomtest, trim_mean
 
 from objbench.judge.statistics.aggregates import (
-    cells,
     improvement_interval,
     interquartile_mean,
-    mean,
-    median,
     paired_improvement,
-    unpaired_improvement,
+    pooled_interquartile_mean,
 )
 
 rows = st.lists(st.floats(-100, 100), min_size=1, max_size=12).map(np.array)
@@ -39,12 +36,10 @@ def test_interquartile_mean_by_hand(values, expected):
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (8, 8), (2, 2)])
-def test_pooled_cells_give_the_aggregates_of_rliable(shape):
-    """rliable/metrics.py at 72fc16c: trim_mean over all cells, median of the tasks' means."""
+def test_pooling_seeds_and_tasks_gives_the_aggregate_of_rliable(shape):
+    """rliable/metrics.py at 72fc16c: trim_mean over all cells."""
     scores = np.random.Generator(np.random.Philox(1)).normal(size=shape)
-    assert interquartile_mean(cells(scores)) == pytest.approx(trim_mean(scores, 0.25, axis=None))
-    assert mean(cells(scores)) == pytest.approx(scores.mean(axis=0).mean())
-    assert median(scores.mean(axis=-2)) == pytest.approx(np.median(scores.mean(axis=0)))
+    assert pooled_interquartile_mean(scores) == pytest.approx(trim_mean(scores, 0.25, axis=None))
 
 
 @given(rows, st.floats(-50, 50), st.randoms())
@@ -62,11 +57,10 @@ def test_the_interquartile_mean_is_a_location(values, shift, random):
 
 def test_leading_axes_are_kept():
     values = np.random.Generator(np.random.Philox(2)).normal(size=(3, 4, 5))
-    for aggregate in (mean, median, interquartile_mean):
-        found = aggregate(values)
-        assert found.shape == (3, 4)
-        assert found[2, 1] == pytest.approx(aggregate(values[2, 1]))
-    assert cells(values).shape == (3, 20)
+    found = interquartile_mean(values)
+    assert found.shape == (3, 4)
+    assert found[2, 1] == pytest.approx(interquartile_mean(values[2, 1]))
+    assert pooled_interquartile_mean(values).shape == (3,)
 
 
 # -- probability of improvement
@@ -76,24 +70,6 @@ def test_improvement_by_hand():
     candidate, baseline = np.array([2.0, 5.0, 3.0, 9.0]), np.array([1.0, 5.0, 4.0, 6.0])
     # Seeds: better, tie, worse, better.
     assert paired_improvement(candidate, baseline) == 2.5 / 4
-    # 2 beats 1; 5 beats 1 4 and ties 5; 3 beats 1; 9 beats all: 1 + 2.5 + 1 + 4.
-    assert unpaired_improvement(candidate, baseline) == 8.5 / 16
-
-
-def test_pairing_sees_what_pooling_hides():
-    """Better at every seed by less than the seeds differ."""
-    baseline = np.array([50.0, 60.0, 70.0])
-    assert paired_improvement(baseline + 1, baseline) == 1.0
-    assert unpaired_improvement(baseline + 1, baseline) == 6 / 9
-
-
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=9), st.lists(st.integers(0, 5), min_size=1))
-def test_unpaired_improvement_is_mann_whitney(first, second):
-    candidate, baseline = np.array(first, dtype=float), np.array(second, dtype=float)
-    u = mannwhitneyu(candidate, baseline, method="asymptotic").statistic
-    found = unpaired_improvement(candidate, baseline)
-    assert found == pytest.approx(u / (len(first) * len(second)))
-    assert unpaired_improvement(baseline, candidate) == pytest.approx(1 - found)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=9))
@@ -132,15 +108,14 @@ def test_ties_widen_the_exact_interval_both_ways():
 
 
 @pytest.mark.parametrize("values", [np.empty(0), np.array([1.0, np.nan]), np.array(3.0)])
-@pytest.mark.parametrize("aggregate", [mean, median, interquartile_mean])
-def test_missing_values_are_refused(aggregate, values):
+def test_missing_values_are_refused(values):
     with pytest.raises(ValueError, match="finite"):
-        aggregate(values)
+        interquartile_mean(values)
 
 
 def test_improvement_over_missing_or_unpaired_runs_is_refused():
     whole, missing = np.zeros(3), np.array([0.0, np.nan, 0.0])
-    for improvement in (paired_improvement, unpaired_improvement, improvement_interval):
+    for improvement in (paired_improvement, improvement_interval):
         with pytest.raises(ValueError, match="finite"):
             improvement(whole, missing)
     with pytest.raises(ValueError, match="not paired"):
