@@ -6,16 +6,9 @@ printed is what was measured: scores to 0.01 point, everything else to three dig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
-from tabulate import tabulate
+from collections.abc import Sequence
 
 from objbench.errors import one_line
-from objbench.judge.statistics.estimate import Estimate
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DASH = "-"
 _LONGEST_TEXT = 240
@@ -91,20 +84,6 @@ def ratio(value: float) -> str:
     return f"{value:.2f}x"
 
 
-def score_text(found: Estimate, brief: bool = False) -> str:
-    """A mean and its spread: "61.20 ± 0.50 (60.80 to 61.60)".
-
-    The half-width of the interval where there is one, and the range where there are several seeds;
-    if ``brief``, the range only where there is no interval.
-    """
-    return _spread(found, points, brief)
-
-
-def difference_text(found: Estimate, brief: bool = False) -> str:
-    """As ``score_text``, for a difference."""
-    return _spread(found, signed, brief)
-
-
 def count(number: int, noun: str) -> str:
     """A number and its noun: "1 seed", "2 seeds"; the plural is made with an s."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -130,29 +109,5 @@ def escaped(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def markdown(frame: pd.DataFrame, left: int = 1) -> str:
-    """``frame`` as a GitHub table; the first ``left`` columns flush left, the others right.
-
-    In tabulate's "pipe" format, which is its "github" format with the alignment written down.
-    """
-    align = ["left" if index < left else "right" for index in range(len(frame.columns))]
-    return tabulate(
-        frame.to_numpy().tolist(),
-        headers=[str(name) for name in frame.columns],
-        tablefmt="pipe",
-        disable_numparse=True,
-        colalign=align,
-    )
-
-
 def _no_negative_zero(text: str) -> str:
     return text[1:] if text.startswith("-") and not text.strip("-0.") else text
-
-
-def _spread(found: Estimate, write: Callable[[float], str], brief: bool) -> str:
-    text = write(found.mean)
-    if found.half_width is not None:
-        text += f" ± {points(found.half_width)}"
-    if found.runs > 1 and not (brief and found.half_width is not None):
-        text += f" ({write(found.low)} to {write(found.high)})"
-    return text

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from objbench.judge.score_arrays import SuiteScores
-from objbench.judge.statistics.aggregates import cells, interquartile_mean
+from objbench.judge.statistics.aggregates import pooled_interquartile_mean
 from objbench.judge.statistics.bootstrap import bootstrap_interval
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.gain_by_task import group_means
@@ -22,11 +22,6 @@ from objbench.judge.statistics.speedup import Bound
 from objbench.leaderboard.columns import average_groups
 from objbench.leaderboard.quantity import Quantity
 from objbench.results.plan import Plan
-
-
-def pooled_middle(gains: FloatArray) -> FloatArray:
-    """Interquartile mean of the gains of all seeds and groups: (..., S, G) -> (...)."""
-    return interquartile_mean(cells(gains))
 
 
 def interquartile_gains(
@@ -53,7 +48,7 @@ def _middle(gains: FloatArray, name: str) -> Quantity:
     """The interquartile mean of (S, G) gains, with its interval where there are enough seeds."""
     stream = np.random.SeedSequence(list(f"{name} pooled_middle".encode()))
     generator = np.random.Generator(np.random.Philox(stream))
-    interval = bootstrap_interval(pooled_middle, gains, generator)
+    interval = bootstrap_interval(pooled_interquartile_mean, gains, generator)
     low, high = (None, None) if interval is None else map(Bound, interval)
-    estimate = Bound(float(pooled_middle(gains)))
+    estimate = Bound(float(pooled_interquartile_mean(gains)))
     return Quantity(estimate=estimate, low=low, high=high, notation="gain")

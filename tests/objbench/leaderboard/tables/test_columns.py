@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from objbench.leaderboard.aggregates import pooled_middle
+from objbench.judge.statistics.aggregates import pooled_interquartile_mean
 from objbench.leaderboard.columns import average_groups
 from objbench.leaderboard.tables.columns import column_table, gain_table
 from objbench.leaderboard.tables.ranking import seeds_table
@@ -113,8 +113,8 @@ def test_an_incomplete_objective_has_no_gains(make_study, report_of):
 def test_the_interquartile_mean_by_hand():
     # Two seeds (rows) of four tasks, sorted 0 2 2 2 3 3 8 12: the middle four.
     gains = np.array([[0.0, 2.0, 3.0, 8.0], [2.0, 2.0, 3.0, 12.0]])
-    assert pooled_middle(gains) == 2.5
-    assert pooled_middle(np.stack([gains, gains + 1])).tolist() == [2.5, 3.5]
+    assert pooled_interquartile_mean(gains) == 2.5
+    assert pooled_interquartile_mean(np.stack([gains, gains + 1])).tolist() == [2.5, 3.5]
 
 
 def test_the_interquartile_mean_has_one_kind_of_interval(make_study, report_of):
