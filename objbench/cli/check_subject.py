@@ -1,7 +1,8 @@
-"""From a name on the command line to a subject: a preset's encoder on a little of the toy language.
+"""The subject of ``objbench check``: an objective with a preset's encoder on the toy language.
 
-Whatever the preset's corpus and batch, rows are those of the toy language with its own tokenizer,
-at most ROWS sequences of LENGTH tokens: a check asks whether, not how well, and needs no download.
+Whatever the corpus and batch size of the preset, batches are at most ROWS sequences of LENGTH
+tokens of the toy language with its own tokenizer. That is enough to see whether an objective meets
+the contract, and needs no download.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ def chosen_subject(
     compiles: bool = False,
     display: Display,
 ) -> Subject:
-    """The objective called ``name`` as the preset would train it, made small.
+    """The objective called ``name`` as the preset trains it, scaled down.
 
     Args:
         options: plugin -> option -> value.
-        against: the objective to compare a step's cost with; None for none.
-        cache: folder for the tokenised toy language.
-        scratch: a folder that may be written to and is nobody's run.
-        compiles: let the check run that compiles the encoder.
-        display: where it is shown what takes time.
+        against: the objective to compare the cost per step with; None for no comparison.
+        cache: folder for the tokenized toy language.
+        scratch: folder for temporary files.
+        compiles: whether to run the check that compiles the encoder.
+        display: shows what takes time.
 
     Raises:
         UnknownNameError, ConfigError, PluginError: a name or an option does not fit.
@@ -65,7 +66,7 @@ def chosen_subject(
 
 
 def _small_study(names: list[str], preset: str, options: Mapping[str, Any]) -> Study:
-    """The preset's study, with less of everything that only makes it slower."""
+    """The study of the preset, with everything reduced that would only make it slower."""
     base = build_study([preset_layer(preset), {"objectives": names}], f"preset {preset}")
     changes = {
         "options": {plugin: dict(own) for plugin, own in options.items()},
@@ -86,7 +87,7 @@ def _small_study(names: list[str], preset: str, options: Mapping[str, Any]) -> S
 
 
 def described(subject: Subject, preset: str) -> str:
-    """One line: what is looked at."""
+    """The subject in one line."""
     job = subject.job
     return (
         f"{job.objective.name}: {preset} encoder, batches of {job.training.batch} x {job.length} "

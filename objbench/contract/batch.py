@@ -1,10 +1,10 @@
-"""What an objective is given and what its corruption gives back.
+"""The batch that an objective gets and the corrupted batch that it returns.
 
 Shape legend: B sequences of this process, T tokens, M predicted slots per sequence.
 
-Predicted positions are kept as a rectangle of M slots a sequence, filled from the left, with a
-mask of the slots in use. Every shape is then known before the batch is, which is what lets the
-hot path run without a host sync, compile once, and never build logits over all positions.
+Predicted positions are stored as a rectangle of M slots per sequence, filled from the left; unused
+slots are marked in the targets. Every shape is then known before the batch is, so that the hot path
+needs no host sync, compiles once, and never computes logits at all positions.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 
 IGNORE_INDEX = -100
-"""The label of a position that is not predicted, as in torch's cross-entropy."""
+"""The label of positions that are not predicted, as in torch's cross-entropy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Where this process's rows lie in the whole batch, and how to see the others'.
+    """The place of this process's rows in the whole batch, and a way to get the other rows.
 
     Attributes:
         first: index in the whole batch of this process's first row.
-        total: rows of the whole batch over all processes.
+        total: number of rows of the whole batch, over all processes.
         gather: (B, ...) of every process -> (total, ...), in row order; carries no gradient.
     """
 
@@ -49,10 +49,10 @@ class Batch:
         attention: (B, T) bool, False at padding; None where nothing is padded.
         rows: this process's place in the whole batch.
         progress: share of the objective's own budget that is spent, in [0, 1], known to the host;
-            1 on held-out text, so that it is corrupted alike at every point of a run.
-        mode: which of the objective's modes is asked for, by who measures each of them; None where
-            it is the objective's to draw. See ``Objective.modes``.
-        extras: tensors that an arrangement or a corruption hands on to terms, by name.
+            1 on held-out text, so that it is corrupted in the same way throughout a run.
+        mode: the mode that the objective must use, set when each mode is measured; None if the
+            objective is to draw one. See ``Objective.modes``.
+        extras: tensors that an arrangement or a corruption passes to terms, by name.
     """
 
     input_ids: Tensor
@@ -71,15 +71,15 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Corrupted(Batch):
-    """A batch after corruption, with what is to be predicted.
+    """A batch after corruption, with the tokens to be predicted.
 
     Attributes:
-        positions: (B, M) int64, the column of each predicted slot, 0 in an unused slot; None
-            where the objective predicts no tokens.
-        targets: (B, M) int64, the original token of each slot, IGNORE_INDEX in an unused one.
-        reads: (B, M) int64, the column whose hidden state each slot is predicted from; None where
-            that is the slot's own.
-        causal: let no token attend to those after it; the host's choice, for the whole batch.
+        positions: (B, M) int64, the column of each predicted slot, 0 for unused slots; None if
+            the objective predicts no tokens.
+        targets: (B, M) int64, the original token of each slot, IGNORE_INDEX for unused slots.
+        reads: (B, M) int64, the column whose hidden state predicts each slot; None if that is
+            the position of the slot itself.
+        causal: whether tokens attend to earlier tokens only; a bool for the whole batch.
     """
 
     positions: Tensor | None = None
@@ -98,7 +98,7 @@ class Corrupted(Batch):
             raise ValueError("this corruption predicts no tokens")
         used = (self.targets != IGNORE_INDEX).to(torch.uint8)
         counts = torch.zeros_like(self.special, dtype=torch.uint8)
-        # Unused slots point at column 0 and add nothing there.
+        # Unused slots point to column 0 and add 0 there.
         return counts.scatter_add(1, self.positions, used).bool()
 
     @staticmethod
@@ -108,7 +108,7 @@ class Corrupted(Batch):
         extras: Mapping[str, Tensor] | None = None,
         **fields: object,
     ) -> Corrupted:
-        """``batch`` with other input ids, further extras and the fields of a corruption."""
+        """``batch`` with new input ids, additional extras and the given fields of ``Corrupted``."""
         plain = Corrupted(batch.input_ids, batch.special, batch.attention, batch.rows)
         return replace(
             plain,

@@ -1,10 +1,10 @@
-"""Objectives put together by name: ``rtd+tc`` is the objective ``rtd`` with the term ``tc`` added.
+"""Objectives composed by name: ``rtd+tc`` is the objective ``rtd`` with the term ``tc`` added.
 
-The first part is an objective: it has the corruption, and terms of its own. Every further part is
-an added term. All of them read one pass of the encoder. Options are those of the parts
-(``--set tc.weight=0.5`` holds in every composition, ``--set rtd+tc.tc.weight=0.5`` in this one).
+The first part is an objective, with its corruption and its own terms. Every further part is an
+added term. All terms read the same pass of the encoder. Options are those of the parts:
+``--set tc.weight=0.5`` applies in every composition, ``--set rtd+tc.tc.weight=0.5`` in this one.
 
-No torch here: the command line reads names by this file.
+No torch is imported here, because the command line uses this module to check names.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from objbench.contract.objective import AddedTerm, Objective
 
 JOINT = "+"
-"""What stands between the parts of a name."""
+"""Separator of the parts of a name."""
 
 
 def parts_of(name: str) -> tuple[str, ...]:
-    """The parts of a name: ("rtd", "tc") of "rtd+tc", the name itself where it is not composed."""
+    """The parts of a name: ("rtd", "tc") of "rtd+tc"; a plain name is its only part."""
     return tuple(name.split(JOINT))
 
 
 def plugins_of(names: Iterable[str]) -> tuple[str, ...]:
-    """The plugins that ``names`` are made of, each once, in their order."""
+    """The plugins that ``names`` are composed of, each once, in order."""
     return tuple(dict.fromkeys(part for name in names for part in parts_of(name)))
 
 
@@ -47,11 +47,11 @@ class ComposedConfig:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """An objective with terms added; stands wherever an objective's class may stand.
+    """An objective with added terms; can be used wherever the class of an objective can.
 
     Attributes:
-        base: the objective whose corruption it has.
-        added: the terms that join it.
+        base: the objective that does the corruption.
+        added: the terms added to it.
     """
 
     base: type[Objective]
@@ -59,7 +59,7 @@ class Composition:
 
     @property
     def parts(self) -> tuple[type[Any], ...]:
-        """The classes it is made of, the objective first."""
+        """The classes of the parts, the objective first."""
         return (self.base, *self.added)
 
     @property
@@ -69,7 +69,7 @@ class Composition:
 
     @property
     def summary(self) -> str:
-        """What the parts say of themselves, in one line."""
+        """The summaries of the parts, in one line."""
         return "; plus ".join(part.summary for part in self.parts)
 
     @property
@@ -78,20 +78,20 @@ class Composition:
         return "; ".join(dict.fromkeys(part.reference for part in self.parts))
 
     def teachers(self, config: ComposedConfig) -> tuple[str, ...]:
-        """Whose encoders the objective learns from; a term has no teachers."""
+        """The teachers of the objective; added terms have none."""
         return self.base.teachers(config.parts[self.base.name])
 
     def __call__(self, config: ComposedConfig, encoder_spec: EncoderSpec) -> Objective:
         """The objective, built with its terms; the base's heads are initialised first.
 
         Raises:
-            ConfigError: two terms have one name, or a term does not find what it needs.
+            ConfigError: two terms have the same name, or a term lacks something it needs.
         """
         objective = self.base(config.parts[self.base.name], encoder_spec)
         for term in self.added:
             if term.name in (other.name for other in objective.terms):
                 raise ConfigError(
-                    f"{self.name}: {self.base.name} has a term {term.name!r} already; "
+                    f"{self.name}: {self.base.name} already has a term {term.name!r}; "
                     f"leave {JOINT}{term.name} out"
                 )
             joining = term(config.parts[term.name], encoder_spec, objective)
@@ -107,8 +107,8 @@ def configured(kind: ObjectiveClass, options: Mapping[str, Mapping[str, Any]]) -
     """The ``Config`` of an objective or of a composition.
 
     Args:
-        options: plugin -> option -> value; of a composition's own name -> part -> option -> value,
-            which win over those of the part's own name.
+        options: plugin -> option -> value; name of a composition -> part -> option -> value,
+            which override those under the name of the part.
 
     Raises:
         ConfigError: an option is unknown, or its value does not fit.
@@ -133,7 +133,7 @@ def configured(kind: ObjectiveClass, options: Mapping[str, Mapping[str, Any]]) -
 
 
 def recorded_options(config: Any) -> dict[str, Any]:
-    """The options of a ``Config`` as a record holds them: of a composition, by PART.OPTION."""
+    """The options of a ``Config`` as stored in a record; PART.OPTION for a composition."""
     if not isinstance(config, ComposedConfig):
         return asdict(config)
     return {

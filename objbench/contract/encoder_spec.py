@@ -1,4 +1,4 @@
-"""What an objective knows of the encoder and of the tokenizer when its heads are built."""
+"""The properties of encoder and tokenizer from which an objective builds its heads."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ CONTINUES = "##"
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What an objective may know of the tokenizer.
+    """The vocabulary of the tokenizer.
 
     Attributes:
         size: number of tokens.
         pad, cls, sep, mask: ids of the special tokens.
-        special: ids of all special tokens, those four included.
-        tokens: the token strings by id, for objectives that look at word pieces.
+        special: ids of all special tokens, including these four.
+        tokens: the token strings by id, for objectives that use word pieces.
     """
 
     size: int
@@ -31,15 +31,15 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:
-    """What an objective builds its heads from.
+    """The properties of the encoder from which an objective builds its heads.
 
     Attributes:
         width: D, the width of the last hidden state.
-        embedding_width: the width of the word embeddings.
+        embedding_width: E, the width of the word embeddings.
         activation: name of the encoder's activation function, as in transformers' ``ACT2FN``.
         norm_epsilon: epsilon of the encoder's layer normalisation.
         initializer_range: standard deviation of the encoder's initial weights.
-        vocabulary: the tokenizer's.
+        vocabulary: the vocabulary of the tokenizer.
         encoder_config: the Hugging Face encoder configuration as a dictionary.
     """
 

@@ -1,4 +1,4 @@
-"""Every hook of objbench: the signature is the interface, the docstring says when it is called.
+"""The hooks of objbench: signatures are the interface, docstrings say when a hook is called.
 
 A plugin is a module with one or more of these functions, marked with ``objbench.hookimpl`` and
 named by an entry point of the group ``objbench``::
@@ -27,23 +27,23 @@ hookimpl = pluggy.HookimplMarker("objbench")
 
 @hookspec
 def register_objectives(register: Callable[[type[Objective]], None]) -> None:
-    """Called once, when plugins are loaded: hand over the plugin's objectives.
+    """Called once, when plugins are loaded: register the plugin's objectives.
 
-    The class's ``name`` must be an entry-point name of the plugin's own project, so that names
-    are known before anything is loaded. Whatever is raised here or by ``register`` marks this
-    plugin as broken, with the reason; the others load all the same.
+    The class's ``name`` must be the name of an entry point of the plugin's project, so that names
+    are known before anything is loaded. An exception raised here or by ``register`` marks this
+    plugin as broken, with the reason; other plugins still load.
 
     Args:
         register: takes a subclass of ``Objective``, the class and not an instance; raises
-            ``PluginError`` for a class that does not meet the contract or a name that is taken.
+            ``PluginError`` if the class does not meet the contract or its name is taken.
     """
 
 
 @hookspec
 def register_terms(register: Callable[[type[AddedTerm]], None]) -> None:
-    """Called once, when plugins are loaded: hand over terms that can join any objective.
+    """Called once, when plugins are loaded: register terms that can be added to any objective.
 
-    The rules are those of ``register_objectives``.
+    The same rules apply as for ``register_objectives``.
 
     Args:
         register: takes a subclass of ``AddedTerm``, the class and not an instance.
@@ -52,9 +52,9 @@ def register_terms(register: Callable[[type[AddedTerm]], None]) -> None:
 
 @hookspec
 def register_suites(register: Callable[[type[Suite | CurveSuite]], None]) -> None:
-    """Called once, when plugins are loaded: hand over the plugin's suites.
+    """Called once, when plugins are loaded: register the plugin's suites.
 
-    The rules are those of ``register_objectives``.
+    The same rules apply as for ``register_objectives``.
 
     Args:
         register: takes a subclass of ``Suite`` or ``CurveSuite``, the class and not an instance.

@@ -1,4 +1,4 @@
-"""The four meters in words: what they are called, and in which unit a picture shows them."""
+"""The four compute axes: their names, and the units in which pictures show them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AXIS_WORDS = {
     "seconds": "device seconds",
 }
 
-# Axis -> what a picture calls it, and units with the least amount that each is for.
+# Axis -> its name in a picture, and its units, each with the smallest amount it is used for.
 _UNITS: Mapping[str, tuple[str, tuple[tuple[float, float, str], ...]]] = {
     "steps": ("optimizer steps", ((1e4, 1e3, "thousands"),)),
     "tokens": ("tokens", ((1e9, 1e9, "billions"), (1e6, 1e6, "millions"), (1e3, 1e3, "thousands"))),
@@ -29,12 +29,12 @@ _UNITS: Mapping[str, tuple[str, tuple[tuple[float, float, str], ...]]] = {
 
 
 def column_axis(column: str) -> Axis | None:
-    """The axis that a column of a curve suite stands for; None if it stands for none."""
+    """The compute axis of a column of a curve suite; None if the column has none."""
     return next((axis for axis in AXES if column == axis or column.endswith(f"_{axis}")), None)
 
 
 def unit(axis: Axis, largest: float) -> tuple[float, str]:
-    """What to divide by, and the label of the axis, so that the ticks are short numbers."""
+    """The divisor and the label of a picture's axis that give ticks with few digits."""
     noun, choices = _UNITS[axis]
     if axis == "flops":
         exponent = 3 * math.floor(math.log10(max(largest, 1.0)) / 3)

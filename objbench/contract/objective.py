@@ -1,10 +1,10 @@
 """The contract of an objective: a corruption of the batch plus weighted loss terms.
 
-A step arranges the batch as the terms want it, corrupts it, runs the encoder once over what came
-out, and hands that pass to every term. A term says what it needs from that pass, so terms compose:
-the contrastive term of one objective can stand beside the cross-entropy of another, and an
-objective with a second network (a generator, say) keeps it among its own modules and runs it
-inside ``corrupt``. The engine knows this file and no objective by name.
+A step arranges the batch as the terms need it, corrupts it, runs the encoder once over the result,
+and passes the output to every term. A term declares what it needs of that pass, so terms compose:
+the contrastive term of one objective can be combined with the cross-entropy of another. An
+objective with a second network, such as a generator, keeps it as a module of its own and runs it
+inside ``corrupt``. The engine knows this contract and no objective by name.
 
 Shape legend: B sequences of this process, T tokens, D width of the encoder.
 """
@@ -26,13 +26,13 @@ from objbench.contract.term import Need, Term
 
 @dataclass(frozen=True, slots=True)
 class TokenReading:
-    """How an objective's token head is read, for whoever asks the exported encoder about words.
+    """How the token head is used to predict words, for suites that score the exported encoder.
 
     Attributes:
         reads: whether a token is predicted from the hidden state at its own position, where the
-            input shows it hidden, or from that at the position before.
-        attention: what tokens may attend to. Causal and from the position before is an ordinary
-            language model, whose input hides nothing.
+            input is masked, or from that at the previous position.
+        attention: which tokens may be attended to. "previous" with "causal" is an ordinary
+            language model, whose input is not masked.
     """
 
     reads: Literal["own", "previous"] = "own"
@@ -40,7 +40,7 @@ class TokenReading:
 
     @property
     def is_left_to_right(self) -> bool:
-        """Whether every token is predicted from all of those before it and from them alone."""
+        """Whether every token is predicted from all earlier tokens and from nothing else."""
         return self.reads == "previous" and self.attention == "causal"
 
 
@@ -48,15 +48,14 @@ class AddedTerm(Term):
     """A term that can be added to any objective: ``--objectives mlm+NAME``.
 
     Registered by ``register_terms``. It is built after the objective that it joins, which it may
-    ask about what it needs (has it predicted slots, and how many), and which it must not keep.
+    query (whether it predicts slots, and how many) but must not keep.
 
     Attributes:
-        name: as registered, lowercase; the same as the plugin's entry point, and the name of the
-            term in logs and records.
+        name: lowercase; the same as the plugin's entry point, and the name in logs and records.
         summary: one line for lists and tables.
         reference: the paper, with a link where there is one.
         Config: a frozen dataclass of hyperparameters, every field with a default; one of them is
-            ``weight``, the term's factor in the total loss.
+            ``weight``, the factor of the term in the total loss.
     """
 
     summary: ClassVar[str]
@@ -64,7 +63,7 @@ class AddedTerm(Term):
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
-        """No hyperparameters; a term declares its own, ``weight`` among them."""
+        """No hyperparameters; a term declares its own, including ``weight``."""
 
     def __init__(self, config: Any, encoder_spec: EncoderSpec, joined: Objective) -> None:
         super().__init__()
@@ -73,17 +72,17 @@ class AddedTerm(Term):
 
 
 class Objective(nn.Module, ABC):
-    """A pretraining objective: subclass, fill in the four declarations and two methods.
+    """A pretraining objective: a subclass makes four declarations and defines two methods.
 
-    An objective is built by the engine under a seeded global generator, so that ordinary
-    ``nn.Module`` initialisation is reproducible; afterwards it draws from ``Streams`` only.
+    The engine builds an objective under a seeded global generator, so that ordinary ``nn.Module``
+    initialisation is reproducible; afterwards the objective draws from ``Streams`` only.
 
     Attributes:
-        name: as registered, lowercase; the same as the plugin's entry point.
+        name: lowercase; the same as the plugin's entry point.
         summary: one line for lists and tables.
         reference: the paper, with a link where there is one.
-        is_baseline: whether it stands first where a study asks for all objectives; of this class,
-            not of those that derive from it.
+        is_baseline: whether it is the baseline of ``--objectives all``; not inherited by
+            subclasses.
         Config: a frozen dataclass of hyperparameters, every field with a default.
         terms: the loss terms, set by the subclass's ``__init__`` with ``set_terms``.
     """
@@ -104,10 +103,10 @@ class Objective(nn.Module, ABC):
         self._terms = nn.ModuleList()
 
     def __setattr__(self, name: str, value: Tensor | nn.Module) -> None:
-        # nn.Module would store it and never give it back: what a class has hides its modules.
+        # nn.Module would store it, but attributes of the class hide modules of the same name.
         if isinstance(value, nn.Module | nn.Parameter) and hasattr(Objective, name):
             raise AttributeError(
-                f"{type(self).__name__}: `{name}` is a name of the contract, objbench.Objective; "
+                f"{type(self).__name__}: `{name}` is an attribute of objbench.Objective; "
                 "store the module under another name"
             )
         super().__setattr__(name, value)
@@ -123,40 +122,39 @@ class Objective(nn.Module, ABC):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Everything that some term needs of the pass."""
+        """The parts of the pass that any term needs."""
         return frozenset().union(*(term.needs for term in self.terms))
 
     @property
     def token_head(self) -> nn.Module | None:
-        """What makes word logits (..., V) of states (..., D) and word embeddings (V, E).
+        """The module that computes word logits (..., V) from states (..., D) and embeddings (V, E).
 
-        The ``token_head`` of the first term that has one; None where no term predicts words by
-        the encoder. A ``heads.TokenHead`` is exported beside the encoder, for suites that ask
-        about words; any other head stays behind, for nothing else could load it.
+        The ``token_head`` of the first term that has one; None if no term predicts words with the
+        encoder. A ``heads.TokenHead`` is exported with the encoder, for suites that score words;
+        any other head is not exported, because suites could not load it.
         """
         heads = (getattr(term, "token_head", None) for term in self.terms)
         return next((head for head in heads if head is not None), None)
 
     @property
     def token_reading(self) -> TokenReading:
-        """How the token head is read: as a masked language model's, unless overridden."""
+        """How the token head is used; as in a masked language model unless overridden."""
         return TokenReading()
 
     @property
     def modes(self) -> Mapping[str, float]:
-        """The kinds of batches that the objective makes -> the share of each; one kind by default.
+        """The kinds of batches that the objective makes, each with its share; one by default.
 
-        Declared where a step's work depends on a choice for the whole batch: other attention, or
-        another number of predictions. What a step costs, and the held-out loss, are then means
-        over the modes with these shares instead of what one batch happens to be. Shares are above
-        0 and add up to 1.
+        To be declared if the work of a step depends on a choice for the whole batch, such as the
+        attention or the number of predictions. The cost of a step and the held-out loss are then
+        means over the modes, weighted by these shares. Shares are positive and add up to 1.
         """
         return {"only": 1.0}
 
     def mode_of(self, batch: Batch, streams: Streams) -> str:
-        """The mode of ``batch``: the one asked for, or drawn from "mode" by the shares.
+        """The mode of ``batch``: its own, or one drawn with the shares from the stream "mode".
 
-        The same on every process, and known to the host without a wait.
+        The same on every process, and known to the host without waiting.
         """
         if batch.mode is not None:
             return batch.mode
@@ -165,13 +163,13 @@ class Objective(nn.Module, ABC):
             lot -= share
             if lot < 0:
                 return mode
-        # Only rounding leads here.
+        # Reached only through rounding.
         return modes[-1][0]
 
     def slots(self, length: int) -> int:
-        """M, the predicted slots of a sequence of ``length`` tokens; 0 where it predicts none.
+        """M, the number of predicted slots per sequence of ``length`` tokens; 0 for none.
 
-        The most of any mode.
+        The maximum over the modes.
         """
         return 0
 
@@ -179,46 +177,46 @@ class Objective(nn.Module, ABC):
     def teachers(cls, config: Any) -> tuple[str, ...]:
         """Names of the objectives of the study whose exported encoders this one learns from.
 
-        Each is pretrained first with the same seed; its final encoder is handed to ``learn_from``.
+        Each is pretrained first, with the same seed; ``learn_from`` gets its final encoder.
         """
         return ()
 
     def learn_from(self, teachers: Mapping[str, nn.Module]) -> None:
-        """Take the frozen encoders of ``teachers``, in evaluation mode, on the right device.
+        """Receive the frozen encoders of ``teachers``, in evaluation mode, on the right device.
 
-        They stay the engine's: hold them by a reference that makes them no children of this
-        module (in a tuple, say). Called once, before ``tie``.
+        The engine owns them: keep them in a way that does not make them submodules, such as in a
+        tuple. Called once, before ``tie``.
 
         Args:
-            teachers: name of the objective -> its Hugging Face encoder. Where only the cost of a
-                step is wanted it may be freshly initialised: nothing may depend on its weights.
+            teachers: name of an objective -> its Hugging Face encoder. To measure the cost of a
+                step, encoders may be freshly initialised: nothing here may depend on the weights.
         """
 
     def tie(self, encoder: nn.Module) -> None:
-        """Share weights of ``encoder``; called once, when both are built. Shares none by default.
+        """Share weights with ``encoder``; called once, when both are built. No-op by default.
 
-        The encoder stays their owner: hold its modules by a reference that makes them no children
-        of this one (in a tuple, say), so that their weights are stored, counted and trained once.
-        Make no modules here: initial weights are reproducible in ``__init__`` only.
+        The encoder owns them: keep its modules in a way that does not make them submodules, such
+        as in a tuple, so that their weights are stored, counted and trained once. Create no
+        modules here: initial weights are reproducible in ``__init__`` only.
 
         Args:
             encoder: the Hugging Face model that is pretrained and exported.
 
         Raises:
-            ConfigError: it has not what the objective wants to share.
+            ConfigError: the encoder lacks what the objective shares.
         """
 
     @abstractmethod
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
-        """The encoder's input made from ``batch``, which must not be changed in place.
+        """The encoder's input, made from ``batch``, which must not be changed in place.
 
-        Draw from ``streams`` only; a stream named as another objective's ("mask") gives the
-        same numbers, which is how objectives share masks.
+        Draw from ``streams`` only. Objectives that use the same stream name, such as "mask", get
+        the same numbers, and so share masks.
         """
 
     def extra_flops(self, batch: int, length: int) -> float:
-        """Training FLOPs of one batch that torch's counter cannot see, terms included.
+        """Training FLOPs of one batch that torch's counter cannot see, including all terms.
 
-        In expectation, where modes differ in them.
+        The expected value, if modes differ.
         """
         return sum(term.extra_flops(batch, length) for term in self.terms)

@@ -1,4 +1,4 @@
-"""Plugin options: from the strings and TOML values of a study to a plugin's own ``Config``."""
+"""Options of plugins: from the strings and TOML values of a study to a plugin's ``Config``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from objbench.errors import ConfigError, UnknownNameError, one_line
 
 
 def configure(cls: Any, options: Mapping[str, Any]) -> Any:
-    """The ``Config`` of a plugin class with ``options`` put over its defaults.
+    """The ``Config`` of a plugin class, with ``options`` in place of its defaults.
 
-    A string is read as the option's type ("0.1" as a number, "yes" as a truth value, "a,b" as a
-    list, "none" as None where None is allowed), so that ``--set`` and TOML mean the same.
+    A string is converted to the type of the option ("0.1" to a number, "yes" to a truth value,
+    "a,b" to a list, "none" to None if None is allowed), so ``--set`` and TOML mean the same.
 
     Args:
-        cls: an objective or suite class.
+        cls: class of an objective, term or suite.
         options: option -> value.
 
     Raises:
-        ConfigError: an option is unknown, or its value does not fit; named as plugin.option.
+        ConfigError: an option is unknown or its value does not fit; names it as plugin.option.
     """
     values = checked(cls.name, options, option_types(cls))
     try:
@@ -38,14 +38,14 @@ def option_types(cls: Any) -> dict[str, Any]:
 
 
 def checked(plugin: str, options: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
-    """``options`` as the types that the plugin called ``plugin`` declares for them.
+    """``options``, converted to the types that the plugin called ``plugin`` declares.
 
     Args:
         options: option -> value, as in ``configure``.
-        types: every option there is -> its type; ``Any`` takes every value as it is.
+        types: every option of the plugin -> its type; ``Any`` leaves a value unchanged.
 
     Raises:
-        ConfigError: an option is unknown, or its value does not fit; named as plugin.option.
+        ConfigError: an option is unknown or its value does not fit; names it as plugin.option.
     """
     values = {}
     for option, value in options.items():
@@ -69,7 +69,7 @@ def _coerced(where: str, value: Any, hint: Any) -> Any:
 
 
 def _unfolded(value: Any, hint: Any) -> Any:
-    """A string as the list or None that ``hint`` allows; anything else as it is."""
+    """A string as a list or None if ``hint`` is a list or allows None; otherwise unchanged."""
     if not isinstance(value, str):
         return value
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)

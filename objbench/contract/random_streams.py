@@ -1,13 +1,12 @@
-"""Common, counter-based randomness: named streams keyed by (seed, stream, counters).
+"""Counter-based common random numbers: named streams keyed by (seed, stream, counters).
 
 Every random number of a study belongs to a named stream, and the numbers of a stream at a step
-are a pure function of (seed, stream, step). So two objectives at one seed see the same initial
-encoder, documents and masks whatever else they draw; a resumed run draws what an uninterrupted
-one would have drawn; and a run on eight processes draws what one process draws, because every
-process draws the numbers of the whole batch and keeps its own rows.
+are a pure function of (seed, stream, step). Hence two objectives with the same seed see the same
+initial encoder, documents and masks, whatever else they draw; a resumed run draws the same numbers
+as an uninterrupted one; and a run on eight processes draws the same numbers as one on a single
+process, because every process draws the numbers of the whole batch and keeps its own rows.
 
-The numbers of one stream differ between a CPU and a CUDA device: torch has one generator
-algorithm for each.
+The numbers of a stream differ between CPU and CUDA, for which torch has different generators.
 
 Shape legend: R rows of the whole (micro-)batch, B rows of this process.
 """
@@ -46,18 +45,18 @@ def numpy_generator(seed: int, stream: str, *counters: int) -> np.random.Generat
 
 
 class Streams:
-    """The random numbers of one batch, handed to an objective; the only source it may use.
+    """The random numbers of one batch; the only source that an objective may use.
 
-    Each named stream continues over the calls made with its name and is independent of every
-    other, so an objective that draws more does not move another objective's masks.
+    Each named stream continues over the calls made with its name and is independent of the others,
+    so an objective that draws more numbers does not change another objective's masks.
 
     Args:
         seed: the pretraining seed.
-        counters: what identifies the batch: (step,) or (step, micro-batch).
+        counters: identify the batch: (step,) or (step, micro-batch).
         rows: R, the rows of the whole batch over all processes.
         first: index in the whole batch of this process's first row.
-        count: B, the rows of this process; all rows when None.
-        device: where the numbers are wanted.
+        count: B, the number of rows of this process; all following rows when None.
+        device: device of the numbers.
     """
 
     def __init__(
@@ -112,14 +111,14 @@ class Streams:
         return whole[self._own]
 
     def choice(self, stream: str) -> float:
-        """A uniform number in [0, 1) for the whole batch, known to the host without a wait.
+        """A uniform number in [0, 1) for the whole batch, known to the host without waiting.
 
-        For what is decided once a batch: what kind of batch it is, say. It is computed rather
-        than fetched, so it is the same number on every process and every device. Numbers drawn
-        by ``uniform`` and ``integers`` under the same name are independent of it.
+        For decisions that are made once per batch, such as its kind. It is the same on every
+        process and device, and independent of the numbers that ``uniform`` and ``integers`` draw
+        under the same name.
         """
         number = self._choices.get(stream, 0)
         self._choices[stream] = number + 1
         key = stream_key(self._seed, f"{stream}/choice", *self._counters, number)
-        # A float holds 53 bits: more of the key's 63 could be rounded up to 1.
+        # A float has 53 bits of precision: with more of the key's 63 bits it could round up to 1.
         return (key >> 10) / 2**53

@@ -1,11 +1,11 @@
-"""The contract of a suite: what it scores, and how it evaluates one exported encoder.
+"""The contract of a suite: what it scores, and how it evaluates an exported encoder.
 
-Two kinds share one registry. A ``Suite`` evaluates one exported encoder on one of its tasks with
-one fine-tuning seed; every such evaluation is a cell of the study with a record of its own. A
-``CurveSuite`` evaluates nothing itself: it follows another suite's score over the points of the
-budget and compares each objective's curve with the baseline's.
+There are two kinds. A ``Suite`` evaluates one exported encoder on one of its tasks with one
+fine-tuning seed; every such evaluation is a cell of the study with its own record. A ``CurveSuite``
+evaluates nothing itself: it follows another suite's score over the points of the budget and
+compares each objective's curve with the baseline's.
 
-No torch here: the leaderboard and the planner import this file.
+No torch is imported here, because the leaderboard and the planner import this module.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """How a suite's columns become its one score: the mean over groups of each group's mean.
+    """How the columns of a suite give its one score: the mean of the means of groups.
 
     Attributes:
-        label: what the protocol calls it, such as "mean of eight tasks".
-        groups: column names; a group is averaged before it enters the mean. None for a suite whose
-            numbers are neither better nor worse: its columns are shown and nobody is ranked.
+        label: the name of the score in the protocol, such as "mean of eight tasks".
+        groups: column names; each group is averaged first. No groups for a suite whose numbers
+            are neither better nor worse: its columns are shown, and objectives are not ranked.
         direction: "max" where larger is better.
     """
 
@@ -60,7 +60,7 @@ class Average:
     direction: Direction = "max"
 
     def score(self, columns: Mapping[str, float]) -> float | None:
-        """The average, or None if any column of any group is absent: never a partial mean."""
+        """The score, or None if any column of any group is missing: never a partial mean."""
         if not self.groups or any(name not in columns for group in self.groups for name in group):
             return None
         means = [sum(columns[name] for name in group) / len(group) for group in self.groups]
@@ -68,25 +68,25 @@ class Average:
 
 
 def _no_heldout(count: int) -> NDArray[np.int64]:
-    raise DataError("there is no held-out text here: evaluate the encoder as part of a study")
+    raise DataError("no held-out text is available here: evaluate the encoder as part of a study")
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationContext:
-    """What the runner lends a suite for one evaluation.
+    """What a suite gets for one evaluation.
 
     Attributes:
-        cache: folder for tokenised task data; safe to delete.
+        cache: folder for tokenized task data; safe to delete.
         device: torch device string.
         precision: "fp32", "bf16" or "fp16".
         max_train_samples: use at most this many training examples; None for all.
-        tuning: score on a split of the training data instead of the evaluation split: tuning
-            must not see what is reported.
-        progress: called with (done, total, postfix) now and then.
-        heldout: (count) -> (n, T) int64 token ids, at most ``count`` of the study's held-out
-            sequences (0: all), spread evenly over the half that may be seen: the half that is
-            reported on, or where ``tuning`` is set the other. Every sequence begins with [CLS]
-            and is full; [SEP] stands between documents. Raises DataError where there are none.
+        tuning: score on a part of the training data instead of the evaluation split, so that
+            tuning does not see the data that reported scores use.
+        progress: called with (done, total, postfix) from time to time.
+        heldout: (count) -> (n, T) int64 token ids: at most ``count`` held-out sequences of the
+            study (0: all), evenly spread over one half of them, the half used for reported
+            scores or, with ``tuning``, the other half. Every sequence begins with [CLS] and is
+            full; [SEP] separates documents. Raises DataError if there is no held-out text.
     """
 
     cache: Path
@@ -100,16 +100,16 @@ class EvaluationContext:
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What one evaluation measured.
+    """The result of one evaluation.
 
     Attributes:
         scores: column name -> metric name -> value, unscaled (a share, a correlation).
-        train_examples: training examples used.
-        eval_examples: column name -> examples scored.
-        details: anything else worth keeping in the record (final loss, steps), JSON-able.
+        train_examples: number of training examples used.
+        eval_examples: column name -> number of examples scored.
+        details: anything else for the record (final loss, steps), as JSON types.
         unscored: column name -> why this encoder cannot have a score there, such as "no token
-            head". The evaluation is done all the same; the leaderboard shows a dash and the
-            reason, and whoever lacks a column of the average is not ranked.
+            head". The evaluation counts as done; the leaderboard shows a dash and the reason,
+            and an objective that lacks a column of the average is not ranked.
     """
 
     scores: Mapping[str, Mapping[str, float]]
@@ -120,11 +120,11 @@ class TaskResult:
 
 
 class ConfiguredSuite(ABC):
-    """What a suite of either kind declares.
+    """The declarations of a suite of either kind.
 
     Attributes:
-        name, summary, reference: as for objectives.
-        version: raise it whenever scores may change; it enters every cell's key.
+        name, summary, reference: as for objectives; the reference may be empty.
+        version: to be raised whenever scores may change; part of the key of every cell.
         Config: frozen dataclass of options (``--set glue.dir=...``, ``--glue-dir ...``).
     """
 
@@ -145,10 +145,10 @@ class Suite(ConfiguredSuite):
     """A set of tasks on which an exported encoder is evaluated.
 
     Attributes:
-        every_point: score the encoders of all evaluation points, with every fine-tuning seed; by
-            default only the last, and the others where a curve suite follows this one.
-        tunable: whether settings may be chosen by it. A suite that cannot hold back a part of its
-            data says False, for tuning must not see what is reported.
+        every_point: whether to score the encoders of all evaluation points with every fine-tuning
+            seed; by default only the last, and the others if a curve suite follows this one.
+        tunable: whether settings may be chosen by this suite. False for a suite that cannot hold
+            back a part of its data, because tuning must not see what is reported.
     """
 
     every_point: ClassVar[bool] = False
@@ -157,18 +157,18 @@ class Suite(ConfiguredSuite):
     @property
     @abstractmethod
     def protocol(self) -> str:
-        """One line that names the protocol, printed on every leaderboard."""
+        """The protocol in one line, printed on every leaderboard."""
 
     @abstractmethod
     def tasks(self) -> tuple[str, ...]:
-        """The tasks whose data is there, in the order of the columns.
+        """The tasks whose data is available, in the order of the columns.
 
         Raises:
-            DataError: no task's data can be found.
+            DataError: the data of no task can be found.
         """
 
     def missing(self) -> Mapping[str, str]:
-        """Tasks left out -> why; named on the leaderboard, never counted as 0."""
+        """Tasks without data -> the reason; named on the leaderboard, never counted as 0."""
         return {}
 
     @abstractmethod
@@ -177,7 +177,7 @@ class Suite(ConfiguredSuite):
 
     @abstractmethod
     def average(self) -> Average:
-        """The suite's one score over the available columns."""
+        """How the available columns give the one score of the suite."""
 
     def seeds(self) -> tuple[int, ...]:
         """The fine-tuning seeds of one encoder; a suite that trains nothing has one."""
@@ -185,7 +185,7 @@ class Suite(ConfiguredSuite):
 
     @abstractmethod
     def fingerprint(self, task: str) -> str:
-        """Everything that determines the task's scores but the encoder and seed, as a hash."""
+        """A hash of everything that determines the scores of the task, except encoder and seed."""
 
     @abstractmethod
     def evaluate(
@@ -193,8 +193,8 @@ class Suite(ConfiguredSuite):
     ) -> TaskResult:
         """Evaluate the exported encoder in the folder ``encoder`` on one task with one seed.
 
-        Where ``context.tuning`` is set, the evaluation split is not read: a part of the training
-        examples is held out and scored in its place, under every column of the task.
+        With ``context.tuning`` the evaluation split is not read: a part of the training examples
+        is held out and scored instead, under every column of the task.
 
         Args:
             encoder: folder that ``AutoModel`` and ``AutoTokenizer`` load.
@@ -205,7 +205,7 @@ class Suite(ConfiguredSuite):
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """A score at a point of the budget: spend on each axis, and the score there."""
+    """A score at a point of the budget, with what was spent so far on each compute axis."""
 
     spend: Mapping[str, float]
     score: float
@@ -225,27 +225,27 @@ class CurveValue:
 
 
 class CurveSuite(ConfiguredSuite):
-    """A suite that compares curves of another suite's score over the budget."""
+    """A suite that compares the curves of another suite's score over the budget."""
 
     @abstractmethod
     def follows(self, suites: Sequence[str]) -> str:
-        """Which of the study's suites it follows.
+        """The suite, of those of the study, that this one follows.
 
         Raises:
-            ConfigError: there is none to follow.
+            ConfigError: there is no suite to follow.
         """
 
     @property
     @abstractmethod
     def seeds_per_point(self) -> int:
-        """How many of the followed suite's fine-tuning seeds are run at every point."""
+        """Number of fine-tuning seeds of the followed suite that are run at every point."""
 
     @abstractmethod
     def columns(self) -> tuple[Column, ...]:
-        """The columns it yields, one for each axis."""
+        """The columns, one per compute axis."""
 
     @abstractmethod
     def measure(
         self, baseline: Sequence[CurvePoint], candidate: Sequence[CurvePoint], direction: Direction
     ) -> Mapping[str, CurveValue]:
-        """Column name -> value, for one pretraining seed's pair of curves."""
+        """Column name -> value, for the two curves of one pretraining seed."""

@@ -1,4 +1,4 @@
-"""A loss term and what it is given: one pass of the encoder, of which it says what it needs.
+"""A loss term and its input: one encoder pass, of which a term declares what it needs.
 
 Shape legend: B sequences of this process, T tokens, D width of the encoder, M predicted slots, V
 vocabulary.
@@ -19,7 +19,7 @@ from objbench.contract.random_streams import Streams
 
 
 class Need(StrEnum):
-    """What a term asks of the encoder pass."""
+    """A part of the encoder pass that a term needs."""
 
     LAST_HIDDEN_STATE = "last_hidden_state"
     EMBEDDING_OUTPUT = "embedding_output"
@@ -31,11 +31,11 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EncodedView:
-    """A further input of one term, and what the encoder made of it.
+    """An additional input that a term asked for, and the encoder's output.
 
     Attributes:
-        batch: what went in, (B, T').
-        last_hidden_state: (B, T', D) in the compute dtype, with its graph.
+        batch: the input, (B, T').
+        last_hidden_state: (B, T', D) in the compute dtype, with its autograd graph.
     """
 
     batch: Batch
@@ -44,18 +44,17 @@ class EncodedView:
 
 @dataclass(frozen=True, slots=True)
 class EncoderPass:
-    """One encoder pass over a corrupted batch; a field that no term needs is None.
+    """One encoder pass over a corrupted batch; fields that no term needs are None.
 
     Attributes:
-        batch: the corrupted batch that went in, with the predicted positions and targets.
+        batch: the input, with the predicted positions and targets.
         last_hidden_state: (B, T, D) in the compute dtype.
         embedding_output: (B, T, D), the output of the embedding layer (word + position + type,
             after layer normalisation and dropout): ``hidden_states[0]`` in transformers.
-        hidden_states: every layer's (B, T, D), the embedding output first.
+        hidden_states: (B, T, D) for each layer, the embedding output first.
         word_embeddings: (V, E), the encoder's input embedding matrix, for tied heads.
-        word_logits: (B, M, V), what the objective's token head says of each predicted slot.
-        views: name of the term -> what the encoder made of the further input that the term asked
-            for; see ``Term.view``.
+        word_logits: (B, M, V), the logits of the objective's token head at each predicted slot.
+        views: name of a term -> the additional input that it asked for; see ``Term.view``.
     """
 
     batch: Corrupted
@@ -67,27 +66,27 @@ class EncoderPass:
     views: Mapping[str, EncodedView] = field(default_factory=dict)
 
     def need(self, what: Need) -> Any:
-        """The field ``what``; a clear error if the term did not declare that it needs it.
+        """The field ``what``.
 
         Raises:
-            LookupError: the field is absent from this pass.
+            LookupError: the field is missing, because the term did not declare that it needs it.
         """
         value = self.batch.targets if what is Need.LABELS else getattr(self, what.value)
         if value is None:
-            raise LookupError(f"the pass holds no {what.value}: add it to the term's `needs`")
+            raise LookupError(f"the pass has no {what.value}: add it to the `needs` of the term")
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class TermLoss:
-    """The value of one term on this process's rows, as a sum that can be averaged exactly.
+    """The value of a term on this process's rows, as a sum and a count.
 
-    The engine adds ``total`` and ``count`` up over processes, so that the mean is the mean over
-    the whole batch however it is split.
+    The engine adds them up over processes, so that the mean is exactly the mean over the whole
+    batch, however it is split.
 
     Attributes:
-        total: () float32, the sum of the losses of the counted items; carries the gradient.
-        count: () float32, the number of items summed; carries none.
+        total: () float32, the sum of the losses, with a gradient.
+        count: () float32, the number of losses summed, without a gradient.
     """
 
     total: Tensor
@@ -95,12 +94,12 @@ class TermLoss:
 
 
 class Term(nn.Module, ABC):
-    """One named, weighted loss over an encoder pass; its modules and parameters are its head.
+    """A named, weighted loss of an encoder pass; its modules and parameters are its head.
 
     Attributes:
-        name: the term's name in logs and records, such as "mlm".
-        weight: its factor in the total loss.
-        needs: what it reads of the pass beyond the last hidden state.
+        name: name in logs and records, such as "mlm".
+        weight: factor in the total loss.
+        needs: the parts of the pass that it reads.
     """
 
     name: str
@@ -109,40 +108,40 @@ class Term(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
-        """The loss of one pass, drawing random numbers from ``streams`` only."""
+        """The loss of one pass; random numbers are drawn from ``streams`` only."""
 
     def arrange(self, batch: Batch, streams: Streams) -> Batch:
-        """``batch`` as this term wants it before it is corrupted; as it is by default.
+        """``batch`` as this term needs it before the corruption; unchanged by default.
 
-        For terms that ask about the text itself: whether two segments have changed places, say.
-        What the term must know of it later goes into the batch's ``extras``, under names that
-        begin with the term's. Every process is asked equally often. Where a term defines this,
-        held-out losses of the terms beside it are not compared with those of other objectives.
+        For terms about the text itself, such as whether two segments have been swapped. What the
+        term must know later goes into the batch's ``extras``, under names that begin with the
+        name of the term. Every process calls this equally often. If a term defines this method,
+        the held-out losses of the other terms are not compared with those of other objectives.
 
         Args:
-            batch: not to be changed in place.
+            batch: must not be changed in place.
             streams: the only source of random numbers.
         """
         return batch
 
     def view(self, batch: Batch, corrupted: Corrupted, streams: Streams) -> Batch | None:
-        """A further input that the encoder is to read for this term; None where it needs none.
+        """An additional input of the encoder for this term; None if it needs none.
 
-        The encoder reads it in a pass of its own, with dropout of its own, and the term finds
-        what came out in ``EncoderPass.views``. Its cost is counted like any other. It is read
-        causally if it is a ``Corrupted`` that says so.
+        The encoder reads it in a separate pass, with its own dropout, and the term finds the
+        output in ``EncoderPass.views``. The cost is counted. A ``Corrupted`` with ``causal`` set
+        is read causally.
 
         Args:
-            batch: as it was before the corruption; not to be changed in place.
-            corrupted: what the encoder reads in its first pass.
+            batch: the batch before the corruption; must not be changed in place.
+            corrupted: the input of the main pass.
             streams: the only source of random numbers.
         """
         return None
 
     def extra_flops(self, batch: int, length: int) -> float:
-        """Training FLOPs of one batch (forward and backward) that torch's counter cannot see.
+        """Training FLOPs of one batch, forward and backward, that torch's counter cannot see.
 
-        The counter sees matrix products only; a term that gathers and sums, or that runs a
-        kernel of its own, declares that work here, 2 FLOPs a multiply-add.
+        The counter sees matrix products only. A term that gathers and sums, or that runs its own
+        kernel, declares that work here, at 2 FLOPs per multiply-add.
         """
         return 0.0

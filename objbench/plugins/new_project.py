@@ -1,7 +1,6 @@
-"""A new plugin's project: the templates of ``objbench/templates`` with a name put in.
+"""The project of a new plugin, made from the templates of ``objbench/plugins/templates``.
 
-Templates are plain text in which NAME, PROJECT and the like stand between double braces; whatever
-is unknown there is a bug of ours and raises.
+Templates are plain text with placeholders in double braces, such as ``{{name}}``.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from pathlib import Path
 from objbench.errors import ConfigError
 from objbench.plugins.registration import NAME
 
-_HOLE = re.compile(r"\{\{(\w+)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
-# Template -> where it goes; holes in the places are filled too.
+# Template -> path in the project, which may contain placeholders too.
 _FILES = {
     "pyproject.txt": "pyproject.toml",
     "readme.txt": "README.md",
@@ -26,30 +25,30 @@ _FILES = {
 
 
 def require_name(name: str) -> None:
-    """Refuse what could not be registered or imported.
+    """Refuse a name that could not be registered or imported.
 
     Raises:
-        ConfigError: ``name`` is no plugin's name.
+        ConfigError: ``name`` cannot be the name of a plugin.
     """
     if NAME.fullmatch(name) is None or keyword.iskeyword(name):
         raise ConfigError(
-            f"{name!r} is no name for a plugin: use lowercase letters, digits and _, a letter "
-            "first, such as half_masked"
+            f"{name!r} cannot be the name of a plugin: use lowercase letters, digits and _, and "
+            "begin with a letter, as in half_masked"
         )
 
 
 def write_project(name: str, folder: Path) -> tuple[Path, ...]:
-    """Make the project of an objective called ``name`` in the new folder ``folder``.
+    """Create the project of an objective called ``name`` in the new folder ``folder``.
 
     Returns:
         The files written.
 
     Raises:
-        ConfigError: the name will not do, the folder is there already or cannot be made.
+        ConfigError: the name is not valid, or the folder exists or cannot be written.
     """
     require_name(name)
     if folder.exists() or folder.is_symlink():
-        raise ConfigError(f"{folder} is there already; name another folder with --dir")
+        raise ConfigError(f"{folder} already exists; name another folder with --dir")
     words = {
         "name": name,
         "module": f"objbench_{name}",
@@ -74,4 +73,4 @@ def _template(name: str) -> str:
 
 
 def _filled(text: str, words: dict[str, str]) -> str:
-    return _HOLE.sub(lambda hole: words[hole[1]], text)
+    return _PLACEHOLDER.sub(lambda found: words[found[1]], text)

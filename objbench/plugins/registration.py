@@ -1,7 +1,7 @@
-"""What a registered class must declare, checked before it enters the registry.
+"""The declarations of a registered class, checked before it enters the registry.
 
-Checked here and not where a declaration is first used, so that a fault in a plugin is charged to
-its project by name, at loading, and costs no training time.
+They are checked when the plugin is loaded, not when a declaration is first used, so that an error
+names the project at fault and costs no training time.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ def faults(
     declared: tuple[str, ...],
     options: tuple[str, ...] = (),
 ) -> list[str]:
-    """What keeps ``cls`` from being registered; empty where nothing does.
+    """The reasons why ``cls`` cannot be registered; empty if it can.
 
     Args:
-        cls: what the plugin handed to ``register``.
-        kinds: the classes of which it must derive from one.
+        cls: the argument with which the plugin called ``register``.
+        kinds: base classes, from one of which it must derive.
         declared: class attributes that must be non-empty, one-line strings.
         options: fields that its ``Config`` must have.
     """
@@ -47,7 +47,7 @@ def _class_faults(cls: type, declared: tuple[str, ...]) -> list[str]:
     if hasattr(cls, "version") or "version" in _annotations(cls):
         version = getattr(cls, "version", None)
         if not isinstance(version, int) or isinstance(version, bool):
-            found.append("declares no whole number as its version")
+            found.append("declares no integer version")
     return found + _config_faults(getattr(cls, "Config", None))
 
 
@@ -55,7 +55,7 @@ def _config_faults(config: Any) -> list[str]:
     if not isinstance(config, type) or not dataclasses.is_dataclass(config):
         return ["has a Config that is not a dataclass"]
     found = []
-    # dataclasses publishes no other way to ask.
+    # dataclasses has no public way to ask.
     if not config.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         found.append("has a Config that is not frozen")
     bare = [

@@ -1,9 +1,8 @@
-"""Find, load and list plugins; a broken one is named with its reason and the others still work.
+"""Find and load plugins; a broken one is reported with its reason, and the others still work.
 
-Plugins are the entry points of the group ``objbench``, in-tree and foreign alike. Their names are
-read from package metadata without importing anything, which is what lets the command line answer
-a misspelt name at once. pluggy's own loop over entry points is not used: there the first broken
-plugin ends the program, and a second plugin of the same name is dropped without a word.
+Plugins are the entry points of the group ``objbench``, those of objbench and of other projects
+alike. pluggy's own loop over entry points is not used, because there the first broken plugin ends
+the program, and a second plugin of the same name is silently dropped.
 """
 
 from __future__ import annotations
@@ -47,14 +46,14 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BrokenPlugin:
-    """A plugin that could not be loaded: its entry point, where it came from, and why."""
+    """A plugin that could not be loaded: its entry point, its project, and the reason."""
 
     name: str
     origin: Origin
     reason: str
 
     def error(self) -> PluginError:
-        """The error to raise where somebody asks for it."""
+        """The error to raise when the plugin is asked for."""
         return PluginError(self.name, str(self.origin), self.reason)
 
 
@@ -79,7 +78,7 @@ class Registry:
         return {"objective": self.objectives, "term": self.terms, "suite": self.suites}
 
     def origin(self, name: str) -> Origin:
-        """The project and version that registered ``name``; those of all parts of a composition."""
+        """The project and version that registered ``name``, or each part of a composition."""
         origins = dict.fromkeys(self._origins[part] for part in parts_of(name))
         projects, versions = zip(*origins, strict=True)
         return Origin(" + ".join(projects), " + ".join(versions))
@@ -88,9 +87,9 @@ class Registry:
         """The objective called ``name``, or the composition that the name spells.
 
         Raises:
-            PluginError: its plugin is broken.
-            WrongKindError: it is a suite or a term.
-            UnknownNameError: there is none of that name.
+            PluginError: the plugin is broken.
+            WrongKindError: the plugin is a suite or a term.
+            UnknownNameError: no plugin has that name.
             ConfigError: a term is named twice.
         """
         first, *rest = parts_of(name)
@@ -98,11 +97,11 @@ class Registry:
         if not rest:
             return base
         if len(set(rest)) < len(rest):
-            raise ConfigError(f"objective {name!r} names a term twice; leave one of them out")
+            raise ConfigError(f"objective {name!r} names a term twice; leave one of the two out")
         return Composition(base, tuple(self._find("term", term) for term in rest))
 
     def suite(self, name: str) -> type[Suite | CurveSuite]:
-        """The suite called ``name``; raises as ``objective`` does, for an objective too."""
+        """The suite called ``name``; raises like ``objective``."""
         found: type[Suite | CurveSuite] = self._find("suite", name)
         return found
 
@@ -126,7 +125,7 @@ def load_plugins(
 
     Args:
         entry_points: load these instead of the installed ones.
-        only: load no other plugins than these, or those that these are composed of; None for all
+        only: load only these plugins and those that these names are composed of; None for all
             that ``OBJBENCH_PLUGINS`` allows.
 
     Raises:
@@ -149,10 +148,10 @@ def plugin_entry_points(given: Iterable[EntryPoint] | None = None) -> list[Entry
     """The entry points in the order in which they claim names, limited by ``OBJBENCH_PLUGINS``.
 
     Raises:
-        UnknownNameError: that names a plugin that is not installed.
+        UnknownNameError: ``OBJBENCH_PLUGINS`` names a plugin that is not installed.
     """
     found = importlib.metadata.entry_points(group=GROUP) if given is None else given
-    # A name taken twice stays with this project, so that no foreign one can change its results.
+    # This project comes first: a foreign plugin of the same name cannot change its results.
     ordered = sorted(
         found, key=lambda entry: (_origin(entry).project != GROUP, str(_origin(entry)), entry.name)
     )
@@ -160,7 +159,7 @@ def plugin_entry_points(given: Iterable[EntryPoint] | None = None) -> list[Entry
     known = {entry.name for entry in ordered}
     for name in limit:
         if name not in known:
-            raise UnknownNameError("plugin", name, known, f"; mend {LIMIT}")
+            raise UnknownNameError("plugin", name, known, f"; correct {LIMIT}")
     return [entry for entry in ordered if not limit or entry.name in limit]
 
 
@@ -169,7 +168,7 @@ def _origin(entry: EntryPoint) -> Origin:
 
 
 class _Loader:
-    """Loads one entry point after the other; what a broken one registered is taken back."""
+    """Loads one entry point after the other; what a broken one registered is removed."""
 
     def __init__(self, own_names: set[tuple[str, str]]) -> None:
         self._own_names = own_names
@@ -180,10 +179,10 @@ class _Loader:
     def load(self, entry: EntryPoint) -> None:
         origin = _origin(entry)
         if self._origins.get(entry.name) == origin:
-            return  # a module with two entry points registered both names at the first
+            return  # registered when the other entry point of its module was loaded
         try:
             staged = self._staged(entry, origin)
-        # The one place that must outlive whatever foreign code does at import.
+        # Foreign code may raise anything at import, and the other plugins must still load.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             _log.debug("plugin %s of %s", entry.name, origin, exc_info=True)
             kind = "" if isinstance(error, PluginError) else f"{type(error).__name__}: "
@@ -210,7 +209,7 @@ class _Loader:
 
             return register
 
-        # A manager for each plugin, so that a fault is charged to it and leaves nothing behind.
+        # One manager per plugin, so that a fault is reported for it and leaves nothing behind.
         manager = pluggy.PluginManager(GROUP)
         manager.add_hookspecs(hookspecs)
         if entry.name in self._origins:

@@ -1,9 +1,9 @@
-"""Budgets: what may be spent, and how many steps that is for each objective.
+"""Budgets, and the number of steps that a budget allows each objective.
 
-A budget is an amount on one of four axes. It is what the baseline, the first objective named, may
-spend. Every other objective gets as much on the axis of ``equalize``; each is then frozen to a
-number of steps, which is what runs and what the record keeps, so that the learning-rate curve of
-a time budget can be replayed on another machine. Pure arithmetic: no torch, no clock.
+A budget is an amount on one of four compute axes that the baseline, the first objective named, may
+spend. Every other objective gets as much as the baseline on the axis of ``equalize``. Each budget
+is then fixed as a number of steps, which is what is run and recorded, so that the learning-rate
+schedule of a time budget can be repeated on another machine. No torch, and no clock is read.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ _HELP = (
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """An amount to spend on one axis.
+    """An amount to spend on one compute axis.
 
     Attributes:
-        axis: what is counted; "seconds" are device seconds.
+        axis: "seconds" are device seconds.
         amount: in steps, tokens, FLOPs or seconds.
-        per_device: the amount is summed over devices ("gpu-hours"): n devices spend n a second.
+        per_device: whether the amount is summed over devices ("gpu-hours"), so that n devices spend
+            n seconds per second.
     """
 
     axis: Axis
@@ -56,10 +57,10 @@ class Budget:
 
 
 def parse_budget(text: str) -> Budget:
-    """The budget written as ``text``: NUMBER[k|M|B|T]-UNIT.
+    """The budget that ``text`` stands for: NUMBER[k|M|B|T]-UNIT.
 
     Raises:
-        BudgetError: it cannot be read, or it is not a positive finite amount.
+        BudgetError: the text cannot be read, or the amount is not positive and finite.
     """
     match = _PATTERN.fullmatch(text.strip())
     if match is None:
@@ -75,10 +76,10 @@ def parse_budget(text: str) -> Budget:
 
 
 def baseline_steps(budget: Budget, cost: StepCost, devices: int = 1) -> int:
-    """Steps the baseline may take: the largest number that does not exceed the budget.
+    """Number of steps of the baseline, the largest that does not exceed the budget.
 
     Raises:
-        BudgetError: the budget does not pay for a single step.
+        BudgetError: the budget is less than one step.
     """
     seconds_scale = devices if budget.per_device else 1
     unit = cost.on(budget.axis) * (seconds_scale if budget.axis == "seconds" else 1)
@@ -86,30 +87,34 @@ def baseline_steps(budget: Budget, cost: StepCost, devices: int = 1) -> int:
 
 
 def equal_steps(steps: int, baseline: StepCost, candidate: StepCost, equalize: Axis) -> int:
-    """Steps that let ``candidate`` spend what ``baseline`` spends in ``steps``, never more.
+    """Number of steps with which ``candidate`` spends what ``baseline`` spends, never more.
+
+    Args:
+        steps: steps of the baseline.
+        equalize: compute axis on which the two spend the same.
 
     Raises:
-        BudgetError: that is not a single step.
+        BudgetError: that is less than one step.
     """
     spend = steps * baseline.on(equalize)
     return _whole_steps(spend / candidate.on(equalize), f"the baseline's {spend:g} {equalize}")
 
 
 def _whole_steps(exact: float, what: str) -> int:
-    # A ratio that is a whole number but for rounding counts as that number.
+    # A ratio that differs from a whole number only by rounding counts as that number.
     nearest = round(exact)
     steps = nearest if math.isclose(exact, nearest, rel_tol=1e-9) else math.floor(exact)
     if steps < 1:
-        raise BudgetError(f"the budget is too small: {what} does not pay for a single step")
+        raise BudgetError(f"the budget is too small: {what} is less than one step")
     return steps
 
 
 def point_shares(points: int, spacing: Spacing = "equal") -> tuple[float, ...]:
-    """The shares of the budget at which encoders are scored; rising, the last is 1.
+    """The shares of the budget at which encoders are scored, increasing to 1.
 
-    "equal": the ends of ``points`` equal parts, k / points. "geometric": each is the next one over
-    the square root of two, 2 ** (-(points - k) / 2); ten points then reach down to a 23rd of the
-    budget, so that large speedups can be read off, and cost few cooldown steps.
+    "equal": the ends of ``points`` equal parts, k / points. "geometric": each is the next one
+    divided by the square root of two, 2 ** (-(points - k) / 2). Ten such points begin at 1/23 of
+    the budget, so that large speedups can be measured, and need few cooldown steps.
     """
     if spacing == "geometric":
         return tuple(2.0 ** (-(points - part) / 2) for part in range(1, points + 1))
@@ -117,11 +122,11 @@ def point_shares(points: int, spacing: Spacing = "equal") -> tuple[float, ...]:
 
 
 def export_steps(steps: int, points: int, spacing: Spacing = "equal") -> list[int]:
-    """The steps after which an encoder is exported: rising, the last is ``steps``.
+    """The steps after which an encoder is exported, increasing to ``steps``.
 
-    Points that fall on the same step are one, so with few steps there are fewer than ``points``.
+    Points at the same step are merged, so with few steps there are fewer than ``points``.
     """
     if spacing == "equal":
-        # In whole numbers: exact for any number of steps.
+        # Integer arithmetic is exact for any number of steps.
         return sorted({-(-steps * part // points) for part in range(1, points + 1)})
     return sorted({math.ceil(steps * share) for share in point_shares(points, spacing)})

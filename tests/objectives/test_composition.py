@@ -104,7 +104,7 @@ def test_a_term_that_the_base_has_already_is_refused(tiny):
     class Same(Norm):
         name = "mlm"
 
-    with pytest.raises(ConfigError, match=r"mlm has a term 'mlm' already; leave \+mlm out"):
+    with pytest.raises(ConfigError, match=r"mlm already has a term 'mlm'; leave \+mlm out"):
         build(tiny, Composition(Mlm, (Same,)))
 
 

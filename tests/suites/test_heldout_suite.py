@@ -183,5 +183,5 @@ def test_nothing_to_score_and_no_text(make_word_encoder, tmp_path):
     folder = make_word_encoder()
     with pytest.raises(DataError, match="give no token to score"):
         mean_log_likelihood(_model(folder, tmp_path), np.full((2, 4), 3), lambda *what: None)
-    with pytest.raises(DataError, match="there is no held-out text here"):
+    with pytest.raises(DataError, match="no held-out text is available"):
         _suite().evaluate(folder, "text", 0, EvaluationContext(cache=tmp_path))

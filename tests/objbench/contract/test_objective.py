@@ -68,5 +68,7 @@ def test_a_module_that_the_contract_would_hide_is_refused_where_it_is_stored(nam
             super().__init__(None, None)
             setattr(self, name, torch.nn.Linear(2, 2))
 
-    with pytest.raises(AttributeError, match=f"Shadowed: `{name}` is a name of the contract"):
+    with pytest.raises(
+        AttributeError, match=f"Shadowed: `{name}` is an attribute of objbench.Objective"
+    ):
         Shadowed()

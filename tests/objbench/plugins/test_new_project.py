@@ -144,14 +144,14 @@ def test_it_passes_every_check(made, tmp_path):
 
 @pytest.mark.parametrize("name", ["Half", "1st", "half-masked", "", "class", "a b", "_a"])
 def test_a_name_that_will_not_do_is_refused(name, tmp_path):
-    with pytest.raises(ConfigError, match="is no name for a plugin"):
+    with pytest.raises(ConfigError, match="cannot be the name of a plugin"):
         write_project(name, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_that_is_there_is_left_alone(tmp_path):
     (tmp_path / "new").mkdir()
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         write_project("mine", tmp_path / "new")
     assert not list((tmp_path / "new").iterdir())
 
@@ -161,8 +161,8 @@ HEAVY = {"torch", "transformers", "datasets", "pandas", "tokenizers", "accelerat
 USAGE_ERRORS = [
     (["new"], "required: NAME"),
     (["new", "mlm"], "'mlm' is registered already"),
-    (["new", "Half"], "'Half' is no name for a plugin"),
-    (["new", "mine", "--dir", "."], ". is there already"),
+    (["new", "Half"], "'Half' cannot be the name of a plugin"),
+    (["new", "mine", "--dir", "."], ". already exists"),
     (["check", "tacoo"], "unknown objective 'tacoo'; did you mean 'taco'?"),
     (["check", "glue"], "'glue' is a suite, and only objectives are checked"),
     (["check", "mlm", "--preset", "dem"], "unknown preset 'dem'; did you mean 'demo'?"),

@@ -146,7 +146,7 @@ def test_the_same_cost_gets_the_same_steps(steps, cost, axis):
 
 
 def test_a_candidate_that_costs_more_than_all_there_is_is_refused():
-    with pytest.raises(BudgetError, match="single step"):
+    with pytest.raises(BudgetError, match="less than one step"):
         equal_steps(1, StepCost(tokens=1, flops=1), StepCost(tokens=1, flops=2), "flops")
 
 
