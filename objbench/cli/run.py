@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     # From here on torch is needed; the options are checked before anything else is loaded.
     registry = load({*study.objectives, *study.evaluation.suites})
     for name in study.objectives:
-        configured(registry.objective(name), study.of(name).options)
+        configured(registry.objective(name), study.for_objective(name).options)
     for name in study.evaluation.suites:
         configure(registry.suite(name), study.options.get(name, {}))
     if arguments.dry_run:

@@ -56,7 +56,7 @@ class Study(Section):
     overrides: dict[str, Settings] = Field(default_factory=dict)
     preset: str | None = None
 
-    def of(self, objective: str, settings: Mapping[str, Any] | None = None) -> Study:
+    def for_objective(self, objective: str, settings: Mapping[str, Any] | None = None) -> Study:
         """The study with the overrides of ``objective`` applied.
 
         Args:

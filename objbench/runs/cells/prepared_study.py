@@ -72,7 +72,7 @@ class PreparedStudy:
             teachers: as ``PretrainJob.teachers``; none where only the cost of a step is wanted.
         """
         study, text = self.study, self.text
-        own = study.of(cell.objective, cell.settings)
+        own = study.for_objective(cell.objective, cell.settings)
         objective, _ = self.plugins.objectives[cell.objective]
         steps = max(1, cell.step)
         points = 1 if cell.kind == "trial" else min(steps, study.evaluation.points)

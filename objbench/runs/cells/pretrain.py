@@ -48,7 +48,7 @@ class PretrainWork(CellWork):
 
     def fields(self, cell: PlannedCell) -> dict[str, Any]:
         """The settings in full, and the teachers."""
-        own = self.prepared.study.of(cell.objective, cell.settings)
+        own = self.prepared.study.for_objective(cell.objective, cell.settings)
         config = self.prepared.plugins.config(own, cell.objective)
         fields = {
             "config": {

@@ -63,7 +63,7 @@ def cost_key(prepared: PreparedStudy, objective: str, timed: bool) -> str:
     """
     cls, config = prepared.plugins.objectives[objective]
     study = prepared.study
-    own = study.of(objective)
+    own = study.for_objective(objective)
     return content_key(
         {
             "engine": ENGINE_VERSION,

@@ -42,7 +42,7 @@ def configure_plugins(study: Study, registry: Registry) -> ConfiguredPlugins:
     objectives = {}
     for name in study.objectives:
         objective = registry.objective(name)
-        objectives[name] = (objective, configured(objective, study.of(name).options))
+        objectives[name] = (objective, configured(objective, study.for_objective(name).options))
     suites: dict[str, Suite] = {}
     curves: dict[str, CurveSuite] = {}
     for name in study.evaluation.suites:

@@ -73,7 +73,7 @@ def pretrain_cell(
     cells: Mapping[str, PlannedCell],
 ) -> PlannedCell:
     """The cell that pretrains one objective with one seed; ``cells`` holds its teachers'."""
-    own = study.of(objective)
+    own = study.for_objective(objective)
     cls, config = plugins.objectives[objective]
     exports = export_steps(steps, study.evaluation.points, study.evaluation.spacing)
     teachers = [cells[f"{teacher}.seed-{seed}"] for teacher in cls.teachers(config)]
@@ -107,7 +107,7 @@ def trial_cell(
         best: objective -> tuning seed -> the trial of its best settings, for all objectives that
             this one may learn from.
     """
-    own = study.of(objective, settings)
+    own = study.for_objective(objective, settings)
     cls, _ = plugins.objectives[objective]
     config = plugins.config(own, objective)
     teachers = [best[teacher][seed] for teacher in cls.teachers(config)]

@@ -62,7 +62,7 @@ class Tuner:
         for name, (kind, _) in self.plugins.objectives.items():
             # Who teaches is an option, so it may be tried too.
             tried = [
-                self.plugins.config(self.study.of(name, own), name)
+                self.plugins.config(self.study.for_objective(name, own), name)
                 for own in self.tuning.trials(name)
             ]
             wanted = (teacher for config in tried for teacher in kind.teachers(config))

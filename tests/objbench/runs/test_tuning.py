@@ -47,11 +47,11 @@ def test_an_unfair_or_impossible_grid_is_refused(tuning, told):
 
 def test_an_objective_runs_with_its_own_settings():
     whole = build_study([{**BASE, "overrides": {"taco": {"training.learning_rate": 0.5}}}], "test")
-    assert whole.of("taco").training.learning_rate == 0.5
-    assert whole.of("mlm") == whole
-    assert whole.of("mlm", {"options.mlm.rate": 0.4}).options["mlm"]["rate"] == 0.4
+    assert whole.for_objective("taco").training.learning_rate == 0.5
+    assert whole.for_objective("mlm") == whole
+    assert whole.for_objective("mlm", {"options.mlm.rate": 0.4}).options["mlm"]["rate"] == 0.4
     with pytest.raises(ConfigError, match=r"settings of mlm: training\.warmth"):
-        whole.of("mlm", {"training.warmth": 1})
+        whole.for_objective("mlm", {"training.warmth": 1})
 
 
 def test_the_best_trial_gives_its_settings_and_a_second_run_adds_nothing(make_study, run, tmp_path):

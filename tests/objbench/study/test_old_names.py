@@ -46,8 +46,8 @@ def test_grids_and_overrides_may_use_the_old_names():
     assert list(found.tuning.grid) == ["training.optimizer.beta2", "training.learning_rate"]
     assert list(found.tuning.objectives["taco"]) == ["training.optimizer.epsilon"]
     assert found.overrides == {"mlm": {"training.optimizer.beta1": 0.8}}
-    assert found.of("mlm", {"training.beta2": 0.7}).training.optimizer.beta2 == 0.7
-    assert found.of("mlm").training.optimizer.beta1 == 0.8
+    assert found.for_objective("mlm", {"training.beta2": 0.7}).training.optimizer.beta2 == 0.7
+    assert found.for_objective("mlm").training.optimizer.beta1 == 0.8
 
 
 @pytest.mark.parametrize(
