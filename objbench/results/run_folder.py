@@ -120,17 +120,17 @@ class RunFolder:
         """How to tell a user where the records of one kind are."""
         return self.store.where(f"records/{kind}")
 
-    def read_cost(self, objective: str, key: str) -> StepCost | None:
-        """What a step of an objective costs; None where it has not been measured.
+    def has_cost(self, objective: str, key: str) -> bool:
+        """Whether the cost of a step of an objective was measured; ``key`` is of all it depends on."""
+        return self.store.exists(_cost_name(objective, key))
 
-        Args:
-            key: of all that the cost depends on.
+    def read_cost(self, objective: str, key: str) -> StepCost:
+        """What a step of an objective costs.
 
         Raises:
-            RecordError: it cannot be read.
+            RecordError: it has not been measured, or cannot be read.
         """
-        name = _cost_name(objective, key)
-        return read_from(self.store, name, COST) if self.store.exists(name) else None
+        return read_from(self.store, _cost_name(objective, key), COST)
 
     def write_cost(self, objective: str, key: str, cost: StepCost) -> None:
         """Store what a step of an objective costs."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -21,8 +20,8 @@ from rich.progress import (
 _QUIET_SECONDS = 15.0
 
 
-class Display(Protocol):
-    """Where progress goes."""
+class Display:
+    """Where progress goes; this one shows nothing, for every process but the main one."""
 
     def say(self, text: str) -> None:
         """Show one line that stays."""
@@ -33,28 +32,6 @@ class Display(Protocol):
     def end(self, cell: str, text: str) -> None:
         """Show that ``cell`` has ended."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class Silent:
-    """Shows nothing: for every process but the main one."""
-
-    def say(self, text: str) -> None:
-        """Show nothing."""
-
-    def update(self, cell: str, done: int, total: int, text: str) -> None:
-        """Show nothing."""
-
-    def end(self, cell: str, text: str) -> None:
-        """Show nothing."""
-
     def __enter__(self) -> Self:
         return self
 
@@ -62,8 +39,8 @@ class Silent:
         return None
 
 
-class Lines(Silent):
-    """Plain lines on stderr: each cell's end, and a sign of life now and then."""
+class Lines(Display):
+    """Plain lines on stderr: the end of each cell, and its progress every 15 seconds."""
 
     def __init__(self) -> None:
         self._last: dict[str, float] = {}
@@ -74,7 +51,7 @@ class Lines(Silent):
         sys.stderr.flush()
 
     def update(self, cell: str, done: int, total: int, text: str) -> None:
-        """Print a line if the cell has been quiet for a while."""
+        """Print a line if the cell has not printed one for a while."""
         now = time.monotonic()
         if now - self._last.setdefault(cell, now) >= _QUIET_SECONDS:
             self._last[cell] = now
@@ -86,7 +63,7 @@ class Lines(Silent):
         self.say(f"{cell}: {text}")
 
 
-class Bars:
+class Bars(Display):
     """A bar for each running cell, with its text, count, and time left."""
 
     def __init__(self) -> None:
@@ -113,7 +90,7 @@ class Bars:
         self._progress.update(self._tasks[cell], completed=done, total=total, text=text)
 
     def end(self, cell: str, text: str) -> None:
-        """Take the cell's bar away and leave a line."""
+        """Replace the cell's bar by a line."""
         if cell in self._tasks:
             self._progress.remove_task(self._tasks.pop(cell))
         self.say(f"{cell}: {text}")
@@ -129,5 +106,5 @@ class Bars:
 def display(quiet: bool = False) -> Display:
     """Bars if stderr is a terminal, plain lines if not, nothing if ``quiet``."""
     if quiet:
-        return Silent()
+        return Display()
     return Bars() if sys.stderr.isatty() else Lines()

@@ -15,7 +15,7 @@ from objbench.results.plan import PlannedCell
 from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.study_text import StudyText, open_text
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
-from objbench.runs.progress import Display, Silent
+from objbench.runs.progress import Display
 from objbench.study.budget import export_steps
 from objbench.study.study import Study
 
@@ -115,7 +115,7 @@ def prepare(
     Raises:
         UnknownNameError, PluginError, ConfigError: a name or an option does not fit.
     """
-    shown = display or Silent()
+    shown = display or Display()
     return PreparedStudy(
         study=study,
         plugins=configure_plugins(study, registry),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from objbench.contract.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.engine.training.job import PretrainJob
-from objbench.errors import RecordError
 from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
@@ -24,7 +23,7 @@ def step_costs(prepared: PreparedStudy) -> dict[str, StepCost]:
     study, folder = prepared.study, prepared.folder
     timed = study.equalize == "seconds" or parse_budget(study.budget).axis == "seconds"
     keys = {name: cost_key(prepared, name, timed) for name in study.objectives}
-    missing = [name for name, key in keys.items() if folder.read_cost(name, key) is None]
+    missing = [name for name, key in keys.items() if not folder.has_cost(name, key)]
     if missing:
         from objbench.engine.measuring.step_cost import calibrate
 
@@ -35,16 +34,7 @@ def step_costs(prepared: PreparedStudy) -> dict[str, StepCost]:
                 if name in missing:
                     folder.write_cost(name, keys[name], cost)
     wait_for_all()
-    return {name: _stored(prepared, name, key) for name, key in keys.items()}
-
-
-def _stored(prepared: PreparedStudy, name: str, key: str) -> StepCost:
-    cost = prepared.folder.read_cost(name, key)
-    if cost is None:
-        raise RecordError(
-            f"the cost of a step of {name} is gone from {prepared.folder}; run the study again"
-        )
-    return cost
+    return {name: folder.read_cost(name, key) for name, key in keys.items()}
 
 
 def step_jobs(prepared: PreparedStudy) -> list[PretrainJob]:

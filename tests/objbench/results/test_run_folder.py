@@ -76,8 +76,9 @@ def test_costs_are_kept_by_objective_and_key(run):
     cost = StepCost(tokens=1.0, flops=2.0, seconds=None)
     run.write_cost("mlm", "a" * 64, cost)
     assert run.read_cost("mlm", "a" * 64) == cost
-    assert run.read_cost("mlm", "b" * 64) is None
-    assert run.read_cost("taco", "a" * 64) is None
+    assert run.has_cost("mlm", "a" * 64)
+    assert not run.has_cost("mlm", "b" * 64)
+    assert not run.has_cost("taco", "a" * 64)
 
 
 def test_a_damaged_file_is_named_by_its_store(run, store, make_study):

@@ -8,10 +8,10 @@ from objbench.results.run_folder import RunFolder
 from objbench.results.step_comparison import ComparedStep
 from objbench.runs.cells import step_comparison
 from objbench.runs.cells.prepared_study import prepare
-from objbench.runs.progress import Silent
+from objbench.runs.progress import Display
 
 
-class Heard(Silent):
+class Heard(Display):
     def __init__(self):
         self.said = []
 
