@@ -54,24 +54,31 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.results.run_folder import read_plan
 
     read_plan(arguments.run)  # a wrong folder is reported before pandas and matplotlib are loaded
+    write_and_print(arguments.run, arguments.out, with_records=arguments.with_records)
+    return 0
+
+
+def write_and_print(run: Path, out: Path | None = None, with_records: bool = False) -> None:
+    """Write the page of a run, print its summary, and print where the page is.
+
+    Args:
+        run: a run folder, or a published study.
+        out: the folder of the page; one in the run folder when None.
+        with_records: publish the records too.
+    """
     from objbench.leaderboard.page import write_leaderboard
     from objbench.leaderboard.report import analyse
     from objbench.leaderboard.terminal import terminal_summary
     from objbench.results.run_folder import RunFolder
     from objbench.results.study_results import read_study_results
 
-    run, results = arguments.run, read_study_results(arguments.run)
-    report = analyse(results, RunFolder(run).read_step_comparison())
+    folder, results = RunFolder(run), read_study_results(run)
+    report = analyse(results, folder.read_step_comparison())
     page = write_leaderboard(
-        run,
-        arguments.out or run / "leaderboard",
-        with_records=arguments.with_records,
-        results=results,
-        report=report,
+        run, out or folder.leaderboard, with_records=with_records, results=results, report=report
     )
     print(terminal_summary(report))
-    print(f"leaderboard: {os.path.relpath(page)}")
-    return 0
+    print(f"leaderboard: {os.path.relpath(page)}", flush=True)
 
 
 def _index(folder: Path, out: Path | None) -> int:

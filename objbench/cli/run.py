@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from objbench.cli import arguments as read
+from objbench.cli.leaderboard import write_and_print
 from objbench.cli.plugin_arguments import default_cache, load
 from objbench.cli.study_arguments import DEFAULT_PRESET, add_study_arguments, chosen_study
 from objbench.contract.composition import configured
 from objbench.contract.options import configure
 from objbench.errors import ConfigError
-
-if TYPE_CHECKING:
-    from objbench.runs.run_study import StudyEnd
 
 SUMMARY = "Pretrain objectives under equal compute, evaluate them, and print the leaderboard."
 EPILOG = """\
@@ -85,25 +81,10 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         registry=registry,
     )
     if is_main():
-        _report(run, end)
+        write_and_print(run)
+        for failure in end.failures:
+            print(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)
     return end.exit_code
-
-
-def _report(run: Path, end: StudyEnd) -> None:
-    """Write and print the leaderboard, and print what went wrong."""
-    from objbench.leaderboard.page import write_leaderboard
-    from objbench.leaderboard.report import analyse
-    from objbench.leaderboard.terminal import terminal_summary
-    from objbench.results.run_folder import RunFolder
-    from objbench.results.study_results import read_study_results
-
-    results = read_study_results(run)
-    report = analyse(results, RunFolder(run).read_step_comparison())
-    page = write_leaderboard(run, run / "leaderboard", results=results, report=report)
-    print(terminal_summary(report))
-    print(f"leaderboard: {os.path.relpath(page)}", flush=True)
-    for failure in end.failures:
-        print(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)
 
 
 def _run_folder(arguments: argparse.Namespace) -> Path:

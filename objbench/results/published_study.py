@@ -38,6 +38,7 @@ from objbench.results.canonical_lines import (
 from objbench.results.json_files import SCHEMA_VERSION, Stored, read_stored
 from objbench.results.plan import Plan
 from objbench.results.records import RECORD, AnyRecord, Origin, Plugin
+from objbench.results.run_folder import RunFolder
 
 KINDS = ("curve", "evaluation", "pretrain", "trial", "trial_evaluation")
 LOGS = "logs"
@@ -114,7 +115,7 @@ def read_published(folder: Path) -> list[AnyRecord]:
             have written: not canonical, out of order, given twice, or with a reference to a row
             or a log that is not there.
     """
-    if any((folder / "records").glob("*/*.json")):
+    if RunFolder(folder).has_records():
         raise RecordError(
             f"{folder} has sources.json of a published study and records/ of a run: "
             "delete the one that does not belong there"
@@ -168,12 +169,7 @@ def _remove_older(folder: Path, keep: Iterable[str]) -> None:
     """Remove what was published before and is not written again."""
     for name in {*KINDS, LOGS} - {*keep}:
         (folder / f"{name}.jsonl").unlink(missing_ok=True)
-    copies = folder / "records"
-    for path in copies.glob("*/*.json"):
-        path.unlink()
-    for empty in (*copies.glob("*/"), copies):
-        if empty.is_dir() and not any(empty.iterdir()):
-            empty.rmdir()
+    RunFolder(folder).remove_records()
 
 
 def _lines(folder: Path, name: str, sources: Sources) -> Iterator[tuple[str, Fields]]:

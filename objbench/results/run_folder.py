@@ -96,8 +96,16 @@ class RunFolder:
         Raises:
             RecordError: one of the files cannot be read.
         """
-        names = (name for name in self.store.list("records") if name.endswith(".json"))
-        return [read_from(self.store, name, RECORD) for name in names]
+        return [read_from(self.store, name, RECORD) for name in self._record_names()]
+
+    def has_records(self) -> bool:
+        """Whether there is any record, current or stale."""
+        return bool(self._record_names())
+
+    def remove_records(self) -> None:
+        """Remove every record."""
+        for name in self._record_names():
+            self.store.delete(name)
 
     def finished_cells(self, cells: Iterable[PlannedCell]) -> dict[str, Status]:
         """Which of ``cells`` need not be run: id -> status of those with a record that did not fail.
@@ -170,6 +178,9 @@ class RunFolder:
     def lock(self) -> Path:
         """The file that is locked while a run lasts."""
         return self.path / ".lock"
+
+    def _record_names(self) -> list[str]:
+        return [name for name in self.store.list("records") if name.endswith(".json")]
 
     def _write(self, name: str, model: Stored) -> None:
         self.store.write(name, dump(model).encode())

@@ -7,6 +7,7 @@ nothing but a run folder reads or writes a study's files, and it only does what 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -56,8 +57,12 @@ class LocalStore:
             file.write(content)
 
     def delete(self, name: str) -> None:
-        """Remove a file, if it is there."""
-        (self.root / name).unlink(missing_ok=True)
+        """Remove a file, if it is there, and the folders that are empty then."""
+        path = self.root / name
+        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            while (path := path.parent) != self.root:
+                path.rmdir()
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of that name."""

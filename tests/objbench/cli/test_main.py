@@ -162,7 +162,7 @@ def handed_over(monkeypatch):
         return runner.StudyEnd((), complete=True)
 
     monkeypatch.setattr(runner, "run_study", run_study)
-    monkeypatch.setattr("objbench.cli.run._report", lambda run, end: None)
+    monkeypatch.setattr("objbench.cli.run.write_and_print", lambda run: None)
     return given
 
 

@@ -62,6 +62,9 @@ def test_the_plan_and_the_records_are_read_back(run, make_study):
     cell = study.plan.cells[0]
     assert run.read_record(cell) == study.records[cell.id]
     assert run.read_record(cell.model_copy(update={"key": "another" * 9})) is None
+    assert run.has_records()
+    run.remove_records()
+    assert (run.has_records(), run.read_records()) == (False, [])
 
 
 def test_a_cell_is_finished_when_its_record_did_not_fail(run, make_study):
@@ -107,6 +110,8 @@ def test_unfinished_files_are_not_listed(tmp_path):
     store.delete("records/curve/c")
     store.delete("records/curve/c")
     assert not store.exists("records/curve/c")
+    store.delete("records/pretrain/a")
+    assert [path.name for path in (tmp_path / "records").iterdir()] == ["pretrain"]
 
 
 def test_studies_are_the_folders_with_a_plan(tmp_path, make_study):
