@@ -33,7 +33,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--with-records",
         action="store_true",
-        help="copy the plan and records there too, so that the page can be made again from them",
+        help="publish the plan and records there too, so that the page can be made again from them",
     )
     parser.add_argument(
         "--index",

@@ -78,9 +78,10 @@ def write_leaderboard(
 
 
 def _refuse_foreign(out: Path, page: Path) -> None:
-    """A folder with a plan but without a page of ours is a run's own: its records stay."""
+    """Only what was published before is replaced: a run's own records stay."""
     ours = page.is_file() and MARK in page.read_text("utf-8", errors="replace")
-    if RunFolder(out).has_plan() and not ours:
+    there = RunFolder(out)
+    if there.has_plan() and (there.has_costs() or not ours):
         raise ConfigError(
             f"{out} holds the plan of another run, and its records would be mixed with these; "
             "name another folder with --out"

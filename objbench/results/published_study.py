@@ -23,7 +23,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from objbench.errors import RecordError
+from objbench.errors import ConfigError, RecordError
 from objbench.results.atomic_files import write_text
 from objbench.results.canonical_lines import (
     AGAIN,
@@ -67,6 +67,19 @@ _SOURCES = TypeAdapter(Sources)
 def is_published(folder: Path) -> bool:
     """Whether ``folder`` holds a published study rather than a run."""
     return (folder / "sources.json").is_file()
+
+
+def refuse_published(folder: Path) -> None:
+    """Refuse to run a study where one was published.
+
+    Raises:
+        ConfigError: ``folder`` holds a published study.
+    """
+    if is_published(folder):
+        raise ConfigError(
+            f"{folder} holds a published study, whose cells cannot be run again there: "
+            "name another folder with --out"
+        )
 
 
 def write_published(folder: Path, plan: Plan, records: Iterable[AnyRecord]) -> None:

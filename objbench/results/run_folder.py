@@ -128,6 +128,10 @@ class RunFolder:
         """How to tell a user where the records of one kind are."""
         return self.store.where(f"records/{kind}")
 
+    def has_costs(self) -> bool:
+        """Whether the cost of a step was measured here: every run does, no published study has."""
+        return bool(self.store.list("costs"))
+
     def has_cost(self, objective: str, key: str) -> bool:
         """Whether the cost of a step of an objective was measured; ``key`` is of all it depends on."""
         return self.store.exists(_cost_name(objective, key))

@@ -17,6 +17,7 @@ from objbench.engine.training.allocator import keep_freed_memory
 from objbench.errors import ConfigError
 from objbench.plugins.registry import Registry
 from objbench.results.plan import Plan, PlannedCell
+from objbench.results.published_study import refuse_published
 from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.cell_runner import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
@@ -77,6 +78,7 @@ def run_study(
     Raises:
         ObjbenchError: the study cannot be started.
     """
+    refuse_published(run)
     device = device or default_device()
     join_processes(device)
     executor = choose_executor(jobs, device, len(study.objectives) * len(study.seeds))

@@ -14,6 +14,7 @@ import pytest
 from objbench.errors import ConfigError, RecordError
 from objbench.leaderboard.page import MARK, write_leaderboard
 from objbench.leaderboard.sections import NOT_MEASURED
+from objbench.results.records import StepCost
 from objbench.results.run_folder import RunFolder
 from objbench.results.step_comparison import ComparedStep, StepComparison
 
@@ -197,6 +198,17 @@ def test_records_are_not_copied_into_another_run(make_study, tmp_path):
         write_leaderboard(run, other, with_records=True)
     assert (other / "plan.json").read_bytes() == before
     assert not (other / "README.md").exists()
+
+
+def test_a_run_that_keeps_its_page_beside_its_records_is_not_overwritten(make_study, tmp_path):
+    run = make_study(points=1).write(tmp_path / "run")
+    other = make_study(seeds=(7,), points=1).write(tmp_path / "other")
+    RunFolder(other).write_cost("mlm", "key", StepCost(tokens=1.0, flops=1.0))
+    write_leaderboard(other, other)
+    before = sorted(other.rglob("*"))
+    with pytest.raises(ConfigError, match="another run"):
+        write_leaderboard(run, other, with_records=True)
+    assert sorted(other.rglob("*")) == before
 
 
 def test_one_point_draws_no_picture_and_removes_an_older_one(make_study, tmp_path):

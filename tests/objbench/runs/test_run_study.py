@@ -110,6 +110,13 @@ def test_a_second_run_in_the_same_folder_is_refused(copy, make_study, run):
         run(make_study(), copy)
 
 
+def test_a_published_study_is_not_run_again_in_its_folder(make_study, run, tmp_path):
+    (tmp_path / "sources.json").write_text("{}")
+    with pytest.raises(ConfigError, match="a published study"):
+        run(make_study(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["sources.json"]
+
+
 def test_a_folder_that_cannot_be_made_is_refused(make_study, run, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
