@@ -11,11 +11,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from objbench.contract.meters import Axis
 from objbench.errors import BudgetError
-from objbench.results.records import StepCost
 from objbench.study.choices import Spacing
+
+if TYPE_CHECKING:
+    from objbench.results.records import StepCost
 
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _UNITS: dict[str, tuple[Axis, float]] = {
