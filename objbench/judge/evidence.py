@@ -151,16 +151,17 @@ def _gap(
     if state != "ok":
         # A run that was skipped because its teacher diverged counts as diverged too.
         states = [state, *(results.state(teacher) for teacher in results.upstream(pretraining))]
-        return f"{objective}'s pretraining {_is(state)}", "diverged" in states
+        return f"{objective}'s pretraining {_did(state, 1)}", "diverged" in states
     states = [results.state(cell) for cell in _needed(results, own, source, final=final)]
     lacking = [
-        f"{count(states.count(state), 'evaluation')} {_is(state)}"
+        f"{count(states.count(state), 'evaluation')} of {objective} "
+        f"{_did(state, states.count(state))}"
         for state in ("failed", "diverged", "missing")
         if state in states
     ]
     if lacking:
-        return f"{objective}'s {listed(lacking)}", "diverged" in states
-    return f"{objective}'s records lack {source} or its spend", False
+        return listed(lacking), "diverged" in states
+    return f"the records of {objective} lack {source} or its spend", False
 
 
 def _needed(
@@ -177,5 +178,7 @@ def _needed(
     return [cell for cell in cells if cell.finetune_seed in chosen]
 
 
-def _is(state: str) -> str:
-    return {"failed": "failed", "diverged": "diverged"}.get(state, "not run yet")
+def _did(state: str, number: int) -> str:
+    if state in ("failed", "diverged"):
+        return state
+    return "has not run yet" if number == 1 else "have not run yet"

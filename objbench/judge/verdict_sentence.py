@@ -20,15 +20,19 @@ _SIDES = {"": "", "below": "< ", "above": "> "}
 
 def sentence(item: Judged) -> str:
     """The answer to a claim, such as "inconclusive at 1.51M parameters ...: speedup in steps ..."."""
-    parts = [held_back_text(item)]
-    if item.finding is not None:
-        parts.append(found_text(item, item.finding))
-        if item.held_back is None and item.verdict == "inconclusive":
-            parts.append(open_text(item.finding))
-    parts += item.differences.others
-    if item.verdict == "refuted" and item.claim.qualifier:
-        parts.append(f"{item.claim.qualifier!r} leaves other settings open")
+    found = "" if item.finding is None else found_text(item, item.finding)
+    parts = [held_back_text(item), found, *limits(item)]
     return f"{verdict_words(item)} {scale_text(item)}: {'; '.join(part for part in parts if part)}."
+
+
+def limits(item: Judged) -> list[str]:
+    """What a verdict depends on, each in a few words: why it is open, and how the paper differs."""
+    found = list(item.differences.others)
+    if item.finding is not None and item.held_back is None and item.verdict == "inconclusive":
+        found.insert(0, open_text(item.finding))
+    if item.verdict == "refuted" and item.claim.qualifier:
+        found.append(f"{item.claim.qualifier!r} leaves other settings open")
+    return found
 
 
 def verdict_words(item: Judged) -> str:

@@ -7,7 +7,7 @@ from objbench.judge.formatting import amount
 from objbench.judge.judgement import Judged
 from objbench.judge.papers.claims import Claim
 from objbench.judge.verdict import Finding
-from objbench.judge.verdict_sentence import held_back_text, open_text, verdict_words
+from objbench.judge.verdict_sentence import held_back_text, limits, verdict_words
 from objbench.leaderboard.curve_sources import source_words
 from objbench.leaderboard.document import Block, Cell, Notes, Strong, mark, table
 from objbench.leaderboard.quantity import Quantity, quantity
@@ -65,10 +65,5 @@ def _seeds(item: Judged) -> str:
 
 def verdict_notes(item: Judged) -> list[str]:
     """What a verdict depends on, in short sentences."""
-    found = [held_back_text(item)]
-    if item.finding is not None and item.held_back is None and item.verdict == "inconclusive":
-        found.append(open_text(item.finding))
-    found += item.differences.others
-    if item.verdict == "refuted" and item.claim.qualifier:
-        found.append(f"{item.claim.qualifier!r} leaves other settings open")
+    found = [held_back_text(item), *limits(item)]
     return [f"{text[0].upper()}{text[1:]}." for text in found if text]

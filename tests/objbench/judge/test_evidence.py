@@ -94,7 +94,7 @@ def test_a_missing_evaluation_leaves_its_seed_out_on_both_sides(make_study):
     assert found.seeds == (1, 3)
     assert found.differences == pytest.approx([2.0, 4.0])
     (gone,) = found.left_out
-    assert (gone.seed, gone.why, gone.diverged) == (2, "mlm's 1 evaluation not run yet", False)
+    assert (gone.seed, gone.why, gone.diverged) == (2, "1 evaluation of mlm has not run yet", False)
     # The curve rests on the first fine-tuning seed, which is there.
     assert curve_evidence(standing_of(study), PAIR, "glue").seeds == SEEDS
 
@@ -106,7 +106,7 @@ def test_a_missing_point_leaves_its_seed_out_of_the_curves_only(make_study):
     found = curve_evidence(standing_of(study), PAIR, "glue")
     assert found.seeds == (2, 3)
     assert found.curves["steps"][0].scores.shape == (2, 3)
-    assert found.left_out[0].why == "taco's 3 evaluations not run yet"
+    assert found.left_out[0].why == "3 evaluations of taco have not run yet"
 
 
 def test_failed_and_diverged_runs_are_told_apart(make_study):
@@ -122,7 +122,7 @@ def test_failed_and_diverged_runs_are_told_apart(make_study):
     assert [(gone.seed, gone.why, gone.diverged) for gone in found.left_out] == [
         (1, "taco's pretraining diverged", True),
         (2, "mlm's pretraining failed", False),
-        (3, "taco's 1 evaluation diverged", True),
+        (3, "1 evaluation of taco diverged", True),
     ]
     heldout = curve_evidence(standing_of(study), PAIR, "heldout:mlm")
     assert heldout.seeds == (3,)
@@ -138,7 +138,7 @@ def test_both_sides_are_named_where_both_lack(make_study):
         del study.records[f"{objective}.seed-2"]
     found = curve_evidence(standing_of(study), PAIR, "heldout:mlm")
     assert found.left_out[0].why == (
-        "mlm's pretraining not run yet and taco's pretraining not run yet"
+        "mlm's pretraining has not run yet and taco's pretraining has not run yet"
     )
 
 

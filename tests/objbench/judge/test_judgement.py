@@ -206,7 +206,7 @@ def test_left_out_seeds_are_named(make_study):
     speedup, gain = judged(study)
     assert gain.seeds == (1, 3, 4)
     assert "3 of 4 seeds (without 2)" in sentence(gain)
-    assert "- Left out: seed 2: mlm's 1 evaluation not run yet." in detail_text(gain)
+    assert "- Left out: seed 2: 1 evaluation of mlm has not run yet." in detail_text(gain)
     assert "3 of 4 seeds (without 2)" in sentence(speedup)
 
 
@@ -240,7 +240,7 @@ def test_a_study_without_records_is_inconclusive(make_study):
     study.records.clear()
     for item in judged(study):
         assert (item.verdict, item.finding, item.seeds) == ("inconclusive", None, ())
-        assert "no seed is complete: mlm's pretraining not run yet" in sentence(item)
+        assert "no seed is complete: mlm's pretraining has not run yet" in sentence(item)
         assert "at an unrecorded scale (paper: 28.5M, 131B)" in sentence(item)
         assert "- Seeds: none is complete." in detail_text(item)
 

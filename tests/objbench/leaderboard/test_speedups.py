@@ -86,7 +86,7 @@ def test_an_incomplete_seed_is_named_and_nothing_is_compared(make_study, of):
     report, curve = of(study)
     found = curve.speedups["taco"]
     assert found.headline == {}
-    assert found.why == "seed 3: taco's 1 evaluation not run yet"
+    assert found.why == "seed 3: 1 evaluation of taco has not run yet"
     assert speedup_table(report, curve) == []
     assert axes_sentence(report, curve) == ""
 

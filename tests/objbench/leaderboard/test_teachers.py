@@ -130,4 +130,4 @@ def test_what_waits_for_a_teacher_that_diverged_says_so(taught):
     )
     # The seed that is left is the lucky one, so it confirms and refutes nothing.
     (gone,) = gain_evidence(results, Pair("third", "mlm"), "glue").left_out
-    assert (gone.seed, gone.why, gone.diverged) == (2, "third's pretraining not run yet", True)
+    assert (gone.seed, gone.why, gone.diverged) == (2, "third's pretraining has not run yet", True)
