@@ -1,8 +1,8 @@
-"""The objectives that come with objbench, one a file, each a plugin like any foreign one.
+"""The objectives that come with objbench, one per file, each a plugin like any other.
 
-The folder ``objectives`` is installed as ``objbench_objectives``: a package named plainly
-``objectives`` would clash with anybody else's. Importing it by the folder's name would make a
-second copy of every class, so that is refused.
+The folder ``objectives`` is installed as ``objbench_objectives``, since a package named
+``objectives`` could clash with another. Importing it by the folder's name would make a second copy
+of every class, so that is refused.
 """
 
 if __name__ != "objbench_objectives":

@@ -1,4 +1,4 @@
-"""Aligning neighbouring tokens: who is compared with whom, and the loss over these.
+"""Aligning neighbouring tokens: which tokens are compared, and the loss over them.
 
 Tokens of one sequence share its global meaning, so what the encoder adds to a token's embedding
 should resemble what it adds to the token's neighbours, more than to tokens of other sequences
@@ -7,18 +7,18 @@ should resemble what it adds to the token's neighbours, more than to tokens of o
 Differences between the paper's formula, its authors' code (FUZHIYI/TACO, f9a412e) and this file:
 
 - The window. The paper takes positives from 0 < |t1 - t2| < W, the code from 1..(W - 1) / 2
-  to either side: at W = 5 that is 4 tokens against 2. Both draw a uniformly random other position
-  of the same sequence where the neighbour drawn lies outside it (for the code: half the time at
-  the border).
-- The code takes padding as anchor, positive and negative; here it is none of these.
+  to either side: at W = 5 that is 4 tokens against 2. If the drawn neighbour is outside the
+  sequence, both draw a uniformly random other position of it (in the code: half of the time at the
+  border).
+- The code uses padding as anchor, positive and negative; here it is none of these.
 - The code's negatives come from the micro-batch of one process or, under DataParallel, of all;
   here from the whole micro-batch over all processes, so that their number changes nothing.
 - The code subtracts in place, draws from the global generator in Python loops on the CPU, and
   gathers a (B, T, K, D) tensor; see ``objbench.blocks.sampled_contrast`` for what is done instead.
-- Neither knows all positions of the other sequences as negatives; see ``objbench.blocks.full_contrast``.
+- Neither uses all positions of the other sequences as negatives; see ``objbench.blocks.full_contrast``.
 
-Shape legend: B sequences of this process, R of the whole batch, T tokens, A anchors a sequence,
-K negatives an anchor, D width.
+Shape legend: B sequences of this process, R of the whole batch, T tokens, A anchors per sequence,
+K negatives per anchor, D width.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def anchor_positions(batch: Corrupted, anchors: Anchors) -> tuple[Tensor | None,
     """
     valid = batch.real & (batch.real.sum(dim=1, keepdim=True) >= 2)
     if anchors == "masked":
-        positions: Tensor = batch.positions  # type: ignore[assignment]  # the term has asked
+        positions: Tensor = batch.positions  # type: ignore[assignment]  # the term needs them
         used = batch.targets != IGNORE_INDEX
         return positions, used & valid.gather(1, positions)
     return None, valid if anchors == "all" else valid & ~batch.predicted
@@ -60,7 +60,7 @@ def anchor_positions(batch: Corrupted, anchors: Anchors) -> tuple[Tensor | None,
 def all_lengths(batch: Batch) -> Tensor:
     """Real tokens of every sequence of the whole batch: (R,) int64."""
     if batch.attention is None:
-        # Unpadded batches are unpadded on every process, so nobody waits here for the others.
+        # Unpadded batches are unpadded on every process, so none waits here for the others.
         length = batch.input_ids.shape[1]
         return torch.full((batch.rows.total,), length, device=batch.input_ids.device)
     return batch.rows.gather(batch.real.sum(dim=1))
@@ -69,8 +69,8 @@ def all_lengths(batch: Batch) -> Tensor:
 def draw_positives(columns: Tensor, lengths: Tensor, reach: int, streams: Streams) -> Tensor:
     """One positive for each anchor, from its own sequence.
 
-    Uniform over the offsets -reach..-1 and 1..reach; where that lies outside the sequence, uniform
-    over its other real positions. A sequence of length 1 has no positive; its anchor's is void.
+    Uniform over the offsets -reach..-1 and 1..reach; if that is outside the sequence, uniform over
+    its other real positions. A sequence of length 1 has no positive; its anchor's is undefined.
 
     Args:
         columns: (B, A) int64, the anchors' columns.

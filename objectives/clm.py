@@ -10,27 +10,27 @@ one head for all that predict words keeps the objective the only difference.
 
 What is predicted:
 
-- [CLS] never is: every sequence begins with it, so it stands for GPT's token of the beginning.
-- [SEP] is. It ends a document, and where a text ends is part of the text; GPT-2's packed text
-  has its end-of-text token predicted as well. GPT-BERT's code parts documents by a token of the
-  beginning, which it does not predict.
-- [UNK] is, as a word like any other. Padding is not, nor is anything predicted from it.
+- not [CLS]: every sequence begins with it, so it serves as GPT's start token;
+- [SEP]: it ends a document, and the end is part of a text; GPT-2 predicts its end-of-text token in
+  packed text as well. GPT-BERT's code separates documents by a start token, which it does not
+  predict;
+- [UNK], as a word like any other; not padding, and nothing is predicted from padding.
 
-Documents run on across the borders of sequences, and a token sees the documents before its own in
-the sequence, as in GPT-2.
+Documents continue across sequences, and a token sees the documents before its own in the sequence,
+as in GPT-2.
 
-What it costs: a loss at every token instead of a seventh of them, which is what makes it learn fast
-by steps, and (B, T - 1, V) logits instead of (B, M, V): against 15% masked, about 6.5 times the
-FLOPs of ``mlm``'s head. That is counted, so that at equal FLOPs it is given fewer steps. All of
-the logits are never in memory at once (see ``heads.TokenHead``) unless another term asks for them:
-with 64 x 128 tokens and 30,522 words they are 1 GB in float32.
+Cost: the loss is at every token instead of a seventh of them, which makes it learn fast per step,
+and there are (B, T - 1, V) logits instead of (B, M, V): compared with 15% masked, about 6.5 times
+the FLOPs of ``mlm``'s head. These are counted, so at equal FLOPs it gets fewer steps. The logits are
+never in memory at once (see ``blocks.heads.TokenHead``) unless another term needs them: with 64 x
+128 tokens and 30,522 words they take 1 GB in float32.
 
-What is exported is an encoder, and suites read it like any other, with every token seeing every
-other. That is how the field compares models pretrained so with masked ones (GPT-BERT, see
+The exported encoder is read by suites like any other, with every token seeing every other. That is
+how such models are usually compared with masked ones (GPT-BERT, see
 ``hybrid``; Gisserot-Boukhlef et al. 2025, arXiv:2507.00994, find them behind, and ahead when they
-go on with masking). No state has looked ahead before fine-tuning: it is out of its element there,
-most of all where nothing is fine-tuned. Its head is exported with ``token_reading``, by which
-suites that ask about words read it as the language model that it is.
+continue with masking). Before fine-tuning no state has looked ahead, which puts it at a disadvantage,
+most of all in suites that fine-tune nothing. Its head is exported with ``token_reading``, by which
+suites that score words read it as a causal language model.
 
 Shape legend: B sequences of this process, T tokens, M predicted slots, V vocabulary.
 """
@@ -50,12 +50,12 @@ from objbench.contract.random_streams import Streams
 
 
 def next_token_slots(length: int) -> int:
-    """M: every token but the first of ``length``, and a slot to spare where there is no other."""
+    """M: every token of ``length`` except the first, and at least one slot."""
     return max(1, length - 1)
 
 
 def next_tokens(batch: Batch, begin: int) -> Corrupted:
-    """``batch`` as it is, to be read causally, every token predicted from the one before.
+    """``batch`` unchanged, to be read causally, with every token predicted from the previous one.
 
     Args:
         batch: (B, T), padded or not.
@@ -67,7 +67,7 @@ def next_tokens(batch: Batch, begin: int) -> Corrupted:
     """
     real, ids = batch.real, batch.input_ids
     predicted = real & (ids != begin)
-    # Whatever stands first has nothing before it, and padding says nothing.
+    # The first token has nothing before it, and nothing is predicted from padding.
     predicted[:, 1:] &= real[:, :-1]
     predicted[:, :1] = False
     positions, used = slots_of(predicted, next_token_slots(ids.shape[1]))
@@ -96,15 +96,15 @@ class CausalLanguageModeling(Objective):
 
     @property
     def token_reading(self) -> TokenReading:
-        """As a language model's: a token from the state before it, which has seen no further."""
+        """As a causal language model: a token from the state before it, which has seen no further."""
         return TokenReading(reads="previous", attention="causal")
 
     def slots(self, length: int) -> int:
-        """T - 1: every token but the first."""
+        """T - 1: every token except the first."""
         return next_token_slots(length)
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
-        """Nothing is hidden but by the causal mask; draws nothing."""
+        """Hides nothing except by the causal mask; draws nothing."""
         return next_tokens(batch, self.encoder_spec.vocabulary.cls)
 
 

@@ -1,4 +1,4 @@
-"""COCO-LM: correct what a generator has put into a sequence, and know the sequence by a piece of it.
+"""COCO-LM: correct a generator's replacements, and contrast each sequence with a crop of it.
 
 Meng et al. 2021 (arXiv:2102.08473), section 3. A generator, trained as a masked language model,
 puts samples in the place of masked tokens, as in ELECTRA; the encoder reads the result and learns
@@ -8,31 +8,31 @@ from it and from a contiguous piece of the original:
 
 L_generator is that of ``rtd``; L_copy and L_corrective are in ``objbench_objectives.correction``.
 L_scl, sequence contrastive learning, is over the 2 R [CLS] states of corrupted sequences and crops
-of the whole micro-batch over all processes: of each, the other one of the same sequence is to be
-found among all the rest, by cosine over tau (``objbench_objectives.in_batch``, two_view_loss).
+of the whole micro-batch over all processes: for each, the other one of the same sequence is to be
+picked among all the rest, by cosine over tau (``objbench_objectives.in_batch``, two_view_loss).
 
 Defaults are those of the authors' code (microsoft/COCO-LM, fairseq's ``models/cocolm/model.py``,
 ``base_architecture``): lambda_copy 50, tau 1, weight 1 of L_scl, a generator as wide as the encoder
 with 4 of its 12 layers, embeddings shared; and the paper's crops of 90%, and 15% masked, all of it
-as [MASK]. Paper and code (the criterion "cocolm" makes the losses) differ from each other and from
-this file:
+as [MASK]. Paper and code (whose criterion "cocolm" computes the losses) differ from each other and
+from this file:
 
-- Where words are predicted. The copy mechanism makes a probability of every token, but where
-  nothing was masked the input is right, p_copy is learned by L_copy, and next to nothing is left
-  to learn about words: L_corrective is over the masked positions, as in the code. So no (B, T, V)
-  logits are made anywhere.
-- Its formula. At a masked position whose sample happened to be the original the paper takes the
+- Where words are predicted. The copy mechanism gives a probability for every token, but at tokens
+  that were not masked the input is right, p_copy is learned by L_copy, and almost nothing remains to
+  learn about words: L_corrective is over the masked positions, as in the code. So (B, T, V) logits
+  are never made.
+- Its formula. At a masked position whose sample happens to be the original, the paper takes the
   mixture of copying and writing, and elsewhere -log p_copy(0) - log p_word; the code weights
   -log p_word with p_copy(0) at all masked positions. Default: the paper's;
   ``correction="reference"`` is the code's.
 - The copy head is linear; with a bias, as in the code, where the paper has none.
-- L_scl compares the [CLS] states themselves, as the paper writes; the code puts a dense layer, an
-  activation and a layer normalisation before. Its candidates are those of one process there.
+- L_scl compares the [CLS] states themselves, as in the paper; the code first applies a dense layer,
+  an activation and a layer normalisation, and its candidates are those of one process.
 - Crops. The code's may lose [CLS] unless ``add_span_cls``; here [CLS] always comes first.
-- Dropout. The code samples from a generator without dropout: from one in evaluation mode, or from
-  one that has none at all ("zero-dropout"). Here its layers have none. The embedding layer that it
-  shares with the encoder drops what it drops there.
-- The code masks with counts rounded at random, as here, but may choose [CLS] and then leave it.
+- Dropout. The code samples from a generator without dropout: in evaluation mode, or with rates of
+  zero ("zero-dropout"). Here its layers have none. The embedding layer that it shares with the
+  encoder has the encoder's dropout.
+- The code masks with counts rounded at random, as here, but may choose [CLS] and then keep it.
 
 Shape legend: B sequences of this process, R of the whole batch, T tokens, T' of a crop.
 """
@@ -63,7 +63,7 @@ from objbench_objectives.sequence_vector import sequence_vectors
 
 
 class SequenceContrast(Term):
-    """L_scl: the corrupted sequence and a crop of the original against the rest of the batch.
+    """L_scl: contrast the corrupted sequence and a crop of the original with the rest of the batch.
 
     Args:
         vocabulary: gives the id of padding.
@@ -109,7 +109,7 @@ def shallower(encoder_spec: EncoderSpec, depth: float) -> EncoderSpec:
     """``encoder_spec`` with ``depth`` times the layers, rounded, at least one, and without dropout.
 
     Raises:
-        ConfigError: the encoder's kind does not say how many layers it has.
+        ConfigError: the encoder's configuration has no number of layers.
     """
     plain = encoder_spec.encoder_config
     kind = str(plain["model_type"])
@@ -120,7 +120,7 @@ def shallower(encoder_spec: EncoderSpec, depth: float) -> EncoderSpec:
             "name one such as 'bert'"
         )
     layers, kept = plain[name], max(1, round(plain[name] * depth))
-    # A list with an entry a layer, such as ModernBERT's kinds of attention, goes with them.
+    # A list with an entry per layer, such as ModernBERT's kinds of attention, is cut as well.
     listed = {
         field: value[:kept]
         for field, value in plain.items()
@@ -134,7 +134,7 @@ class CorrectingAndContrasting(GeneratorObjective):
     """COCO-LM; formulas, defaults and differences from public code are in the module's docstring."""
 
     name = "coco_lm"
-    summary = "correct a generator's samples, and contrast sequences with crops (COCO-LM)"
+    summary = "correct a generator's replacements, contrast sequences with crops (COCO-LM)"
     reference = "Meng et al. 2021, https://arxiv.org/abs/2102.08473"
 
     @dataclass(frozen=True, kw_only=True)
@@ -144,9 +144,9 @@ class CorrectingAndContrasting(GeneratorObjective):
         Attributes:
             mask_share: share of the predicted tokens that the generator sees as [MASK].
             random_share: share of these that it sees as a random word; the rest as they are.
-            generator_depth: layers of the generator in parts of the encoder's, at most 1.
+            generator_depth: layers of the generator as a share of the encoder's, at most 1.
             copy_weight: lambda_copy, factor of the copy loss in the total loss.
-            correction: the corrective loss is the "paper"'s, or that of the "reference" code.
+            correction: the corrective loss of the "paper", or of the "reference" code.
             scl_weight: factor of sequence contrastive learning in the total loss.
             keep: share of the tokens that a crop keeps.
             temperature: tau, the divisor of the cosine similarities of sequences.

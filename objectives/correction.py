@@ -1,4 +1,4 @@
-"""Corrective language modelling: say which tokens were replaced, and what stood there before.
+"""Corrective language modelling: detect replaced tokens, and predict the original ones.
 
 The two token-level losses of COCO-LM (Meng et al. 2021, section 3). The encoder reads a sequence
 x' in which tokens at the positions m were sampled from a generator. With h[t] its states, E the
@@ -10,7 +10,7 @@ word embeddings and sigma the logistic function,
     L_corrective = mean over t in m of
         -log( [x'[t] = x[t]] sg p_copy(1 | h[t]) + sg p_copy(0 | h[t]) p_word(x[t] | h[t]) )
 
-sg stops the gradient, so that copying is learned from L_copy alone.
+sg stops the gradient, so that copying is learned from L_copy only.
 
 Shape legend: B sequences of this process, T tokens, M predicted slots, D width, E width of the
 word embeddings, V vocabulary.
@@ -35,10 +35,9 @@ Formula = Literal["paper", "reference"]
 
 
 class PlainWordHead(nn.Module):
-    """Word logits h E^T + c with nothing in between, as the paper writes them.
+    """Word logits h E^T + c without a layer in between, as in the paper.
 
-    Where the encoder's width is not that of its word embeddings, h is projected first, without
-    bias.
+    If the encoder's width is not that of its word embeddings, h is projected first, without bias.
 
     Args:
         encoder_spec: of the encoder.
@@ -99,7 +98,7 @@ class Correction(Term):
 
     Args:
         encoder_spec: of the encoder.
-        copying: the term that learns p_copy; it stays the objective's.
+        copying: the term that learns p_copy; it remains the objective's.
         formula: "paper": as in the module's docstring; "reference": as in the authors' code,
             -sg p_copy(0 | h) log p_word(x | h).
 
@@ -107,7 +106,7 @@ class Correction(Term):
         token_head: the head that makes the word logits.
     """
 
-    # Not "clm", which is what causal language modelling is called.
+    # Not "clm", which is the name of causal language modelling.
     name = "corrective"
     needs = frozenset({Need.LAST_HIDDEN_STATE, Need.WORD_LOGITS, Need.LABELS})
 
@@ -115,7 +114,7 @@ class Correction(Term):
         super().__init__()
         self.formula = formula
         self.token_head = PlainWordHead(encoder_spec)
-        # In a tuple: a module that is an attribute would be a child, and stored twice.
+        # In a tuple: as an attribute it would be a child module and be stored twice.
         self._copying = (copying,)
 
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:

@@ -1,4 +1,4 @@
-"""A contiguous piece of each sequence, as a further input of the encoder.
+"""A contiguous piece of each sequence, as a second input of the encoder.
 
 COCO-LM's positive (Meng et al. 2021, section 3) and one of the augmentations that SimCSE tries
 (Gao et al. 2021, table 1).
@@ -19,7 +19,7 @@ from objbench.contract.random_streams import Streams
 
 
 def kept_tokens(share: float, length: int) -> int:
-    """How many of the ``length`` - 1 tokens after [CLS] a crop keeps: at least one, if any."""
+    """The number of the ``length`` - 1 tokens after [CLS] that a crop keeps: at least one, if any."""
     text = length - 1
     return min(text, max(1, math.floor(share * text)))
 
@@ -29,18 +29,18 @@ def random_crop(
 ) -> Batch:
     """[CLS] and a uniformly random run of consecutive tokens of each sequence.
 
-    Unpadded sequences stay unpadded: the view is as narrow as a full sequence's crop. Tokens begin
-    anew at position 1.
+    Unpadded sequences stay unpadded: the view is as narrow as a full sequence's crop. The tokens
+    are at position 1 and on.
 
     Args:
         batch: (B, T); not changed.
         vocabulary: gives the id of padding.
-        share: how much of the text after [CLS] is kept, rounded down, in (0, 1].
+        share: the share of the text after [CLS] that is kept, rounded down, in (0, 1].
         streams: source of ``stream``.
         stream: name of the stream.
 
     Returns:
-        (B, T'), with no ``attention`` where ``batch`` has none, and without extras.
+        (B, T'), without ``attention`` if ``batch`` has none, and without extras.
     """
     length = batch.input_ids.shape[1]
     width = 1 + kept_tokens(share, length)
@@ -50,7 +50,7 @@ def random_crop(
     kept = torch.floor(text.double() * share).long().clamp(min=1).minimum(text)
     start = (streams.uniform(stream) * (text - kept + 1)).long()
     source = torch.where(columns > 0, columns + start.unsqueeze(1), columns)
-    # Beyond a short sequence's crop anything may be read: it is padding.
+    # Beyond a short sequence's crop anything may be read, since it becomes padding.
     source = source.clamp(max=length - 1)
     ids, special = (tensor.gather(1, source) for tensor in (batch.input_ids, batch.special))
     if batch.attention is None:

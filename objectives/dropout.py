@@ -1,4 +1,4 @@
-"""Where a Hugging Face configuration says how much its encoder drops."""
+"""The fields of a Hugging Face configuration that hold an encoder's rates of dropout."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 _HEADS = ("classifier", "pooler", "qa", "seq_classif", "summary")
-"""What begins the names of rates that belong to heads for fine-tuning."""
+"""Prefixes of the names of rates that belong to heads for fine-tuning."""
 
 
 def dropout_fields(encoder_config: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the fields with the rate of a dropout inside the encoder, whatever the rate.
 
-    By transformers' custom each has "dropout" in its name: ``hidden_dropout_prob`` and
-    ``attention_probs_dropout_prob`` of BERT's kin, ``dropout`` and ``attention_dropout`` of
+    By transformers' convention each has "dropout" in its name: ``hidden_dropout_prob`` and
+    ``attention_probs_dropout_prob`` of BERT's relatives, ``dropout`` and ``attention_dropout`` of
     DistilBERT's, ``embedding_dropout`` and ``mlp_dropout`` of ModernBERT's.
     """
     return tuple(

@@ -1,7 +1,7 @@
-"""A small masked language model beside the encoder, on the encoder's own embedding layer.
+"""A small masked language model on the encoder's own embedding layer.
 
 ELECTRA's generator (Clark et al. 2020, section 3.2 "Weight sharing" and "Smaller generators"): of
-the same kind and depth as the encoder, but narrower. It reads the encoder's embedding layer, whole
+the same kind and depth as the encoder, but narrower. It reads the encoder's whole embedding layer,
 as in the authors' code (google-research/electra, ``model/modeling.py``): word, position and type
 embeddings with their layer normalisation and dropout, then a projection to its own width. Its word
 logits are tied to the encoder's word embeddings.
@@ -35,19 +35,19 @@ from objbench.contract.batch import Corrupted
 from objbench.contract.encoder_spec import EncoderSpec
 from objbench.errors import ConfigError, one_line
 
-# Where the size of the feed-forward layer stands; other names are mapped by transformers.
+# Fields with the size of the feed-forward layer; other names are mapped by transformers.
 _INTERMEDIATE = ("intermediate_size", "hidden_dim")
 
 
 class EmbeddingLayerOf(nn.Module):
-    """The embedding layer of another model, projected to the width that is wanted here.
+    """The embedding layer of another model, projected to another width.
 
-    Stands where a model has its own. The layer stays the other model's: it is referred to and is
-    no child, so that its weights are stored, counted and trained once.
+    It replaces a model's own. The layer remains the other model's: it is referenced and not a child
+    module, so that its weights are stored, counted and trained once.
 
     Args:
-        given: width of what the layer puts out.
-        wanted: width of the projection; no projection where it is the same.
+        given: width of the layer's output.
+        wanted: width of the projection; none if it is the same.
         deviation: standard deviation of the projection's initial weights.
     """
 
@@ -58,7 +58,7 @@ class EmbeddingLayerOf(nn.Module):
             self.projection = linear = nn.Linear(given, wanted)
             nn.init.normal_(linear.weight, std=deviation)
             nn.init.zeros_(linear.bias)
-        # In a tuple: a module that is an attribute would be a child.
+        # In a tuple: as an attribute it would be a child module.
         self._layer: tuple[nn.Module, ...] = ()
 
     def tie(self, layer: nn.Module) -> None:
@@ -66,10 +66,10 @@ class EmbeddingLayerOf(nn.Module):
         self._layer = (layer,)
 
     def forward(self, *inputs: Any, **options: Any) -> Tensor:
-        """(B, T, wanted) from whatever the layer takes.
+        """(B, T, wanted) from the layer's inputs.
 
         Raises:
-            LookupError: there is no layer yet.
+            LookupError: no layer was set.
         """
         if not self._layer:
             raise LookupError("the generator is tied to no encoder: call tie() first")
@@ -77,19 +77,19 @@ class EmbeddingLayerOf(nn.Module):
 
 
 class Generator(nn.Module):
-    """Word logits at the predicted positions, from a narrow encoder on tied embeddings.
+    """Word logits at the predicted positions, from a narrower encoder on tied embeddings.
 
     Args:
         encoder_spec: of the encoder.
-        size: width in parts of the encoder's, in (0, 1].
+        size: width as a share of the encoder's, in (0, 1].
 
     Attributes:
-        encoder: the narrow one, without a pooling layer.
+        encoder: the narrower one, without a pooling layer.
         head: BERT's prediction head, from its width to that of the word embeddings.
 
     Raises:
-        ConfigError: there is no smaller encoder of this kind, or it has no embedding layer of the
-            usual name.
+        ConfigError: no smaller encoder of this kind can be made, or its embedding layer does not
+            have the usual name.
     """
 
     def __init__(self, encoder_spec: EncoderSpec, size: float) -> None:
@@ -107,7 +107,7 @@ class Generator(nn.Module):
                 f"no generator of kind {kind!r} and size {size} can be made ({one_line(error)}); "
                 "try another generator_size or an encoder such as 'bert'"
             ) from error
-        # Its own layer, freshly made with the rest, goes.
+        # Replaces its own layer, which was made with the rest.
         self.encoder.embeddings = EmbeddingLayerOf(given, wanted, encoder_spec.initializer_range)
         self.head = TokenHead(replace(encoder_spec, width=self.encoder.config.hidden_size))
         self._words: tuple[nn.Module, ...] = ()
@@ -139,7 +139,7 @@ def generator_fields(encoder_config: Mapping[str, Any], size: float) -> dict[str
 
     Args:
         encoder_config: as ``EncoderSpec`` holds it.
-        size: width in parts of the encoder's.
+        size: width as a share of the encoder's.
 
     Raises:
         ConfigError: the encoder's kind has no heads or no feed-forward layer to scale.
@@ -177,9 +177,9 @@ def _model(fields: Mapping[str, Any]) -> Any:
 
 
 def _embedding_width(fields: Mapping[str, Any]) -> int:
-    """Width of what the embedding layer of such a model puts out: asked of one without weights.
+    """Width of the output of such a model's embedding layer, measured without weights.
 
-    E or D: some kinds project from the one to the other inside that layer, some after it.
+    E or D: some kinds project from one to the other inside that layer, some after it.
     """
     with torch.device("meta"):
         layer = getattr(_model(fields), "embeddings", None)

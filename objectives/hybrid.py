@@ -1,30 +1,30 @@
-"""Masked and causal language modelling by one head, in turns (GPT-BERT).
+"""Masked and causal language modelling with one head, in alternation (GPT-BERT).
 
 Charpentier and Samuel 2024, section 2. A masked token is predicted from the state before its own
-(masked next-token prediction), so that a state always speaks of the token that follows, and one
-network with one head learns both:
+(masked next-token prediction), so that a state always predicts the next token, and one network with
+one head learns both:
 
     masked batch: L_MNTP = mean over masked t of -log p(x_t | x_masked),  from h_t-1, which sees all
     causal batch: L_CLM  = mean over real t >= 1 of -log p(x_t | x_<t),   from h_t-1, which sees x_<t
 
-Each batch is one or the other. Which, and with it the attention mask, is drawn for the whole batch
-with the share ``causal_share`` of causal ones, on the host: a pure function of seed, step and
+Each batch is one or the other. Which one, and with it the attention mask, is drawn on the host for
+the whole batch, with the share ``causal_share`` of causal ones: a pure function of seed, step and
 micro-batch. So the loss is (1 - causal_share) L_MNTP + causal_share L_CLM in expectation, and so
 are its FLOPs; see ``Objective.modes``.
 
 Defaults are those of the paper's final model (sections 2.2 and 4.2) and of the authors' code
 (ltgoslo/gpt-bert, ``train_100m.py``): one causal part to 15 masked ones, and 30% of the tokens
-masked at first, 15% at the end, on a line.
+masked at the start, 15% at the end, linear in between.
 With ``rate=0.15`` the masks are ``mlm``'s at every seed and step. Differences:
 
-- The code gives each GPU one kind for good, a sixteenth of them the causal one, and averages
-  their mean losses: the same loss in expectation, but in every step. It needs 16 GPUs. Here it
-  takes one, and a step is of one kind: more noise from step to step. With ``--micro-batches`` a
-  step is a mixture here too.
+- The code assigns each GPU one kind for the whole run, a sixteenth of them causal, and averages
+  their mean losses: the same loss in expectation, but mixed in every step. It needs 16 GPUs. Here
+  one is enough, and a step is of one kind, with more noise from step to step. With
+  ``--micro-batches`` a step is a mixture here too.
 - The code masks spans of 1 to 3 tokens, those seen least often first; here single tokens, as
   ``objbench.blocks.masking`` draws them. The paper's attention gates, layer weights, growing batches and
-  z-loss belong to the model and the recipe, and are the same for every objective here.
-- [SEP] is predicted in causal batches, as in ``clm``; the code parts documents otherwise.
+  z-loss belong to the model and the recipe, which are the same for every objective here.
+- [SEP] is predicted in causal batches, as in ``clm``; the code separates documents differently.
 
 Shape legend: B sequences of this process, T tokens, M masked slots.
 """
@@ -61,9 +61,9 @@ class NextTokenPrediction(Term):
 
     Args:
         name: the term's name in logs and records.
-        causal: whether it is about causal batches or about masked ones.
+        causal: whether it is the loss of causal batches or of masked ones.
         head: shared with the other term.
-        owned: whether it is this term's, whose weights it then is among.
+        owned: whether the head's weights belong to this term.
     """
 
     needs = frozenset({Need.WORD_EMBEDDINGS, Need.LABELS})
@@ -72,7 +72,7 @@ class NextTokenPrediction(Term):
         super().__init__()
         self.name = name
         self.causal = causal
-        # In a tuple it is no child: stored, counted and trained once.
+        # In a tuple it is not a child module: stored, counted and trained once.
         self._head = (head,)
         self.token_head = head if owned else None
 
@@ -85,13 +85,13 @@ class NextTokenPrediction(Term):
 
 
 class HybridLanguageModeling(Objective):
-    """GPT-BERT: masked next-token prediction, and now and then causal language modelling.
+    """GPT-BERT: masked next-token prediction, and occasionally causal language modelling.
 
     Formula, defaults and differences from public code are in the module's docstring.
     """
 
     name = "hybrid"
-    summary = "masked next-token prediction and causal batches, one head (GPT-BERT)"
+    summary = "masked and causal next-token prediction with one head (GPT-BERT)"
     reference = "Charpentier and Samuel 2024, https://arxiv.org/abs/2410.24159"
 
     @dataclass(frozen=True, kw_only=True)

@@ -1,26 +1,26 @@
 """Contrastive losses over the whole batch, with the exact gradient on any number of processes.
 
 Every sequence is an anchor, and the sequences of the whole (micro-)batch over all processes are its
-candidates. ``Rows.gather`` shows a process the others' vectors without a gradient, so an anchor of
-its own cannot move a candidate that lives elsewhere. What public code does about it depends on the
-number of processes: a candidate gets the gradient of those anchors only that share its process
+candidates. ``Rows.gather`` gives a process the others' vectors without a gradient, so its own
+anchors cannot move candidates of other processes. Public code therefore depends on the number of
+processes: a candidate gets the gradient of the anchors of its own process only
 (SimCSE puts its own rows back into what ``all_gather`` returns).
 
-Here each process works out what its own vectors get in either role. As an anchor, from its own
-loss with constant candidates. As a candidate, from the anchors of everybody: with s[a, c] the
+Here each process computes the gradient of its own vectors in both roles. As anchors, from its own
+loss with constant candidates. As candidates, from the anchors of all processes: with s[a, c] the
 similarity over tau, y[a, c] = 1 for the positive, and p[a, c] = exp(s[a, c]) / sum over c' of
 exp(s[a, c']), which needs one number of each anchor (its normaliser, gathered),
 
     d loss / d s[a, c] = p[a, c] - y[a, c]
 
-is a constant by which a process weights the similarities of its own candidates with everybody's
-constant anchors. That sum enters with value 0 (x - x.detach()) and its gradient. Value and gradient
-are thus those of the formula on one process, but for rounding. It costs a second matrix product of
-the similarities, and the gather of one number a vector.
+is a constant by which a process weights the similarities of its own candidates with all constant
+anchors. That sum enters with value 0 (x - x.detach()) and its gradient. Value and gradient
+are thus those of the formula on one process, up to rounding. It costs a second matrix product of
+the similarities, and the gather of one number per vector.
 
-Similarities are computed in float32, whatever the autocast: they are divided by small temperatures.
+Similarities are computed in float32, whatever the autocast, since temperatures are small.
 
-Shape legend: B sequences of this process, R of the whole batch, W vectors a sequence, D width,
+Shape legend: B sequences of this process, R of the whole batch, W vectors per sequence, D width,
 n = B * W and N = R * W vectors.
 """
 
@@ -53,7 +53,7 @@ def pair_loss(anchors: Tensor, candidates: Tensor, rows: Rows, temperature: floa
 
 
 def two_view_loss(one: Tensor, other: Tensor, rows: Rows, temperature: float) -> Tensor:
-    """Sum over both vectors of this process's sequences: find the partner among all but oneself.
+    """Sum over both vectors of this process's sequences: find the partner among all others.
 
     NT-Xent (Chen et al. 2020, eq. 1): with v the 2 R vectors of the whole batch and v' the other
     one of the same sequence, -log( exp(cos(v, v') / tau) / sum over u != v of exp(cos(v, u) /
@@ -70,7 +70,7 @@ def two_view_loss(one: Tensor, other: Tensor, rows: Rows, temperature: float) ->
     """
     vectors = torch.stack([_unit(one), _unit(other)], dim=1)
     own = _own(rows, vectors)
-    # The two of a sequence stand at 2 i and 2 i + 1.
+    # The two of a sequence are at 2 i and 2 i + 1.
     return _loss(vectors, vectors, own ^ 1, own, rows, temperature)
 
 
@@ -93,7 +93,7 @@ def _loss(
     rows: Rows,
     temperature: float,
 ) -> Tensor:
-    """The sum of this process's losses, with the gradient of everybody's.
+    """The sum of this process's losses, with the gradient of the losses of all processes.
 
     Args:
         anchors: (B, W, D) float32 of unit length.
@@ -101,11 +101,11 @@ def _loss(
         partners: (n,) int64, the positive of each own vector, which it is the positive of in turn.
         hidden: (n,) int64, the candidate that each own vector is not compared with; None for none.
     """
-    everybody = rows.gather(anchors.detach())
-    offered = everybody if candidates is anchors else rows.gather(candidates.detach())
+    of_all = rows.gather(anchors.detach())
+    offered = of_all if candidates is anchors else rows.gather(candidates.detach())
     with torch.autocast(anchors.device.type, enabled=False):
         as_anchors = anchors.flatten(0, 1) @ offered.flatten(0, 1).T / temperature  # (n, N)
-        as_candidates = everybody.flatten(0, 1) @ candidates.flatten(0, 1).T / temperature  # (N, n)
+        as_candidates = of_all.flatten(0, 1) @ candidates.flatten(0, 1).T / temperature  # (N, n)
     if hidden is not None:
         # Not -inf, which times a probability of 0 is NaN.
         lowest = torch.finfo(torch.float32).min

@@ -29,12 +29,12 @@ class MaskedLanguageModeling(Objective):
     Options that papers vary:
 
     - the rate: 15% is BERT's, 40% that of Wettig et al. 2023 (arXiv:2202.08005) for large models;
-    - a rate that changes: with ``final_rate`` it goes on a straight line from ``rate`` at the
+    - a rate that changes: with ``final_rate`` it changes linearly from ``rate`` at the
       start to ``final_rate`` at the end of the budget. From 30% to 15%: Ankner et al. 2024
       (arXiv:2305.15096) and GPT-BERT (Charpentier and Samuel 2024, arXiv:2410.24159); from twice
-      the usual rate to nearly none, on a line or a cosine: Yang et al. 2023 (arXiv:2208.10806),
-      whose cosine is not offered here. Slots are those of the higher rate from first to last, so
-      that a step costs the same throughout, and what is not used is paid for;
+      the usual rate to almost zero, linearly or by a cosine: Yang et al. 2023 (arXiv:2208.10806),
+      whose cosine is not offered here. The slots are those of the higher rate throughout, so that
+      every step costs the same, unused slots included;
     - the replacement: ``mask_share=1 random_share=0`` is [MASK] alone, ``mask_share=0
       random_share=1`` random words alone.
 
@@ -48,7 +48,7 @@ class MaskedLanguageModeling(Objective):
     is_baseline = True
 
     prediction: ClassVar[str] = "mlm"
-    """Name of the term. Held-out losses are compared by it, so other masks take another."""
+    """Name of the term. Held-out losses are compared by it, so other masks need another name."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(Objective.Config):
@@ -103,7 +103,7 @@ class MaskedLanguageModeling(Objective):
         return slot_count(self.config.highest_rate, length)
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
-        """Mask ``batch`` anew; (B, T) ids and M predicted slots a sequence."""
+        """Mask ``batch``; (B, T) ids and M predicted slots per sequence."""
         return mask_on_schedule(batch, self.encoder_spec.vocabulary, streams, self.config)
 
 

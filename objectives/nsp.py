@@ -1,16 +1,16 @@
-"""Next sentence prediction: does the second segment continue the first, or is it another text's?
+"""Next sentence prediction: does the second segment continue the first, or another text?
 
 Devlin et al. 2019, section 3.1, task 2, as a term beside any objective: half of the time the second
 segment is that of another sequence. Its loss is added to the masked-LM loss with weight 1, as in
 BERT's code (google-research/bert, ``run_pretraining.py``).
 
-What is common to it and to ``sop`` is said in ``objbench_objectives.segments``. Of its own:
+What it shares with ``sop`` is described in ``objbench_objectives.segments``. Specific to it:
 
-- BERT takes the other segment from a random place of a random other document. Here it stands at
-  the same columns of a sequence drawn uniformly among the others of the whole micro-batch over all
-  processes. Sequences are shuffled, so it is rarely of the same document, but may be.
-- Of padded sequences both are cut to the shorter of the two, also where nothing is taken of the
-  other: otherwise its length would tell.
+- BERT takes the other segment from a random place in a random other document. Here it is from the
+  same columns of a sequence drawn uniformly among the others of the whole micro-batch over all
+  processes. Sequences are shuffled, so it is rarely from the same document, but may be.
+- Padded sequences are both cut to the shorter of the two, also if nothing is taken from the other,
+  since otherwise the length would give the answer away.
 
 Shape legend: B sequences of this process, R of the whole batch, T tokens.
 """
@@ -53,7 +53,7 @@ class NextSentencePrediction(SegmentPairPrediction):
         own = torch.arange(rows.first, rows.first + count, device=step.device)
         other = step + (step >= own)  # any row but the own
         lengths = batch.real.sum(dim=1)
-        # Unpadded batches are unpadded on every process, so nobody waits here for the others.
+        # Unpadded batches are unpadded on every process, so none waits here for the others.
         if batch.attention is not None:
             lengths = lengths.minimum(rows.gather(lengths)[other])
         first = random_cuts(lengths, streams, "nsp.cut")

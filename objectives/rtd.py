@@ -1,8 +1,8 @@
 """Replaced-token detection (ELECTRA): detect which tokens a small generator has replaced.
 
 Clark et al. 2020, section 2. Of a sequence x, positions m are masked and a generator G is trained
-to predict them. At these positions tokens are drawn from G's softmax and put in the place of the
-originals; the encoder, as discriminator D, says of every token whether it was replaced:
+to predict them. At these positions tokens are drawn from G's softmax and replace the originals; the
+encoder, as discriminator D, predicts for every token whether it was replaced:
 
     x_masked  = REPLACE(x, m, [MASK])
     x_corrupt = REPLACE(x, m, x_hat),  x_hat_i ~ p_G(x_i | x_masked) for i in m
@@ -11,24 +11,24 @@ originals; the encoder, as discriminator D, says of every token whether it was r
                                        -[x_corrupt_t != x_t] log(1 - D(x_corrupt, t))
     total = L_MLM + lambda L_RTD
 
-A sampled token that is the original counts as original. Nothing flows back through the sample, so
-L_RTD trains the encoder, L_MLM the generator, and both the embedding layer, which is shared. Only
-the encoder is exported; the generator's work is part of what the objective costs.
+A sampled token that equals the original counts as original. No gradient flows through the sample,
+so L_RTD trains the encoder, L_MLM the generator, and both train the embedding layer, which is
+shared. Only the encoder is exported; the generator's work is part of the objective's cost.
 
 Defaults are those of the authors' code (google-research/electra, ``configure_pretraining.py``):
 rate 15%, lambda 50, a generator a quarter as wide (the paper finds 1/4 to 1/2 best, section 3.2).
 Differences:
 
-- Masks. The paper masks all of m, the code 85% of it (``pretrain_helpers.mask``) and leaves the
-  rest as it was, to be predicted, sampled and judged alike. Default: the code. So the predicted
-  positions are ``mlm``'s at every seed and step; what stands there is not.
+- Masks. The paper masks all of m, the code 85% of it (``pretrain_helpers.mask``) and keeps the rest,
+  which is predicted, sampled and classified alike. Default: the code. So the predicted positions
+  are ``mlm``'s at every seed and step; the tokens shown there are not.
 - The code draws m with replacement, so that a token drawn twice counts twice in L_MLM, and counts
   special tokens in the n of rate * n; here m is drawn as ``objbench.blocks.masking`` does.
 - Sampling. The code adds Gumbel noise to every logit and takes the largest. Here one uniform
-  number a slot is looked up in the cumulated softmax: the same distribution from 1 / V of the
+  number per slot is looked up in the cumulative softmax: the same distribution from 1 / V of the
   random numbers, which every process draws for the whole batch.
-- Special tokens are never replaced, and are real tokens to be judged, as in the code; padding is
-  not. As in the code, what is sampled may be any word, special tokens included.
+- Special tokens are never replaced, and are classified as real tokens, as in the code; padding is
+  not. As in the code, any word may be sampled, special tokens included.
 - The generator's sizes: see ``objbench_objectives.generator``.
 
 Shape legend: B sequences of this process, T tokens, M predicted slots, D width, V vocabulary.
@@ -94,7 +94,7 @@ class ReplacedTokenDetection(GeneratorObjective):
     """
 
     name = "rtd"
-    summary = "replaced-token detection against a small generator (ELECTRA)"
+    summary = "replaced-token detection with a small generator (ELECTRA)"
     reference = "Clark et al. 2020, https://arxiv.org/abs/2003.10555"
 
     @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ class ReplacedTokenDetection(GeneratorObjective):
         Attributes:
             mask_share: share of the predicted tokens that the generator sees as [MASK].
             random_share: share of these that it sees as a random word; the rest as they are.
-            generator_size: width of the generator in parts of the encoder's, at most 1.
+            generator_size: width of the generator as a share of the encoder's, at most 1.
             weight: lambda, factor of the detection loss in the total loss.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Tokens sampled from a generator in the place of masked ones: what ``rtd`` and ``coco_lm`` share.
+"""Replacing masked tokens by a generator's samples: what ``rtd`` and ``coco_lm`` share.
 
 The formulas are those of ELECTRA (Clark et al. 2020, section 2); see ``objbench_objectives.rtd``.
 
@@ -31,7 +31,7 @@ REPLACED = "rtd.replaced"
 
 @torch.no_grad()
 def sample_tokens(probabilities: Tensor, streams: Streams) -> Tensor:
-    """One token a slot: the first whose cumulated probability exceeds a uniform number.
+    """One token per slot: the first whose cumulative probability exceeds a uniform number.
 
     Args:
         probabilities: (B, M, V) float32, of each slot's tokens.
@@ -41,10 +41,10 @@ def sample_tokens(probabilities: Tensor, streams: Streams) -> Tensor:
         (B, M) int64, in [0, V) whatever the probabilities are.
     """
     cumulated = probabilities.cumsum(dim=-1)
-    # Of their own sum, which rounding leaves near 1.
+    # Relative to their sum, which rounding leaves near 1.
     lot = streams.uniform("rtd.sample", cumulated.shape[1]).unsqueeze(-1) * cumulated[..., -1:]
     drawn = torch.searchsorted(cumulated, lot, right=True).squeeze(-1)
-    # NaN is found nowhere; the step is refused for its loss, not by an index out of range.
+    # NaN gives an index out of range; the step is to be refused for its loss instead.
     return drawn.clamp(max=cumulated.shape[-1] - 1)
 
 
@@ -52,8 +52,8 @@ def replace_tokens(batch: Batch, masked: Corrupted, logits: Tensor, streams: Str
     """``batch`` with tokens sampled from the generator at the predicted positions.
 
     Args:
-        batch: as it was, (B, T).
-        masked: what the generator saw; gives positions and targets (B, M).
+        batch: uncorrupted, (B, T).
+        masked: the generator's input, with positions and targets (B, M).
         logits: (B, M, V), the generator's.
         streams: source of "rtd.sample".
 
@@ -93,7 +93,7 @@ class GeneratorPrediction(Term):
 
 
 class GeneratorObjective(Objective):
-    """An objective whose encoder reads what a generator has put in the place of masked tokens.
+    """An objective whose encoder reads a generator's samples in place of masked tokens.
 
     Args:
         config: the masking options of ``MaskedLanguageModeling.Config``, and more.
@@ -114,6 +114,6 @@ class GeneratorObjective(Objective):
         return slot_count(self.config.highest_rate, length)
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
-        """Mask ``batch``, let the generator predict, put its samples in the tokens' place."""
+        """Mask ``batch``, let the generator predict, and replace the tokens by its samples."""
         masked = mask_on_schedule(batch, self.encoder_spec.vocabulary, streams, self.config)
         return replace_tokens(batch, masked, self.generator(masked), streams)

@@ -1,22 +1,22 @@
-"""Two segments in a row, and a term that says whether they stand as they stood in the text.
+"""Two segments per sequence, and a term that predicts whether they are as in the text.
 
 What next sentence prediction (Devlin et al. 2019) and sentence order prediction (Lan et al. 2020)
-share: half of the sequences are left in order, the others are changed, and a classifier on [CLS]
-tells which. A sequence [CLS] x[1] .. x[n-1] becomes
+share: half of the sequences are unchanged, the others are changed, and a classifier on [CLS]
+predicts which. A sequence [CLS] x[1] .. x[n-1] becomes
 
     [CLS] first segment [SEP] second segment
 
-of the same n tokens: [SEP] takes a place, so the last token is left out. Where the text is cut is
-uniform over all places that leave either segment a token, and is drawn before and apart from what
-is changed, so neither the place of [SEP] nor a length tells anything of the answer.
+of the same n tokens: [SEP] takes one position, so the last token is left out. The cut is uniform
+over all positions that leave each segment a token, and is drawn before and independently of what is
+changed, so neither the position of [SEP] nor a length reveals the answer.
 
-Differences from the papers, which hold for both terms:
+Differences from the papers, for both terms:
 
-- Segments are spans of a packed stream of tokens, as objectives here are given it: cut anywhere,
-  and with the [SEP] of a document's end inside where there is one. The papers' are whole
+- Segments are spans of the packed stream of tokens that objectives get here: cut anywhere, possibly
+  with the [SEP] of a document's end inside. The papers' are whole
   sentences of one document.
 - There is no [SEP] at the end, as packed sequences have none.
-- No token types are fed, since the engine passes none: the encoder knows segments by [SEP] only.
+- The engine passes no token types: the encoder recognises segments by [SEP] only.
 - The corruption masks the sequence after it is rearranged, as in the papers' code.
 
 Shape legend: B sequences of this process, T tokens, D width.
@@ -41,7 +41,7 @@ from objbench.errors import ConfigError
 from objbench_objectives.sequence_vector import sequence_vectors
 
 SHORTEST = 4
-"""Tokens of [CLS], a segment of one, [SEP] and another."""
+"""Tokens of the shortest pair: [CLS], one token, [SEP], one token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ class Segments:
     """Two segments, before they are separated.
 
     Attributes:
-        text: (B, T) int64, [CLS], the first segment and right after it the second; what stands
-            beyond column ``lengths`` - 2 is not read.
+        text: (B, T) int64, [CLS], the first segment and directly after it the second; columns
+            beyond ``lengths`` - 2 are not read.
         first: (B,) int64, tokens of the first segment.
-        lengths: (B,) int64, tokens that the row will have, [CLS] and [SEP] included.
+        lengths: (B,) int64, tokens of the resulting row, [CLS] and [SEP] included.
     """
 
     text: Tensor
@@ -64,7 +64,7 @@ def random_cuts(lengths: Tensor, streams: Streams, stream: str) -> Tensor:
     """(B,) int64, tokens of the first segment: uniform over 1 .. length - 3.
 
     Args:
-        lengths: (B,) int64, of the rows with [CLS] and [SEP]; 1 where one is too short to cut.
+        lengths: (B,) int64, of the rows with [CLS] and [SEP]; the result is 1 if a row is too short to cut.
         streams: source of ``stream``.
         stream: name of the stream.
     """
@@ -73,7 +73,7 @@ def random_cuts(lengths: Tensor, streams: Streams, stream: str) -> Tensor:
 
 
 def separated(segments: Segments, separator: int, padding: int) -> Tensor:
-    """(B, T) int64: [SEP] between the segments, and padding behind them."""
+    """(B, T) int64: [SEP] between the segments, and padding after them."""
     columns = torch.arange(segments.text.shape[1], device=segments.text.device)
     place = segments.first.unsqueeze(1) + 1
     moved = torch.where(columns < place, segments.text, segments.text.roll(1, dims=1))
@@ -84,7 +84,7 @@ def separated(segments: Segments, separator: int, padding: int) -> Tensor:
 class SegmentPairPrediction(AddedTerm):
     """Cross-entropy of "changed" from [CLS], through BERT's pooler: C tanh(W h + b) + c.
 
-    Which rows were changed, and which were long enough to be cut, stand in the batch's extras as
+    Which rows were changed, and which were long enough to be cut, is in the batch's extras as
     "NAME.changed" and "NAME.counted", (B,) bool.
 
     Args:
@@ -98,7 +98,7 @@ class SegmentPairPrediction(AddedTerm):
 
     @dataclass(frozen=True, kw_only=True)
     class Config(AddedTerm.Config):
-        """What both terms have.
+        """The option of both terms.
 
         Attributes:
             weight: factor of the term in the total loss.
@@ -124,7 +124,7 @@ class SegmentPairPrediction(AddedTerm):
         self.vocabulary = encoder_spec.vocabulary
         special = torch.zeros(self.vocabulary.size, dtype=torch.bool)
         special[list(self.vocabulary.special)] = True
-        # A buffer, to be where the batch is; it is known from the vocabulary and not stored.
+        # A buffer, so that it moves with the module; known from the vocabulary, so not stored.
         self.register_buffer("special", special, persistent=False)
         self.dense = nn.Linear(encoder_spec.width, encoder_spec.width)
         self.classes = nn.Linear(encoder_spec.width, 2)
@@ -134,14 +134,14 @@ class SegmentPairPrediction(AddedTerm):
 
     @abstractmethod
     def segments(self, batch: Batch, changed: Tensor, streams: Streams) -> Segments:
-        """Two segments of each row of ``batch``, out of their order where ``changed``, (B,) bool.
+        """Two segments of each row of ``batch``, not as in the text where ``changed``, (B,) bool.
 
-        Nothing but ``text`` may depend on what is changed, and ``first`` only such that its
-        distribution does not.
+        Only ``text`` may depend on what is changed, and ``first`` only such that its distribution
+        does not.
         """
 
     def arrange(self, batch: Batch, streams: Streams) -> Batch:
-        """``batch`` as two segments a row; rows of fewer than four tokens stay as they are.
+        """``batch`` as two segments per row; rows of fewer than four tokens stay unchanged.
 
         Raises:
             ConfigError: no row is long enough.

@@ -1,4 +1,4 @@
-"""One vector for each sequence, of the hidden states of its tokens.
+"""One vector per sequence, from the hidden states of its tokens.
 
 Shape legend: B sequences of this process, T tokens, D width.
 """
@@ -18,8 +18,8 @@ Pooling = Literal["cls", "mean"]
 def sequence_vectors(states: Tensor, batch: Batch, pooling: Pooling = "cls") -> Tensor:
     """(B, D) in the dtype of ``states``, read from real tokens only.
 
-    "cls" is the state of the first token; of a causal pass, in which that one has seen nothing
-    but itself, of the last real token, as GPT classifies (Radford et al. 2018, section 3.2).
+    "cls" is the state of the first token; in a causal pass, where that token has seen only itself,
+    it is that of the last real token, as GPT classifies (Radford et al. 2018, section 3.2).
     "mean" is the mean over real tokens, special tokens included.
 
     Args:

@@ -1,4 +1,4 @@
-"""SimCSE: two encodings of a sequence with different dropout are each other's, not the others'.
+"""SimCSE: contrast two encodings of a sequence, with different dropout, with other sequences.
 
 Gao et al. 2021, section 3 and eq. 4 (unsupervised), as a term beside any objective. With h[i] and
 h'[i] the vectors of sequence i from two encodings that differ in their dropout,
@@ -7,31 +7,30 @@ h'[i] the vectors of sequence i from two encodings that differ in their dropout,
 
 where j runs over the whole micro-batch of all processes; the mean over i. With ``pooling="cls"``
 h is tanh(W x + b) of the first token's state x, as in the paper; the encoder is exported without
-W and b, which is how the paper evaluates, too.
+W and b, which is how the paper evaluates it.
 
 Differences from the paper and its code (princeton-nlp/SimCSE, ``simcse/models.py``):
 
-- It is a stage of its own there, on a pretrained encoder and single sentences of up to 32 tokens.
-  Here it goes along with pretraining, on packed sequences that may hold pieces of several
-  documents.
+- There it is a separate stage, on a pretrained encoder and single sentences of up to 32 tokens. Here
+  it is part of pretraining, on packed sequences that may hold pieces of several documents.
 - With ``--do_mlm`` the code encodes the clean input twice and the masked one once. Here both
-  encodings are of the corrupted input, so that the objective's own pass is one of them: one pass
-  more than the objective alone instead of two.
-- Weight. There the masked-LM loss is the auxiliary one, with weight 0.1 (``--mlm_weight``). Where
-  both are losses of pretraining they have been added as they are (Giorgi et al. 2021, DeCLUTR;
+  encodings are of the corrupted input, so that the objective's own pass is one of them: one extra
+  pass instead of two.
+- Weight. There the masked-LM loss is the auxiliary one, with weight 0.1 (``--mlm_weight``). In
+  pretraining the two have been added with equal weights (Giorgi et al. 2021, DeCLUTR;
   JohnGiorgi/DeCLUTR, ``declutr/model.py``): weight 1.
 - The code gathers the vectors of all processes, and candidates get no gradient from anchors of
   other processes. Here value and gradient are exact; see ``objbench_objectives.in_batch``.
 - With "mean" there is no W, as in the code (``pooler_type="avg"``).
-- On held-out text nothing is dropped: with ``view="dropout"`` both encodings are the same there,
-  and the loss is lower than in training.
+- Held-out text is encoded without dropout: with ``view="dropout"`` both encodings are the same, and
+  the loss is lower than in training.
 
-**Encoders without dropout**, as in the presets demo and tiny, have but one encoding of an input.
-Then h and h' are made of the one pass, and the term itself drops entries of the vector x at the
-rate ``dropout``, independently for either. That is far from the paper, whose noise passes through
-every layer: what remains is mostly that sequences are driven apart. ``view="crop"`` is nearer to a
-contrastive loss there: h' is the encoding of a random crop of the input, an augmentation that the
-paper finds weaker than dropout (table 1: 77.8 against 82.5 on STS-B, for crops of 90%).
+**Encoders without dropout**, as in the presets demo and tiny, have only one encoding of an input.
+Then h and h' are made from one pass, and the term itself drops entries of the vector x at the rate
+``dropout``, independently for each. That is far from the paper, whose noise passes through every
+layer: what remains is mostly that sequences are pushed apart. ``view="crop"`` is closer to a real
+contrast: h' is the encoding of a random crop of the input, an augmentation that the paper finds
+weaker than dropout (table 1: 77.8 against 82.5 on STS-B, for crops of 90%).
 
 Shape legend: B sequences of this process, T tokens, D width.
 """
@@ -73,7 +72,7 @@ class SequenceContrast(AddedTerm):
     """
 
     name = "simcse"
-    summary = "two encodings of a sequence agree, against the rest of the batch (SimCSE)"
+    summary = "contrast two encodings of each sequence with the rest of the batch (SimCSE)"
     reference = "Gao et al. 2021, https://arxiv.org/abs/2104.08821"
 
     @dataclass(frozen=True, kw_only=True)
@@ -87,9 +86,9 @@ class SequenceContrast(AddedTerm):
                 "mean", the mean over real tokens.
             view: what is encoded the second time: "dropout", the same input with other dropout;
                 "crop", a random run of its tokens.
-            keep: share of the tokens that a crop keeps; without effect on view=dropout.
-            dropout: rate at which the term itself drops entries of the vectors where the encoder
-                has no dropout; without effect where it has, or on view=crop.
+            keep: share of the tokens that a crop keeps; no effect with view=dropout.
+            dropout: rate at which the term itself drops entries of the vectors if the encoder has
+                no dropout; no effect otherwise, or with view=crop.
 
         Raises:
             ConfigError: a value out of range.
@@ -131,7 +130,7 @@ class SequenceContrast(AddedTerm):
             nn.init.zeros_(self.dense.bias)
 
     def view(self, batch: Batch, corrupted: Corrupted, streams: Streams) -> Batch | None:
-        """What is encoded the second time; None where the encoding would be the same."""
+        """The input of the second encoding; None if the term drops entries itself."""
         if self.drops_itself:
             return None
         again = Batch(
@@ -143,11 +142,11 @@ class SequenceContrast(AddedTerm):
         )
         if self.config.view == "crop":
             again = random_crop(again, self.vocabulary, self.config.keep, streams, "simcse.crop")
-        # Read as the first encoding is, or the two would differ in more than their noise.
+        # Read like the first encoding, so that the two differ in their noise only.
         return Corrupted.of(again, causal=corrupted.causal)
 
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
-        """The loss of one pass; draws where the term drops itself.
+        """The loss of one pass; draws if the term drops entries itself.
 
         Raises:
             ConfigError: the whole batch is one sequence.
@@ -169,7 +168,7 @@ class SequenceContrast(AddedTerm):
         return TermLoss(total, total.new_tensor(float(len(one))))
 
     def _dropped(self, vectors: Tensor, streams: Streams) -> Tensor:
-        """(B, D) with entries dropped, and the others raised to keep the mean; in training only."""
+        """(B, D) with entries dropped and the others scaled to keep the mean; in training only."""
         if not self.training:
             return vectors
         rate = self.config.dropout

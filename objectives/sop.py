@@ -1,11 +1,11 @@
-"""Sentence order prediction: do two consecutive segments stand in their order, or swapped?
+"""Sentence order prediction: are two consecutive segments in their order, or swapped?
 
 Lan et al. 2020 (ALBERT), section 3.1, "Inter-sentence coherence loss", as a term beside any
-objective: half of the time the two segments change places, as in the authors' code
+objective: half of the time the two segments are swapped, as in the authors' code
 (google-research/albert, ``create_pretraining_data.py``). Its loss is added to the masked-LM loss
-with weight 1 there and here. What is common to it and to ``nsp``, and how both differ from the
-papers, is said in ``objbench_objectives.segments``; the sequence is cut uniformly, so a swapped
-pair has its [SEP] where any other may have it.
+with weight 1 there and here. What it shares with ``nsp``, and how both differ from the papers, is
+described in ``objbench_objectives.segments``. The sequence is cut uniformly, so the [SEP] of a
+swapped pair may be anywhere, as in any other pair.
 
 Shape legend: B sequences of this process, T tokens.
 """
@@ -28,7 +28,7 @@ class SentenceOrderPrediction(SegmentPairPrediction):
     """ALBERT's second task; formula and differences are in the modules' docstrings."""
 
     name = "sop"
-    summary = "sentence order prediction (ALBERT): have two segments changed places?"
+    summary = "sentence order prediction (ALBERT): were the two segments swapped?"
     reference = "Lan et al. 2020, https://arxiv.org/abs/1909.11942"
 
     def segments(self, batch: Batch, changed: Tensor, streams: Streams) -> Segments:
@@ -37,7 +37,7 @@ class SentenceOrderPrediction(SegmentPairPrediction):
         first = random_cuts(lengths, streams, "sop.cut")
         text = (lengths - 2).clamp(min=1)  # tokens of both
         columns = torch.arange(batch.input_ids.shape[1], device=lengths.device)
-        # Swapping two neighbours is turning both of them round in a ring.
+        # Swapping two neighbours is rotating both of them in a ring.
         turned = 1 + (columns - 1 + first.unsqueeze(1)) % text.unsqueeze(1)
         source = torch.where(changed.unsqueeze(1) & (columns > 0), turned, columns)
         return Segments(

@@ -8,8 +8,8 @@ token x_i of a masked span (s, e) two losses are added, the second with ``bounda
     L_SBO(x_i) = -log P(x_i | h),  h = LayerNorm(GeLU(W2 LayerNorm(GeLU(W1 h0 + b1)) + b2)),
                                    h0 = [x_{s-1}; x_{e+1}; p_{i-s+1}]
 
-with the hidden states of the two tokens beside the span, embeddings p of the place in it, and
-logits h E^T + c by the encoder's word embeddings E. Defaults: geometric p = 0.2, at most 10 words,
+with the hidden states of the two tokens next to the span, embeddings p of the place in it, and
+logits h E^T + c with the encoder's word embeddings E. Defaults: geometric p = 0.2, at most 10 words,
 15% (section 3.1); places of 200 numbers, 15 of them (the command in the README of the authors'
 code, facebookresearch/SpanBERT: ``--pair-positional-embedding-size 200 --max-pair-targets 15``).
 Differences:
@@ -17,14 +17,14 @@ Differences:
 - Replacement is drawn for a whole span, as in both: 80% [MASK], 10% random tokens, 10% kept. The
   code draws random tokens by their frequency in the corpus; here as ``mlm``, uniform over the
   vocabulary. The other masking options are ``mlm``'s.
-- The loss is the mean over masked tokens of the one plus the mean over those with boundaries of
-  the other, as in the code (which counts one token too many in the second); the paper writes a
-  sum over the same tokens.
+- The loss is the mean of the first over masked tokens plus the mean of the second over those with
+  boundaries, as in the code (which counts one token too many in the second); the paper has a sum
+  over the same tokens.
 - The boundary may be a special token, [CLS] or [SEP], whose states are encoded as well. The code
-  leaves out spans at the border of its segment; here those that touch the end of the sequence or
-  padding. In both, tokens beyond the last place have no second loss.
-- The activation is GeLU in both; here it is the encoder's, as for every head. The paper writes the
-  two layers without their biases b1 and b2.
+  skips spans at the border of its segment; here those that touch the end of the sequence or padding
+  are skipped. In both, tokens beyond the last place have no second loss.
+- The activation is GeLU in both; here it is the encoder's, as for every head. The paper omits the
+  biases b1 and b2 of the two layers.
 
 Shape legend: B sequences of this process, T tokens, M predicted slots, D width of the encoder,
 E width of the word embeddings, P width of p, V vocabulary.
@@ -55,13 +55,13 @@ from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.wwm import WholeWordMasking
 
 PLACES = 15
-"""Tokens of a span, from its first on, that its boundaries predict."""
+"""The number of tokens of a span, from its first, that its boundaries predict."""
 
 LEFT = "sbo.left"
-"""Extra of the corruption: (B, M) int64, the column before each slot's span; void where unused."""
+"""Extra of the corruption: (B, M) int64, the column before each slot's span; undefined in unused slots."""
 
 RIGHT = "sbo.right"
-"""Extra of the corruption: (B, M) int64, the column behind it."""
+"""Extra of the corruption: (B, M) int64, the column after it."""
 
 PLACE = "sbo.place"
 """Extra of the corruption: (B, M) int64 in [0, PLACES), i - s of each slot."""
@@ -71,10 +71,10 @@ TARGETS = "sbo.targets"
 
 
 def boundaries(batch: Batch, positions: Tensor, used: Tensor, runs: Runs) -> dict[str, Tensor]:
-    """What the boundary objective is told: the four extras, each (B, M) int64.
+    """The four extras that the boundary objective reads, each (B, M) int64.
 
     Args:
-        batch: as it was, (B, T).
+        batch: uncorrupted, (B, T).
         positions: (B, M) int64, the predicted columns.
         used: (B, M) bool, slots in use.
         runs: the runs of predicted tokens.
@@ -83,7 +83,7 @@ def boundaries(batch: Batch, positions: Tensor, used: Tensor, runs: Runs) -> dic
     first, last = runs.first.gather(1, positions), runs.last.gather(1, positions)
     left, right = (first - 1).clamp(min=0), (last + 1).clamp(max=final)
     place = (positions - first).clamp(min=0)
-    # A sequence begins with a real token, so what lies before a span is real.
+    # A sequence begins with a real token, so the token before a span is real.
     inside = (first > 0) & (last < final) & batch.real.gather(1, right)
     speaking = used & inside & (place < PLACES)
     tokens = batch.input_ids.gather(1, positions)
@@ -92,7 +92,7 @@ def boundaries(batch: Batch, positions: Tensor, used: Tensor, runs: Runs) -> dic
 
 
 class BoundaryPrediction(Term):
-    """The span boundary objective "sbo": a span's tokens from what stands beside it.
+    """The span boundary objective "sbo": predict a span's tokens from the tokens next to it.
 
     Formula in the module's docstring. total = the sum of the cross-entropies in float32, count =
     the number of tokens whose span has both boundaries and whose place is below ``PLACES``.
@@ -122,11 +122,11 @@ class BoundaryPrediction(Term):
 
         Args:
             left: (B, M, D), the states before the span.
-            right: (B, M, D), those behind it.
+            right: (B, M, D), those after it.
             place: (B, M) int64 in [0, PLACES).
             words: (V, E), the encoder's word embeddings.
         """
-        # One dtype: under autocast the embeddings are float32 and the states need not be.
+        # In one dtype: under autocast the embeddings are float32, and the states may not be.
         joined = torch.cat([left, right, self.places(place).to(left.dtype)], dim=-1)
         inner = self.norm(self.activation(self.inner(joined)))
         logits: Tensor = self.outer(inner, words)
@@ -152,7 +152,7 @@ class BoundaryPrediction(Term):
 
 
 class SpanMasking(WholeWordMasking):
-    """SpanBERT: the cross-entropy of masked spans' tokens, and from their boundaries if asked for.
+    """SpanBERT: cross-entropy of masked spans' tokens, optionally from their boundaries too.
 
     Formula, defaults and differences from paper and code are in the module's docstring.
 
@@ -161,7 +161,7 @@ class SpanMasking(WholeWordMasking):
     """
 
     name = "span"
-    summary = "masked language modelling of spans of words (SpanBERT; boundary=true: with SBO)"
+    summary = "masked language modelling of spans of words (SpanBERT; SBO with boundary=true)"
     reference = "Joshi et al. 2020, https://arxiv.org/abs/1907.10529"
     prediction = "span"
 
@@ -173,7 +173,7 @@ class SpanMasking(WholeWordMasking):
 
         Attributes:
             geometric_p: p of the geometric law of the length of a span, in words.
-            longest: the most words that a span has as it is drawn; spans may touch.
+            longest: the most words of a drawn span; spans may touch.
             boundary: add the span boundary objective, with weight 1.
             place_width: numbers in the embedding of a place in the span.
 

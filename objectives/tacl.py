@@ -1,4 +1,4 @@
-"""TaCL: masked language modelling plus a contrast of each masked token with a teacher's tokens.
+"""TaCL: masked language modelling plus a contrastive loss against a teacher's tokens.
 
 Su et al. 2022, section 2. A student reads the masked sequence x~, a frozen teacher the original x.
 The student's state h~ of a masked token should resemble the teacher's state h of the same token
@@ -8,9 +8,9 @@ more than the teacher's states of the other tokens of that sequence:
                                          / sum over j of exp(sim(h~_i, h_j) / tau) )
     L = L_MLM + L_NSP + L_TaCL
 
-with 1(x~_i) = 1 for masked tokens, sim the cosine, and tau = 0.01. The gradient goes into the
-student alone. The teacher is another objective's encoder, pretrained first with the same seed: its
-forward pass is part of what a step costs, its own pretraining is not.
+with 1(x~_i) = 1 for masked tokens, sim the cosine, and tau = 0.01. Only the
+student gets a gradient. The teacher is another objective's encoder, pretrained before with the same
+seed: its forward pass is part of the cost of a step, its own pretraining is not.
 
 Differences between the paper, its authors' code (yxuansu/TaCL, ``pretraining/``) and this file:
 
@@ -21,11 +21,11 @@ Differences between the paper, its authors' code (yxuansu/TaCL, ``pretraining/``
   code copies too.
 - Sum or mean. The formula sums over a sequence; the code divides the sum over a batch by the number
   of its masked tokens, on each device. Here the mean is over the whole batch.
-- Masked tokens. As in the code, all that are predicted: the fifth that is kept or replaced by a
-  random word too.
-- Padding. The code has it among the tokens j; here it is not. Special tokens are, in both.
-- Dropout. The code's ``model.train()`` reaches into its teacher; here the teacher has none.
-- The code also has ``sim="dot_product"``, without tau; left out.
+- Masked tokens. As in the code, all predicted tokens, including the fifth that is kept or replaced
+  by a random word.
+- Padding. The code includes it in the tokens j; this file does not. Both include special tokens.
+- Dropout. The code's ``model.train()`` affects its teacher too; here the teacher has none.
+- The code also has ``sim="dot_product"``, without tau, which is left out.
 
 Shape legend: B sequences of this process, T tokens, M predicted slots, D width.
 """
@@ -124,7 +124,7 @@ class TokenAwareContrast(MaskedLanguageModeling):
     """
 
     name = "tacl"
-    summary = "MLM plus a contrast of masked tokens with a frozen teacher's tokens (TaCL)"
+    summary = "MLM plus a contrastive loss against a frozen teacher's tokens (TaCL)"
     reference = "Su et al. 2022, https://arxiv.org/abs/2111.04198"
 
     @dataclass(frozen=True, kw_only=True)
@@ -167,14 +167,14 @@ class TokenAwareContrast(MaskedLanguageModeling):
 
     @classmethod
     def teachers(cls, config: Any) -> tuple[str, ...]:
-        """The one that ``config`` names."""
+        """The teacher that ``config`` names."""
         return (config.teacher,)
 
     def learn_from(self, teachers: Mapping[str, nn.Module]) -> None:
         """Take the teacher.
 
         Raises:
-            ConfigError: it is not as wide as the encoder.
+            ConfigError: its width is not the encoder's.
         """
         teacher = teachers[self.config.teacher]
         width = int(teacher.config.hidden_size)  # type: ignore[union-attr, arg-type]
@@ -202,17 +202,17 @@ class TokenAwareContrast(MaskedLanguageModeling):
             ) from error
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
-        """Mask ``batch`` as ``mlm`` does, and let the teacher read it as it is.
+        """Mask ``batch`` as ``mlm`` does, and let the teacher read it uncorrupted.
 
         Raises:
-            LookupError: nobody has handed over a teacher.
+            LookupError: no teacher was given.
         """
         masked = super().corrupt(batch, streams)
         return replace(masked, extras={**masked.extras, TAUGHT: self._taught(batch)})
 
     @torch.no_grad()
     def _taught(self, batch: Batch) -> Tensor:
-        """(B, T, D), the teacher's last states of the tokens as they were."""
+        """(B, T, D), the teacher's last states of the uncorrupted tokens."""
         mask = None if batch.attention is None else batch.attention.to(torch.int64)
         options = {} if mask is None else {"attention_mask": mask}
         states: Tensor = self._frozen(input_ids=batch.input_ids, **options).last_hidden_state
@@ -221,7 +221,7 @@ class TokenAwareContrast(MaskedLanguageModeling):
     @property
     def _frozen(self) -> nn.Module:
         if not self._teacher:
-            raise LookupError("tacl has no teacher: hand it over with learn_from")
+            raise LookupError("tacl has no teacher: pass it to learn_from")
         return self._teacher[0]
 
 

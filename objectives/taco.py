@@ -1,7 +1,7 @@
 """TACO: masked language modelling plus a contrastive loss that aligns neighbouring tokens.
 
 The objective of Fu et al. 2022 with the defaults of its authors' code: ``mlm`` and the term
-``tc``, whose options stand in one list here.
+``tc``, with the options of both in one list.
 
 With g the normalised difference of a token's last hidden state and its embedding, t2 a token
 drawn from the window around t1, and N the negatives, K tokens drawn from other sequences or all of
@@ -12,7 +12,7 @@ theirs:
 
     total = L_MLM + weight * L_TC
 
-Where paper, code and this project differ is in ``objbench_objectives.alignment``.
+How paper, code and this project differ is described in ``objbench_objectives.alignment``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class TokenAlignedMaskedLanguageModeling(MaskedLanguageModeling):
             window_rule: "reference": up to (W - 1) / 2 to either side; "paper": up to W - 1.
             sampling: negatives of an anchor: "drawn" as in TACO, K of them; "all" real positions
                 of the other sequences of the micro-batch over all processes.
-            negatives: K, the negatives drawn for each anchor; without effect on sampling=all.
+            negatives: K, the negatives drawn for each anchor; no effect with sampling=all.
             temperature: tau, the divisor of the cosine similarities.
             weight: factor of the contrastive term in the total loss.
             anchors: "all" positions, or the "masked" or "unmasked" ones only.
@@ -77,7 +77,7 @@ class TokenAlignedMaskedLanguageModeling(MaskedLanguageModeling):
 
         def __post_init__(self) -> None:
             MaskedLanguageModeling.Config.__post_init__(self)
-            # Reading them is what checks them.
+            # Reading them checks them.
             _ = self.alignment
 
     def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:

@@ -7,11 +7,11 @@ theirs:
     L_TC = mean over anchors t1 of -log( exp(g[t1].g[t2] / tau)
                                          / sum over c in {t2} and N of exp(g[t1].g[c] / tau) )
 
-``taco`` is ``mlm+tc`` with the options of both in one list. What is contrasted with what, and
-where that differs from the paper and from its authors' code, is in
-``objbench_objectives.alignment``.
+``taco`` is ``mlm+tc`` with the options of both in one list. What is contrasted, and how that differs
+from the paper and its authors' code, is described in ``objbench_objectives.alignment``.
 
-Shape legend: B sequences of this process, T tokens, A anchors a sequence, K negatives an anchor.
+Shape legend: B sequences of this process, T tokens, A anchors per sequence, K negatives per
+anchor.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ WindowRule = Literal["reference", "paper"]
 Sampling = Literal["drawn", "all"]
 
 _ANY_LENGTH = 128
-"""At which an objective is asked whether it predicts tokens at all."""
+"""The length at which an objective is checked for predicted tokens."""
 
 
 class TokenAlignment(AddedTerm):
-    """The contrastive term "tc"; reads the hidden states, so it stands on any corruption.
+    """The contrastive term "tc"; it reads hidden states, so it works with any corruption.
 
     Args:
         config: a ``TokenAlignment.Config``.
         encoder_spec: of the encoder.
-        joined: the objective that it is added to.
+        joined: the objective to which it is added.
 
     Raises:
         ConfigError: the anchors depend on predicted positions, of which ``joined`` has none.
@@ -74,7 +74,7 @@ class TokenAlignment(AddedTerm):
             window_rule: "reference": up to (W - 1) / 2 to either side; "paper": up to W - 1.
             sampling: negatives of an anchor: "drawn" as in TACO, K of them; "all" real positions
                 of the other sequences of the micro-batch over all processes.
-            negatives: K, the negatives drawn for each anchor; without effect on sampling=all.
+            negatives: K, the negatives drawn for each anchor; no effect with sampling=all.
             temperature: tau, the divisor of the cosine similarities.
             weight: factor of the term in the total loss.
             anchors: "all" positions, or the "masked" or "unmasked" ones only.
@@ -115,20 +115,20 @@ class TokenAlignment(AddedTerm):
     def __init__(self, config: Any, encoder_spec: EncoderSpec, joined: Objective) -> None:
         super().__init__(config, encoder_spec, joined)
         self.width = encoder_spec.width
-        # A method of the objective, which is no child module: the objective itself would be.
+        # A method of the objective, since the objective itself would become a child module.
         self.slots: Callable[[int], int] = joined.slots
         needs = {Need.LAST_HIDDEN_STATE, Need.EMBEDDING_OUTPUT}
         if config.anchors != "all":
             if not joined.slots(_ANY_LENGTH):
                 raise ConfigError(
-                    f"anchors={config.anchors} asks for predicted positions, and {joined.name} "
-                    "predicts none: leave it at anchors=all"
+                    f"anchors={config.anchors} needs predicted positions, and {joined.name} "
+                    "predicts none: use anchors=all"
                 )
             needs |= {Need.LABELS}
         self.needs = frozenset(needs)
 
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
-        """The loss of one pass, with positives (and negatives, if drawn) drawn anew.
+        """The loss of one pass; draws positives, and negatives unless all are used.
 
         Raises:
             ConfigError: the whole batch is one sequence, or sequences have one token.
@@ -179,7 +179,7 @@ def _check_size(batch: Corrupted) -> None:
 
 
 def _processes() -> int:
-    """How many processes share a batch: each compares its own anchors with the tokens of all."""
+    """The processes that share a batch: each compares its own anchors with the tokens of all."""
     together = distributed.is_available() and distributed.is_initialized()
     return distributed.get_world_size() if together else 1
 

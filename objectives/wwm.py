@@ -2,20 +2,20 @@
 
 Introduced with Google's BERT code in May 2019 (google-research/bert, README and
 ``create_pretraining_data.py``, ``do_whole_word_mask``); studied for Chinese by Cui et al. 2021
-(arXiv:1906.08101). A piece of a word is easily told from the others, so that predicting it alone
-teaches little.
+(arXiv:1906.08101). A piece of a word is easily guessed from the others, so predicting it alone teaches
+little.
 
 As many tokens of a sequence are predicted as by ``mlm`` at the same seed and step, and in text
-without split words the very same ones. Differences from Google's code:
+without split words the same ones. Differences from Google's code:
 
-- The code goes through the words in random order and skips one that would exceed the number of
-  predictions, so that longer words are chosen less often: one of 4 pieces among words of one
+- The code visits the words in random order and skips one that would exceed the number of
+  predictions, so longer words are chosen less often: one of 4 pieces among words of one
   piece 16% less often than these at 19 predictions (128 tokens), 60% less at 5 (32 tokens). Here
-  every token is chosen with probability ``rate``, as far as the number of predictions has room;
+  every token is chosen with probability ``rate``, as far as the number of predictions allows;
   see ``objbench.blocks.whole_words.select_words``.
-- The code joins a "##" piece behind [SEP] to the word before; here it is a word of its own.
-- As in the code, [MASK], a random token or the token itself is drawn for each token by itself,
-  in one word too. The number of predictions is ``mlm``'s; see ``objbench.blocks.masking``.
+- The code joins a "##" piece after [SEP] to the word before; here it is a word by itself.
+- As in the code, [MASK], a random token or the token itself is drawn for each token independently,
+  also within a word. The number of predictions is ``mlm``'s; see ``objbench.blocks.masking``.
 """
 
 from __future__ import annotations

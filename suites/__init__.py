@@ -1,4 +1,4 @@
-"""The suites that ship with objbench, installed as ``objbench_suites``."""
+"""The suites that come with objbench, installed as ``objbench_suites``."""
 
 # Imported by its folder's name from the repository root, every class here would exist twice.
 if __name__ != "objbench_suites":

@@ -1,17 +1,17 @@
-"""BLiMP: does the encoder find the grammatical sentence of a minimal pair likelier?
+"""BLiMP: does the encoder give the grammatical sentence of a minimal pair the higher score?
 
 67 paradigms of 1,000 pairs (Warstadt et al. 2020). A pair is won where the grammatical sentence
-has the higher score, summed over its tokens and not divided by their number; two sentences of the
-same tokens, or of equal scores, count half. Nothing is trained and no example is seen before. The
-score of a sentence is, by what its token head was trained for,
+has the higher score, summed over its tokens and not divided by their number; two sentences with the
+same tokens, or with equal scores, count half. Nothing is trained and no example is seen before. The
+score of a sentence depends on what its token head was trained for:
 
     pll            sum over tokens of log P(w_t | all others), each token hidden in turn (Salazar
                    et al. 2020): their way of scoring BERT on BLiMP
     pll_word_l2r   the same with the rest of the token's word hidden too (Kauf & Ivanova 2023)
-    left to right  sum of log P(w_t | those before), whichever of the two was asked for
+    left to right  sum of log P(w_t | those before), for causal heads, whatever the option
 
-An objective's score is the mean over the paradigms, as the paper's; a phenomenon's column is the
-mean over its own. An encoder without a token head cannot be asked and has no score.
+An objective's score is the mean over the paradigms, as in the paper; a phenomenon's column is the
+mean over its paradigms. An encoder without a token head has no score.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class BlimpSuite(Suite):
     """Minimal pairs of sentences, scored by (pseudo-)log-likelihood."""
 
     name = "blimp"
-    summary = "BLiMP: minimal pairs told apart by pseudo-log-likelihood, nothing trained"
+    summary = "BLiMP: minimal pairs distinguished by pseudo-log-likelihood, zero-shot"
     reference = "Warstadt et al. 2020, https://arxiv.org/abs/1912.00582"
     version = 1
-    # There are no pairs but those that are reported.
+    # All pairs are reported on, so none are left to tune by.
     tunable = False
 
     @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,8 @@ class BlimpSuite(Suite):
         """Options of the BLiMP suite.
 
         Attributes:
-            dir: folder with one ``.jsonl`` a paradigm; the hub's ``nyu-mll/blimp`` when None.
-            pairs: at most so many pairs of a paradigm, the first; 0 for all.
+            dir: folder with one ``.jsonl`` per paradigm; the hub's ``nyu-mll/blimp`` when None.
+            pairs: the largest number of pairs of a paradigm, from the first on; 0 for all.
             score: "pll", or "pll_word_l2r".
             length: most tokens of a sentence, special tokens included; longer ones are cut.
         """
@@ -89,7 +89,7 @@ class BlimpSuite(Suite):
         return "; ".join(parts)
 
     def tasks(self) -> tuple[str, ...]:
-        """All pairs, for which an encoder is loaded once; the hub is not asked whether it has them.
+        """All pairs, so that an encoder is loaded once; whether the hub has them is not checked.
 
         Raises:
             DataError: the folder has none.
@@ -108,7 +108,7 @@ class BlimpSuite(Suite):
         return Average(f"accuracy, mean of {count} paradigms{of}", ((OVERALL,),))
 
     def fingerprint(self, task: str) -> str:
-        """Hash of the options and the pairs, wherever they lie."""
+        """Hash of the options and the pairs, wherever these are stored."""
         return self._fingerprint
 
     def evaluate(
@@ -117,7 +117,7 @@ class BlimpSuite(Suite):
         """Score every sentence and compare the two of each pair.
 
         Raises:
-            ConfigError: settings were to be chosen by it.
+            ConfigError: it was to choose settings.
         """
         if context.tuning:
             raise ConfigError(f"{self.name} reports on all of its pairs: tune by another suite")
@@ -162,7 +162,7 @@ class BlimpSuite(Suite):
 
     @cached_property
     def _fingerprint(self) -> str:
-        # Once for all cells: there are 134,000 sentences.
+        # Computed once for all cells, since there are 134,000 sentences.
         options = {name: value for name, value in asdict(self.config).items() if name != "dir"}
         digest = blake2b(json.dumps(options, sort_keys=True).encode(), digest_size=16)
         for paradigm in self._paradigms:

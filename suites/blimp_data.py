@@ -1,4 +1,4 @@
-"""BLiMP's minimal pairs: one JSON-lines file a paradigm, from a folder or the hub.
+"""BLiMP's minimal pairs: one JSON-lines file per paradigm, from a folder or the hub.
 
 A line has ``sentence_good``, ``sentence_bad``, ``UID`` (the paradigm) and ``linguistics_term`` (its
 phenomenon) among others. The files name 13 terms for the paper's 12 phenomena: the two paradigms
@@ -28,7 +28,7 @@ class Paradigm:
 
     Attributes:
         name: the UID.
-        phenomenon: what it belongs to, as in the paper.
+        phenomenon: the phenomenon that it belongs to, as in the paper.
         good, bad: the sentences of each pair, in the order of the file.
     """
 
@@ -38,7 +38,7 @@ class Paradigm:
     bad: tuple[str, ...]
 
     def first(self, pairs: int) -> Paradigm:
-        """The first ``pairs`` pairs; all for 0. Their order in the files is random already."""
+        """The first ``pairs`` pairs; all for 0. Their order in the files is already random."""
         kept = pairs or None
         return Paradigm(self.name, self.phenomenon, self.good[:kept], self.bad[:kept])
 
@@ -47,11 +47,11 @@ def read_folder(folder: Path, flag: str) -> tuple[Paradigm, ...]:
     """The paradigms of the ``.jsonl`` files in ``folder``, by name.
 
     Args:
-        folder: what the user named.
+        folder: as the user named it.
         flag: the option that names it.
 
     Raises:
-        DataError: there is none, or one is malformed.
+        DataError: there are no files, or one is malformed.
     """
     files = sorted(folder.expanduser().glob("*.jsonl"))
     if not files:

@@ -1,7 +1,7 @@
 """The suite of fine-tuned sentence tasks: fine-tune by a protocol, score by the official metrics.
 
-GLUE and the toy tasks are this class over two tables of tasks and two places to read from.
-Nothing heavy is loaded before an evaluation starts: plans are made from this file too.
+GLUE and the toy tasks are this class with two tables of tasks and two places to read from. Nothing
+heavy is loaded before an evaluation starts, because plans are made from this file too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class FinetuneSuite(TableSuite):
             protocol: name of a protocol, or a TOML file.
             tasks: run only these; all of them when empty.
             seeds: number of fine-tuning seeds; 0 for the protocol's own.
-            learning_rate, batch, epochs, length, dropout: in place of the protocol's number.
+            learning_rate, batch, epochs, length, dropout: replace the protocol's number.
         """
 
         protocol: str = "default"
@@ -63,7 +63,7 @@ class FinetuneSuite(TableSuite):
 
     @property
     def protocol(self) -> str:
-        """One line: name, changes, recipe, metrics that enter the average, average."""
+        """One line: name, changes, recipe, seeds, printed metrics and average."""
         changes = ", ".join(f"{name} {value:g}" for name, value in self._changed.items())
         name = self._protocol.name + (f" (changed: {changes})" if changes else "")
         seeds = len(self.seeds())
@@ -77,7 +77,7 @@ class FinetuneSuite(TableSuite):
         return "; ".join(parts)
 
     def seeds(self) -> tuple[int, ...]:
-        """The protocol's seeds, or as many as the option asks for."""
+        """The protocol's seeds, or as many as the option says."""
         return self._protocol.seeds_of(self.config.seeds)
 
     def settings(self) -> Mapping[str, Any]:
@@ -94,7 +94,7 @@ class FinetuneSuite(TableSuite):
         chosen = self.table[task]
         train = self.source(task, chosen.train)
         if context.tuning:
-            # A part of the capped examples is held out, so that tuning costs what a run does.
+            # A part of the capped examples is held out, so that tuning costs as much as a run.
             train = subsample(train, context.max_train_samples)
         train, evaluation = self.sources(task, train, tuning=context.tuning)
         result = finetune(

@@ -1,8 +1,8 @@
 """GLUE on the development sets: nine tasks, fine-tuned by a protocol that is a data file.
 
 Wang et al. 2019, GLUE: A Multi-Task Benchmark and Analysis Platform for Natural Language
-Understanding (arXiv:1804.07461). A task whose data is absent is named and left out of the
-average, which then says so; it is never counted as 0.
+Understanding (arXiv:1804.07461). A task whose data is absent is named and left out of the average,
+whose label then says so; it is never counted as 0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class GlueSuite(FinetuneSuite):
     """CoLA, SST-2, MRPC, STS-B, QQP, MNLI, QNLI, RTE and WNLI."""
 
     name = "glue"
-    summary = "nine sentence tasks, fine-tuned; development sets"
+    summary = "GLUE: nine sentence tasks, fine-tuned, scored on the development sets"
     reference = "Wang et al. 2019, arXiv:1804.07461"
     version = 1
 

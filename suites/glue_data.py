@@ -1,4 +1,4 @@
-"""Where GLUE is read from: a folder of files, or the Hugging Face hub."""
+"""Reading GLUE from a folder of files or from the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Folder:
         self._flag = flag
 
     def missing(self) -> Mapping[str, str]:
-        """Tasks without a folder; a folder that lacks a split is a fault, not a missing task.
+        """Tasks without a folder; a folder that lacks a split is an error, not a missing task.
 
         Raises:
             DataError: there is no such folder, or a task's folder lacks a split.
@@ -117,5 +117,5 @@ class Hub:
                 f"{where} cannot be loaded from the Hugging Face hub ({one_line(error)[:120]}): "
                 f"go online once, or name a folder with its files by {self._flag}"
             ) from error
-        # Drops the hub's metadata and any row selection, which the checks need not know.
+        # Drops the hub's metadata and any row selection, which the checks do not need.
         return examples_of(loaded.with_format("arrow")[:], task, where)

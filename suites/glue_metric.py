@@ -1,9 +1,8 @@
 """GLUE's official metrics as an ``evaluate.Metric``, without a download and without NaN.
 
 The same numbers as ``evaluate.load("glue", task)``, which fetches its code from the hub. The one
-difference is a prediction without variation: its correlations are undefined there, and 0 here,
-because a classifier that always says the same has learnt nothing and its task must not drop out
-of an average.
+difference is constant predictions: their correlations are undefined there, and 0 here, because such
+a classifier has learned nothing and its task must not drop out of an average.
 
 Shape legend: N examples.
 """
@@ -32,22 +31,22 @@ def accuracy(predictions: ArrayLike, references: ArrayLike) -> float:
 
 
 def f1(predictions: ArrayLike, references: ArrayLike) -> float:
-    """F1 of class 1, of (N,) classes 0 and 1; 0 where class 1 is never hit."""
+    """F1 of class 1, of (N,) classes 0 and 1; 0 if class 1 is never predicted correctly."""
     return float(f1_score(references, predictions, zero_division=0))
 
 
 def matthews_correlation(predictions: ArrayLike, references: ArrayLike) -> float:
-    """Matthews correlation of (N,) classes; 0 where either side is constant."""
+    """Matthews correlation of (N,) classes; 0 if either side is constant."""
     return float(matthews_corrcoef(references, predictions))
 
 
 def pearson(predictions: ArrayLike, references: ArrayLike) -> float:
-    """Pearson correlation of (N,) values; 0 where either side is constant."""
+    """Pearson correlation of (N,) values; 0 if either side is constant."""
     return _defined(pearsonr, predictions, references)
 
 
 def spearman(predictions: ArrayLike, references: ArrayLike) -> float:
-    """Spearman rank correlation of (N,) values; 0 where either side is constant."""
+    """Spearman rank correlation of (N,) values; 0 if either side is constant."""
     return _defined(spearmanr, predictions, references)
 
 
@@ -58,7 +57,7 @@ def _defined(
     if len(left) < 2 or np.ptp(left) == 0 or np.ptp(right) == 0:
         return 0.0
     with warnings.catch_warnings():
-        # Nearly constant input: the number is still defined, if not precise.
+        # Nearly constant input: the number is imprecise but defined.
         warnings.simplefilter("ignore")
         value = float(correlation(left, right)[0])
     return value if np.isfinite(value) else 0.0
@@ -81,7 +80,7 @@ class GlueMetric(evaluate.Metric):  # type: ignore[misc]
 
     Args:
         task: a GLUE task, such as "cola".
-        cache: folder that ``evaluate`` wants to exist; nothing is kept there.
+        cache: folder that ``evaluate`` requires to exist; nothing is stored there.
 
     Raises:
         UnknownNameError: GLUE has no such task.
@@ -90,7 +89,7 @@ class GlueMetric(evaluate.Metric):  # type: ignore[misc]
     def __init__(self, task: str, cache: Path) -> None:
         if task not in METRICS:
             raise UnknownNameError("GLUE task", task, METRICS)
-        # A seed of its own: evaluate would read numpy's global state to choose one.
+        # A fixed seed: evaluate would otherwise read numpy's global state to choose one.
         super().__init__(config_name=task, cache_dir=str(cache), keep_in_memory=True, seed=0)
 
     def _info(self) -> evaluate.MetricInfo:

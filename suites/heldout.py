@@ -1,23 +1,23 @@
-"""Losses on held-out text under one corruption for every encoder, whatever it was trained with.
+"""Losses on held-out text under one corruption for every encoder, whatever its objective.
 
-The loss that an objective reports of itself is under its own corruption, and two such losses
-cannot be compared. Here every encoder that has a token head reads the same sequences with the same
-tokens hidden:
+An objective's own held-out loss is under its own corruption, so the losses of two objectives cannot
+be compared. Here every encoder that has a token head reads the same sequences with the same tokens
+hidden:
 
     mlm_loss            mean cross-entropy at BERT's masked positions: 15% of the tokens, of which
                         80% are [MASK], 10% a random word and 10% as they were (Devlin et al. 2019)
     pseudo_perplexity   exp( -1/N sum over sequences and tokens of log P(w_t | all others) ), each
                         token hidden in turn (PPPL of Salazar et al. 2020), N tokens in all
-    perplexity          exp( -1/N sum of log P(w_t | those before) ), of heads that read from left
-                        to right alone; they have no pseudo-perplexity, and no other has this one
+    perplexity          exp( -1/N sum of log P(w_t | those before) ), for heads that read from left
+                        to right only; these have no pseudo-perplexity, and no others have this
 
-They compare encoders as masked language models. One that never saw [MASK] in training, or that
-was trained to look back only, is out of its element in the first: a large loss there says so, and
-not that it knows less. A perplexity and a pseudo-perplexity condition on different words and are
-no rivals either. One without a token head (replaced-token detection) has no score.
+They compare encoders as masked language models. Encoders trained without [MASK], or causally, are at
+a disadvantage in the first: a large loss then does not mean that they know less. A perplexity and a
+pseudo-perplexity condition on different words and cannot be compared either. An encoder without a
+token head (replaced-token detection) has no score.
 
-The masks come from a stream of their own, drawn on the CPU in batches of fixed size, so they are
-the same for every encoder, device and point of the budget.
+The masks have their own random stream and are drawn on the CPU in batches of fixed size, so they
+are the same for every encoder, device and point of the budget.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class HeldoutSuite(HeldoutTextSuite):
     """Masked-LM loss and pseudo-perplexity under one common corruption of held-out text."""
 
     name = "heldout"
-    summary = "masked-LM loss and pseudo-perplexity on held-out text, one corruption for all"
+    summary = "masked-LM loss and pseudo-perplexity on held-out text, the same masks for all"
     reference = "Salazar et al. 2020, https://arxiv.org/abs/1910.14659"
     version = 1
 
@@ -54,9 +54,9 @@ class HeldoutSuite(HeldoutTextSuite):
         """Options of the held-out suite.
 
         Attributes:
-            sequences: most held-out sequences whose masked-LM loss is taken.
-            pseudo: most held-out sequences of which every token is hidden in turn; that costs as
-                many passes as a sequence has tokens.
+            sequences: the largest number of held-out sequences for the masked-LM loss.
+            pseudo: the largest number of held-out sequences of which every token is hidden in
+                turn; that costs as many passes as a sequence has tokens.
             rate: share of the tokens that are masked.
         """
 
@@ -72,12 +72,12 @@ class HeldoutSuite(HeldoutTextSuite):
 
     @property
     def protocol(self) -> str:
-        """One line: the corruption that all share, and for whom it is unfair."""
+        """One line: the common corruption, and which encoders are at a disadvantage."""
         return (
             f"every encoder under the same BERT masks ({self.config.rate:.0%} of "
             f"{self.config.sequences} sequences; each token in turn of {self.config.pseudo}), not "
-            "under its own corruption; who was trained without [MASK] or causally is out of its "
-            "element"
+            "under its own corruption; encoders trained without [MASK], or causally, are at a "
+            "disadvantage"
         )
 
     def columns(self) -> tuple[Column, ...]:
@@ -89,14 +89,14 @@ class HeldoutSuite(HeldoutTextSuite):
         )
 
     def average(self) -> Average:
-        """The masked-LM loss alone: it is the one that every token head has."""
+        """The masked-LM loss only, which every token head has."""
         label = "masked-LM loss under the common masks, in points of 0.01 nat"
         return Average(label, (("mlm_loss",),), "min")
 
     def evaluate(
         self, encoder: Path, task: str, seed: int, context: EvaluationContext
     ) -> TaskResult:
-        """Score the encoder on the half of the held-out text that ``context`` lends."""
+        """Score the encoder on the half of the held-out text that ``context`` gives."""
         from objbench.engine.encoder.token_head import NO_TOKEN_HEAD, has_token_head
         from objbench.engine.evaluation.token_scores import load_word_model
         from objbench_suites.token_losses import masked_loss, mean_log_likelihood

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_hub() -> Iterator[None]:
-    """Without progress bars, and without a warning for every retry of a hub out of reach."""
+    """Silence progress bars and the warnings for retries of an unreachable hub."""
     import datasets
     from huggingface_hub.utils import logging
 

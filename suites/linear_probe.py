@@ -1,13 +1,13 @@
 """A linear probe: L2-regularised regression on standardised features of a frozen encoder.
 
-Classes by logistic regression, grades by ridge regression, both convex: there is one answer,
+Classes by logistic regression, grades by ridge regression, both convex: the solution is unique,
 whatever the seed. With standardised features z and l the cross-entropy, or half the squared error,
 
     w = argmin  1/N sum_i l(w, z_i, y_i) + strength / 2 |w|^2
 
-the strength is the one with the least loss on a fifth of the training examples, which then join
-the others for the last fit. The loss, not the task's metric: over the few hundred examples held
-out it is the less noisy of the two.
+the strength is the one with the smallest loss on a fifth of the training examples, which are
+included again in the final fit. The loss is used, not the task's metric, because it is less noisy
+over the few hundred examples held out.
 
 Shape legend: N examples, F features.
 """
@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from objbench.engine.evaluation.splits import held_count
 
 MOST_ITERATIONS = 10_000
-"""Of L-BFGS, out of reach: it ends by its tolerance, after about 15 (strong) to 100 (weak)."""
+"""Of L-BFGS; never reached: it ends by its tolerance, after about 15 (strong) to 100 (weak)."""
 
 _LEAST = np.finfo(np.float64).tiny
 
@@ -55,7 +55,7 @@ class LinearProbe:
         """Mean cross-entropy in nats, or mean squared error, on (N, F) features."""
         if self.is_regression:
             return float(np.mean((self.predict(features) - targets) ** 2))
-        # A class that the fit has not seen has no probability, whatever the strength.
+        # A class that was absent from the fit has no probability, whatever the strength.
         is_true = targets[:, None] == self._model.classes_
         shares = (self._model.predict_proba(features) * is_true).sum(axis=1)
         return float(-np.log(np.maximum(shares, _LEAST)).mean())
@@ -96,9 +96,9 @@ def fit_chosen(
     """The probe of the strength that does best on the last fifth of the examples.
 
     Args:
-        features: (N, F), in an order that has nothing to do with the targets.
+        features: (N, F), in an order that is independent of the targets.
         targets: (N,) int64 classes, or float32 grades.
-        strengths: to choose from; of two that are equally good the first is taken.
+        strengths: to choose from; the first of several equally good ones is taken.
         is_regression: whether the targets are grades.
 
     Raises:

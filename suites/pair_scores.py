@@ -1,4 +1,4 @@
-"""Minimal pairs of sentences: which of the two a word model finds likelier.
+"""Minimal pairs of sentences: which of the two has the higher score.
 
 Shape legend: P pairs.
 """
@@ -24,15 +24,15 @@ def pair_points(
 ) -> NDArray[np.float64]:
     """(P,) float64: 1 where the good sentence's summed score is higher, 0 where it is lower.
 
-    0.5 where both scores are equal or both sentences are the same tokens, as they are where a
-    difference of case or an unknown word is lost on the tokenizer; batches of other widths round
-    equal sums differently.
+    0.5 if both scores are equal or both sentences have the same tokens, which happens if the
+    tokenizer loses a difference of case or an unknown word. Tokens are compared because batches of
+    other widths round equal sums differently.
 
     Args:
         model: gives the score of every token; see ``token_log_likelihoods``.
         good, bad: P sentences each.
         whole_words: hide the rest of a token's word with it.
-        report: told of progress.
+        report: called with the progress.
     """
     tokens, ends = tokenise_words([*good, *bad], model.tokenizer, model.length)
     found, _ = token_log_likelihoods(model, tokens, ends if whole_words else None, report)

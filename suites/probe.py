@@ -1,7 +1,7 @@
-"""Linear probes of the frozen encoder: the cheap score beside fine-tuning, without its noise.
+"""Linear probes of the frozen encoder: cheaper than fine-tuning, and without its noise.
 
-Every example is embedded once, without dropout, and a linear model is fitted to what the encoder
-says (``objbench_suites.linear_probe``); nothing is drawn, so one seed is all there is. Features:
+Every example is embedded once, without dropout, and a linear model is fitted to the encoder's states
+(``objbench_suites.linear_probe``). Nothing is drawn, so there is only one seed. Features:
 
     single sentences   [mean, cls]                 of the last layer's states
     pairs              [u, v, |u - v|, u * v]      of each sentence's own mean
@@ -9,10 +9,10 @@ says (``objbench_suites.linear_probe``); nothing is drawn, so one seed is all th
 The latter are those of Conneau et al. 2017 (arXiv:1705.02364, section 3.1), which SentEval uses
 for natural language inference (Conneau & Kiela 2018): a frozen encoder was not trained to compare
 two sentences in one sequence. The strength of the L2 penalty is one of 10, 3, 1, 0.3, 0.1, 0.03
-and 0.01, chosen on a fixed fifth of the training examples and never on those scored.
+and 0.01, chosen on a fixed fifth of the training examples and never on those that are scored.
 
 Tasks, columns and average are those of GLUE's protocol "default", or of the toy tasks'. The
-examples are taken in the order of a hash of what they say, so the order of a file moves nothing.
+examples are sorted by a hash of their text, so the order of a file does not matter.
 
 Shape legend: N examples, D width of the encoder, F features.
 """
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from objbench_suites.linear_probe import LinearProbe
 
 STRENGTHS = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
-"""From strong to weak: of two that are equally good the stronger is taken."""
+"""From strong to weak: the strongest of several equally good ones is taken."""
 
 BLOCK = 4096
-"""Examples whose features are held at once where they are only scored."""
+"""Examples whose features are held at once when they are only scored."""
 
 _LEAST = {"train": 10, "evaluate": 0, "length": 4}
 
@@ -56,7 +56,7 @@ class ProbeSuite(TableSuite):
     """A linear probe of the frozen encoder on each task of GLUE or of the toy tasks."""
 
     name = "probe"
-    summary = "linear probes of the frozen encoder, on GLUE's or the toy tasks"
+    summary = "linear probes of the frozen encoder on the GLUE or the toy tasks"
     reference = "after Conneau & Kiela 2018 (SentEval), arXiv:1803.05449"
     version = 1
 
@@ -84,15 +84,15 @@ class ProbeSuite(TableSuite):
         require_at_least(self.name, config, **_LEAST)
         if config.of == "toy" and config.dir is not None:
             raise ConfigError(
-                f"{self.name}.dir = {config.dir!r}: the toy tasks are generated and read from "
-                f"nowhere; leave it out, or set {self.name}.of=glue"
+                f"{self.name}.dir = {config.dir!r}: the toy tasks are generated and need no "
+                f"folder; leave it out, or set {self.name}.of=glue"
             )
         table, place, protocol = _home(config, self.name)
         super().__init__(config, table, place, load_protocol(protocol, config.of))
 
     @property
     def protocol(self) -> str:
-        """One line: what is fitted to how much, metrics that enter the average, average."""
+        """One line: what is fitted to how many examples, printed metrics and average."""
         evaluate = self.config.evaluate
         metrics = self._printed_metrics()
         parts = [
@@ -152,7 +152,7 @@ class ProbeSuite(TableSuite):
 
 
 def features(parts: Sequence[Embedded], rows: slice = slice(None)) -> NDArray[np.float64]:
-    """What the probe reads, (N, F): F = 2 D of single sentences, 4 D of pairs.
+    """The features of the probe, (N, F): F = 2 D for single sentences, 4 D for pairs.
 
     Args:
         parts: the sentences, or the first and the second sentences.

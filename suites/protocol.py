@@ -1,7 +1,7 @@
 """The protocol: how a suite fine-tunes and what it averages, as a data file.
 
-Whether "GLUE score" means nine columns or eight tasks, F1 or accuracy, moves it by more than most
-objectives do; so none of it is code. A protocol is a TOML file in ``suites/protocols`` or
+Whether "GLUE score" means nine columns or eight tasks, F1 or accuracy, changes it more than most
+objectives do, so none of it is code. A protocol is a TOML file in ``suites/protocols`` or
 anywhere else, checked in full when it is read.
 """
 
@@ -23,7 +23,7 @@ class AverageRule(BaseModel):
     """Which columns enter the suite's one score.
 
     Attributes:
-        label: what it is called where every column is there, such as "mean of eight tasks".
+        label: its name if no column is missing, such as "mean of eight tasks".
         of: what one group is, for the label of an average that lacks some.
         groups: a group of columns is averaged before it enters the mean.
     """
@@ -49,7 +49,7 @@ class Protocol(BaseModel):
     Attributes:
         name: of the file.
         suite: the suite it is written for.
-        summary: one line on where it comes from.
+        summary: one line on its source.
         seeds: fine-tuning seeds, declared before any run.
         recipe: how to fine-tune, the same for every task and encoder.
         columns: printed column -> metrics whose mean it shows.
@@ -84,7 +84,7 @@ class Protocol(BaseModel):
         return self
 
     def seeds_of(self, count: int) -> tuple[int, ...]:
-        """The first ``count`` seeds, counting on from the last one declared; all where it is 0."""
+        """The first ``count`` seeds, continued after the largest one declared; all if it is 0."""
         if count == 0:
             return self.seeds
         last = max(self.seeds)
@@ -93,7 +93,7 @@ class Protocol(BaseModel):
 
 
 def protocols(suite: str) -> tuple[str, ...]:
-    """Names of the protocols that ship for a suite."""
+    """Names of the protocols bundled for a suite."""
     folder = resources.files("objbench_suites").joinpath("protocols")
     texts = {f.name: f.read_text("utf-8") for f in folder.iterdir() if f.name.endswith(".toml")}
     found = (
@@ -103,10 +103,10 @@ def protocols(suite: str) -> tuple[str, ...]:
 
 
 def load_protocol(name: str, suite: str) -> Protocol:
-    """The protocol called ``name``, or in the file ``name`` where that ends in ".toml".
+    """The protocol called ``name``, or the one in the file ``name`` if that ends in ".toml".
 
     Raises:
-        UnknownNameError: none of that name ships for this suite.
+        UnknownNameError: no protocol of that name is bundled for this suite.
         ConfigError: the file cannot be read, is malformed, or is another suite's.
     """
     if name.endswith(".toml"):
@@ -148,7 +148,7 @@ def parse_protocol(text: str, name: str, suite: str, where: str) -> Protocol:
 
 
 def overridden(recipe: Recipe, options: Mapping[str, Any], where: str) -> Recipe:
-    """``recipe`` with the numbers in ``options`` put over its own.
+    """``recipe`` with its numbers replaced by those in ``options``.
 
     Raises:
         ConfigError: a number is out of range.

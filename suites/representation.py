@@ -1,8 +1,8 @@
-"""What the space of an encoder's states looks like: numbers that are neither better nor worse.
+"""The geometry of an encoder's states: numbers that describe and do not rank.
 
-On held-out text as it stands, nothing hidden, at every point of the budget. Special tokens are
-left out. An encoder is read as ``AutoModel`` gives it, as the other suites that need no token head
-read it: one that was trained to look back only is out of its element.
+Measured on uncorrupted held-out text at every point of the budget, without special tokens. The
+encoder is the one that ``AutoModel`` loads, as in the other suites that need no token head: encoders
+that were trained causally are at a disadvantage.
 
     alignment       mean |f(x) - f(y)|^2 over positive pairs            Wang & Isola 2020, section
     uniformity      log of the mean of exp(-2 |f(x) - f(y)|^2)          4.1, alpha = 2 and t = 2
@@ -14,13 +14,13 @@ read it: one that was trained to look back only is out of its element.
     closeness       mean cosine of g of two tokens of one sequence,     after Fu et al. 2022 (TACO)
                     minus that of tokens of different sequences
 
-Positive pairs are the two halves of one sequence, each read by itself after [CLS]; f is the mean
+Positive pairs are the two halves of one sequence, each encoded separately after [CLS]; f is the mean
 of a half's token states, at unit length. As in the authors' code, uniformity is taken of the first
 halves and of the second ones, and averaged. g = h - e is what the encoder adds to the output of
 its embedding layer, the token's share of the sequence's meaning in TACO's terms.
 
-Every mean is over all pairs that there are, which random draws only estimate. The states are those
-of the last layer, not centred. Cosines are printed in points of 0.01.
+Every mean is over all pairs, which random draws would only estimate. The states are those of the
+last layer, not centred. Cosines are printed in points of 0.01.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class RepresentationSuite(HeldoutTextSuite):
     """Alignment, uniformity, anisotropy, effective rank and closeness within a sequence."""
 
     name = "representation"
-    summary = "geometry of the hidden states on held-out text; nothing here is better or worse"
+    summary = "geometry of the hidden states on held-out text; describes, does not rank"
     reference = "Wang & Isola 2020, https://arxiv.org/abs/2005.10242"
     version = 1
 
@@ -56,7 +56,7 @@ class RepresentationSuite(HeldoutTextSuite):
         """Options of the representation suite.
 
         Attributes:
-            sequences: most held-out sequences that are read.
+            sequences: the largest number of held-out sequences that are read.
         """
 
         sequences: int = 256
@@ -75,7 +75,7 @@ class RepresentationSuite(HeldoutTextSuite):
         )
 
     def columns(self) -> tuple[Column, ...]:
-        """One for each number."""
+        """One column per number."""
         return (
             Column("alignment", TASK, ("squared distance",), scale=1.0),
             Column("uniformity", TASK, ("log of a mean",), scale=1.0),
@@ -85,13 +85,13 @@ class RepresentationSuite(HeldoutTextSuite):
         )
 
     def average(self) -> Average:
-        """None: nobody is ranked by these."""
+        """No average: these numbers rank nothing."""
         return Average("", ())
 
     def evaluate(
         self, encoder: Path, task: str, seed: int, context: EvaluationContext
     ) -> TaskResult:
-        """Measure the encoder's states of the held-out text that ``context`` lends."""
+        """Measure the encoder's states of the held-out text that ``context`` gives."""
         from objbench_suites.state_geometry import measured
 
         rows = context.heldout(self.config.sequences)

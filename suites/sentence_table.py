@@ -1,7 +1,7 @@
-"""From an Arrow table to checked examples: the one border that task data crosses.
+"""From an Arrow table to checked examples: all task data is checked here.
 
-Every fault a file can have is found here, at planning, and named with the file it is in, before
-any encoder is trained for it.
+Faults of a file are found during planning, before any encoder is trained, and are reported with the
+file's name.
 
 Shape legend: N rows.
 """
@@ -23,7 +23,7 @@ from objbench_suites.sentence_task import SentenceTask
 
 LABEL = "label"
 HIGHEST_SCORE = 5.0
-"""Of STS-B's graded similarity; every regression here is one."""
+"""The highest score of STS-B's graded similarity, as which every regression is scored."""
 
 
 def read_table(path: Path) -> pa.Table:
@@ -48,7 +48,7 @@ def examples_of(table: pa.Table, task: SentenceTask, where: str) -> Examples:
     """The examples in ``table``; ``where`` names the table in errors.
 
     Raises:
-        DataError: a column is missing, empty, of the wrong type, or has labels of another code.
+        DataError: a column is missing, empty, of the wrong type, or has labels out of range.
     """
     texts = [task.first] if task.second is None else [task.first, task.second]
     for column in (*texts, LABEL):

@@ -1,4 +1,4 @@
-"""A task as data: labelled sentences or pairs, what is predicted, how it is scored, and where."""
+"""A task as data: labelled sentences or pairs, their classes, metrics and splits."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Place(Protocol):
         """Tasks whose data is absent -> why.
 
         Raises:
-            DataError: the data is there in part, or the place it should be in is not.
+            DataError: the data is incomplete, or the place does not exist.
         """
 
     def read(self, task: SentenceTask, split: str) -> Examples:

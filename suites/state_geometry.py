@@ -1,8 +1,8 @@
 """The geometry of token states: means over all pairs, from sums alone.
 
 The mean cosine over pairs of unit vectors u needs no pair: the sum over i, j of u_i . u_j is the
-squared length of the sum of all u. Pairs within a sequence and of different sequences are told
-apart by the sums of each sequence, so nothing grows with the square of the number of tokens.
+squared length of the sum of all u. Pairs within a sequence are separated from pairs of different
+sequences by the sums of each sequence, so nothing grows with the square of the number of tokens.
 Everything is float64.
 
 Shape legend: N sequences, T tokens of each, S tokens that count, D width.
@@ -72,7 +72,7 @@ def measured(
 
 
 class PairSums:
-    """Mean cosines of pairs of tokens, gathered batch by batch.
+    """Mean cosines of pairs of tokens, accumulated batch by batch.
 
     Attributes:
         sums: (D,) the sums of each sequence's unit vectors.
@@ -84,7 +84,7 @@ class PairSums:
         self.counts: list[int] = []
 
     def add(self, vectors: Array, own: NDArray[np.bool_]) -> None:
-        """Take in (B, T, D) vectors of further sequences; ``own``, (B, T), says which count."""
+        """Add (B, T, D) vectors of further sequences; ``own``, (B, T), says which ones count."""
         units = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), _TINY)
         self.sums += list((units * own[..., None]).sum(axis=1))
         self.counts += own.sum(axis=1).tolist()
@@ -94,7 +94,7 @@ class PairSums:
         """Mean cosine of two different tokens of one sequence, over all such pairs."""
         counts = np.array(self.counts, dtype=np.float64)
         squares = np.array([float(total @ total) for total in self.sums])
-        # A token with itself has the cosine 1 and is no pair.
+        # A token with itself has the cosine 1 and is not a pair.
         return float((squares - counts).sum() / (counts * (counts - 1)).sum())
 
     @property

@@ -1,8 +1,8 @@
-"""A suite of labelled-sentence tasks, whatever it does with the encoder: table, place, columns.
+"""A suite of labelled-sentence tasks, however it uses the encoder: table, place, columns.
 
-The tasks stand in a table, their examples in a place, and what is printed and averaged in a
-protocol. Fine-tuning and the linear probe are two ways to score an encoder on such a suite.
-Nothing heavy is loaded before an evaluation starts: plans are made from this file too.
+The tasks are in a table, their examples in a place, and what is printed and averaged in a protocol.
+Fine-tuning and the linear probe are two ways to score an encoder on such a suite. Nothing heavy is
+loaded before an evaluation starts, because plans are made from this file too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TableSuite(Suite):
         protocol: says what is printed and averaged.
 
     Raises:
-        ConfigError: a task was chosen that is not in the table, or the protocol does not fit it.
+        ConfigError: a chosen task is not in the table, or the protocol does not fit it.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class TableSuite(Suite):
 
     @abstractmethod
     def settings(self) -> Mapping[str, Any]:
-        """What determines the scores beside the tasks' data, JSON-able, for the fingerprint."""
+        """What determines the scores besides the tasks' data, as JSON, for the fingerprint."""
 
     # -- the contract
 
     def tasks(self) -> tuple[str, ...]:
-        """The tasks whose data is there and that were not deselected."""
+        """The selected tasks whose data is available."""
         return tuple(task for task in self.table if task not in self.missing())
 
     def missing(self) -> Mapping[str, str]:
@@ -77,7 +77,7 @@ class TableSuite(Suite):
         )
 
     def average(self) -> Average:
-        """The protocol's average over the groups whose columns are all there."""
+        """The protocol's average over the groups whose columns are all available."""
         rule = self._protocol.average
         here = {column.name for column in self.columns()}
         groups = tuple(group for group in rule.groups if here.issuperset(group))
@@ -113,7 +113,7 @@ class TableSuite(Suite):
         return self._place.read(task, split)
 
     def source(self, task: str, split: str) -> Source:
-        """The examples of one split, read for good only when they are needed."""
+        """The examples of one split, kept in memory only when they are needed."""
         return Source(self._fingerprint(task, split), lambda: self.read(self.table[task], split))
 
     def sources(
@@ -123,9 +123,9 @@ class TableSuite(Suite):
 
         Args:
             task: one of ``tasks()``.
-            train: the training examples, already as few as the caller wants.
-            tuning: score a fifth of ``train``, the same in every column, which is then not
-                trained on; the evaluation splits are not read.
+            train: the training examples, already limited by the caller.
+            tuning: score a fifth of ``train``, the same in every column, and train on the rest;
+                the evaluation splits are not read.
         """
         evaluation = self.table[task].evaluation
         if not tuning:
@@ -148,7 +148,7 @@ class TableSuite(Suite):
     # -- parts
 
     def _printed_metrics(self) -> str:
-        """Which metrics are printed where a column could show several, for the protocol line."""
+        """Which metrics are printed if a column could show several, for the protocol line."""
         shown = {
             column.name: "+".join(column.metrics)
             for column in self.columns()
@@ -189,7 +189,7 @@ class TableSuite(Suite):
         return tasks.pop() if len(group) > 1 and len(tasks) == 1 else "+".join(group)
 
     def _fingerprint(self, task: str, split: str) -> str:
-        # Reading and checking a split takes up to a second, and a plan asks once for every cell.
+        # Reading and checking a split takes up to a second, and a plan needs it for every cell.
         if (task, split) not in self._fingerprints:
             examples = self.read(self.table[task], split)
             self._fingerprints[task, split] = examples.fingerprint

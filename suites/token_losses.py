@@ -21,10 +21,10 @@ from objbench.engine.evaluation.token_scores import WordModel, token_log_likelih
 from objbench.errors import DataError
 
 MASKS_SEED = stream_key(0, "heldout suite")
-"""Keys the masks; no function of a pretraining seed."""
+"""Keys the masks; independent of the pretraining seed."""
 
 MASKED_ROWS = 64
-"""Sequences whose masks are drawn at once; another number would be other masks."""
+"""Sequences whose masks are drawn at once; another number would give other masks."""
 
 Report = Callable[[int, int, str], None]
 
@@ -35,7 +35,7 @@ class TokenLoss:
 
     Attributes:
         mean: of -log P, in nats.
-        tokens: how many were scored.
+        tokens: number of scored tokens.
     """
 
     mean: float
@@ -55,8 +55,8 @@ def masked_loss(
     Args:
         model: the encoder under its head.
         rows: (N, T) int64 token ids.
-        rate: share of the tokens that is masked, as in ``masking.mask_tokens``.
-        report: told of progress.
+        rate: share of the tokens that is masked, as in ``blocks.masking.mask_tokens``.
+        report: called with the progress.
 
     Raises:
         DataError: nothing is masked.
@@ -86,7 +86,7 @@ def mean_log_likelihood(model: WordModel, rows: NDArray[np.int64], report: Repor
     Args:
         model: its reading decides which.
         rows: (N, T) int64 token ids.
-        report: told of progress.
+        report: called with the progress.
 
     Raises:
         DataError: no token is scored.

@@ -1,7 +1,7 @@
 """The embedded toy tasks, scored by the same protocol code as GLUE.
 
-Five GLUE-shaped tasks over objbench's generated language, so that a first look needs no download
-and a few minutes.
+Five tasks shaped like GLUE's over objbench's generated language, so that a first study needs no
+download and only a few minutes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The toy tasks as a table, and the generator as the place they are read from.
 
-What they ask and why a bag of words does not solve the pair tasks stands in
-``objbench.data.toy.tasks``. Each borrows the official metrics of the GLUE task it is shaped after.
+The tasks, and why a bag of words does not solve the pair tasks, are described in
+``objbench.data.toy.tasks``. Each uses the official metrics of the GLUE task that it resembles.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ TOY_TABLE: Mapping[str, SentenceTask] = {
 
 
 class Generated:
-    """The toy tasks' examples, made anew at every reading and always the same."""
+    """The toy tasks' examples, generated at every reading and always the same."""
 
     def missing(self) -> Mapping[str, str]:
-        """Nothing is ever absent."""
+        """Nothing is ever missing."""
         return {}
 
     def read(self, task: SentenceTask, split: str) -> Examples:

@@ -3,23 +3,23 @@
 Written plainly, the logits (N, V) of N predictions exist once in the compute dtype, in float32,
 as log-probabilities, as two gradients in float32 and as one in the compute dtype: 22 bytes for
 each logit, 430 MB at 640 predictions of BERT's 30,522 words in bfloat16. But the gradient of the
-loss in the logits is known as soon as they are, softmax(z) - onehot(y), but for a factor. So the
-forward pass makes a part of the logits, turns it in place into that gradient, takes from it the
-gradients of the layer's inputs and weights, and forgets it; the backward pass multiplies these by
-the factor. Memory is N * D + V * D and one part (off the CPU, its float32 twice as well), and the
-three matrix products are those of the plain way. (Done for language models by Wijmans et al. 2024, https://arxiv.org/abs/2411.09009, and
+loss in the logits is known as soon as they are, softmax(z) - onehot(y), up to a factor. So the
+forward pass makes a part of the logits, turns it in place into that gradient, computes from it the
+gradients of the layer's inputs and weights, and drops it; the backward pass multiplies these by the
+factor. Memory is N * D + V * D and one part (not on a CPU: plus its float32 twice), and the three
+matrix products are those of the plain computation. (Done for language models by Wijmans et al. 2024, https://arxiv.org/abs/2411.09009, and
 Hsu et al. 2024, https://arxiv.org/abs/2410.10989, whose order of work this is.)
 
-The softmax is in float32, block by block of rows that stay in the cache; the bias is added there
-too, so that only the product itself is rounded to the compute dtype. An ``autograd.Function``
+The softmax is in float32, in blocks of rows that stay in the cache; the bias is added there too, so
+that only the product itself is rounded to the compute dtype. An ``autograd.Function``
 rather than a custom operator, so that torch's FLOP counter sees the three products. They take
 place in the forward pass, and where gradients are switched off only the first does.
 
-In float16 the plain way is taken: the gradient of a logit without its factor, a probability, is
-below what float16 holds, and the factor is what a loss scaler is for.
+In float16 the loss is computed plainly: the gradient of a logit without its factor, a probability,
+underflows in float16, and the factor is what a loss scaler is for.
 
-torch 2.13 has a ``linear_cross_entropy`` of its own. In bfloat16 on a CPU its chunks took seven
-times the plain way's time at the size above, and it asks for that version.
+torch 2.13 has its own ``linear_cross_entropy``. In bfloat16 on a CPU it took seven times as long as
+the plain computation at the size above, and it requires that version.
 
 Shape legend: N predictions, D width, V vocabulary.
 """
@@ -38,21 +38,21 @@ from objbench.contract.batch import IGNORE_INDEX
 _PART_ON_CPU, _BLOCK_ON_CPU = 128 * 2**20, 2 * 2**20
 """Bytes of the logits that exist at once, and of those that are worked on at once in float32.
 
-Parts of this size leave the matrix products their speed; blocks lie in the cache. On one core of
-an EPYC with 1 MiB of L2 and 32 MiB of L3, blocks of 8 to 32 rows of 30,522 words are level, and
-all 640 rows at once take 1.6 times as long.
+Parts of this size keep the matrix products fast; blocks stay in the cache. On one core of
+an EPYC with 1 MiB of L2 and 32 MiB of L3, blocks of 8 to 32 rows of 30,522 words are equally fast,
+and all 640 rows at once take 1.6 times as long.
 """
 
 _ALIGNED = 64
 """The rows of a part begin at multiples of this many logits.
 
-A row of 30,522 words begins in the midst of a cache line, and the product that writes such rows in
+A row of 30,522 words begins in the middle of a cache line, and the product that writes such rows in
 float32 reaches 88 of the 105 GFLOP/s that it reaches otherwise (one core of an EPYC; 156 of 199 on
 two); in bfloat16 the one that reads them 652 of 777 on two.
 """
 
 _PART_ELSEWHERE = 256 * 2**20
-"""The same for a GPU, where a part is one block: few launches. Not measured."""
+"""The same for a GPU, where a part is one block, for few launches. Not measured."""
 
 
 def linear_cross_entropy(states: Tensor, weights: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def linear_cross_entropy(states: Tensor, weights: Tensor, bias: Tensor, targets:
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """One scalar of three tensors, whose gradients are made along with it."""
+    """A scalar function of three tensors that computes its gradients in the forward pass."""
 
     @staticmethod
     def forward(
@@ -103,7 +103,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         total = offset.new_zeros(())
         of_rows, of_bias = torch.empty_like(rows), torch.zeros_like(offset)
         of_matrix: Tensor | None = None
-        # Without predictions there is one part, an empty one, whose gradients are zeros.
+        # Without predictions there is one empty part, whose gradients are zeros.
         for start in range(0, max(len(rows), 1), part):
             own = slice(start, start + part)
             logits = whole[: len(rows[own]), : len(matrix)]
@@ -122,7 +122,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
-    @once_differentiable  # the gradients' own gradients are not known here
+    @once_differentiable  # second derivatives are not computed
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (factor,) = gradients
         slopes = [
@@ -139,8 +139,8 @@ def _losses(logits: Tensor, targets: Tensor, bias: Tensor, of_bias: Tensor | Non
         logits: (n, V) in the compute dtype, the bias not added yet.
         targets: (n,) int64.
         bias: (V,) float32.
-        of_bias: (V,) float32, to which the gradient of the bias is added; None: no gradients, and
-            the logits are left as they may be.
+        of_bias: (V,) float32, to which the gradient of the bias is added; None for no gradients, with
+            undefined logits afterwards.
 
     Returns:
         (n, 1) float32, 0 where nothing is predicted.
@@ -149,7 +149,7 @@ def _losses(logits: Tensor, targets: Tensor, bias: Tensor, of_bias: Tensor | Non
     columns = targets.clamp(min=0).unsqueeze(1)
     scores = logits.float().add_(bias)  # in place where they are float32
     at_target, largest = scores.gather(1, columns), scores.amax(dim=1, keepdim=True)
-    # One fused pass. Its largest share, at least 1 / V, tells what it divided by.
+    # One fused pass. Its largest share, at least 1 / V, gives the divisor.
     shares = torch.softmax(scores, dim=1)
     normaliser = largest - shares.amax(dim=1, keepdim=True).log()
     if of_bias is not None:
@@ -160,7 +160,7 @@ def _losses(logits: Tensor, targets: Tensor, bias: Tensor, of_bias: Tensor | Non
 
 
 def _rows_at_once(matrix: Tensor) -> tuple[int, int]:
-    """Predictions whose logits exist at once, and those of them that are worked on at once."""
+    """Predictions whose logits exist at once, and those processed at once."""
     on_cpu = matrix.device.type == "cpu"
     part = (_PART_ON_CPU if on_cpu else _PART_ELSEWHERE) // (len(matrix) * matrix.element_size())
     block = _BLOCK_ON_CPU // (len(matrix) * 4) if on_cpu else part

@@ -1,25 +1,25 @@
 """A contrastive loss against every token of the other sequences, without the matrix of all pairs.
 
 Written plainly, the loss builds the similarities of all anchors with all tokens, (N, P) numbers:
-1 GiB in float32 at 64 x 256 tokens, and as much again for their exponentials and going back. But
-the pool is constant, so all that the backward pass wants of that matrix is, for each anchor, the
-mean of the candidates weighted by their softmax. That is attention with the pool as keys and as
+1 GiB in float32 at 64 x 256 tokens, and as much again for their exponentials and for the backward
+pass. But the pool is constant, so all that the backward pass needs of that matrix is, for each
+anchor, the mean of the candidates weighted by their softmax. That is attention with the pool as keys and as
 values, and as in attention both the normaliser and the mean can be accumulated over blocks of the
 pool with a running maximum (Milakov & Gimelshein 2018, https://arxiv.org/abs/1805.02867, for the
 softmax; Rabe & Staats 2021, https://arxiv.org/abs/2112.05682, for the mean). So the forward pass
 leaves the gradient of every anchor's loss, (N, D) numbers, and the backward pass is one scaling:
 nothing is computed twice, and memory is N * D and one block.
 
-The running maximum rather than a fixed shift: similarities of unit vectors are bounded by 1, but
+A running maximum is used instead of a fixed shift: similarities of unit vectors are bounded by 1, but
 exp(2 / tau) leaves float32 at temperatures below 0.023, and finding the maximum of a block that
-lies in the cache costs next to nothing beside the two matrix products of width D that each
+is in the cache costs almost nothing compared with the two matrix products of width D that each
 similarity costs. The maximum starts at the positive's logit, so it is finite where everything
 else is masked.
 
 Wrapped as a custom operator, as in ``objbench.blocks.sampled_contrast`` and for its reasons: torch.compile
-takes it as one opaque node, and torch's FLOP counter sees nothing of it, so whoever uses it
-declares ``exhaustive_flops``. In float32 for the reasons given there; autocast leaves it alone.
-Measured on a CPU only; on CUDA the speed is not known yet.
+treats it as one opaque node, and torch's FLOP counter does not see it, so a term that uses it
+declares ``exhaustive_flops``. It runs in float32 for the reasons given there, whatever the autocast.
+Measured on a CPU only; its speed on CUDA is not known yet.
 
 Shape legend: B sequences with anchors, A anchors of each, N = B * A, R sequences in the pool,
 T tokens of each, P = R * T, D width.
@@ -36,7 +36,7 @@ from torch import Tensor
 from objbench.contract.term import TermLoss
 
 _BLOCK_ON_CPU = (512, 1024)
-"""Anchors and tokens compared at once: 2 MiB, read and written while it lies in the cache.
+"""Anchors and tokens compared at once: 2 MiB, read and written while in the cache.
 
 Measured on one core of an EPYC with 1 MiB of L2 and 32 MiB of L3 at width 512, every shape from
 512 x 512 to 2048 x 4096 is within 6% of this one. At 64 x 256 tokens the loss and its gradient
@@ -65,14 +65,14 @@ def _sequences(rows: slice, each: int) -> tuple[int, int]:
 def _accumulate(
     logits: Tensor, tokens: Tensor, top: Tensor, total: Tensor, mean: Tensor | None
 ) -> Tensor:
-    """Take one block into the sums over candidates, which are kept relative to the maximum so far.
+    """Add one block to the sums over candidates, which are relative to the maximum so far.
 
     Args:
         logits: (n, p), overwritten.
         tokens: (p, D), the candidates.
         top: (n,), the maximum before this block, overwritten.
         total: (n,), the sum of exp(logit - maximum), changed.
-        mean: (n, D), the sum of exp(logit - maximum) * candidate, changed; None if not wanted.
+        mean: (n, D), the sum of exp(logit - maximum) * candidate, changed; None if not needed.
 
     Returns:
         (n,), the maximum now.
@@ -155,7 +155,7 @@ for _device in ("cpu", "cuda"):
 
 
 def exhaustive_flops(anchors: int, pool: int, width: int) -> float:
-    """FLOPs of ``exhaustive_contrastive_loss``, forward and backward, 2 a multiply-add.
+    """FLOPs of ``exhaustive_contrastive_loss``, forward and backward, 2 per multiply-add.
 
     Two products of every anchor with every token of the pool, the similarities and the mean:
     4 * N * P * D. Pairs that are masked (own sequence, padding) are computed and counted, as

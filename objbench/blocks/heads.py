@@ -1,8 +1,8 @@
 """Heads on top of the encoder that several objectives share.
 
 The token head is applied to the predicted positions only, which are gathered before its first
-layer: at 15% that is about a seventh of the work and of the memory of logits at every position,
-and the same loss.
+layer: at 15% that is about a seventh of the work and memory of logits at every position, for the
+same loss.
 
 Shape legend: B sequences of this process, T tokens, M predicted slots, D width of the encoder,
 E width of the word embeddings, V vocabulary.
@@ -40,7 +40,7 @@ class TokenHead(nn.Module):
 
     logits = LayerNorm(act(x W + b)) E^T + c, with E the encoder's word embeddings (V, E), which
     are not parameters of the head. Same as ``cls.predictions`` of transformers' BERT, where the
-    decoder's bias c is a parameter of its own; W maps D to E, which differ in ELECTRA's and
+    decoder's bias c is a separate parameter; W maps D to E, which differ in ELECTRA's and
     ALBERT's encoders.
 
     Args:
@@ -64,12 +64,12 @@ class TokenHead(nn.Module):
         return functional.linear(self.transform(states), word_embeddings, self.bias)
 
     def transform(self, states: Tensor) -> Tensor:
-        """What is compared with the word embeddings: (..., E) from states (..., D)."""
+        """The vectors that are compared with the word embeddings: (..., E) from (..., D)."""
         transformed: Tensor = self.norm(self.activation(self.dense(states)))
         return transformed
 
     def cross_entropy(self, states: Tensor, word_embeddings: Tensor, targets: Tensor) -> Tensor:
-        """Sum of -log softmax(logits)[target], without all logits in memory; see its module.
+        """Sum of -log softmax(logits)[target], without all logits in memory; see ``cross_entropy``.
 
         Args:
             states: (..., D).
@@ -87,7 +87,7 @@ def word_logits(head: nn.Module, encoder_pass: EncoderPass) -> Tensor:
     """(B, M, V) logits in the compute dtype, at the predicted slots only.
 
     Args:
-        head: makes logits of states (B, M, D) and word embeddings (V, E), as ``TokenHead``.
+        head: makes logits from states (B, M, D) and word embeddings (V, E), as ``TokenHead``.
         encoder_pass: with predicted slots and word embeddings.
 
     Raises:
@@ -98,7 +98,7 @@ def word_logits(head: nn.Module, encoder_pass: EncoderPass) -> Tensor:
 
 
 def read_states(encoder_pass: EncoderPass) -> Tensor:
-    """(B, M, D), the hidden states that the predicted slots are read from.
+    """(B, M, D), the hidden states from which the slots are predicted.
 
     Raises:
         LookupError: the corruption predicts no tokens.
@@ -118,11 +118,11 @@ def token_loss(encoder_pass: EncoderPass, head: TokenHead | None = None) -> Term
 
     Args:
         encoder_pass: with targets (B, M), and word logits (B, M, V) or word embeddings (V, E).
-        head: makes the loss of a pass without logits, which then are never in memory at once.
-            Where the pass holds some, because another term asked for them, they are used.
+        head: makes the loss of a pass without logits, which are then never in memory at once.
+            Logits of the pass, made because another term needs them, are used instead.
 
     Raises:
-        LookupError: the corruption predicts no tokens, or the pass lacks what it is made of.
+        LookupError: the corruption predicts no tokens, or the pass lacks logits and embeddings.
     """
     targets: Tensor = encoder_pass.need(Need.LABELS)
     if head is not None and encoder_pass.word_logits is None:
@@ -141,7 +141,7 @@ def token_loss(encoder_pass: EncoderPass, head: TokenHead | None = None) -> Term
 class TokenPrediction(Term):
     """Cross-entropy of the original tokens at the predicted positions.
 
-    ``token_loss`` by a head of its own; total / count is transformers' masked-LM loss.
+    ``token_loss`` with the term's own head; total / count is transformers' masked-LM loss.
 
     Args:
         encoder_spec: of the encoder, for the head.
@@ -152,7 +152,7 @@ class TokenPrediction(Term):
         token_head: the head that makes the word logits, or the loss without them.
     """
 
-    # Not the logits: they are made only where another term wants them.
+    # Not the logits: they are made only if another term needs them.
     needs = frozenset({Need.WORD_EMBEDDINGS, Need.LABELS})
 
     def __init__(self, encoder_spec: EncoderSpec, name: str = "mlm", weight: float = 1.0) -> None:

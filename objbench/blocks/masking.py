@@ -1,9 +1,9 @@
 """Choosing positions to predict and corrupting them, as BERT does: pure functions of a stream.
 
 Every shape is known before the batch is: each sequence has M slots, of which the first few are
-in use. Nothing here waits for the device, loops over sequences or writes into its input. How many
-tokens of a sequence are predicted, what stands in their place and how they fill their slots is
-asked here by other ways of choosing them too; see ``objbench.blocks.whole_words``.
+in use. Nothing here waits for the device, loops over sequences or writes into its input. The number
+of predicted tokens, their replacements and their slots are the same for other ways of choosing
+tokens; see ``objbench.blocks.whole_words``.
 
 Where this differs from public code:
 
@@ -14,9 +14,9 @@ Where this differs from public code:
   is what makes a rectangle of slots possible without wasting most of it.
 - Google's ``create_pretraining_data.py`` also fixes the number, as round(rate * n), but predicts
   at least one token, cuts off at ``max_predictions_per_seq``, and masks a sequence 10 times in
-  advance instead of anew at every visit.
+  advance instead of again at every visit.
 - As in both, a random replacement is uniform over the whole vocabulary: it may be a special
-  token, or the token that stood there before.
+  token, or the original token.
 
 Shape legend: B sequences of this process, T tokens, M = min(T, floor(rate * T) + 1) slots.
 """
@@ -42,7 +42,7 @@ def slot_count(rate: float, length: int) -> int:
 def prediction_count(
     maskable: Tensor, rate: float, slots: int, streams: Streams, stream: str = "mask"
 ) -> Tensor:
-    """How many of each sequence's n maskable positions are predicted: rate * n in expectation.
+    """How many of each sequence's n maskable positions to predict: rate * n in expectation.
 
     Args:
         maskable: (B, T) bool, True where a position may be chosen.
@@ -56,7 +56,7 @@ def prediction_count(
     """
     available = maskable.sum(dim=1)
     rounded = torch.floor(rate * available + streams.uniform(f"{stream}.count"))
-    # In float32 the sum can round up to the next integer; never more than there are.
+    # In float32 the sum can round up to the next integer, but never beyond those available.
     return torch.minimum(rounded.to(torch.int64), available.clamp(max=slots))
 
 
@@ -78,8 +78,8 @@ def select_positions(
         rate: the share of maskable positions to choose, in (0, 1].
         streams: source of ``stream`` (scores) and ``stream + ".count"`` (rounding).
         stream: name of the stream.
-        slots: M, where it is not that of ``rate``: of the highest rate of a run in which the rate
-            changes, so that shapes do not. Which columns are chosen does not depend on it.
+        slots: M, if not that of ``rate``: that of the highest rate of a run whose rate changes, so
+            that shapes do not. The chosen columns do not depend on it.
 
     Returns:
         The columns chosen, (B, M) int64, 0 in an unused slot, and which slots are in use,
@@ -89,7 +89,7 @@ def select_positions(
     slots = slot_count(rate, length) if slots is None else slots
     wanted = prediction_count(maskable, rate, slots, streams, stream)
     scores = streams.uniform(stream, length).masked_fill(~maskable, -1.0)
-    # Sorted, since a slot in use must be one of the best `wanted`, not of the best M.
+    # Sorted, since slots in use must hold the best `wanted` columns, not any of the best M.
     columns = scores.topk(slots, dim=1, sorted=True).indices
     used = torch.arange(slots, device=maskable.device) < wanted.unsqueeze(1)
     return columns * used, used
@@ -121,7 +121,7 @@ def corrupted_tokens(
     stream: str = "mask",
     lot: Tensor | None = None,
 ) -> Tensor:
-    """What stands in place of chosen ``tokens``: [MASK], a random word, or the token itself.
+    """The replacements of chosen ``tokens``: [MASK], a random word, or the token itself.
 
     Args:
         tokens: (B, M) int64, the original tokens.
@@ -131,7 +131,7 @@ def corrupted_tokens(
         streams: source of ``stream + ".replace"`` and ``stream + ".words"``.
         stream: prefix of the streams' names.
         lot: (B, M) float32 in [0, 1), which of the three it is: the smallest give [MASK], the
-            largest keep the token. Drawn for each token by itself where it is None.
+            largest keep the token. Drawn independently for each token if None.
 
     Returns:
         (B, M) int64.
@@ -150,18 +150,18 @@ def with_corrupted(
     corrupted: Tensor,
     extras: Mapping[str, Tensor] | None = None,
 ) -> Corrupted:
-    """``batch`` with other tokens in the slots in use, which are to be predicted.
+    """``batch`` with the tokens in the used slots replaced and to be predicted.
 
     Args:
         batch: input_ids (B, T) int64; not changed.
         positions: (B, M) int64, no column twice, 0 in an unused slot.
         used: (B, M) bool.
-        corrupted: (B, M) int64, what the encoder is to see there.
-        extras: what terms are told besides.
+        corrupted: (B, M) int64, what the encoder sees there.
+        extras: further tensors for the terms.
     """
     original = batch.input_ids.gather(1, positions)
-    # Differences are added rather than tokens written: unused slots all point at column 0 and
-    # must change nothing there, even where column 0 is itself a chosen one.
+    # Differences are added instead of tokens written: unused slots all point at column 0 and
+    # must change nothing there, even if column 0 is itself chosen.
     change = (corrupted - original) * used
     return Corrupted.of(
         batch,
@@ -194,7 +194,7 @@ def mask_tokens(
         rate: share of the non-special tokens to predict, in (0, 1].
         mask_share: share of these replaced by [MASK].
         random_share: share of these replaced by a random word; the rest stay.
-        slots: M, where it is not that of ``rate``; see ``select_positions``.
+        slots: M, if not that of ``rate``; see ``select_positions``.
 
     Returns:
         The batch with corrupted input_ids (B, T), positions (B, M) and targets (B, M) int64.

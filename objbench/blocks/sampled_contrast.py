@@ -1,24 +1,24 @@
 """A contrastive loss over sampled candidates that never builds the gathered tensor.
 
 Written plainly, the loss gathers a vector for each candidate of each anchor, (N, C, D) numbers,
-only to reduce them to (N, C) similarities at once: 214 MB at 32 x 128 tokens, 51 candidates and
-width 256, and as much again going back. Both directions are old acquaintances under other names:
+only to reduce them to (N, C) similarities immediately: 214 MB at 32 x 128 tokens, 51 candidates and
+width 256, and as much again in the backward pass. Both directions are known operations:
 
 - forward, s[n, c] = <anchor[n], pool[i[n, c]]> is a matrix product sampled at given places
   (SDDMM; ``torch.sparse.sampled_addmm``);
 - backward, d anchor[n] = sum over c of ds[n, c] * pool[i[n, c]] is an embedding bag with weights
   (``torch.nn.functional.embedding_bag``).
 
-Both read the pool where it lies, or on a CPU slices of its columns. They are wrapped as two custom
-operators, so that torch.compile takes each as one opaque node without a graph break, and so that
-torch's FLOP counter sees nothing of either: whoever uses them declares ``similarity_flops``.
+Both read the pool in place, or on a CPU slices of its columns. They are wrapped as two custom
+operators, so that torch.compile treats each as one opaque node without a graph break. torch's FLOP
+counter sees neither: a term that uses them declares ``similarity_flops``.
 
-Where the candidates are all tokens of the other sequences, see ``objbench.blocks.full_contrast``.
+If the candidates are all tokens of the other sequences, see ``objbench.blocks.full_contrast``.
 
 Everything is in float32: the encoder's bfloat16 vectors are converted before they are normalised,
 so that the similarities are accumulated and divided by a small temperature in full precision.
-Measured on CPU only. On CUDA both are kernels of ``objbench.blocks.triton_kernels`` where triton is there,
-and otherwise torch's, which exist for CUDA too; neither's speed there is known yet.
+Measured on a CPU only. On CUDA both are kernels of ``objbench.blocks.triton_kernels`` if triton is
+installed, otherwise torch's own; the speed of neither is known there yet.
 
 Shape legend: N anchors, C candidates of each, P vectors in the pool, D width.
 """
@@ -39,8 +39,8 @@ from objbench.contract.term import TermLoss
 CACHE_BYTES = 8 * 2**20
 """How much of the pool one pass over the candidates may touch on a CPU.
 
-Candidates are random rows, so a pool larger than the cache costs a miss each. The width is cut
-into slices that fit and the slices' results are added up: measured on an EPYC with 32 MiB of L3,
+Candidates are random rows, so in a pool larger than the cache each costs a miss. The width is cut
+into slices that fit, and the slices' results are added up: measured on an EPYC with 32 MiB of L3,
 16,384 x 512: 196 -> 78 ms forward, 127 -> 57 ms backward. The numbers differ by rounding only.
 """
 
@@ -68,7 +68,7 @@ def _has_triton() -> bool:
 
 @cache
 def _acknowledge_beta() -> None:
-    # torch says once a process that its CSR tensors are in beta; the user cannot act on that.
+    # torch warns once per process that its CSR tensors are in beta; users cannot act on that.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         places = torch.zeros(1, dtype=torch.int64)
@@ -84,7 +84,7 @@ def _gathered_dots(anchors: Tensor, pool: Tensor, candidates: Tensor) -> Tensor:
     _acknowledge_beta()
     count, each = candidates.shape
     if pool.shape[0] < each:
-        # torch takes no sparse matrix with more entries than places; unused rows make room.
+        # torch refuses a sparse matrix with more entries than places; unused rows make room.
         pool = functional.pad(pool, (0, 0, 0, each - pool.shape[0]))
     starts = torch.arange(0, candidates.numel() + 1, each, device=candidates.device)
     dots = torch.sparse_csr_tensor(
@@ -158,15 +158,15 @@ def gathered_dots(anchors: Tensor, pool: Tensor, candidates: Tensor) -> Tensor:
 
 
 def similarity_flops(anchors: int, candidates: int, width: int) -> float:
-    """FLOPs of ``gathered_dots``, forward and backward, 2 a multiply-add.
+    """FLOPs of ``gathered_dots``, forward and backward, 2 per multiply-add.
 
-    The dots going forward and the weighted sums going back: 4 * N * C * D in all.
+    The inner products forward and the weighted sums backward: 4 * N * C * D in all.
     """
     return 4.0 * anchors * candidates * width
 
 
 class _UnitDifference(torch.autograd.Function):
-    """(h - e) / |h - e| with a backward pass of few passes over memory.
+    """(h - e) / |h - e| with a backward pass that reads memory few times.
 
     Written with ``functional.normalize`` the backward pass alone makes eight (B, T, D) tensors,
     which takes longer than all the similarities. With G the gradient of g and n = |h - e|:
@@ -193,11 +193,11 @@ class _UnitDifference(torch.autograd.Function):
 
 
 def context_vectors(last_hidden_state: Tensor, embedding_output: Tensor) -> Tensor:
-    """What the encoder added to the embedding of each token: g = (h - e) / |h - e|.
+    """What the encoder adds to the embedding of each token: g = (h - e) / |h - e|.
 
     As in TACO's code (Fu et al. 2022), e is the output of the whole embedding layer for the
     corrupted input (word + position + type, normalised, after dropout), not the word embedding.
-    Computed once for all the roles that a token plays.
+    Computed once for all roles of a token.
 
     Args:
         last_hidden_state: h, (B, T, D) in any floating dtype.

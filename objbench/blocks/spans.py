@@ -3,22 +3,20 @@
 Joshi et al. 2020, section 3.1: until 15% of the tokens are chosen, draw a length l ~ Geo(0.2) of
 at most 10 words (3.8 on average) and a start, uniform over the sequence, at the beginning of a
 word. Drawn one after the other, each span depends on those before it. Here the words of a sequence
-are laid in a ring and cut into spans of such lengths from a random word on, all at once; spans are
+form a ring that is cut into spans of such lengths from a random word on, all at once; spans are
 then taken in random order. Differences:
 
 - Spans do not overlap. In the authors' code (facebookresearch/SpanBERT, ``masking.py``) a span
-  may run into an older one; there as here spans may touch, and what touches is one span for the
-  replacement and for the boundaries.
-- Every place is as likely to be chosen as any other. In the paper the first words of a sequence
-  are reached by fewer starts, and the code starts at the word of a random token, so more often
-  at long words.
-- A span that meets a special token or the end of its sequence goes on behind it, or at the
-  beginning: it falls into two. One is shorter than drawn, where the ring closes. The code's
+  may overlap an earlier one; there and here spans may touch, and touching spans count as one for
+  the replacement and for the boundaries.
+- Every position is equally likely to be chosen. In the paper fewer starts reach the first words of
+  a sequence, and the code starts at the word of a random token, so more often at long words.
+- A span that meets a special token or the end of its sequence continues after it, or at the
+  beginning, in two parts. Where the ring closes, one span is shorter than drawn. The code's
   segments hold no special tokens, and a span ends with its segment.
-- The number of tokens is ``objbench.blocks.masking``'s, rate * n rounded up or down at random; the code
-  takes ceil(rate * n). Where the last span exceeds it the code cuts it anywhere, in a word too.
-  Here it is cut after a whole word, and words of one token from elsewhere make up the number. So
-  long words are chosen less often, the more so the shorter the sequence: at 15%, on English text
+- The number of tokens is that of ``objbench.blocks.masking``, rate * n rounded up or down at random;
+  the code takes ceil(rate * n). If the last span exceeds it, the code cuts it anywhere, even inside
+  a word. Here it is cut after a whole word, and words of one token make up the number. So long words are chosen less often, the more so the shorter the sequence: at 15%, on English text
   in 4,096 WordPieces, 15.3%, 14.8% and 12.0% of the words of one, two and four tokens in sequences
   of 128, and 15.7%, 12.3% and 6.9% in sequences of 32.
 
@@ -47,8 +45,8 @@ from objbench.contract.random_streams import Streams
 def length_thresholds(p: float, longest: int) -> Tensor:
     """(longest - 1,) float32: P(l <= k) for k = 1 .. longest - 1 of the truncated geometric law.
 
-    P(l = k) = p (1 - p)^(k - 1) / (1 - (1 - p)^longest): what is longer is drawn again, as in the
-    code, not clipped; only so is the mean of Geo(0.2) with at most 10 words 3.8, as in the paper.
+    P(l = k) = p (1 - p)^(k - 1) / (1 - (1 - p)^longest): longer spans are drawn again, as in the
+    code, not clipped; only then is the mean of Geo(0.2) with at most 10 words 3.8, as in the paper.
 
     Args:
         p: in (0, 1].
@@ -70,7 +68,7 @@ def spans(words: Words, thresholds: Tensor, streams: Streams, stream: str) -> tu
 
     Returns:
         The number of each token's span, and of the token itself, both counted along the ring from
-        that word on: (B, T) int64 each, in [0, T), void at special tokens.
+        that word on: (B, T) int64 each, in [0, T), undefined at special tokens.
     """
     maskable, width = words.maskable, words.starts.shape[1]
     lots = streams.uniform(f"{stream}.length", width)
@@ -100,8 +98,8 @@ def select_spans(
         stream: prefix of the streams' names.
 
     Returns:
-        (B, T) bool, the chosen tokens: whole words only, ``wanted`` of a sequence, fewer only where
-        there are not enough words of one token to make it up.
+        (B, T) bool, the chosen tokens: whole words only, ``wanted`` per sequence, fewer only if
+        there are too few words of one token to make up the number.
     """
     span, token = spans(words, thresholds, streams, stream)
     width = span.shape[1]
@@ -109,7 +107,7 @@ def select_spans(
     rank = ranks(streams.uniform(stream, width).masked_fill(sizes == 0, -1.0))
     ordered = torch.zeros_like(sizes).scatter(1, rank, sizes)
     before = _exclusive(ordered).gather(1, rank)  # tokens of the spans taken before each
-    # Where in that order the last token of each token's word comes, counted from 1.
+    # The position in that order of the last token of each token's word, counted from 1.
     end = token.gather(1, words.first) + words.sizes.gather(1, words.first)
     end = end + (before - _exclusive(sizes)).gather(1, span)
     chosen = words.maskable & (end <= wanted.unsqueeze(1))
@@ -117,7 +115,7 @@ def select_spans(
 
 
 def _exclusive(counts: Tensor) -> Tensor:
-    """(B, T): of each place the sum of those before it."""
+    """(B, T): for each position the sum of those before it."""
     return counts.cumsum(dim=1) - counts
 
 
@@ -126,7 +124,7 @@ class Runs:
     """The maximal runs of chosen tokens: spans, and spans that touch.
 
     Attributes:
-        first: (B, T) int64, at chosen tokens the column of the first of their run; void elsewhere.
+        first: (B, T) int64, at chosen tokens the column of the first of their run; undefined elsewhere.
         last: (B, T) int64, that of the last.
     """
 

@@ -1,14 +1,14 @@
-"""The two kernels of ``objbench.blocks.sampled_contrast`` for CUDA, in Triton: gather and reduce in one go.
+"""The two kernels of ``objbench.blocks.sampled_contrast`` for CUDA, in Triton.
 
-What ``sampled_addmm`` and ``embedding_bag`` compute on any device, written for the case at hand:
-as many candidates for every anchor, all in float32. Each block of candidates is read from the pool
+They have never run on a GPU in this project, and their speed is unmeasured: tests compare their
+numbers with the portable kernels' under Triton's interpreter on a CPU. They compute what
+``sampled_addmm`` and ``embedding_bag`` compute on any device, for the case at hand: equally many
+candidates for every anchor, all in float32. Each block of candidates is read from the pool
 once and reduced in registers; nothing of (anchors x candidates x width) reaches memory.
 
-**Its speed is unmeasured**: no GPU has run it yet. Its numbers are held against the portable
-kernels' by Triton's interpreter on a CPU. The sizes of the blocks are guesses, to be tuned when a
-GPU is there: 32 candidates by 128 columns are 4,096 numbers, 16 KiB, a program.
-
-Imported where a CUDA tensor asks for it and triton is there (torch for CUDA brings it along).
+The sizes of the blocks are guesses, to be tuned on a GPU: 32 candidates by 128 columns are 4,096
+numbers, or 16 KiB, per program. Imported only for a CUDA tensor, if triton is installed, as it is
+with torch for CUDA.
 
 Shape legend: N anchors, C candidates of each, P vectors in the pool, D width.
 """

@@ -1,15 +1,15 @@
 """Whole words of a batch: where they begin, and choosing words instead of tokens to predict.
 
-A tokenizer splits rare words into pieces and marks, in the vocabulary, either the pieces that go
-on with a word or those that begin one. What a word is follows from that mark alone:
+A tokenizer splits rare words into pieces and marks, in the vocabulary, either the pieces that
+continue a word or those that begin one. That mark alone defines the words:
 
-- "##" (WordPiece) marks a piece that goes on;
-- U+0120, "G" with a dot (byte-level BPE), or U+2581, a low line (SentencePiece), stand for the
+- "##" (WordPiece) marks a piece that continues a word;
+- U+0120, "G" with a dot (byte-level BPE), or U+2581, a low line (SentencePiece), represents the
   space before a piece that begins a word. As in fairseq's ``is_beginning_of_word``, punctuation
   or a line break that follows without a space belongs to the word before it.
 
-A word lies between special tokens: one that is cut off by the border of a sequence begins there,
-and one never goes on beyond [SEP].
+Words end at special tokens: one that is cut off by the start of a sequence begins there, and none
+continues after [SEP].
 
 Shape legend: B sequences of this process, T tokens, M predicted slots, V vocabulary.
 """
@@ -26,21 +26,21 @@ from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 
 BEGINS = ("\u0120", "\u2581")
-"""What a piece that begins a word begins with, in byte-level BPE and in SentencePiece."""
+"""The first character of a piece that begins a word, in byte-level BPE and SentencePiece."""
 
 
 def continuing_tokens(vocabulary: Vocabulary, wanted_by: str) -> Tensor:
-    """(V,) bool, True at the tokens that go on with the word of the token before them.
+    """(V,) bool, True at the tokens that continue the word of the token before them.
 
-    The mark is the one that most of the vocabulary's tokens carry: byte-level vocabularies know
-    "####" too, as a rule under a Markdown heading.
+    The mark is the one that most tokens of the vocabulary have: byte-level vocabularies hold "####"
+    too, a rule under a Markdown heading.
 
     Args:
         vocabulary: the tokenizer's.
-        wanted_by: the objective that asks, for the message.
+        wanted_by: the objective's name, for the message.
 
     Raises:
-        ConfigError: no token carries a mark, so there are no words to be seen.
+        ConfigError: no token has a mark, so words cannot be recognised.
     """
     carriers = {
         mark: [len(token) > len(mark) and token.startswith(mark) for token in vocabulary.tokens]
@@ -49,20 +49,20 @@ def continuing_tokens(vocabulary: Vocabulary, wanted_by: str) -> Tensor:
     mark = max(carriers, key=lambda mark: sum(carriers[mark]))
     if not any(carriers[mark]):
         raise ConfigError(
-            f"{wanted_by} predicts whole words, and the tokenizer marks neither pieces that go on "
-            f"with a word ({CONTINUES}) nor pieces that begin one ({' or '.join(BEGINS)}): use a "
+            f"{wanted_by} predicts whole words, and the tokenizer marks neither pieces that "
+            f"continue a word ({CONTINUES}) nor pieces that begin one ({' or '.join(BEGINS)}): use a "
             "tokenizer of word pieces, such as train:8192"
         )
     carried = torch.tensor(carriers[mark])
     if mark == CONTINUES:
         return carried
-    # A space by itself, the mark alone, begins the word that follows.
+    # The mark alone is a space, which begins the word that follows.
     alone = torch.tensor([token == mark for token in vocabulary.tokens])
     return ~(carried | alone)
 
 
 def first_columns(starts: Tensor) -> Tensor:
-    """(B, T) int64: of every column the last start at or before it, 0 before the first.
+    """(B, T) int64: for every column the last start at or before it, 0 before the first.
 
     Args:
         starts: (B, T) bool.
@@ -72,7 +72,7 @@ def first_columns(starts: Tensor) -> Tensor:
 
 
 def last_columns(ends: Tensor) -> Tensor:
-    """(B, T) int64: of every column the first end at or after it, T - 1 after the last.
+    """(B, T) int64: for every column the first end at or after it, T - 1 after the last.
 
     Args:
         ends: (B, T) bool.
@@ -82,10 +82,10 @@ def last_columns(ends: Tensor) -> Tensor:
 
 
 def pieces(unit: Tensor, counted: Tensor) -> Tensor:
-    """(B, T) int64: at each unit's index how many tokens it has, 0 elsewhere.
+    """(B, T) int64: at each unit's index its number of tokens, 0 elsewhere.
 
     Args:
-        unit: (B, T) int64 in [0, T), what each token belongs to: a word by its first column, say.
+        unit: (B, T) int64 in [0, T), the unit of each token, such as the first column of its word.
         counted: (B, T) bool, the tokens that belong to a unit.
     """
     return torch.zeros_like(unit).scatter_add(1, unit, counted.to(torch.int64))
@@ -96,10 +96,10 @@ class Words:
     """The words of a batch.
 
     Attributes:
-        maskable: (B, T) bool, the tokens that belong to a word: all but special ones.
+        maskable: (B, T) bool, the tokens that belong to a word: all except special ones.
         starts: (B, T) bool, True at the first token of a word.
         first: (B, T) int64, the column of the first token of each token's word.
-        sizes: (B, T) int64, at the first token of a word how many it has, 0 elsewhere.
+        sizes: (B, T) int64, at the first token of a word its number of tokens, 0 elsewhere.
     """
 
     maskable: Tensor
@@ -136,16 +136,16 @@ def _places(order: Tensor) -> Tensor:
 
 
 def filled_up(words: Words, chosen: Tensor, wanted: Tensor, scores: Tensor) -> Tensor:
-    """``chosen`` and as many words of one token, at random, as are wanting to the number wanted.
+    """``chosen`` and random words of one token, to make up the number wanted.
 
     Args:
         words: of the batch.
         chosen: (B, T) bool, chosen tokens, at most ``wanted``.
-        wanted: (B,) int64, how many tokens are to be chosen.
+        wanted: (B,) int64, the number of tokens to choose.
         scores: (B, T) float32 in [0, 1), random; the highest are taken.
 
     Returns:
-        (B, T) bool; fewer than wanted only where there are not so many words of one token.
+        (B, T) bool; fewer than wanted only if there are too few words of one token.
     """
     single = (words.sizes == 1) & ~chosen
     wanting = wanted - chosen.sum(dim=1)
@@ -158,18 +158,18 @@ def select_words(
 ) -> Tensor:
     """Whole words at random, so that every token is chosen with probability ``rate``.
 
-    Words of more than one token are sampled systematically: in the order of their size, equal
-    ones shuffled, word number i is taken where floor((i + 1) * rate + u) > floor(i * rate + u),
+    Words of more than one token are sampled systematically: ordered by size, with equal sizes
+    shuffled, word number i is taken if floor((i + 1) * rate + u) > floor(i * rate + u),
     u uniform in [0, 1). Each is taken with probability ``rate`` whatever its size, and because
     neighbours in that order are of about equal size, the number of their tokens hardly varies.
     Words of one token, at random, make up the number wanted, so that they too are chosen with
     probability ``rate``.
 
-    That holds where the number wanted (rate * n rounded up or down at random, n tokens) has room
-    for the longer words sampled and there are enough words of one token. Where the longer words
-    exceed it, the shortest of them are left out; a word longer than the number wanted is never
+    That holds if the number wanted (rate * n rounded up or down at random, n tokens) has room for
+    the longer words sampled and there are enough words of one token. If the longer words exceed
+    it, the shortest of them are left out; a word longer than the number wanted is never
     chosen. Then the share of the tokens of long words falls below ``rate`` and that of single
-    tokens rises; the share of all tokens falls below it only where single tokens run out.
+    tokens rises; the share of all tokens falls below it only if single tokens run out.
 
     Args:
         words: of the batch.
@@ -179,11 +179,11 @@ def select_words(
         stream: prefix of the streams' names.
 
     Returns:
-        (B, T) bool, the chosen tokens: at most ``wanted`` of a sequence, whole words only.
+        (B, T) bool, the chosen tokens: at most ``wanted`` per sequence, whole words only.
     """
     scores = streams.uniform(stream, words.starts.shape[1])
     long = words.sizes > 1
-    # By size, and by score among equals; what is no long word lies behind them.
+    # By size, and by score among equal sizes; everything else comes after the long words.
     keys = (words.sizes + scores).masked_fill(~long, 0.0)
     order = keys.argsort(dim=1, descending=True, stable=True)
     place, phase = _places(order), streams.uniform(f"{stream}.phase").unsqueeze(1)

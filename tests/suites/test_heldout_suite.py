@@ -145,7 +145,7 @@ def test_an_encoder_without_a_head_has_a_reason_in_every_column(tiny_encoder, tm
 def test_the_protocol_names_the_one_corruption_and_fits_a_line(tmp_path):
     text = _suite(sequences=99).protocol
     assert "every encoder under the same BERT masks (15% of 99 sequences" in text
-    assert "not under its own corruption" in text and "out of its element" in text
+    assert "not under its own corruption" in text and "at a disadvantage" in text
     # What is longer is cut on the page.
     assert len(text) <= 240
 

@@ -3,18 +3,18 @@
 Words are invented, and every form is a word of its own. A document has a topic, which picks its
 nouns and verbs, a cast of three nouns of that topic, and a mood, which picks the pole of its
 adjectives. Every concept has two synonyms, used alike; verbs and "is/are" agree with their
-subject, also across a noun in between; a fact is told in the active or in the passive voice; and
+subject, also across a noun in between; a fact is stated in the active or in the passive voice; and
 a connective says how a sentence relates to the one before it (here in English words):
 
     gladly gentle wolves see bear .      a fact; the adverb has the pole of its adjective
     so ursine is see by canines .        the same fact in other words, in the passive
-    but ursine sees canines .            the fact with its roles turned round
+    but ursine sees canines .            the fact with its roles swapped
     then canines near fox see bears .    another fact about the same cast
-    so canines are not harsh .           a quality, said by denying its opposite
+    so canines are not harsh .           a quality, stated by denying its opposite
 
-What a noun does and what it is like are habits of the language, the same for both its synonyms;
-adverbs stand next to adjectives of their pole. So synonyms and polarity can be read off a word's
-neighbours, which is what a short pretraining learns first.
+What a noun does and what it is like are regularities of the language, the same for both its
+synonyms; adverbs are next to adjectives of their pole. So synonyms and polarity can be learned from
+a word's neighbours, which is what a short pretraining learns first.
 
 Only uniform floats are drawn, from generators keyed by (version, seed, document number): numpy
 keeps those from version to version, and its integer and shuffle methods it does not.
@@ -31,9 +31,9 @@ import numpy as np
 from objbench.contract.random_streams import numpy_generator
 
 TOY_VERSION = 1
-"""Part of every draw; to be raised with any change that moves a word of the language."""
+"""Part of every draw; to be raised with any change of the language."""
 
-# Concepts: nouns and verbs are counted a topic; the opposite adjectives are for all topics.
+# Concepts: numbers of nouns and verbs are per topic; the adjectives are for all topics.
 TOPICS, NOUNS, VERBS, QUALITIES = 4, 8, 4, 8
 SINGULAR, PLURAL = 0, 1
 BAD, GOOD = 0, 1
@@ -42,7 +42,7 @@ FUNCTION_WORDS = ("near", "is", "are", "not", "by", "so", "but", "then", ".")
 
 
 class Dice:
-    """Cheap draws from one generator, taken in blocks because a numpy call costs microseconds."""
+    """Fast draws from one generator, in blocks because a numpy call costs microseconds."""
 
     def __init__(self, generator: np.random.Generator, block: int = 256) -> None:
         self._generator = generator
@@ -71,7 +71,7 @@ class Dice:
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Every content word, by concept; noun or verb c belongs to topic c // (concepts a topic).
+    """Every content word, by concept; noun or verb c belongs to topic c // (concepts per topic).
 
     Attributes:
         nouns: [concept][synonym][number].
@@ -125,14 +125,14 @@ def lexicon() -> Lexicon:
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """A noun to be said: which concept, by which synonym, in which number."""
+    """A noun as it is used: its concept, synonym and number."""
 
     concept: int
     synonym: int
     number: int
 
     def phrase(self, adjective: str = "") -> str:
-        """The noun's word, after an adjective where one is given."""
+        """The noun's word, after an adjective if one is given."""
         word = lexicon().nouns[self.concept][self.synonym][self.number]
         return f"{adjective} {word}" if adjective else word
 
@@ -210,7 +210,7 @@ def _document(dice: Dice) -> list[str]:
         patient = mention(whom, number if dice.chance(0.7) else 1 - number)
         fact = Fact(agent, (topic * VERBS + who % VERBS, dice.below(2)), patient)
         first = fact.told(dice, adjective(who, mood) if dice.chance(0.5) else "")
-        # Mostly in other words: that is what ties synonyms to each other.
+        # Mostly in other words, which relates synonyms to each other.
         again = fact.reworded() if dice.chance(0.7) else fact
         shape = dice.uniform()
         if shape < 0.35:

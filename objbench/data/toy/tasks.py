@@ -1,8 +1,8 @@
 """Five tasks over the toy language, shaped like GLUE's.
 
 Training examples use the first half of every topic's concepts, validation examples all of them:
-what the words mean that fine-tuning never showed has to come from pretraining. Taken alone, each
-sentence of a pair looks the same under every label.
+the meaning of words that fine-tuning never shows must come from pretraining. By itself, each
+sentence of a pair has the same distribution under every label.
 
 Measured, mean score (Matthews, accuracy, accuracy/F1, Pearson/Spearman, accuracy; times 100):
 
@@ -116,7 +116,7 @@ def _acceptability(words: _Words, index: int) -> _Example:
 
 
 def _polarity(words: _Words, index: int) -> _Example:
-    """Is what is said good (1) or bad (0)? Every second plain quality is negated."""
+    """Is the stated quality good (1) or bad (0)? Every second plain quality is negated."""
     dice, good = words.dice, index % 2
     agent, patient = words.nouns(2)
     adjectives = words.quality()
@@ -129,11 +129,11 @@ def _polarity(words: _Words, index: int) -> _Example:
 
 
 def _paraphrase(words: _Words, index: int) -> _Example:
-    """The same fact (1)? If not, its roles are turned round, or one or all concepts are others.
+    """The same fact (1)? If not, its roles are swapped, or one or all concepts differ.
 
-    Both nouns have one number, so that turning the roles round leaves the words what they were;
-    and another concept stands only where a paraphrase has a synonym. No sentence mixes topics,
-    which would give sentence 2 away on its own.
+    Both nouns have the same number, so that swapping the roles keeps the words; and another concept
+    occurs only where a paraphrase has a synonym. No sentence mixes topics, which would give
+    sentence 2 away by itself.
     """
     dice, same = words.dice, index % 2
     number, difference, changed = dice.below(2), dice.below(3), dice.below(3)
@@ -158,7 +158,7 @@ def _paraphrase(words: _Words, index: int) -> _Example:
 def _similarity(words: _Words, index: int) -> _Example:
     """Another topic (0), or 2 plus how many of agent, verb and patient are the same (2 to 5).
 
-    The same concept is always said by its other word, so no two sentences share a word.
+    The same concept always has its other word, so no two sentences share a word.
     """
     dice, score = words.dice, (0, 2, 3, 4, 5)[index % 5]
     number = dice.below(2)

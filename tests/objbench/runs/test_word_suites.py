@@ -115,7 +115,7 @@ def test_the_page_ranks_who_has_a_score_and_names_who_has_none(finished, page_of
     assert section.count("| 50%") == 3 and section.count("| 100%") == 3
     # Drawn by the curve suite that follows it.
     assert "### heldout over the budget" not in page
-    assert "out of its element" in page
+    assert "at a disadvantage" in page
 
 
 def test_exports_are_ordinary_folders_with_a_head_where_there_is_one(finished):
