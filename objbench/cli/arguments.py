@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import shutil
+import textwrap
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn, TypeVar
 
@@ -34,6 +36,13 @@ class Parser(argparse.ArgumentParser):
     def flags(self) -> list[str]:
         """Every long flag of this parser."""
         return [flag for flag in self._option_string_actions if flag.startswith("--")]
+
+
+def wrapped(text: str) -> str:
+    """``text`` with its paragraphs wrapped to the terminal; those with indented lines are kept."""
+    width = shutil.get_terminal_size().columns - 2
+    paragraphs = text.rstrip().split("\n\n")
+    return "\n\n".join(p if "\n  " in p else textwrap.fill(p, width) for p in paragraphs)
 
 
 def refuse(left_over: Sequence[str], parser: Parser, plugins: Collection[str]) -> NoReturn:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from objbench import __version__
 from objbench.cli import check, leaderboard, new, plugins, run, selftest, show, verify
-from objbench.cli.arguments import Parser, expand_plugin_flags, refuse
+from objbench.cli.arguments import Parser, expand_plugin_flags, refuse, wrapped
 from objbench.cli.plugin_arguments import known_plugins
 from objbench.errors import ObjbenchError, UnknownNameError, one_line
 
@@ -109,7 +109,10 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     made = {}
     for name, command in COMMANDS.items():
         made[name] = commands.add_parser(
-            name, help=command.SUMMARY, description=command.SUMMARY, epilog=command.EPILOG
+            name,
+            help=command.SUMMARY,
+            description=wrapped(command.SUMMARY),
+            epilog=wrapped(command.EPILOG),
         )
         command.add_arguments(made[name])
     return parser, made

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SUMMARY = "List the installed objectives, terms and suites, and the plugins that are broken."
 EPILOG = """\
 A term joins any objective: --objectives mlm,mlm+TERM.
+
 OBJBENCH_PLUGINS=a,b loads only the plugins a and b."""
 
 

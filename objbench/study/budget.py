@@ -18,6 +18,7 @@ from objbench.errors import BudgetError
 from objbench.study.choices import Spacing
 
 if TYPE_CHECKING:
+    # pydantic, which the command line reads budgets without.
     from objbench.results.records import StepCost
 
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}

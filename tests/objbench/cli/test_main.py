@@ -110,6 +110,16 @@ HEAVY = {
 }
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_into_the_terminal(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    # Examples are kept on one line, to be copied.
+    assert [line for line in lines if len(line) > 80 and not line.startswith("  objbench ")] == []
+
+
 def test_help_and_usage_errors_import_nothing_heavy(command_line, tmp_path):
     cases = [["--help"], ["run", "--help"], ["leaderboard", "--help"], ["plugins", "--help"]]
     cases += [words for words, _ in USAGE_ERRORS]
