@@ -54,7 +54,7 @@ class CurveValues:
 
     def _spread_text(self, lead: str) -> str:
         found = estimate(np.array(self.values))
-        low, high = three_digits(found.low), three_digits(found.high)
+        low, high = three_digits(found.least), three_digits(found.greatest)
         if low == high:
             return lead + three_digits(found.mean)
         # An interval over the seeds that have a value would be one over the lucky ones, and one

@@ -93,7 +93,7 @@ def turned(found: Estimate, sign: float) -> Estimate:
         mean=-found.mean,
         half_width=found.half_width,
         deviation=found.deviation,
-        low=-found.high,
-        high=-found.low,
+        least=-found.greatest,
+        greatest=-found.least,
         runs=found.runs,
     )

@@ -34,15 +34,15 @@ class Estimate:
 
     Attributes:
         mean: arithmetic mean.
-        low, high: smallest and largest value.
+        least, greatest: smallest and largest value; ``interval`` has the ends of the interval.
         runs: S, how many pretraining seeds it rests on.
         deviation: standard deviation with n - 1; None for one run.
         half_width: half of the 95% t-interval; None for fewer than ``MIN_RUNS`` runs.
     """
 
     mean: float
-    low: float
-    high: float
+    least: float
+    greatest: float
     runs: int
     deviation: float | None
     half_width: float | None
@@ -83,8 +83,8 @@ def estimate(values: FloatArray) -> Estimate:
         raise ValueError(f"estimate needs a row of finite values, not {values!r}")
     return Estimate(
         mean=float(np.mean(values)),
-        low=float(np.min(values)),
-        high=float(np.max(values)),
+        least=float(np.min(values)),
+        greatest=float(np.max(values)),
         runs=values.size,
         deviation=float(np.std(values, ddof=1)) if values.size > 1 else None,
         half_width=float(t_interval(values)[1]) if values.size >= MIN_RUNS else None,

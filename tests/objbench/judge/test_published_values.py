@@ -242,8 +242,8 @@ def _estimate(found):
     return {
         "mean": found.mean,
         "interval": None if found.interval is None else list(found.interval),
-        "low": found.low,
-        "high": found.high,
+        "low": found.least,
+        "high": found.greatest,
         "runs": found.runs,
     }
 

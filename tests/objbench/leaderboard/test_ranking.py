@@ -29,10 +29,10 @@ def test_scores_and_gain_by_hand(make_study):
     best, baseline = rows_of(make_study())
     assert (best.objective, best.rank, baseline.objective, baseline.rank) == ("taco", 1, "mlm", 2)
     assert baseline.score.mean == pytest.approx(49.5)
-    assert (baseline.score.low, baseline.score.high) == pytest.approx((49.0, 50.0))
+    assert (baseline.score.least, baseline.score.greatest) == pytest.approx((49.0, 50.0))
     assert best.score.mean == pytest.approx(52.0)
     assert best.gain.mean == pytest.approx(2.5)
-    assert (best.gain.low, best.gain.high) == pytest.approx((2.0, 3.0))
+    assert (best.gain.least, best.gain.greatest) == pytest.approx((2.0, 3.0))
     assert baseline.gain is None
 
 

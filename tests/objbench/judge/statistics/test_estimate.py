@@ -17,7 +17,7 @@ from objbench.judge.statistics.estimate import (
 def test_mean_and_spread_by_hand():
     found = estimate(np.array([60.0, 62.0, 67.0]))
     assert found.mean == 63.0
-    assert (found.low, found.high, found.runs) == (60.0, 67.0, 3)
+    assert (found.least, found.greatest, found.runs) == (60.0, 67.0, 3)
     # Squared distances 9 + 1 + 16 = 26, over n - 1 = 2.
     assert found.deviation == pytest.approx(math.sqrt(13.0))
     # t(2, 0.975) = 4.302653, from a printed table.
@@ -39,7 +39,7 @@ def test_finetuning_seeds_are_no_runs():
     values = np.array([[1.0, 2.0, 3.0], [5.0, 6.0, 10.0]])
     found = estimate(within_run_mean(values))
     assert found.mean == 4.5
-    assert (found.low, found.high, found.runs) == (2.0, 7.0, 2)
+    assert (found.least, found.greatest, found.runs) == (2.0, 7.0, 2)
     assert found.interval is None
 
 

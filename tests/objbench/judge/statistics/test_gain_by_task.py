@@ -86,11 +86,11 @@ def test_the_average_is_that_of_the_suite():
 def test_the_parts_add_up_to_the_gain_of_the_average():
     whole = average_gain(CANDIDATE, BASELINE, GROUPS)
     # Groups gain 1 2 3 and 2 3.5 0.5; the average 1.5, 2.75, 1.75.
-    assert (whole.low, whole.high, whole.mean) == pytest.approx((1.5, 2.75, 2.0))
+    assert (whole.least, whole.greatest, whole.mean) == pytest.approx((1.5, 2.75, 2.0))
     parts = contributions(CANDIDATE, BASELINE, GROUPS)
     assert [part.mean for part in parts] == pytest.approx([1.0, 1.0])
     assert sum(part.mean for part in parts) == pytest.approx(whole.mean)
-    assert (parts[1].low, parts[1].high) == pytest.approx((0.25, 1.75))
+    assert (parts[1].least, parts[1].greatest) == pytest.approx((0.25, 1.75))
 
 
 def test_leaving_groups_out_by_hand():
@@ -98,7 +98,7 @@ def test_leaving_groups_out_by_hand():
     found = leave_one_out(CANDIDATE, BASELINE, groups)
     assert [e.mean for e in found] == pytest.approx([2.0, 1.0, 3.0])
     # Without the third: (1 + 4) / 2, (2 + 4) / 2, (3 + 4) / 2.
-    assert (found[2].low, found[2].high) == pytest.approx((2.5, 3.5))
+    assert (found[2].least, found[2].greatest) == pytest.approx((2.5, 3.5))
     assert found[2].half_width == pytest.approx(4.302653 * 0.5 / math.sqrt(3.0), rel=1e-6)
     for index in range(3):
         rest = tuple(group for number, group in enumerate(groups) if number != index)

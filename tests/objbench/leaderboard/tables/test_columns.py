@@ -142,7 +142,7 @@ def test_a_lower_score_that_is_better_has_a_positive_gain(make_study, report_of)
     (gains,) = suite.gains
     for gain in (gains.average, gains.columns[0].gain, gains.columns[0].without):
         assert gain.mean == pytest.approx(-3.5)
-        assert (gain.low, gain.high) == pytest.approx((-5.0, -2.0))
+        assert (gain.least, gain.greatest) == pytest.approx((-5.0, -2.0))
     assert suite.interquartile["taco"].estimate.value == pytest.approx(-3.5)
 
 
