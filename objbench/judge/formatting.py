@@ -8,23 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from objbench.errors import one_line
-
 DASH = "-"
-_LONGEST_TEXT = 240
-# Not the underscore: inside words it means nothing to GitHub, and names are full of it.
-_ESCAPES = str.maketrans(
-    {
-        "<": "&lt;",
-        ">": "&gt;",
-        "\\": "\\\\",
-        "`": "\\`",
-        "*": "\\*",
-        "[": "\\[",
-        "]": "\\]",
-        "|": "\\|",
-    }
-)
 
 
 def points(value: float) -> str:
@@ -94,19 +78,6 @@ def listed(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def plain(text: object) -> str:
-    """``text`` on one line, cut at 240 characters, with nothing that markdown would act on."""
-    line = one_line(text)
-    if len(line) > _LONGEST_TEXT:
-        line = line[: _LONGEST_TEXT - 1].rstrip() + "…"
-    return escaped(line)
-
-
-def escaped(text: str) -> str:
-    """``text``, however long, with nothing that markdown would act on."""
-    return text.translate(_ESCAPES)
 
 
 def _no_negative_zero(text: str) -> str:

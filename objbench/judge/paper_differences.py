@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 
 from objbench.contract.meters import AXIS_WORDS
-from objbench.judge.formatting import plain
 from objbench.judge.papers.claims import Claim, ClaimFile
 from objbench.judge.score_source import HELDOUT, Pair, planned_suite
 from objbench.judge.teacher_costs import uncounted_words
@@ -87,7 +86,7 @@ def _undecayed(results: StudyResults) -> str:
     # On a trunk every point has its own cooldown branch.
     if schedule is None or schedule == "trunk":
         return ""
-    return f"learning rate not yet decayed before the last point ({plain(schedule)} schedule)"
+    return f"learning rate not yet decayed before the last point ({schedule} schedule)"
 
 
 def _clocks(results: StudyResults, pair: Pair) -> str:

@@ -192,9 +192,14 @@ def _suite_details(report: Report, suite: SuiteReport) -> list[Block]:
         means = Paragraph(f"Means over {count(len(report.seeds), 'pretraining seed')}.")
         along = budget_table(report, suite, suite.along_budget)
         folds.append(_fold(f"{name} over the budget", [means, along]))
-    for gains in suite.gains:
-        title = f"{name}: {gains.objective} against {report.baseline} on each column"
-        folds.append(_fold(title, [Paragraph(_gains_sentence(report)), gain_table(report, gains)]))
+    if suite.gains:
+        blocks = [Paragraph(_gains_sentence(report))]
+        for gains in suite.gains:
+            blocks += [
+                Heading(4, f"{gains.objective} against {report.baseline}"),
+                gain_table(report, gains),
+            ]
+        folds.append(_fold(f"{name}: the gain on each column", blocks))
     if suite.other_curves:
         lines: list[dict[str, Cell]] = [
             {"objective": item.name, **_texts(suite, item.name)} for item in report.plan.objectives

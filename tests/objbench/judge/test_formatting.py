@@ -44,11 +44,6 @@ def test_memory():
     assert notation.memory(1.5 * 2**30) == "1.50 GiB"
 
 
-def test_plain_text_is_one_short_line():
-    assert notation.plain("a\n b\t| `c`") == r"a b \| \`c\`"
-    assert len(notation.plain("x" * 1000)) == 240
-
-
 def test_labels_keep_their_order_and_distance():
     assert spread_out([1.0, 5.0], 1.0) == [1.0, 5.0]
     assert spread_out([5.0, 5.0], 1.0) == [4.5, 5.5]

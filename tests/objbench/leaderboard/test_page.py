@@ -74,7 +74,7 @@ def test_one_minute_first_then_details(make_study, tmp_path):
         "What the numbers show, and what they do not",
         "glue: protocol and columns",
         "glue: the score of every seed",
-        "glue: taco against mlm on each column",
+        "glue: the gain on each column",
         "Curves: glue score",
         "Speedup to each glue score of mlm",
         "Curves: held-out mlm loss",
