@@ -89,7 +89,7 @@ def _draw(
         spend = spends[name] / size
         if scores.shape[1] > 1:
             each = curve.spend[points, :, axis] / size
-            panel.plot(each, scores, color=own.colour, lw=0.6, alpha=0.6)
+            panel.plot(each, scores, color=own.colour, lw=0.7, alpha=0.6)
         panel.plot(spend, scores.mean(axis=1), color=own.colour, ls=own.dashes, lw=2.0)
         finished = [is_finished or point == len(curve.shares) - 1 for point in points]
         for shown, face in ((True, own.colour), (False, "white")):

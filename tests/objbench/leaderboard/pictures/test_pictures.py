@@ -36,7 +36,7 @@ def test_every_seed_is_a_thin_line_beside_the_mean(make_study):
         results = standing_of(make_study(seeds=seeds))
         curves = source_curves(results, curve_sources(results)[0])
         picture = convergence_picture(curves, "mlm", "glue score").decode()
-        return picture.count("stroke-width: 0.6"), picture.count("stroke-width: 2")
+        return picture.count("stroke-width: 0.7"), picture.count("stroke-width: 2")
 
     # Two objectives in four panels.
     assert lines((1,)) == (0, 8)
