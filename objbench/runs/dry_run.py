@@ -8,7 +8,12 @@ from pathlib import Path
 from objbench.plugins.registry import Registry
 from objbench.results.run_folder import RunFolder
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
-from objbench.runs.planning.planned_cells import evaluations
+from objbench.runs.planning.planned_cells import (
+    curve_id,
+    evaluations,
+    pretraining_id,
+    trial_evaluation_id,
+)
 from objbench.runs.planning.teachers import training_order
 from objbench.study.study import Study
 
@@ -23,10 +28,10 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
         words = {"ok": "done"}
         known = {cell: words.get(status, status) for cell, status in finished.items()}
     ids = list(_trials(study, chosen))
-    ids += [f"{name}.seed-{seed}" for seed in study.seeds for name in training_order(chosen)]
+    ids += [pretraining_id(name, seed) for seed in study.seeds for name in training_order(chosen)]
     ids += [wanted.id for wanted in evaluations(study, chosen)]
     ids += [
-        f"{curve}.{name}.seed-{seed}"
+        curve_id(curve, name, seed)
         for curve in chosen.curves
         for seed in study.seeds
         for name in study.objectives
@@ -48,4 +53,4 @@ def _trials(study: Study, chosen: ConfiguredPlugins) -> Iterator[str]:
                 yield trial
                 if suite is not None:
                     for task in suite.tasks():
-                        yield f"{suite.name}.{task}.{trial}"
+                        yield trial_evaluation_id(suite.name, task, trial)

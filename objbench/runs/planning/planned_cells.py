@@ -1,6 +1,6 @@
-"""The cells of a study: what there is to do, each with the key of all that determines it.
+"""The cells of a study: each has an id to read and a key of all that determines its result.
 
-A key holds the upstream cell's key, so a change anywhere above a cell makes it another cell.
+A key includes the keys of the cells that it needs, so a change anywhere upstream changes it too.
 """
 
 from __future__ import annotations
@@ -25,6 +25,21 @@ from objbench.study.tuning import Settings
 _NOT_IN_KEY = {"log_every", "checkpoint_every"}
 
 
+def pretraining_id(objective: str, seed: int) -> str:
+    """The id of a pretraining."""
+    return f"{objective}.seed-{seed}"
+
+
+def curve_id(curve: str, objective: str, seed: int) -> str:
+    """The id of a curve."""
+    return f"{curve}.{pretraining_id(objective, seed)}"
+
+
+def trial_evaluation_id(suite: str, task: str, trial: str) -> str:
+    """The id of what scores a trial; ``trial`` is the trial's own id."""
+    return f"{suite}.{task}.{trial}"
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """One evaluation that a study asks for, before any key is known."""
@@ -39,7 +54,7 @@ class Evaluation:
     @property
     def id(self) -> str:
         """The cell's id, which names the point of the budget such as "20pct"."""
-        where = f"{self.objective}.seed-{self.seed}.{100 * self.share:.4g}pct"
+        where = f"{pretraining_id(self.objective, self.seed)}.{100 * self.share:.4g}pct"
         return f"{self.suite}.{self.task}.{where}.ft-{self.finetune_seed}"
 
 
@@ -76,10 +91,10 @@ def pretrain_cell(
     own = study.for_objective(objective)
     cls, config = plugins.objectives[objective]
     exports = export_steps(steps, study.evaluation.points, study.evaluation.spacing)
-    teachers = [cells[f"{teacher}.seed-{seed}"] for teacher in cls.teachers(config)]
+    teachers = [cells[pretraining_id(teacher, seed)] for teacher in cls.teachers(config)]
     parts = _training_parts(own, cls, config, seed, steps, exports, data, teachers)
     return PlannedCell(
-        id=f"{objective}.seed-{seed}",
+        id=pretraining_id(objective, seed),
         kind="pretrain",
         key=content_key(parts),
         objective=objective,
@@ -160,7 +175,7 @@ def evaluation_cell(
     cells: Mapping[str, PlannedCell],
 ) -> PlannedCell:
     """The cell of one evaluation; ``cells`` holds the pretraining it reads."""
-    upstream = cells[f"{wanted.objective}.seed-{wanted.seed}"]
+    upstream = cells[pretraining_id(wanted.objective, wanted.seed)]
     points, spacing = study.evaluation.points, study.evaluation.spacing
     place = point_shares(points, spacing).index(wanted.share)
     step = export_steps(steps[wanted.objective], points, spacing)[place]
@@ -197,7 +212,7 @@ def trial_evaluation_cells(study: Study, suite: Suite, trial: PlannedCell) -> It
     for task in suite.tasks():
         parts = _scoring_parts(study, suite, task, seed, trial, trial.step)
         yield PlannedCell(
-            id=f"{suite.name}.{task}.{trial.id}",
+            id=trial_evaluation_id(suite.name, task, trial.id),
             kind="trial_evaluation",
             key=content_key({**parts, "tuning": True}),
             objective=trial.objective,
@@ -260,7 +275,7 @@ def curve_cell(
         }
     )
     return PlannedCell(
-        id=f"{name}.{objective}.seed-{seed}",
+        id=curve_id(name, objective, seed),
         kind="curve",
         key=key,
         objective=objective,
