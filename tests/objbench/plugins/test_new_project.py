@@ -123,7 +123,7 @@ def test_a_fault_is_told_with_its_meaning_and_remedy(made, cache, monkeypatch, c
     at = next(i for i, line in enumerate(lines) if line.startswith("failed  inputs unchanged"))
     assert "changes the batch's input_ids in place" in lines[at]
     assert lines[at + 1].strip().startswith("meaning: ")
-    assert lines[at + 2].strip().startswith("to fix: make new tensors")
+    assert lines[at + 2].strip().startswith("to fix: create new tensors")
 
 
 @pytest.mark.slow
@@ -160,7 +160,7 @@ HEAVY = {"torch", "transformers", "datasets", "pandas", "tokenizers", "accelerat
 
 USAGE_ERRORS = [
     (["new"], "required: NAME"),
-    (["new", "mlm"], "'mlm' is registered already"),
+    (["new", "mlm"], "'mlm' is already the name of a plugin"),
     (["new", "Half"], "'Half' cannot be the name of a plugin"),
     (["new", "mine", "--dir", "."], ". already exists"),
     (["check", "tacoo"], "unknown objective 'tacoo'; did you mean 'taco'?"),
@@ -168,7 +168,7 @@ USAGE_ERRORS = [
     (["check", "mlm", "--preset", "dem"], "unknown preset 'dem'; did you mean 'demo'?"),
     (["check", "mlm", "--against", "mlmm"], "unknown objective 'mlmm'; did you mean 'mlm'?"),
     (["check", "mlm", "--set", "mlm.rat=1"], "unknown option of mlm 'rat'; did you mean 'rate'?"),
-    (["check", "mlm", "--set", "taco.weight=1"], "this is about mlm; leave it out"),
+    (["check", "mlm", "--set", "taco.weight=1"], "this command is about mlm; leave the option out"),
     (["check", "mlm", "--compil"], "unknown option '--compil'; did you mean '--compile'?"),
     (["show", "tacoo"], "unknown plugin 'tacoo'; did you mean 'taco'?"),
     (["show", "mlm", "--preset", "dem"], "unknown preset 'dem'; did you mean 'demo'?"),

@@ -59,7 +59,7 @@ def test_every_check_has_a_fault_planted_for_it():
     assert set(planted.PLANTED) == set(BY_NAME) - ELSEWHERE
 
 
-def test_every_check_says_what_it_means_and_how_to_mend_it():
+def test_every_check_says_what_it_means_and_how_to_fix_it():
     for check in CHECKS:
         assert check.meaning and check.remedy and "\n" not in check.meaning + check.remedy
     assert len(BY_NAME) == len(CHECKS)
