@@ -79,7 +79,9 @@ def test_anchors_at_predicted_positions_need_an_objective_that_predicts(encoder_
     objective = joined(PredictsNothing, encoder_spec)
     assert Need.LABELS not in objective.needs
     for anchors in ("masked", "unmasked"):
-        with pytest.raises(ConfigError, match=f"anchors={anchors} needs .* and plain predicts none"):
+        with pytest.raises(
+            ConfigError, match=f"anchors={anchors} needs .* and plain predicts none"
+        ):
             joined(PredictsNothing, encoder_spec, anchors=anchors)
 
 
