@@ -8,10 +8,10 @@ Layout of the folder, beside the page and its pictures::
     logs.jsonl     the training logs, which would make lines of 50 kB in pretrain.jsonl
     overhead.json  the objectives' steps compared, if they were measured
 
-Three fields of a record are numbers of rows in
-``sources.json``: ``plugin``, ``protocol`` and, in ``provenance``, ``origin``. Rows are numbered in
-the order in which they were first used, so that those of later runs come last. ``log``, where
-there is one, is the number of points of the record's log in ``logs.jsonl``.
+Three fields of a record are numbers of rows in ``sources.json``, from 0: ``plugin``, ``protocol``
+and, in ``provenance``, ``origin``. Rows are numbered in the order in which they were first used, so
+those of later runs come last. ``log``, where there is one, is the number of points of the record's
+log in ``logs.jsonl``. ``canonical_lines`` says what a line looks like.
 """
 
 from __future__ import annotations
