@@ -26,11 +26,11 @@ def test_a_page_and_an_index(make_study, tmp_path, monkeypatch, capsys):
     words = ["leaderboard", "runs/first", "--out", "results/first", "--with-records"]
     assert main(words) == 0
     printed = capsys.readouterr().out
-    assert "taco-2022 gain, by glue: inconclusive at 1.23M parameters" in printed
+    assert "taco-2022 gain, by glue score: inconclusive at 1.23M parameters" in printed
     assert printed.endswith("leaderboard: results/first/README.md\n")
     assert main(["leaderboard", "--index", "results"]) == 0
     assert capsys.readouterr().out == "index: results/README.md\n"
     text = (tmp_path / "results" / "README.md").read_text()
-    assert "- [first](first/README.md): **taco-2022 speedup**" in text
+    assert "| [page](first/README.md) |" in text
     assert main(["leaderboard", "--index", "results", "--out", "elsewhere"]) == 0
     assert (tmp_path / "elsewhere" / "README.md").read_text() == text

@@ -59,7 +59,7 @@ def test_the_learner_needs_its_teacher_of_the_same_seed(finished, page_of):
     }
     page = page_of(finished)
     assert "tacl learns from the final encoder of mlm" in page
-    assert "teachers, not counted" in page
+    assert "teachers (not in budget)" in page
 
 
 def test_it_learns_from_the_final_encoder_that_was_exported(finished, make_study, run, tmp_path):

@@ -104,17 +104,16 @@ def test_curves_of_an_objective_without_scores_say_so(finished):
 
 def test_the_page_ranks_who_has_a_score_and_names_who_has_none(finished, page_of):
     page = page_of(finished[0])
-    assert "## Ranking: heldout" in page and "## Ranking: blimp" in page
+    assert "### heldout: " in page and "### blimp: " in page
     assert "Cannot be scored: rtd (no token head: its objective predicts no words" in page
     assert "mlm on perplexity (its head does not read from left to right)" in page
     assert "clm on pseudo_perplexity (its head reads from left to right)" in page
-    assert "Not ranked on blimp: rtd (no token head" in page
-    assert "## Measured: representation" in page and "Ranking: representation" not in page
-    assert "Not ranked on representation" not in page
-    section = page.split("### representation over the budget")[1].split("\n#")[0]
+    assert "Not ranked: rtd (no token head" in page
+    assert "representation: protocol and columns" in page and "### representation" not in page
+    section = page.split("<summary>representation over the budget")[1].split("</details>")[0]
     assert section.count("| 50%") == 3 and section.count("| 100%") == 3
     # Drawn by the curve suite that follows it.
-    assert "### heldout over the budget" not in page
+    assert "heldout over the budget" not in page
     assert "at a disadvantage" in page
 
 
