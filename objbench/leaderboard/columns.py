@@ -60,7 +60,7 @@ class ColumnScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnGain:
-    """Where one column stands in an objective's gain.
+    """One column's part in an objective's gain.
 
     Attributes:
         gain: positive is better; None where a seed is missing.

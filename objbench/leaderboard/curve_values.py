@@ -1,4 +1,4 @@
-"""What curve suites measured, as their records give it: columns that are no speedup on a meter.
+"""What curve suites measured beyond speedups: the columns of theirs that are no compute axis.
 
 Speedups are the judge's own, over all seeds at once; a curve suite may measure other things, one
 value a seed. A seed without a value is named and never dropped from the mean in silence.

@@ -27,7 +27,7 @@ READING: tuple[Text, ...] = (
         (
             ": difference to the baseline at the same seed, so with the same initial weights, "
             "documents and masks; positive is better, also where a lower score is. Each interval "
-            "stands for itself: of twenty differences that are none, one looks like one."
+            "is for itself alone: of twenty differences that are none, one looks like one."
         ),
     ),
     (

@@ -1,4 +1,4 @@
-"""Where a study stands: its plan joined with the records there are.
+"""The results of a study: its plan joined with the records there are.
 
 A record belongs to a cell when both id and key agree. One that belongs to no cell is stale: its
 code, data or settings have changed since, so it is shown by name and never counted.
