@@ -19,7 +19,7 @@ from objbench.results.study_results import StudyResults
 def caveats(results: StudyResults) -> list[str]:
     """Every caveat of the study but for what is missing in it."""
     found = [
-        sample_sentence(results),
+        _samples(results),
         _spend(results),
         *teacher_sentences(results),
         _machines(results),
@@ -29,7 +29,7 @@ def caveats(results: StudyResults) -> list[str]:
     return [text for text in found if text]
 
 
-def sample_sentence(results: StudyResults) -> str:
+def _samples(results: StudyResults) -> str:
     """Whether fine-tuning saw a part of the training examples only; "" where it saw all."""
     sizes: dict[str, int] = {}
     for record in results.records.values():

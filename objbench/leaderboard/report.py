@@ -21,7 +21,7 @@ from objbench.judge.score_arrays import (
 from objbench.judge.selftest.error_rates import Rates, read_rates
 from objbench.judge.statistics.estimate import Estimate
 from objbench.leaderboard.aggregates import interquartile_gains
-from objbench.leaderboard.caveats import caveats, sample_sentence
+from objbench.leaderboard.caveats import caveats
 from objbench.leaderboard.columns import ColumnScores, Gains, column_scores, gains
 from objbench.leaderboard.costs import ObjectiveCost, heldout_losses, objective_costs
 from objbench.leaderboard.curve_sources import (
@@ -130,7 +130,6 @@ class Report:
         costs: in the order of the plan.
         heldout: objective -> term -> its loss on held-out text.
         caveats: what the numbers do not show, in sentences.
-        samples: whether fine-tuning was cut short, in a sentence; "" where it was not.
         devices: that the records were made on.
     """
 
@@ -153,7 +152,6 @@ class Report:
     gaps: tuple[Gap, ...]
     stale: tuple[StaleRecords, ...]
     caveats: tuple[str, ...]
-    samples: str
     devices: tuple[str, ...]
 
     @property
@@ -196,7 +194,6 @@ def analyse(results: StudyResults, steps: StepComparison | None = None) -> Repor
         gaps=gaps(results),
         stale=stale_records(results),
         caveats=tuple(caveats(results)),
-        samples=sample_sentence(results),
         devices=tuple(sorted({r.provenance.device for r in results.records.values()})),
     )
 
