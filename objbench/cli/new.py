@@ -45,5 +45,5 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
 next:
   pip install -e {shlex.quote(str(folder))}
   objbench check {name} --against mlm
-  objbench run --objectives mlm,{name} --preset demo""")
+  objbench run --objectives mlm,{name} --preset demo --name {name}""")
     return 0
