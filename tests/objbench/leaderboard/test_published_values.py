@@ -161,8 +161,13 @@ def bound(found):
 def estimate(found):
     if found is None:
         return None
-    fields = {name: getattr(found, name) for name in ("mean", "low", "high", "runs")}
-    return {**fields, "interval": found.interval and list(found.interval)}
+    return {
+        "mean": found.mean,
+        "low": found.least,
+        "high": found.greatest,
+        "runs": found.runs,
+        "interval": found.interval and list(found.interval),
+    }
 
 
 def finding(found):
