@@ -25,6 +25,7 @@ from objbench.judge.score_source import (
 )
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.seed_curves import SeedCurves
+from objbench.judge.statistics.ties import difference
 from objbench.results.plan import PlannedCell
 from objbench.results.study_results import StudyResults
 
@@ -83,7 +84,7 @@ def gain_evidence(results: StudyResults, pair: Pair, source: str) -> GainEvidenc
     counted, left_out = _counted(results, pair, (baseline, objective), source, final=True)
     return GainEvidence(
         tuple(results.seeds[index] for index in counted),
-        (objective.scores - baseline.scores)[counted, 0],
+        difference(objective.scores[counted, 0], baseline.scores[counted, 0]),
         left_out,
     )
 

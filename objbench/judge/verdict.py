@@ -22,6 +22,7 @@ from objbench.judge.statistics.power import more_seeds
 from objbench.judge.statistics.seed_curves import SAME_SPEND, SeedCurves
 from objbench.judge.statistics.speedup import Bound, TargetGaps, read_speedup, target_gaps
 from objbench.judge.statistics.target_crossing import Crossing, crossing
+from objbench.judge.statistics.ties import difference, mean_without_rounding
 
 Verdict = Literal["confirmed", "refuted", "inconclusive"]
 Comparison = Literal["better", "worse", "unclear"]
@@ -67,7 +68,8 @@ def judge_gain(differences: FloatArray, claimed: float) -> Finding:
     """Judge "at equal spend the candidate is better by at least ``claimed`` points".
 
     Args:
-        differences: (S,) float64, candidate minus baseline at each pretraining seed.
+        differences: (S,) float64, candidate minus baseline at each pretraining seed, by
+            ``ties.difference``.
         claimed: in the unit of the differences.
 
     Raises:
@@ -79,13 +81,15 @@ def judge_gain(differences: FloatArray, claimed: float) -> Finding:
     if not math.isfinite(claimed):
         raise ValueError(f"a claimed gain must be a number, not {claimed}")
     seeds = differences.size
-    estimate = Bound(float(differences.mean()))
-    needed = _needed(differences - claimed)
+    distances = difference(differences, np.array([claimed]))
+    needed = _needed(distances)
+    mean = float(mean_without_rounding(differences))
+    estimate = Bound(mean)
     if seeds < MIN_RUNS:
         return _too_few(claimed, estimate, seeds, needed)
-    mean, half = (float(value) for value in t_interval(differences))
+    distance, half = (float(value) for value in t_interval(distances))
+    verdict = _verdict(distance - half >= 0, distance + half < 0)
     low, high = mean - half, mean + half
-    verdict = _verdict(low >= claimed, high < claimed)
     return Finding(
         verdict=verdict,
         comparison=_comparison(low > NO_GAIN, high < NO_GAIN),
@@ -156,7 +160,9 @@ def _needed(distances: FloatArray) -> int | None:
     """More seeds that would settle whether the mean of ``distances`` (S,) is positive."""
     if distances.size < 2:
         return None
-    return more_seeds(float(distances.mean()), float(distances.std(ddof=1)), distances.size)
+    return more_seeds(
+        float(mean_without_rounding(distances)), float(distances.std(ddof=1)), distances.size
+    )
 
 
 def _too_few(claimed: float, estimate: Bound, seeds: int, needed: int | None) -> Finding:

@@ -19,6 +19,7 @@ from objbench.judge.statistics.bootstrap import bootstrap_interval
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.gain_by_task import group_means
 from objbench.judge.statistics.speedup import Bound
+from objbench.judge.statistics.ties import difference
 from objbench.leaderboard.columns import average_groups
 from objbench.leaderboard.quantity import Quantity
 from objbench.results.plan import Plan
@@ -38,7 +39,9 @@ def interquartile_gains(
     names = [objective.name for objective in plan.objectives]
     base = found.columns[names.index(plan.baseline)]
     return {
-        name: _middle(sign * group_means(own - base, groups), f"{found.suite.name} {name}")
+        name: _middle(
+            sign * group_means(difference(own, base, axis=0), groups), f"{found.suite.name} {name}"
+        )
         for name, own in zip(names, found.columns, strict=True)
         if name in ranked
     }

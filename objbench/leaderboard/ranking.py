@@ -19,6 +19,7 @@ from objbench.judge.score_arrays import SuiteScores
 from objbench.judge.statistics.aggregates import improvement_interval, paired_improvement
 from objbench.judge.statistics.estimate import Estimate, FloatArray, estimate, paired_difference
 from objbench.judge.statistics.ranks import Ranks, rank_objectives
+from objbench.judge.statistics.ties import leveled
 from objbench.leaderboard.unscored import unscored_reason
 from objbench.results.plan import PlannedObjective
 from objbench.results.study_results import StudyResults
@@ -84,7 +85,8 @@ def _ranked(values: Mapping[str, FloatArray], baseline: str, found: SuiteScores)
     ranks = rank_objectives(np.stack(list(values.values())), found.suite.direction)
     sign = 1.0 if found.suite.direction == "max" else -1.0
     # Compared as printed: a difference that cannot be seen is no difference in rank.
-    keys = {name: -sign * round(float(row.mean()), 2) for name, row in values.items()}
+    means = leveled(np.stack(list(values.values())).mean(axis=1))
+    keys = {name: -sign * round(float(mean), 2) for name, mean in zip(names, means, strict=True)}
     rows = []
     for name in sorted(names, key=keys.__getitem__):
         own, index = values[name], names.index(name)

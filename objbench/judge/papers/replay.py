@@ -14,6 +14,7 @@ import numpy as np
 
 from objbench.judge.papers.figures import Figure, PublishedFigure, Row
 from objbench.judge.statistics.target_crossing import BEFORE, NEVER, crossing
+from objbench.judge.statistics.ties import difference, without_rounding
 
 # Points by which the target is lowered at a time: a figure can hardly be read better by eye.
 SLACK = 0.05
@@ -117,7 +118,8 @@ def shortfall(replay: CurveReplay, factor: float) -> float | None:
     spends, scores = np.array(replay.figure.curves[replay.candidate]).T
     if not spends[0] <= steps / factor <= spends[-1]:
         return None
-    return score - float(np.interp(steps / factor, spends, scores))
+    reached = np.interp(steps / factor, spends, scores)
+    return float(difference(np.array([score]), np.array([reached]))[0])
 
 
 def largest_disagreement(published: PublishedFigure) -> tuple[str, float] | None:
@@ -146,7 +148,7 @@ def _replay(figure: Figure, baseline: str, candidate: str) -> CurveReplay:
         below = round(part * SLACK, 9)
         # As printed: 75.0 less 0.15 is 74.85, which a point of 74.85 reaches.
         target = round(score - below, 9)
-        spend = float(crossing((scores - target)[None], spends).estimate)
+        spend = float(crossing(difference(scores, np.array(target))[None], spends).estimate)
         reached = None if spend == NEVER else float(spends[0]) if spend == BEFORE else spend
         reaches.append(
             Reach(
@@ -172,7 +174,7 @@ def _compare(table: str, row: Row, baseline: Row, columns: tuple[str, ...]) -> R
         table=table,
         row=row,
         baseline=baseline,
-        gain=sum(shares.values()),
+        gain=float(without_rounding(np.array(sum(shares.values())), max(row.scores))),
         below=tuple(name for name, gap in gaps.items() if gap < -_EQUAL),
         equal=tuple(name for name, gap in gaps.items() if abs(gap) <= _EQUAL),
         above=tuple(name for name, gap in gaps.items() if gap > _EQUAL),

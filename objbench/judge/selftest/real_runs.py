@@ -25,6 +25,7 @@ from objbench.judge.selftest.error_rates import RateRow, Rates
 from objbench.judge.selftest.rate_rows import Claims, gain_row, speedup_row
 from objbench.judge.selftest.selftest import JUST_ABOVE_SPEEDUP, scenario_generator
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
+from objbench.judge.statistics.ties import difference
 from objbench.results.study_results import StudyResults
 
 Groups = npt.NDArray[np.int64]
@@ -101,7 +102,7 @@ def _groups(generator: np.random.Generator, runs: int, size: int, count: int) ->
 
 
 def _same_gain(source: str, final: FloatArray, groups: Groups) -> RateRow:
-    differences = final[groups[:, 1]] - final[groups[:, 0]]
+    differences = difference(final[groups[:, 1]], final[groups[:, 0]])
     spread = float(np.std(final, ddof=1))
     claims: Claims = (
         ("the truth", 0.0),
@@ -114,7 +115,7 @@ def _same_gain(source: str, final: FloatArray, groups: Groups) -> RateRow:
 
 def _same_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Groups) -> RateRow:
     scores, steps = curves
-    gaps = scores[groups[:, 1]] - scores[groups[:, 0]][..., -1:]
+    gaps = difference(scores[groups[:, 1]], scores[groups[:, 0]][..., -1:], axis=1)
     claims: Claims = (("the truth", 1.0), ("just above", JUST_ABOVE_SPEEDUP), ("well above", 1.5))
     name = f"{source}: speedup 1 (A/A)"
     return speedup_row(
@@ -127,7 +128,7 @@ def _half_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Grou
     # The last point that the handicapped baseline can pay for, and what it pays for it.
     last = int(np.flatnonzero(HANDICAP * steps <= steps[-1] * (1 + 1e-9))[-1])
     paid = HANDICAP * float(steps[last])
-    gaps = scores[groups[:, 1]] - scores[groups[:, 0]][..., last : last + 1]
+    gaps = difference(scores[groups[:, 1]], scores[groups[:, 0]][..., last : last + 1], axis=1)
     claims: Claims = (
         ("well below", HANDICAP / 1.5),
         ("the truth", HANDICAP),

@@ -25,6 +25,7 @@ from objbench.judge.selftest.percentile import (
 from objbench.judge.selftest.rate_rows import Claims, gain_row, share, speedup_row
 from objbench.judge.selftest.scenarios import HELD, STRESS_TESTS, Scenario
 from objbench.judge.selftest.simulate import Draws, draw, true_gain, true_speedup
+from objbench.judge.statistics.ties import difference
 
 # Coverage is 97% where 3 seeds leave ends open; 1,000 repetitions can put that beyond 98% by chance.
 REPETITIONS = 4000
@@ -77,7 +78,7 @@ def _measure(scenario: Scenario, repetitions: int, seeds: int, seed: int) -> Rat
 
 def _gain_row(scenario: Scenario, drawn: Draws, generator: np.random.Generator) -> RateRow:
     truth = round(true_gain(scenario.study), _TRUTH_DIGITS)
-    differences = (drawn.candidate - drawn.baseline)[..., -1]
+    differences = difference(drawn.candidate[..., -1], drawn.baseline[..., -1])
     percentile = None
     if scenario.is_bootstrapped:
         weights = resampling_weights(differences.shape[1], generator)
@@ -96,7 +97,7 @@ def _gain_row(scenario: Scenario, drawn: Draws, generator: np.random.Generator) 
 def _speedup_row(scenario: Scenario, drawn: Draws, generator: np.random.Generator) -> RateRow:
     study = scenario.study
     truth = round(true_speedup(study), _TRUTH_DIGITS)
-    gaps = drawn.candidate - drawn.baseline[..., study.target_point, None]
+    gaps = difference(drawn.candidate, drawn.baseline[..., study.target_point, None], axis=1)
     percentile = None
     if scenario.is_bootstrapped:
         weights = resampling_weights(gaps.shape[1], generator)

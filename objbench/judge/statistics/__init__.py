@@ -16,6 +16,7 @@ Below three seeds (``estimate.MIN_RUNS``) there is no interval and no test, only
 ``noise_floor``       how much reseeding alone moves a score
 ``aggregates``        interquartile mean and probability of improvement, as in rliable
 ``bootstrap``         an interval for statistics that have none in closed form
+``ties``              scores whose difference is rounding are the same score
 ``power``             how many more seeds would settle a claim
 ====================  =========================================================================
 

@@ -7,7 +7,7 @@ remove tasks where it should remove runs.
 
 The probability of improvement is paired here: P(the candidate is better at one seed), since at one
 seed objectives share initial weights, documents and masks. rliable's compares all pairs of runs.
-Ties count half. Larger is better; negate errors and losses.
+Ties (``ties.difference``) count half. Larger is better; negate errors and losses.
 
 Shape legend: N values, S pretraining seeds, T tasks or columns.
 """
@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import betaincinv
 
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
+from objbench.judge.statistics.ties import difference
 
 
 def interquartile_mean(values: FloatArray) -> FloatArray:
@@ -68,7 +69,7 @@ def paired_improvement(candidate: FloatArray, baseline: FloatArray) -> FloatArra
     if candidate.shape != baseline.shape:
         raise ValueError(f"not paired by seed: {candidate.shape} against {baseline.shape}")
     _check(candidate, baseline)
-    return np.asarray(np.mean((np.sign(candidate - baseline) + 1.0) / 2.0, axis=-1))
+    return np.asarray(np.mean((np.sign(difference(candidate, baseline)) + 1.0) / 2.0, axis=-1))
 
 
 def improvement_interval(
@@ -97,8 +98,8 @@ def improvement_interval(
     if runs < MIN_RUNS:
         return None
     share = (1.0 - level) / 2.0
-    wins = int(np.sum(candidate > baseline))
-    losses = int(np.sum(candidate < baseline))
+    gains = difference(candidate, baseline)
+    wins, losses = int(np.sum(gains > 0)), int(np.sum(gains < 0))
     low = float(betaincinv(wins, runs - wins + 1, share)) if wins else 0.0
     high = float(betaincinv(runs - losses + 1, losses, 1.0 - share)) if losses else 1.0
     return low, high

@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from objbench.judge.statistics.ties import difference, mean_without_rounding
+
 FloatArray = npt.NDArray[np.float64]
 
 # Two runs have one degree of freedom: their 95% interval reaches 12.7 standard errors to either
@@ -82,7 +84,7 @@ def estimate(values: FloatArray) -> Estimate:
     if values.ndim != 1 or values.size == 0 or not np.all(np.isfinite(values)):
         raise ValueError(f"estimate needs a row of finite values, not {values!r}")
     return Estimate(
-        mean=float(np.mean(values)),
+        mean=float(mean_without_rounding(values)),
         least=float(np.min(values)),
         greatest=float(np.max(values)),
         runs=values.size,
@@ -92,7 +94,7 @@ def estimate(values: FloatArray) -> Estimate:
 
 
 def paired_difference(candidate: FloatArray, baseline: FloatArray) -> Estimate:
-    """Mean and spread of candidate minus baseline, seed by seed.
+    """Mean and spread of candidate minus baseline, seed by seed; rounding is a tie (``ties``).
 
     Args:
         candidate, baseline: (S,) float64; the same index is the same pretraining seed.
@@ -102,7 +104,7 @@ def paired_difference(candidate: FloatArray, baseline: FloatArray) -> Estimate:
     """
     if candidate.shape != baseline.shape:
         raise ValueError(f"not paired by seed: {candidate.shape} against {baseline.shape}")
-    return estimate(candidate - baseline)
+    return estimate(difference(candidate, baseline))
 
 
 def t_factor(seeds: int, level: float = LEVEL) -> float:
@@ -132,6 +134,6 @@ def t_interval(
     Returns:
         The means, and the half-widths of their intervals, in the unit of the differences.
     """
-    mean: FloatArray = np.mean(differences, axis=axis)
+    mean = mean_without_rounding(differences, axis)
     deviation = np.std(differences, axis=axis, ddof=1)
     return mean, t_factor(differences.shape[axis], level) * deviation

@@ -21,6 +21,7 @@ import numpy as np
 
 from objbench.judge.statistics.estimate import Estimate, FloatArray, estimate, within_run_mean
 from objbench.judge.statistics.multiple_tests import ERROR_RATE, holm, paired_p_values
+from objbench.judge.statistics.ties import difference, mean_without_rounding
 
 Groups = Sequence[Sequence[int]]
 """The columns of each group, by index; a column in no group is not part of the average."""
@@ -53,7 +54,9 @@ def group_means(values: FloatArray, groups: Groups, axis: int = -1) -> FloatArra
         raise ValueError(f"an average needs groups with at least one column each, not {groups}")
     if any(not 0 <= column < columns for group in groups for column in group):
         raise ValueError(f"the groups {groups} name a column outside 0..{columns - 1}")
-    means = [np.mean(np.take(values, list(group), axis=axis), axis=axis) for group in groups]
+    means = [
+        mean_without_rounding(np.take(values, list(group), axis=axis), axis) for group in groups
+    ]
     return np.stack(means, axis=axis)
 
 
@@ -63,7 +66,7 @@ def average(values: FloatArray, groups: Groups, axis: int = -1) -> FloatArray:
     Raises:
         ValueError: as ``group_means``.
     """
-    return np.asarray(np.mean(group_means(values, groups, axis), axis=axis))
+    return mean_without_rounding(group_means(values, groups, axis), axis)
 
 
 def task_gains(
@@ -128,7 +131,8 @@ def leave_one_out(
     if len(groups) < 2:
         raise ValueError("nothing is left of an average over one group without that group")
     return tuple(
-        estimate(np.mean(np.delete(means, group, axis=1), axis=1)) for group in range(len(groups))
+        estimate(mean_without_rounding(np.delete(means, group, axis=1)))
+        for group in range(len(groups))
     )
 
 
@@ -136,4 +140,4 @@ def _gains(candidate: FloatArray, baseline: FloatArray) -> FloatArray:
     """(S, T) float64: candidate minus baseline, fine-tuning seeds averaged within their run."""
     if candidate.ndim != 3 or candidate.shape[:2] != baseline.shape[:2] or baseline.ndim != 3:
         raise ValueError(f"not paired by seed: {candidate.shape} against {baseline.shape}")
-    return within_run_mean(candidate) - within_run_mean(baseline)
+    return difference(within_run_mean(candidate), within_run_mean(baseline), axis=0)

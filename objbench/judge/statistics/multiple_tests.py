@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
+from objbench.judge.statistics.ties import mean_without_rounding
 
 ERROR_RATE = 0.05
 """Chance of any wrong call among the questions asked at once."""
@@ -27,7 +28,8 @@ def paired_p_values(differences: FloatArray) -> FloatArray | None:
 
     Differences that are all 0 have p = 1. Ones that are all the same and not 0 have an infinite
     t and p = 0: right if they do not vary, and overconfident where coarse scores, such as
-    shares of a few hundred examples, happen to agree.
+    shares of a few hundred examples, happen to agree. Make them by ``ties.difference``: rounding
+    would be a difference that does not vary.
 
     Args:
         differences: (..., S) float64, one value a pretraining seed, none missing.
@@ -43,7 +45,7 @@ def paired_p_values(differences: FloatArray) -> FloatArray | None:
     runs = differences.shape[-1]
     if runs < MIN_RUNS:
         return None
-    means = np.mean(differences, axis=-1)
+    means = mean_without_rounding(differences)
     errors = np.std(differences, axis=-1, ddof=1) / math.sqrt(runs)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(means == 0.0, 0.0, np.abs(means) / errors)

@@ -31,6 +31,7 @@ import numpy.typing as npt
 from objbench.contract.suite import Direction
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.multiple_tests import ERROR_RATE, holm, paired_p_values
+from objbench.judge.statistics.ties import difference, leveled, mean_without_rounding
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -62,7 +63,7 @@ def rank_objectives(
     """Rank intervals and tied groups of objectives run with the same pretraining seeds.
 
     Below ``MIN_RUNS`` seeds no pair is separable and there is no interval. Objectives
-    with equal scores at every seed are not separable; ones that differ by the same amount at
+    with equal scores at every seed, up to rounding (``ties``), are not separable; ones that differ by the same amount at
     every seed are (t is infinite, see ``paired_p_values``).
 
     Args:
@@ -77,11 +78,11 @@ def rank_objectives(
         raise ValueError(f"a ranking needs finite scores by objective and seed, not {scores!r}")
     signed = scores if direction == "max" else -scores
     count = len(signed)
-    means = signed.mean(axis=1)
+    means = leveled(signed.mean(axis=1))
     order = tuple(int(index) for index in np.argsort(-means, kind="stable"))
     better = np.zeros((count, count), dtype=np.bool_)
     first, second = np.triu_indices(count, k=1)
-    differences = signed[first] - signed[second]
+    differences = difference(signed[first], signed[second])
     raw = paired_p_values(differences)
     p_values = None
     intervals = None
@@ -91,8 +92,9 @@ def rank_objectives(
         separable = p_values <= error_rate
         # The sign of the mean difference, as the test saw it, not of the difference of the means.
         ahead = np.zeros_like(better)
-        ahead[first, second] = differences.mean(axis=1) > 0.0
-        ahead[second, first] = differences.mean(axis=1) < 0.0
+        gains = mean_without_rounding(differences)
+        ahead[first, second] = gains > 0.0
+        ahead[second, first] = gains < 0.0
         better = separable & ahead
         intervals = tuple(
             (1 + int(better[:, i].sum()), count - int(better[i].sum())) for i in range(count)

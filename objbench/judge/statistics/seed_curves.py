@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 from objbench.judge.statistics.estimate import FloatArray
+from objbench.judge.statistics.ties import leveled
 
 # Two spends that differ by less than this share are the same: the difference is rounding.
 SAME_SPEND = 1e-9
@@ -128,7 +129,7 @@ def pooled(curves: SeedCurves) -> SeedCurves:
     The mean over seeds of the result is the isotonic regression of the mean curve, and each seed
     keeps its own value, so spread and pairing do not change.
     """
-    mean = curves.scores.mean(axis=0)
+    mean = leveled(curves.scores.mean(axis=0))
     starts = isotonic_regression(mean).blocks[:-1]
     sizes = np.diff(np.append(starts, mean.size))
     means = np.add.reduceat(curves.scores, starts, axis=1) / sizes

@@ -22,6 +22,7 @@ import numpy as np
 from objbench.judge.statistics.estimate import LEVEL, MIN_RUNS, FloatArray
 from objbench.judge.statistics.seed_curves import SAME_SPEND, SeedCurves, pooled
 from objbench.judge.statistics.target_crossing import BEFORE, Crossing, crossing
+from objbench.judge.statistics.ties import difference, leveled
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def target_gaps(
     at = baseline.last if spend is None else spend
     scores = baseline.at(at)
     points = candidate.shared_points()
-    gaps = candidate.at_all(points) - scores[:, None]
+    gaps = difference(candidate.at_all(points), scores[:, None], axis=0)
     return TargetGaps(float(scores.mean()), at, points, gaps)
 
 
@@ -176,14 +177,14 @@ def speedup_function(
     baseline, candidate = _on_one_clock(baseline, candidate)
     rising = pooled(baseline)
     spends = rising.shared_points()
-    means = np.maximum.accumulate(rising.at_all(spends).mean(axis=0))
+    means = np.maximum.accumulate(leveled(rising.at_all(spends).mean(axis=0)))
     if targets is None:
         targets = np.linspace(means[0], means[-1], points)
     targets = np.unique(targets[(targets >= means[0]) & (targets <= means[-1])])
     at = [_earliest(spends, means, float(target)) for target in targets]
     scores = rising.at_all(np.array(at))
     candidate_spend = candidate.shared_points()
-    gaps = candidate.at_all(candidate_spend) - scores.T[:, :, None]
+    gaps = difference(candidate.at_all(candidate_spend), scores.T[:, :, None], axis=1)
     found = crossing(gaps, candidate_spend, level)
     return tuple(
         read_speedup(

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from objbench.judge.statistics.estimate import LEVEL, MIN_RUNS, FloatArray, t_factor, t_interval
 from objbench.judge.statistics.seed_curves import SAME_SPEND, isotonic
+from objbench.judge.statistics.ties import mean_without_rounding, without_rounding
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -87,11 +88,16 @@ def crossing(gaps: FloatArray, spend: FloatArray, level: float = LEVEL) -> Cross
     """Where the gap between candidate and target closes.
 
     Args:
-        gaps: (..., S, K) float64, candidate minus target at each point; linear between points.
+        gaps: (..., S, K) float64, candidate minus target at each point, by ``ties.difference``;
+            linear between points.
         spend: (K,) float64, rising.
         level: coverage, in (0, 1).
     """
-    estimate = first_zero(isotonic(gaps.mean(axis=-2)), spend)
+    means = isotonic(mean_without_rounding(gaps, axis=-2))
+    # Pooling adds up gaps that may cancel.
+    estimate = first_zero(
+        without_rounding(means, np.abs(gaps).max(axis=(-2, -1), keepdims=True)[..., 0]), spend
+    )
     first, last = float(spend[0]), float(spend[-1])
     if gaps.shape[-2] < MIN_RUNS:
         missing = np.full_like(estimate, np.nan)
