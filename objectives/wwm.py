@@ -27,7 +27,7 @@ from torch import Tensor
 
 from objbench import hookimpl
 from objbench.blocks.masking import corrupted_tokens, prediction_count, slots_of, with_corrupted
-from objbench.blocks.whole_words import Words, continuing_tokens, select_words
+from objbench.blocks.whole_words import Words, piece_tables, select_words
 from objbench.contract.batch import Batch, Corrupted
 from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.objective import Objective
@@ -48,17 +48,19 @@ class WholeWordMasking(MaskedLanguageModeling):
     prediction = "wwm"
 
     continues: Tensor
+    ends: Tensor
 
     def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
         super().__init__(config, encoder_spec)
-        continues = continuing_tokens(encoder_spec.vocabulary, self.name)
-        self.register_buffer("continues", continues, persistent=False)
+        tables = piece_tables(encoder_spec.vocabulary, self.name)
+        self.register_buffer("continues", tables.continues, persistent=False)
+        self.register_buffer("ends", tables.ends, persistent=False)
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Mask words of ``batch``; (B, T) ids and M predicted slots per sequence."""
         config, slots = self.config, self.slots(batch.input_ids.shape[1])
         rate = config.rate_at(batch.progress)
-        words = Words.of(batch.input_ids, batch.special, self.continues)
+        words = Words.of(batch.input_ids, batch.special, self.continues, self.ends)
         wanted = prediction_count(words.maskable, rate, slots, streams)
         chosen = self.choose(words, rate, wanted, streams)
         positions, used = slots_of(chosen, slots)

@@ -1,12 +1,16 @@
 """Whole words of a batch: where they begin, and choosing words instead of tokens to predict.
 
-A tokenizer splits rare words into pieces and marks, in the vocabulary, either the pieces that
-continue a word or those that begin one. That mark alone defines the words:
+A tokenizer splits rare words into pieces and marks either the pieces that continue a word, those
+that begin one or those that end one. Which mark, is asked from the tokenizer (``Vocabulary.word_mark``)
+and never guessed from its tokens. That mark alone defines the words:
 
 - "##" (WordPiece) marks a piece that continues a word;
 - U+0120, "G" with a dot (byte-level BPE), or U+2581, a low line (SentencePiece), represents the
   space before a piece that begins a word. As in fairseq's ``is_beginning_of_word``, punctuation
-  or a line break that follows without a space belongs to the word before it.
+  or a line break that follows without a space belongs to the word before it. In text without
+  spaces, such as Chinese, a word is then a whole sentence, too long to be chosen: how much is
+  really predicted is measured before a study runs (``engine.measuring.realised_rate``);
+- "</w>" (BPE as in GPT) marks a piece that ends a word.
 
 Words end at special tokens: one that is cut off by the start of a sequence begins there, and none
 continues after [SEP].
@@ -21,44 +25,59 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from objbench.contract.encoder_spec import CONTINUES, Vocabulary
+from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 
-BEGINS = ("\u0120", "\u2581")
-"""The first character of a piece that begins a word, in byte-level BPE and SentencePiece."""
+
+@dataclass(frozen=True, slots=True)
+class PieceTables:
+    """What each token says about its word.
+
+    Attributes:
+        continues: (V,) bool, the token goes on with the word of the token before it, unless that
+            one ended it.
+        ends: (V,) bool, the token ends its word.
+    """
+
+    continues: Tensor
+    ends: Tensor
 
 
-def continuing_tokens(vocabulary: Vocabulary, wanted_by: str) -> Tensor:
-    """(V,) bool, True at the tokens that continue the word of the token before them.
-
-    The mark is the one that most tokens of the vocabulary have: byte-level vocabularies hold "####"
-    too, a rule under a Markdown heading.
+def piece_tables(vocabulary: Vocabulary, wanted_by: str) -> PieceTables:
+    """The tables of ``vocabulary``, by the mark that its tokenizer defines.
 
     Args:
         vocabulary: the tokenizer's.
         wanted_by: the objective's name, for the message.
 
     Raises:
-        ConfigError: no token has a mark, so words cannot be recognised.
+        ConfigError: the tokenizer defines no mark or no token has it, so words cannot be
+            recognised.
     """
-    carriers = {
-        mark: [len(token) > len(mark) and token.startswith(mark) for token in vocabulary.tokens]
-        for mark in (CONTINUES, *BEGINS)
-    }
-    mark = max(carriers, key=lambda mark: sum(carriers[mark]))
-    if not any(carriers[mark]):
+    mark = vocabulary.word_mark
+    tokens = vocabulary.tokens
+    nothing = torch.zeros(len(tokens), dtype=torch.bool)
+    if mark is not None and mark.marks == "whole":
+        return PieceTables(nothing, nothing)
+    text = "" if mark is None else mark.text
+    is_suffix = mark is not None and mark.marks == "ends"
+    carries = str.endswith if is_suffix else str.startswith
+    carried = torch.tensor([len(token) > len(text) and carries(token, text) for token in tokens])
+    if not text or not carried.any():
+        shown = "does not define how its tokens mark words"
+        if text:
+            shown = f"marks words by {text!r}, which none of its tokens has"
         raise ConfigError(
-            f"{wanted_by} predicts whole words, and the tokenizer marks neither pieces that "
-            f"continue a word ({CONTINUES}) nor pieces that begin one ({' or '.join(BEGINS)}): use a "
-            "tokenizer of word pieces, such as train:8192"
+            f"{wanted_by} predicts whole words, and the tokenizer {shown}: use a tokenizer of word "
+            "pieces, such as train:8192"
         )
-    carried = torch.tensor(carriers[mark])
-    if mark == CONTINUES:
-        return carried
-    # The mark alone is a space, which begins the word that follows.
-    alone = torch.tensor([token == mark for token in vocabulary.tokens])
-    return ~(carried | alone)
+    # The mark alone is a space, which begins the word that follows, or ends the one before.
+    alone = torch.tensor([token == text for token in tokens])
+    if is_suffix:
+        return PieceTables(~nothing, carried | alone)
+    assert mark is not None
+    return PieceTables(carried if mark.marks == "continues" else ~(carried | alone), nothing)
 
 
 def first_columns(starts: Tensor) -> Tensor:
@@ -108,10 +127,11 @@ class Words:
     sizes: Tensor
 
     @staticmethod
-    def of(input_ids: Tensor, special: Tensor, continues: Tensor) -> Words:
-        """The words of ``input_ids`` (B, T) with ``special`` (B, T), given ``continues`` (V,)."""
+    def of(input_ids: Tensor, special: Tensor, continues: Tensor, ends: Tensor) -> Words:
+        """The words of ``input_ids`` (B, T) with ``special`` (B, T), given ``PieceTables`` (V,)."""
         maskable = ~special
-        starts = maskable & ~(continues[input_ids] & after(maskable))
+        goes_on = after(maskable & ~ends[input_ids])
+        starts = maskable & ~(continues[input_ids] & goes_on)
         first = first_columns(starts)
         return Words(maskable, starts, first, pieces(first, maskable))
 

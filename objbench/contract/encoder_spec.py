@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 CONTINUES = "##"
-"""What a WordPiece that continues a word begins with."""
+"""What BERT's WordPieces that continue a word begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordMark:
+    """How the tokens of a vocabulary show where words are.
+
+    Attributes:
+        marks: which pieces carry ``text``: those that continue a word begin with it
+            (WordPiece), those that begin a word begin with it (byte-level BPE, SentencePiece), or
+            those that end a word end with it (BPE with "</w>"). "whole": every token is a word.
+        text: the mark; "" for "whole".
+    """
+
+    marks: Literal["continues", "begins", "ends", "whole"]
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +33,7 @@ class Vocabulary:
         pad, cls, sep, mask: ids of the special tokens.
         special: ids of all special tokens, including these four.
         tokens: the token strings by id, for objectives that use word pieces.
+        word_mark: how these show words; None if the tokenizer does not define it.
     """
 
     size: int
@@ -27,6 +43,7 @@ class Vocabulary:
     mask: int
     special: tuple[int, ...]
     tokens: tuple[str, ...] = field(repr=False)
+    word_mark: WordMark | None = WordMark("continues", CONTINUES)
 
 
 @dataclass(frozen=True, slots=True)

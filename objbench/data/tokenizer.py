@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.atomic_folder import built_once
 from objbench.data.corpus import Corpus
+from objbench.data.word_marks import word_mark
 from objbench.errors import ConfigError, DataError, HubError, one_line
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class TokenizerHandle:
             mask=self.hf.mask_token_id,
             special=tuple(sorted(special)),
             tokens=tuple(tokens),
+            word_mark=word_mark(self.hf.backend_tokenizer),
         )
 
     def encoder(self) -> Tokenizer:

@@ -7,7 +7,7 @@ import torch
 
 from objbench.blocks.masking import slot_count
 from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
-from objbench.contract.encoder_spec import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary, WordMark
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 from objbench_objectives.mlm import MaskedLanguageModeling
@@ -15,6 +15,7 @@ from objbench_objectives.wwm import WholeWordMasking
 
 SIZE = 97
 SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
+PIECES = WordMark("continues", "##")
 HALF = tuple(f"##{i}" if i % 3 == 0 else f"w{i}" for i in range(4, SIZE))
 """Every third token goes on with the word before it."""
 
@@ -23,8 +24,8 @@ HALF = tuple(f"##{i}" if i % 3 == 0 else f"w{i}" for i in range(4, SIZE))
 def make(encoder_spec):
     """(options) -> the objective with a vocabulary of word pieces."""
 
-    def make(kind=WholeWordMasking, tokens=HALF, **options):
-        vocabulary = Vocabulary(SIZE, 0, 1, 2, 3, (0, 1, 2, 3), (*SPECIAL, *tokens))
+    def make(kind=WholeWordMasking, tokens=HALF, mark=PIECES, **options):
+        vocabulary = Vocabulary(SIZE, 0, 1, 2, 3, (0, 1, 2, 3), (*SPECIAL, *tokens), mark)
         return kind(kind.Config(**options), replace(encoder_spec, vocabulary=vocabulary))
 
     return make
@@ -74,7 +75,9 @@ def test_replacement_is_drawn_for_each_token_also_within_a_word(make):
 def test_where_every_token_is_a_word_it_predicts_what_mlm_predicts(make, make_batch):
     batch = make_batch(20, 50)
     whole = tuple(f"\u0120w{i}" for i in range(4, SIZE))
-    corrupted = make(tokens=whole).corrupt(batch, Streams(1, rows=20))
+    corrupted = make(tokens=whole, mark=WordMark("begins", "\u0120")).corrupt(
+        batch, Streams(1, rows=20)
+    )
     plain = make(MaskedLanguageModeling).corrupt(batch, Streams(1, rows=20))
     assert torch.equal(corrupted.predicted, plain.predicted)
 

@@ -17,7 +17,7 @@ SPANBERT = length_thresholds(0.2, 10)
 def words_of(*rows):
     """Rows as strings: "|" a special token, "w" a piece that begins, "-" one that goes on."""
     ids = torch.tensor([["|w-".index(piece) for piece in row] for row in rows])
-    return Words.of(ids, ids == 0, CONTINUES)
+    return Words.of(ids, ids == 0, CONTINUES, torch.zeros(len(CONTINUES), dtype=torch.bool))
 
 
 def chosen_in(words, rate, streams, thresholds=SPANBERT):

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from objbench.blocks.masking import prediction_count, select_positions, slot_count
 from objbench.blocks.whole_words import (
     Words,
-    continuing_tokens,
     filled_up,
     first_columns,
     last_columns,
+    piece_tables,
     ranks,
     select_words,
 )
-from objbench.contract.encoder_spec import Vocabulary
+from objbench.contract.encoder_spec import Vocabulary, WordMark
 from objbench.contract.random_streams import Streams
 from objbench.errors import ConfigError
 
@@ -23,14 +23,15 @@ SPECIAL, BEGIN, GO_ON = 0, 1, 2
 CONTINUES = torch.tensor([False, False, True])
 
 
-def vocabulary(*tokens):
-    return Vocabulary(len(tokens), 0, 1, 2, 3, (0, 1, 2, 3), tokens)
+def vocabulary(*tokens, mark=("continues", "##")):
+    shown = None if mark is None else WordMark(*mark)
+    return Vocabulary(len(tokens), 0, 1, 2, 3, (0, 1, 2, 3), tokens, shown)
 
 
 def words_of(*rows):
     """Rows as strings: "|" a special token, "w" a piece that begins, "-" one that goes on."""
     ids = torch.tensor([["|w-".index(piece) for piece in row] for row in rows])
-    return Words.of(ids, ids == SPECIAL, CONTINUES)
+    return Words.of(ids, ids == SPECIAL, CONTINUES, torch.zeros(3, dtype=torch.bool))
 
 
 def looped(row):
@@ -60,32 +61,49 @@ texts = st.text(alphabet="www--|", min_size=1, max_size=30)
 
 def test_wordpieces_that_go_on_are_marked():
     tokens = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "un", "##like", "##ly", "#", "##")
-    assert continuing_tokens(vocabulary(*tokens), "x").nonzero().flatten().tolist() == [5, 6]
+    assert piece_tables(vocabulary(*tokens), "x").continues.nonzero().flatten().tolist() == [5, 6]
 
 
 @pytest.mark.parametrize("mark", ["\u0120", "\u2581"])
 def test_pieces_that_begin_a_word_are_marked_and_what_is_not_goes_on(mark):
     tokens = ("<s>", "</s>", "<pad>", "<mask>", f"{mark}un", "like", f"{mark}ly", ",", mark)
-    continuing = continuing_tokens(vocabulary(*tokens), "x")
-    assert continuing[4:].tolist() == [False, True, False, True, False]
+    tables = piece_tables(vocabulary(*tokens, mark=("begins", mark)), "x")
+    assert not tables.ends.any()
+    assert tables.continues[4:].tolist() == [False, True, False, True, False]
 
 
-def test_the_mark_is_the_one_that_most_tokens_carry():
-    tokens = ("<s>", "</s>", "<pad>", "<mask>", "####", "\u0120a", "\u0120b", "\u0120c", "d")
-    assert continuing_tokens(vocabulary(*tokens), "x")[4:].tolist() == [
-        True,
-        False,
-        False,
-        False,
-        True,
-    ]
+def test_pieces_that_end_a_word_end_it_whatever_else_the_vocabulary_holds():
+    tokens = ("<s>", "</s>", "<pad>", "<mask>", "un", "like</w>", "a</w>", "</w>", "##b")
+    tables = piece_tables(vocabulary(*tokens, mark=("ends", "</w>")), "x")
+    assert tables.ends[4:].tolist() == [False, True, True, True, False]
+    ids = torch.tensor([[0, 4, 5, 6, 4, 8, 7, 4, 1, 4, 6]])
+    words = Words.of(ids, ids < 2, tables.continues, tables.ends)
+    # un-like, a, un-b-, un | un-a
+    assert words.starts[0].nonzero().flatten().tolist() == [1, 3, 4, 7, 9]
+    assert words.sizes[0][words.starts[0]].tolist() == [2, 1, 3, 1, 2]
 
 
-def test_a_vocabulary_without_marks_is_refused_in_one_line():
+def test_the_mark_is_the_one_that_the_tokenizer_names_whatever_its_tokens_look_like():
+    tokens = ("<s>", "</s>", "<pad>", "<mask>", "####", "##a", "##b", "\u0120c", "d")
+    tables = piece_tables(vocabulary(*tokens, mark=("begins", "\u0120")), "x")
+    assert tables.continues[4:].tolist() == [True, True, True, False, True]
+
+
+def test_where_every_token_is_a_word_nothing_goes_on():
+    tables = piece_tables(vocabulary("[PAD]", "##a", "b</w>", "c", mark=("whole",)), "x")
+    assert not tables.continues.any()
+    assert not tables.ends.any()
+
+
+@pytest.mark.parametrize(
+    "mark", [("continues", "##"), ("begins", "\u2581"), ("ends", "</w>"), None]
+)
+def test_a_vocabulary_without_marks_is_refused_in_one_line(mark):
+    words = vocabulary("[PAD]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##", mark=mark)
     with pytest.raises(
         ConfigError, match=r"^wwm predicts whole words, .*, such as train:8192$"
     ) as e:
-        continuing_tokens(vocabulary("[PAD]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##"), "wwm")
+        piece_tables(words, "wwm")
     assert "\n" not in str(e.value)
 
 
