@@ -85,6 +85,11 @@ def _add_training(group: read.Group) -> None:
     corpus = "toy, a file, a folder, a glob, or hf:NAME[:CONFIG][:COLUMN]"
     _add(group, "--corpus", "data.corpus", corpus)
     _add(group, "--tokenizer", "data.tokenizer", "train:SIZE, a folder, or a name on the hub")
+    kind = "model type of the encoder, such as bert, modernbert or electra, in the preset's size"
+    _add(group, "--encoder", "encoder.model_type", kind, str, "TYPE")
+    _add(group, "--width", "encoder.width", "width of the encoder", read.count, "D")
+    _add(group, "--layers", "encoder.layers", "layers of the encoder", read.count, "N")
+    _add(group, "--heads", "encoder.heads", "attention heads of a layer", read.count, "N")
     _add(group, "--length", "data.length", "tokens per sequence", read.count, "T")
     _add(group, "--batch", "training.batch", "sequences per optimizer step", read.count, "B")
     parts = "parts that a batch is split into to save memory"

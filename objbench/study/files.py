@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from objbench.errors import ConfigError, UnknownNameError, one_line
+from objbench.study.encoder_size import left_of_config, with_size_in_config
 
 Layer = dict[str, Any]
 
@@ -60,10 +61,25 @@ def setting_layer(place: str, value: Any) -> Layer:
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Layer:
-    """``below`` overridden by ``above``: tables are merged, other values replaced."""
+    """``below`` overridden by ``above``: tables are merged, other values replaced.
+
+    The settings of one encoder or optimizer do not carry over to another: where ``above`` names
+    another model type, only the size of the encoder is left of ``below``; see ``encoder_size``.
+    """
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)
-        both = isinstance(under, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(under, value) if both else value  # type: ignore[arg-type]
+        if isinstance(under, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merged_table(key, under, value)
+        else:
+            merged[key] = value
     return merged
+
+
+def _merged_table(key: str, below: Mapping[str, Any], above: Mapping[str, Any]) -> Layer:
+    if key == "encoder":
+        below, above = with_size_in_config(below), with_size_in_config(above)
+        below = {**below, "config": left_of_config(below, above)}
+    if key == "optimizer" and above.get("name", below.get("name")) != below.get("name"):
+        below = {}
+    return merge(below, above)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from objbench.errors import ConfigError
+from objbench.study.encoder_size import with_size_in_config
 from objbench.study.files import Layer, merge
 
 # Options of AdamW that were settings of the training, before there was a choice of optimizers.
@@ -17,10 +18,12 @@ def with_current_names(layer: Mapping[str, Any]) -> Layer:
     """``layer`` with every setting under its present name, those of grids and overrides included.
 
     Raises:
-        ConfigError: a setting is given under both names.
+        ConfigError: a setting is given under both names, or a size of the encoder is no number.
     """
     current = dict(layer)
     training, tuning, overrides = (layer.get(name) for name in ("training", "tuning", "overrides"))
+    if isinstance(layer.get("encoder"), Mapping):
+        current["encoder"] = with_size_in_config(layer["encoder"])
     if isinstance(training, Mapping):
         options = {name: training[name] for name in _OPTIMIZER if name in training}
         if options:

@@ -18,6 +18,9 @@ class Section(BaseModel):
 class EncoderSection(Section):
     """The encoder: a Hugging Face model type and the fields of its configuration.
 
+    A study may also give ``width``, ``layers`` and ``heads`` here, whatever the model type; they
+    are stored in ``config``, see ``encoder_size``.
+
     Attributes:
         model_type: as in ``transformers.AutoConfig``, such as "bert".
         config: its configuration; vocabulary size and special tokens are set from the tokenizer.

@@ -23,10 +23,11 @@ from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import stream_key
 from objbench.errors import ConfigError, guess, one_line
+from objbench.study.encoder_size import INNER, OWN_NAMES
 from objbench.study.settings import EncoderSection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 # Set from the tokenizer and the sequence length, never by the user.
 _OURS = {"vocab_size", "pad_token_id", "cls_token_id", "sep_token_id", "mask_token_id"}
@@ -114,7 +115,8 @@ def _configuration(section: EncoderSection, vocabulary: Vocabulary) -> PreTraine
             f"encoder.model_type = {name!r} has a decoder too; name an encoder such as 'bert'"
         )
     known = {*plain.to_dict(), *plain.attribute_map, *inspect.signature(type(plain)).parameters}
-    for field in section.config:
+    given = _in_own_names(section, known)
+    for field in given:
         if field in _OURS:
             raise ConfigError(
                 f"encoder.config.{field} is set from the tokenizer; leave it out of the study"
@@ -133,9 +135,31 @@ def _configuration(section: EncoderSection, vocabulary: Vocabulary) -> PreTraine
     }
     fields = {key: value for key, value in ours.items() if key in known}
     try:
-        return AutoConfig.for_model(name, **{**fields, **section.config})
+        return AutoConfig.for_model(name, **{**fields, **given})
     except Exception as error:  # transformers checks fields with errors of several libraries
         raise ConfigError(f"encoder.config does not fit {name!r}: {one_line(error)}") from error
+
+
+def _in_own_names(section: EncoderSection, known: Collection[str]) -> dict[str, Any]:
+    """The configuration with its size under the family's own names.
+
+    transformers translates the names of most families itself, the width of the feed-forward layers
+    not among them.
+    """
+    given = dict(section.config)
+    if INNER in given and INNER not in known:
+        own = next((name for name in OWN_NAMES[INNER] if name in known), None)
+        inner = given.pop(INNER)
+        if own is not None:
+            given[own] = inner
+        elif inner != 4 * given.get("hidden_size", 0):
+            # XLM and its relatives are always four times as wide there.
+            given[INNER] = inner
+    if section.model_type == "fnet":
+        given.pop("num_attention_heads", None)  # it has Fourier transforms in place of attention
+    if section.model_type == "squeezebert" and "hidden_size" in given:
+        given.setdefault("embedding_size", given["hidden_size"])
+    return given
 
 
 def _at_least_positions(config: PreTrainedConfig, count: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from objbench.engine.encoder.build import (
     build_encoder,
@@ -16,6 +17,7 @@ from objbench.engine.encoder.export import export_encoder
 from objbench.engine.training.session import Session
 from objbench.errors import ConfigError
 from objbench.study.settings import EncoderSection
+from objbench.study.study import build_study
 
 SMALL = {
     "hidden_size": 16,
@@ -125,3 +127,39 @@ def test_a_failed_export_leaves_nothing(tiny, tmp_path):
     with pytest.raises(AttributeError):
         export_encoder(encoder, None, tmp_path / "step-1")
     assert list(tmp_path.iterdir()) == []
+
+
+# What transformers lists beside plain text encoders: several networks, or sizes that must fit
+# together in ways of their own.
+NOT_SIZED_BY_THREE_NUMBERS = {
+    *("bart", "mbart", "mvp"),  # with a decoder
+    *("modernvbert", "ultravbert", "perceiver"),
+    "funnel",  # blocks of layers, each on half as many tokens
+    "reformer",  # axial position embeddings
+}
+
+
+def test_every_family_is_built_in_the_size_asked_for(tiny):
+    size = build_study(
+        [
+            {"objectives": ["mlm"], "budget": "1-steps"},
+            {"encoder": {"width": 48, "layers": 2, "heads": 4}},
+        ],
+        "the test",
+    ).encoder.config
+    for family in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        if family in NOT_SIZED_BY_THREE_NUMBERS:
+            continue
+        section = EncoderSection(model_type=family, config=size)
+        with torch.device("meta"):
+            encoder = build_encoder(section, tiny.VOCABULARY, 12, seed=0)
+        assert encoder.config.hidden_size == 48, family
+        assert encoder.config.num_hidden_layers == 2, family
+        if family != "fnet":  # which has no attention
+            assert encoder.config.num_attention_heads == 4, family
+        # No family keeps a feed-forward layer, a table or a stack of its default size.
+        assert sum(p.numel() for p in encoder.parameters()) < HUGE.get(family, 2_000_000), family
+
+
+# Tables of entities, shapes and hashes that are no part of the encoder's size.
+HUGE = {"luke": 2e8, "roc_bert": 2e7}

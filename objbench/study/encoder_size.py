@@ -1,0 +1,83 @@
+"""The size of an encoder in words that every family of models shares: width, layers and heads.
+
+A study may give them in its ``[encoder]`` table, or as ``--width``, ``--layers`` and ``--heads``.
+They are stored as the fields of the configuration that most families have ("hidden_size",
+"num_hidden_layers", "num_attention_heads"); the engine finds a family's own names. What is called
+differently but means the same replaces one another where layers of a study are merged, and the
+size is all that is kept of a configuration when a later layer names another model type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from objbench.errors import ConfigError
+
+MODEL_TYPE = "bert"
+"""The model type of a study that names none."""
+
+INNER = "intermediate_size"
+"""The width of the feed-forward layers, four times that of the encoder where nothing is said."""
+
+OWN_NAMES: Mapping[str, tuple[str, ...]] = {
+    "hidden_size": ("dim", "emb_dim", "d_model"),
+    "num_hidden_layers": ("n_layers",),
+    "num_attention_heads": ("n_heads", "n_head"),
+    INNER: ("hidden_dim", "d_inner"),
+}
+"""The fields of a configuration that make its size -> what some families call them instead."""
+
+_SHORT = {"width": "hidden_size", "layers": "num_hidden_layers", "heads": "num_attention_heads"}
+_MEANING = {own: name for name, owns in OWN_NAMES.items() for own in owns}
+
+
+def with_size_in_config(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    """An ``[encoder]`` table with its ``width``, ``layers`` and ``heads`` moved to its ``config``.
+
+    Raises:
+        ConfigError: one is no positive whole number, or ``config`` gives it too.
+    """
+    given = {short: encoder[short] for short in _SHORT if short in encoder}
+    if not given:
+        return dict(encoder)
+    rest = {name: value for name, value in encoder.items() if name not in given}
+    config = rest.get("config", {})
+    if not isinstance(config, Mapping):
+        return rest  # refused by the study's own check
+    size: dict[str, Any] = {}
+    for short, value in given.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ConfigError(f"encoder.{short} = {value!r} is not a positive whole number")
+        for name in config:
+            if _MEANING.get(name, name) == _SHORT[short]:
+                raise ConfigError(
+                    f"encoder.{short} and encoder.config.{name} are the same: leave one of them out"
+                )
+        size[_SHORT[short]] = value
+    if "width" in given and INNER not in {_MEANING.get(name, name) for name in config}:
+        size[INNER] = 4 * given["width"]
+    return {**rest, "config": {**size, **config}}
+
+
+def left_of_config(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the ``config`` of one ``[encoder]`` table still holds under a later one.
+
+    Of another family's only the size does. Nothing does that the later table gives by another name.
+
+    Args:
+        below, above: the tables, as ``with_size_in_config`` gives them.
+    """
+    old, new = below.get("config", {}), above.get("config", {})
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return {}
+    kind = below.get("model_type", MODEL_TYPE)
+    if above.get("model_type", kind) != kind:
+        old = {_MEANING.get(name, name): value for name, value in old.items()}
+        old = {name: value for name, value in old.items() if name in OWN_NAMES}
+    given = {_MEANING.get(name, name): name for name in new}
+    return {
+        name: value
+        for name, value in old.items()
+        if given.get(_MEANING.get(name, name), name) == name
+    }
