@@ -112,7 +112,7 @@ def load_protocol(name: str, suite: str) -> Protocol:
     if name.endswith(".toml"):
         path = Path(name).expanduser()
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"protocol file {path} cannot be read ({one_line(error)}): name a TOML file, "

@@ -1,26 +1,30 @@
 """A corpus: training documents, held-out documents, and a fingerprint of both.
 
 Documents come lazily and in a fixed order, so memory does not grow with the corpus. The held-out
-part is a file named ``heldout.*``; without one, it is every document whose text hashes into the
-lowest 1%, so that all copies of a document are in the same part, and the part of a document does
-not depend on the rest of the corpus.
+part is made of the files that are named so (``objbench.data.file_roles``); without one, it is every
+document whose text hashes into the lowest 1%, so that the part of a document does not depend on the
+rest of the corpus.
+
+No document is in both parts, whoever made the split: copies of a document have the same hash, and
+those of a held-out document are left out of the training files. A long record is cut into pieces
+after its part is decided.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import os
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from objbench.data.document_files import READABLE, kind_of, read_documents
+from objbench.data.corpus_files import find_files
+from objbench.data.document_files import kind_of, pieces, read_documents
 from objbench.data.hub_documents import PREFIX, open_hub
 from objbench.errors import DataError
 
-CORPUS_VERSION = 1
+CORPUS_VERSION = 2
 """Part of every fingerprint: raised whenever documents or their split would change."""
 
 HELDOUT_SHARE = 0.01
@@ -30,6 +34,8 @@ part, so that none leaks into training."""
 
 SCANNED_DOCUMENTS = 4096
 """The number of first documents that are searched for one to hold out; at 1%, one is found."""
+
+_log = logging.getLogger(__name__)
 
 Source = Callable[[], Iterator[str]]
 
@@ -42,13 +48,15 @@ class Corpus:
         name: as the user wrote it, for messages.
         fingerprint: sha256 in hex of everything that determines the documents and their split.
         source: yields all documents except those of a held-out file.
-        heldout_source: yields the documents of the held-out file; None if there is no such file.
+        heldout_source: yields the documents of the held-out files; None if there are none.
+        summary: which files are read as what, and which are not read and why; "" if that is plain.
     """
 
     name: str
     fingerprint: str
     source: Source
     heldout_source: Source | None = None
+    summary: str = ""
 
     def parts(self) -> Iterator[tuple[str, bool]]:
         """Yields (document, is held out) for the whole corpus in one pass, in a fixed order.
@@ -56,21 +64,29 @@ class Corpus:
         Raises:
             DataError: a document cannot be read, or one of the two parts is empty.
         """
+        yield from self._parts(self._warn)
+
+    def _parts(self, left_out: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
+        """``parts``; ``left_out`` is called with how many training documents are held out too."""
         held_out = trained = 0
-        for document, is_heldout in self._marked():
+        for document, is_heldout in self._marked(left_out):
             if not is_heldout:
                 trained += 1
             elif held_out >= HELDOUT_CHARACTERS and self.heldout_source is None:
                 continue
             else:
                 held_out += len(document)
-            yield document, is_heldout
+            # Cut only now: the pieces of one document stay in one part.
+            for piece in pieces(document):
+                if piece := piece.strip():
+                    yield piece, is_heldout
         if not trained and not held_out:
             raise DataError(f"corpus {self.name} holds no text: give one with documents in it")
         if not trained:
             raise DataError(
-                f"corpus {self.name} holds a single document, so nothing is left to train on: "
-                "separate documents by blank lines, or add a file heldout.txt to its folder"
+                f"corpus {self.name} holds a single document, or only held-out ones, so nothing is "
+                "left to train on: separate documents by blank lines, or add a file heldout.txt "
+                "to its folder"
             )
         if not held_out:
             raise DataError(
@@ -79,19 +95,42 @@ class Corpus:
 
     def training(self) -> Iterator[str]:
         """The training documents."""
-        return (document for document, is_heldout in self.parts() if not is_heldout)
+        return (document for document, is_heldout in self._parts(_no_report) if not is_heldout)
 
     def heldout(self) -> Iterator[str]:
         """The held-out documents."""
-        return (document for document, is_heldout in self.parts() if is_heldout)
+        return (document for document, is_heldout in self._parts(_no_report) if is_heldout)
 
-    def _marked(self) -> Iterator[tuple[str, bool]]:
+    def _marked(self, left_out: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
         if self.heldout_source is not None:
-            yield from ((document, True) for document in self.heldout_source())
-            yield from ((document, False) for document in self.source())
+            yield from self._of_named_parts(self.heldout_source, left_out)
             return
         share = self._heldout_share()
         yield from ((document, text_share(document) <= share) for document in self.source())
+
+    def _of_named_parts(
+        self, heldout_source: Source, left_out: Callable[[int], None]
+    ) -> Iterator[tuple[str, bool]]:
+        """The documents of the held-out files, then those of the others that are none of them."""
+        heldout: set[bytes] = set()
+        for document in heldout_source():
+            heldout.add(_digest(document))
+            yield document, True
+        copies = 0
+        for document in self.source():
+            if _digest(document) in heldout:
+                copies += 1
+            else:
+                yield document, False
+        if copies:
+            left_out(copies)
+
+    def _warn(self, copies: int) -> None:
+        _log.warning(
+            "corpus %s: %s training documents are copies of held-out ones and are left out",
+            self.name,
+            f"{copies:,}",
+        )
 
     def _heldout_share(self) -> float:
         """HELDOUT_SHARE, or the smallest share that holds out one of the first documents."""
@@ -103,10 +142,19 @@ class Corpus:
         return least
 
 
+def _no_report(copies: int) -> None:
+    """``parts`` has reported it, or will."""
+
+
 def text_share(document: str) -> float:
     """A number in [0, 1), an evenly distributed function of the text."""
-    digest = hashlib.blake2b(document.encode("utf-8", "surrogatepass"), digest_size=6).digest()
-    return int.from_bytes(digest, "big") / 2**48
+    return int.from_bytes(_digest(document), "big") / 2**48
+
+
+def _digest(document: str) -> bytes:
+    """48 bits of the text's hash; the kind of its line breaks does not matter."""
+    text = document.replace("\r\n", "\n")
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest()
 
 
 def open_corpus(
@@ -132,7 +180,7 @@ def open_corpus(
         hub = open_hub(spec, column)
         key = _fingerprint("hub", hub.name, hub.config or "", hub.column, hub.commit)
         return Corpus(name=spec, fingerprint=key, source=hub.documents)
-    return _of_files(spec, _find(spec), column)
+    return _of_files(spec, column)
 
 
 def _toy(seed: int, documents: int) -> Corpus:
@@ -147,19 +195,13 @@ def _toy(seed: int, documents: int) -> Corpus:
     return Corpus(name="toy", fingerprint=key, source=source)
 
 
-def _of_files(spec: str, paths: list[Path], column: str) -> Corpus:
-    heldout = [path for path in paths if path.name.lower().startswith("heldout.")]
-    if len(heldout) == len(paths):
-        heldout = []  # the held-out file itself was given as the corpus
-    training = [path for path in paths if path not in heldout]
-    try:
-        if not any(path.stat().st_size for path in training):
-            raise DataError(f"corpus {spec} is empty: give one with documents in it")
-        digests = [f"{path in heldout}{kind_of(path)}{_sha256(path)}" for path in paths]
-    except OSError as error:
-        raise DataError(
-            f"{error.filename}: cannot be read ({error.strerror}): check its permissions"
-        ) from error
+def _of_files(spec: str, column: str) -> Corpus:
+    files = find_files(spec, column)
+    if not any(path.stat().st_size for path in files.training):
+        raise DataError(f"corpus {spec} is empty: give one with documents in it")
+    digests = [
+        f"{path in files.heldout}{kind_of(path)}{digest}" for path, digest in files.digests.items()
+    ]
 
     def documents(of: list[Path]) -> Source:
         return lambda: (text for path in of for text in read_documents(path, column))
@@ -167,50 +209,10 @@ def _of_files(spec: str, paths: list[Path], column: str) -> Corpus:
     return Corpus(
         name=spec,
         fingerprint=_fingerprint("files", column, *digests),
-        source=documents(training),
-        heldout_source=documents(heldout) if heldout else None,
+        source=documents(files.training),
+        heldout_source=documents(files.heldout) if files.heldout else None,
+        summary=files.summary(),
     )
-
-
-def _find(spec: str) -> list[Path]:
-    """The readable files that ``spec`` names, ordered by path."""
-    path = Path(spec).expanduser()
-    if path.is_file():
-        if kind_of(path) is None:
-            raise DataError(f"{path}: unknown kind of file: {READABLE}")
-        return [path]
-    if path.is_dir():
-        found, what = _files_under(path), f"folder {path}"
-    elif glob.has_magic(spec):
-        # Path.glob takes no absolute pattern.
-        matches = glob.iglob(str(path), recursive=True)
-        found, what = [Path(match) for match in matches if Path(match).is_file()], f"glob {spec}"
-        if not found:
-            raise DataError(f"corpus {spec}: the glob matches no file: check it, and quote it")
-    else:
-        raise DataError(f"corpus {spec}: no such file or folder: check the path")
-    readable = [file for file in found if kind_of(file) is not None]
-    if not readable:
-        raise DataError(f"corpus {what} holds no file that can be read: {READABLE}")
-    return sorted(readable, key=lambda file: file.as_posix())
-
-
-def _files_under(folder: Path) -> list[Path]:
-    """All files below ``folder`` except hidden ones; links to folders are followed once each."""
-    found: list[Path] = []
-    visited: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        folders[:] = [] if real in visited else [n for n in folders if not n.startswith(".")]
-        if real not in visited:
-            found += (Path(place, name) for name in names if not name.startswith("."))
-        visited.add(real)
-    return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _fingerprint(*parts: str) -> str:

@@ -1,25 +1,26 @@
-"""Reads the documents of text, JSON-lines and parquet files, lazily and with located errors.
+"""Reads the documents of text, JSON, CSV, parquet and WikiExtractor files, lazily.
 
 A ``.txt`` file holds one utterance, sentence or paragraph per line and a blank line between
-documents; a document keeps its line breaks. ``.jsonl`` holds one object per line and ``.parquet``
-one row per document. ``.txt`` and ``.jsonl`` may be compressed as ``.gz`` or ``.zst``.
+documents; a document keeps its line breaks. ``.jsonl`` (``.ndjson``, ``.json``) holds one object
+per line, and ``.csv`` and ``.parquet`` one row per document. WikiExtractor's files ``wiki_00`` hold
+``<doc ...>`` to ``</doc>``, or JSON lines. All but ``.parquet`` may be compressed as ``.gz``,
+``.zst``, ``.bz2`` or ``.xz``.
 
 However large a file is, memory holds one piece of it: a text without blank lines, or with a single
-line, is cut into pieces of at most ``LONGEST_DOCUMENT``.
+line, is cut into pieces of at most ``LONGEST_DOCUMENT``, and a record is at most ``LONGEST_LINE``
+bytes long.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from io import BufferedReader
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from objbench.errors import DataError, one_line
-
-if TYPE_CHECKING:
-    import pyarrow.parquet
+from objbench.data.file_lines import decode, endings_of, line_parts, text_lines
+from objbench.data.table_files import FORMATS, format_of, read_rows
+from objbench.errors import DataError
 
 LONGEST_DOCUMENT = 65_536
 """Bytes of a text file, or characters of a record, after which a document is cut.
@@ -28,41 +29,61 @@ About 15,000 tokens: much longer than any sequence, and short enough to hold out
 without document borders.
 """
 
-BYTE_ORDER_MARK = "\ufeff"
-KINDS = (".txt", ".jsonl", ".parquet")
-PACKINGS = {".gz": "gzip", ".zst": "zstd"}
-READABLE = "a corpus file ends in .txt, .jsonl (also with .gz or .zst) or .parquet"
+READABLE = (
+    f"a corpus file ends in .txt, {', '.join(list(FORMATS)[:-1])} (also with .gz, .zst, .bz2 or "
+    ".xz) or .parquet, or is WikiExtractor's wiki_00"
+)
+
+_WIKI = re.compile(r"wiki_\d+", re.IGNORECASE)
+_WIKI_HEAD = re.compile(r"\A\s*<doc\b[^\n]*>\r?\n")
+_WIKI_TAIL = re.compile(r"\s*</doc>\s*\Z")
 
 
 def kind_of(path: Path) -> str | None:
-    """The ending in KINDS that says how to read ``path``, or None for any other file."""
-    endings = [ending.lower() for ending in path.suffixes]
-    if endings and endings[-1] in PACKINGS:
-        endings.pop()
-        return endings[-1] if endings and endings[-1] in KINDS[:2] else None
-    return endings[-1] if endings and endings[-1] in KINDS else None
+    """How ``path`` is read by its name: "text", "wiki", a table's format, or None for not."""
+    endings, _ = endings_of(path)
+    if not endings:
+        return "wiki" if _WIKI.fullmatch(path.name.split(".")[0]) else None
+    return "text" if endings[-1] == ".txt" else format_of(path)
 
 
 def read_documents(path: Path, column: str) -> Iterator[str]:
     """Yields the non-empty documents of one file, without white space around them.
 
+    Text without document borders comes in pieces; records come whole, see ``pieces``.
+
     Args:
         path: a file whose ``kind_of`` is not None.
-        column: the field (.jsonl) or column (.parquet) that holds the text.
+        column: the field or column that holds the text.
 
     Raises:
         DataError: the file cannot be read, is not UTF-8, or a record has no such text.
     """
-    readers = {".txt": _text_documents, ".jsonl": _json_documents, ".parquet": _parquet_documents}
-    reader = readers[kind_of(path) or ".txt"]
+    kind = kind_of(path)
+    if kind == "wiki":
+        kind = "json lines" if _starts_with_object(path) else kind
+    if kind == "text":
+        found = _text_documents(path, lambda line: not line.strip())
+    elif kind == "wiki":
+        found = _wiki_documents(path)
+    else:
+        rows = read_rows(path, {column: "text"})
+        found = (str(text) for (text,) in rows if text is not None)
+    if kind in ("text", "wiki"):
+        found = (piece for text in found for piece in pieces(text))
+    return (document for text in found if (document := text.strip()))
+
+
+def why_no_table(path: Path, column: str) -> str | None:
+    """Why a ``.json`` file found in a folder is no part of a corpus, or None if it is one.
+
+    The ending is that of metadata too (``dataset_info.json``), so the first row decides.
+    """
     try:
-        for document in reader(path, column):
-            for piece in pieces(document):
-                if piece := piece.strip():
-                    yield piece
-    except OSError as error:  # raised for a damaged compressed file too
-        reason = getattr(error, "strerror", None) or one_line(error)
-        raise DataError(f"{path}: cannot be read ({reason}): check or replace the file") from error
+        next(read_rows(path, {column: "text"}), None)
+    except DataError:
+        return f'no objects with the text "{column}"'
+    return None
 
 
 def pieces(document: str) -> Iterator[str]:
@@ -77,33 +98,24 @@ def pieces(document: str) -> Iterator[str]:
     yield document[start:] if start else document
 
 
-def _lines(path: Path, limit: int = -1) -> Iterator[bytes]:
-    """The lines of ``path`` with their ends; longer ones in parts of at most ``limit`` bytes."""
-    import pyarrow as pa
-
-    # Of the available readers only Arrow's reports a compressed file that is cut short.
-    packing = PACKINGS.get(path.suffix.lower())
-    unpacked = pa.input_stream(str(path), compression=packing)
-    with BufferedReader(unpacked, 1 << 18) as stream:
-        while line := stream.readline(limit):
-            yield line
+def _starts_with_object(path: Path) -> bool:
+    first = next((line for _, line in islice(text_lines(path), 16) if line.strip()), "")
+    return first.lstrip().startswith("{")
 
 
-def _decode(raw: bytes, path: Path, offset: int, line: int) -> str:
-    """``raw`` as text; an error names the byte and line of the file, given those of ``raw``."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line += raw.count(b"\n", 0, error.start)
-        raise DataError(
-            f"{path}:{line}: not UTF-8 at byte {offset + error.start} of the text "
-            f"({error.reason}): convert the file to UTF-8"
-        ) from error
-    return text.removeprefix(BYTE_ORDER_MARK) if offset == 0 else text
+def _wiki_documents(path: Path) -> Iterator[str]:
+    """The articles, each with its title as the first line, without the tags around them."""
+    for number, text in enumerate(_text_documents(path, lambda line: line.strip() == b"</doc>")):
+        if not number and not _WIKI_HEAD.match(text):
+            raise DataError(
+                f"{path}:1: no <doc ...> and no JSON object, as WikiExtractor writes: name the "
+                "file .txt or .jsonl if it is one"
+            )
+        yield _WIKI_TAIL.sub("", _WIKI_HEAD.sub("", text, count=1), count=1)
 
 
-def _text_documents(path: Path, _column: str) -> Iterator[str]:
-    """The documents between blank lines, cut at a line or a space if they are too long."""
+def _text_documents(path: Path, ends: Callable[[bytes], bool]) -> Iterator[str]:
+    """The documents up to lines that are ends, cut at a line or a space if they are too long."""
     held: list[bytes] = []
     size = offset = seen = 0
 
@@ -111,19 +123,19 @@ def _text_documents(path: Path, _column: str) -> Iterator[str]:
         nonlocal held, size, offset, seen
         raw = b"".join(held)
         if raw.strip():
-            yield _decode(raw, path, offset, seen + 1)
+            yield decode(raw, path, offset, seen + 1)
         offset += len(raw)
         seen += raw.count(b"\n")
         held, size = [], 0
 
-    for line in _lines(path, LONGEST_DOCUMENT):
+    for line in line_parts(path, LONGEST_DOCUMENT):
         if size + len(line) > LONGEST_DOCUMENT and held:
             rest = _unfinished_word(held) if not held[-1].endswith(b"\n") else b""
             yield from flush()
             held, size = [rest], len(rest)
         held.append(line)
         size += len(line)
-        if not line.strip():
+        if ends(line):
             yield from flush()
     yield from flush()
 
@@ -139,51 +151,3 @@ def _unfinished_word(held: list[bytes]) -> bytes:
             cut -= 1
     held[-1] = last[:cut]
     return last[cut:]
-
-
-def _json_documents(path: Path, field: str) -> Iterator[str]:
-    """The text field of each object, one object per line."""
-    offset = 0
-    for number, raw in enumerate(_lines(path), start=1):
-        line = _decode(raw, path, offset, number)
-        offset += len(raw)
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise DataError(
-                f"{where}: not JSON ({one_line(error)}): write one object per line"
-            ) from error
-        text = record.get(field) if isinstance(record, dict) else None
-        if not isinstance(text, str):
-            raise DataError(f'{where}: no text in the field "{field}": write {{"{field}": "..."}}')
-        # JSON can encode half a surrogate pair, which is not text and which tokenizers reject.
-        yield text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _parquet_documents(path: Path, column: str) -> Iterator[str]:
-    """The rows of a string column, without null rows."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as table:
-            _check_column(table, path, column)
-            for batch in table.iter_batches(batch_size=512, columns=[column]):
-                yield from (text for text in batch.column(0).to_pylist() if text is not None)
-    except pa.ArrowException as error:
-        raise DataError(
-            f"{path}: not a readable parquet file ({one_line(error)}): check or replace it"
-        ) from error
-
-
-def _check_column(table: pyarrow.parquet.ParquetFile, path: Path, column: str) -> None:
-    """Raises DataError unless ``table`` has the string column ``column``."""
-    schema = table.schema_arrow
-    if column not in schema.names:
-        known = ", ".join(schema.names)
-        raise DataError(f'{path}: no column "{column}" (columns: {known}): rename the text column')
-    if (kind := str(schema.field(column).type)) not in {"string", "large_string", "string_view"}:
-        raise DataError(f'{path}: column "{column}" holds {kind}, not string: convert it')

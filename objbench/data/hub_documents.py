@@ -34,7 +34,7 @@ class HubSource:
     commit: str
 
     def documents(self) -> Iterator[str]:
-        """Yields the texts of the split "train", in the data set's order.
+        """Yields the non-empty texts of the split "train", in the data set's order.
 
         Raises:
             HubError: the hub is out of reach, or has no such configuration or split.
@@ -70,7 +70,8 @@ class HubSource:
                     f'{PREFIX}{self.name}: column "{self.column}" holds {kind}, not text: '
                     "name another column"
                 )
-            yield text
+            if text := text.strip():
+                yield text
 
 
 def open_hub(spec: str, column: str) -> HubSource:

@@ -43,10 +43,14 @@ def file_layer(path: Path) -> Layer:
         ConfigError: the file is missing or is not TOML.
     """
     try:
-        layer = tomllib.loads(path.read_text("utf-8"))
+        layer = tomllib.loads(path.read_text("utf-8-sig"))  # Windows writes a mark
     except OSError as error:
         raise ConfigError(f"study file {path}: {error.strerror}; name a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"study file {path} is not UTF-8 (at byte {error.start}): save it as UTF-8"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"study file {path} is not TOML: {one_line(error)}") from error
     base = preset_layer(str(layer["preset"])) if "preset" in layer else {}
     return merge(base, layer)

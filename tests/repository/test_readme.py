@@ -1,5 +1,6 @@
 """The README is true: its commands, study files, formats, plugin and table are what is there."""
 
+import bz2
 import gzip
 import importlib.util
 import json
@@ -131,10 +132,23 @@ def test_the_corpus_formats_are_as_it_says(tmp_path):
     inside.mkdir()
     (inside / "two.jsonl.gz").write_bytes(gzip.compress(json.dumps({"text": "third"}).encode()))
     pq.write_table(pa.table({"text": ["fourth", None]}), inside / "three.parquet")
-    (inside / "heldout.txt").write_text("held out\n")
+    (inside / "five.csv.bz2").write_bytes(bz2.compress(b"text\nfifth\n"))
+    (inside / "wiki_00").write_text('<doc id="1">\nsixth\n\n</doc>\n')
+    (inside / "test-00000-of-00002.jsonl").write_text(json.dumps({"text": "tested"}))
     corpus = open_corpus(str(tmp_path))
-    assert set(corpus.training()) == {"a line\nanother", "the second document", "third", "fourth"}
-    assert list(corpus.heldout()) == ["held out"]
+    trained = {"a line\nanother", "the second document", "third", "fourth", "fifth", "sixth"}
+    assert set(corpus.training()) == trained
+    assert list(corpus.heldout()) == ["tested"]
+    (inside / "dev").mkdir()
+    (inside / "dev" / "a.txt").write_text("development")
+    assert list(open_corpus(str(tmp_path)).heldout()) == ["development"]
+    (inside / "heldout.txt").write_text("held out\n\nsixth")
+    (inside / "picture.png").write_text("")
+    corpus = open_corpus(str(tmp_path))
+    assert set(corpus.training()) == trained - {"sixth"}
+    assert list(corpus.heldout()) == ["held out", "sixth"]
+    for name in ("test-00000-of-00002.jsonl", "dev/a.txt", "picture.png"):
+        assert name in corpus.summary.split("not read: ")[1]
 
 
 def test_its_claim_is_a_claim_file():

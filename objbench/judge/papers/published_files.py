@@ -52,7 +52,7 @@ def named_text(name_or_path: str, folder: str, suffix: str, what: str) -> tuple[
     if name_or_path.endswith(suffix):
         path = Path(name_or_path).expanduser()
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"{word} {path} cannot be read ({one_line(error)}): name a "

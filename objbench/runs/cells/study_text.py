@@ -54,6 +54,8 @@ def open_text(study: Study, cache: Path, say: Callable[[str], None]) -> StudyTex
         DataError, HubError: the corpus or tokenizer cannot be read or does not fit.
     """
     corpus = open_corpus(study.data.corpus)
+    if corpus.summary:
+        say(f"corpus {corpus.name}: {corpus.summary}")
     tokenizer = load_tokenizer(study.data.tokenizer, corpus, cache)
 
     def tokenised(tokens: int) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import csv
 import gzip
 import json
+import lzma
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +35,19 @@ def as_json(documents: list[str]) -> bytes:
     return "".join(json.dumps({"text": text, "id": 1}) + "\n" for text in documents).encode()
 
 
+def as_csv(path: Path, documents: list[str]) -> None:
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        csv.writer(stream).writerows(
+            [["n", "text"], *([n, text] for n, text in enumerate(documents))]
+        )
+
+
+def as_wiki(documents: list[str]) -> bytes:
+    return "".join(
+        f'<doc id="{n}" url="u" title="t">\n{text}\n\n</doc>\n' for n, text in enumerate(documents)
+    ).encode()
+
+
 WRITERS: dict[str, Callable[[Path, list[str]], Any]] = {
     "a.txt": lambda path, texts: path.write_bytes(as_text(texts)),
     "a.txt.gz": lambda path, texts: path.write_bytes(gzip.compress(as_text(texts))),
@@ -39,6 +55,17 @@ WRITERS: dict[str, Callable[[Path, list[str]], Any]] = {
     "a.jsonl": lambda path, texts: path.write_bytes(as_json(texts)),
     "a.jsonl.gz": lambda path, texts: path.write_bytes(gzip.compress(as_json(texts))),
     "a.JSONL.zst": lambda path, texts: path.write_bytes(zstandard.compress(as_json(texts))),
+    "a.txt.bz2": lambda path, texts: path.write_bytes(bz2.compress(as_text(texts))),
+    "a.jsonl.xz": lambda path, texts: path.write_bytes(lzma.compress(as_json(texts))),
+    "a.ndjson": lambda path, texts: path.write_bytes(b"\xef\xbb\xbf" + as_json(texts)),
+    "lines.json": lambda path, texts: path.write_bytes(as_json(texts)),
+    "array.json": lambda path, texts: path.write_text(
+        json.dumps([{"text": text} for text in texts], indent=1)
+    ),
+    "a.csv": as_csv,
+    "wiki_00": lambda path, texts: path.write_bytes(as_wiki(texts)),
+    "wiki_01.bz2": lambda path, texts: path.write_bytes(bz2.compress(as_wiki(texts))),
+    "wiki_02": lambda path, texts: path.write_bytes(as_json(texts)),
     "a.parquet": lambda path, texts: pq.write_table(pa.table({"text": texts, "n": texts}), path),
 }
 
@@ -138,6 +165,37 @@ def test_heldout_part_is_capped_without_leaking_into_training(
     assert list(opened.training()) == training
 
 
+def test_the_pieces_of_a_long_record_stay_in_one_part(tmp_path: Path) -> None:
+    books = [f"book {number} " * 30_000 for number in range(30)]
+    (tmp_path / "a.jsonl").write_bytes(as_json(books))
+    opened = open_corpus(str(tmp_path))
+    parts = {False: set(), True: set()}  # type: dict[bool, set[str]]
+    for piece, is_heldout in opened.parts():
+        assert len(piece) <= LONGEST_DOCUMENT
+        parts[is_heldout] |= set(piece.split()) - {"book"}
+    assert len(parts[True]) == 1 and not parts[True] & parts[False]
+
+
+def test_a_document_of_the_heldout_file_is_not_trained_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.txt").write_bytes(as_text(["one", "two", "two\r\nlines", "one"]))
+    (tmp_path / "heldout.jsonl").write_bytes(as_json(["one", "two\nlines"]))
+    opened = open_corpus(str(tmp_path))
+    assert list(opened.parts()) == [("one", True), ("two\nlines", True), ("two", False)]
+    (said,) = caplog.messages
+    assert "3 training documents are copies of held-out ones" in said
+
+
+def test_copies_that_differ_in_line_breaks_are_on_one_side(tmp_path: Path) -> None:
+    texts = [f"text\nnumber {number}" for number in range(2000)]
+    (tmp_path / "a.jsonl").write_bytes(as_json(texts))
+    (tmp_path / "b.jsonl").write_bytes(as_json([text.replace("\n", "\r\n") for text in texts]))
+    opened = open_corpus(str(tmp_path))
+    heldout = {text.replace("\r", "") for text in opened.heldout()}
+    assert heldout and not heldout & {text.replace("\r", "") for text in opened.training()}
+
+
 def test_a_heldout_file_is_the_heldout_part(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(as_text(["one", "two"]))
     before = open_corpus(str(tmp_path)).fingerprint
@@ -186,6 +244,11 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     "not gzip": ("a.txt.gz", b"plain text\n" * 9, "cannot be read"),
     "cut gzip": ("a.txt.gz", gzip.compress(b"some text\n" * 9999)[:-30], "cannot be read"),
     "cut zstd": ("a.txt.zst", zstandard.compress(b"some text\n" * 9999)[:-3], "cannot be read"),
+    "cut bz2": ("a.txt.bz2", bz2.compress(b"some text\n" * 9999)[:-3], "cannot be read"),
+    "cut xz": ("a.txt.xz", lzma.compress(b"some text\n" * 9999)[:-3], "cannot be read"),
+    "not xz": ("a.txt.xz", b"plain text\n" * 9, "cannot be read"),
+    "utf-16 without a mark": ("a.txt", "some text".encode("utf-16-le"), ":1: a zero byte in every"),
+    "no wiki": ("wiki_00", b"some text\n", ":1: no <doc ...> and no JSON object"),
     "not parquet": ("a.parquet", b"plain text", "not a readable parquet"),
     "unknown kind": ("a.docx", b"x", "unknown kind of file"),
     "packed parquet": ("a.parquet.gz", b"x", "unknown kind of file"),
@@ -205,9 +268,9 @@ def test_bad_files_are_named_with_what_to_do(case: str, tmp_path: Path) -> None:
 def test_parquet_needs_the_column_as_text(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"body": ["one", None, "two"], "text": [1, 2, 3]}), path)
-    with pytest.raises(DataError, match='"text" holds int64, not string'):
+    with pytest.raises(DataError, match="'text' holds int64, not text"):
         everything(open_corpus(str(path)))
-    with pytest.raises(DataError, match=r'no column "title" \(columns: body, text\)'):
+    with pytest.raises(DataError, match=r"no column 'title' \(its columns: body, text\)"):
         everything(open_corpus(str(path), column="title"))
     assert everything(open_corpus(str(path), column="body")) == ["one", "two"]
 

@@ -79,12 +79,19 @@ def test_a_study_file_may_start_from_a_preset(tmp_path):
     assert found.preset == "demo"
 
 
+def test_a_study_file_may_begin_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_bytes(b"\xef\xbb\xbfseeds = [1]\r\n")
+    assert file_layer(path) == {"seeds": [1]}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (None, "No such file"),
         (b"objectives = [", "is not TOML"),
-        (b"\xff\xfe", "is not TOML"),
+        ('seeds = "é"'.encode("latin-1"), r"is not UTF-8 \(at byte 9\)"),
+        ("seeds = 2".encode("utf-16"), r"is not UTF-8 \(at byte 0\): save it as UTF-8"),
         (b'preset = "dmo"', "unknown preset 'dmo'; did you mean 'demo'"),
     ],
 )

@@ -1,0 +1,226 @@
+"""Reads named columns of JSON-lines, CSV and parquet files by an explicit schema.
+
+A column holds text or numbers because the caller says so, never because of what its first rows
+hold, so whole and fractional numbers may be mixed. A null is None in every format. Everything that
+reads records of a user (corpora, GLUE, BLiMP) reads them here.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from objbench.data.file_lines import LONGEST_LINE, endings_of, read_errors, text_lines
+from objbench.errors import DataError, one_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Schema = Mapping[str, Literal["text", "number"]]
+"""Column -> what it holds."""
+
+Value = str | int | float | None
+
+FORMATS = {
+    ".jsonl": "json lines",
+    ".ndjson": "json lines",
+    ".json": "json",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
+"""Ending -> format. ``.json`` is JSON lines, or one array of objects."""
+
+ROWS = 512
+"""Rows of a parquet file that are decoded together."""
+
+
+def format_of(path: Path) -> str | None:
+    """The format in FORMATS that the name of ``path`` says, or None."""
+    endings, packing = endings_of(path)
+    found = FORMATS.get(endings[-1]) if endings else None
+    return None if found == "parquet" and packing else found
+
+
+def read_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
+    """Yields the values of every row in the order of ``schema``.
+
+    Raises:
+        DataError: the file cannot be read or is malformed, or a column is missing, there twice,
+            or of another kind.
+    """
+    found = format_of(path)
+    if found == "parquet":
+        return _parquet_rows(path, schema)
+    if found == "csv":
+        return _csv_rows(path, schema)
+    return _json_rows(path, schema)
+
+
+def read_columns(path: Path, schema: Schema) -> dict[str, list[Value]]:
+    """All values of every column of ``schema``; raises as ``read_rows``."""
+    rows = list(read_rows(path, schema))
+    return {name: [row[place] for row in rows] for place, name in enumerate(schema)}
+
+
+def columns_of(table: pa.Table | pa.RecordBatch, schema: Schema, where: str) -> list[list[Value]]:
+    """The columns of an Arrow table in the order of ``schema``; ``where`` names it in errors.
+
+    Raises:
+        DataError: a column is missing, there twice, or of another kind.
+    """
+    _check_names(table.schema.names, schema, where)
+    return [_values(table.column(name), name, schema[name], where) for name in schema]
+
+
+def _check_names(names: Sequence[str], schema: Schema, where: str) -> None:
+    for name in schema:
+        if (count := list(names).count(name)) != 1:
+            what = "no column" if not count else f"{count} columns"
+            known = ", ".join(names) or "none"
+            raise DataError(
+                f"{where} has {what} {name!r} (its columns: {known}); needed once: "
+                f"{', '.join(schema)}"
+            )
+
+
+def _values(column: Any, name: str, kind: str, where: str) -> list[Value]:
+    """The values of one Arrow column."""
+    import pyarrow as pa
+
+    found = column.type
+    while pa.types.is_dictionary(found):
+        found = found.value_type
+    fits = {
+        "text": (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+        "number": (pa.types.is_integer, pa.types.is_floating),
+    }[kind]
+    if not (pa.types.is_null(found) or any(is_one(found) for is_one in fits)):
+        plural = {"text": "text", "number": "numbers"}[kind]
+        raise DataError(f"{where}: column {name!r} holds {column.type}, not {plural}: convert it")
+    try:
+        values: list[Value] = column.to_pylist()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where}: column {name!r} is not UTF-8: convert it") from error
+    return values
+
+
+def _parquet_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with read_errors(path), pq.ParquetFile(path) as table:
+            # Checked here, since reading drops columns silently that are not there.
+            _check_names(table.schema_arrow.names, schema, str(path))
+            for batch in table.iter_batches(batch_size=ROWS, columns=list(schema)):
+                yield from zip(*columns_of(batch, schema, str(path)), strict=True)
+    except pa.ArrowException as error:
+        raise DataError(
+            f"{path}: not a readable parquet file ({one_line(error)[:120]}): check or replace it"
+        ) from error
+
+
+def _csv_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
+    """The rows below the line of column names; a missing number is an empty field."""
+    # The library's limit holds for the whole process; it would refuse fields of 128 kB.
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
+    reader = csv.reader((line for _, line in text_lines(path)), strict=True)
+    try:
+        names = next(reader, [])
+        _check_names(names, schema, str(path))
+        for row in reader:
+            if not row:
+                continue
+            where = f"{path}:{reader.line_num}"
+            if len(row) != len(names):
+                raise DataError(
+                    f"{where}: {len(row)} fields in a table of {len(names)} columns: put quotes "
+                    "around texts with commas"
+                )
+            fields = dict(zip(names, row, strict=True))
+            yield tuple(_field(fields[name], name, schema[name], where) for name in schema)
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: not CSV ({error}): check the quotes") from error
+
+
+def _field(text: str, name: str, kind: str, where: str) -> Value:
+    if kind == "text":
+        return text
+    try:
+        return float(text) if text.strip() else None
+    except ValueError:
+        raise DataError(f"{where}: no number in the field {name!r}: {text[:40]!r}") from None
+
+
+def _json_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
+    for where, row in _json_objects(path, schema):
+        yield tuple(_checked(row, name, schema[name], where) for name in schema)
+
+
+def _json_objects(path: Path, schema: Schema) -> Iterator[tuple[str, Any]]:
+    """(place for errors, what is there) for each line, or element of the one array of .json."""
+    may_be_array = format_of(path) == "json"
+    lines = text_lines(path)
+    for number, line in lines:
+        if not line.strip():
+            continue
+        if may_be_array and line.lstrip().startswith("["):
+            elements = _parsed(_joined(path, line, lines), f"{path}", schema)
+            yield from ((f"{path}, row {row}", one) for row, one in enumerate(elements, start=1))
+            return
+        may_be_array = False
+        yield f"{path}:{number}", _parsed(line, f"{path}:{number}", schema)
+
+
+def _joined(path: Path, first: str, lines: Iterable[tuple[int, str]]) -> str:
+    """A whole file that is one array, within the bound of a line."""
+    parts, size = [first], len(first)
+    for _, line in lines:
+        parts.append(line)
+        if (size := size + len(line)) > LONGEST_LINE:
+            raise DataError(
+                f"{path}: one array of more than {LONGEST_LINE >> 20} MiB: write one object per "
+                "line (.jsonl)"
+            )
+    return "".join(parts)
+
+
+def _parsed(text: str, where: str, schema: Schema) -> Any:
+    repeated = [name for name in schema if text.count(f'"{name}"') > 1]
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            names = [name for name, _ in pairs]
+            for name in repeated:
+                if names.count(name) > 1:
+                    raise DataError(f"{where}: two fields {name!r} in one object: remove one")
+        return made
+
+    try:
+        # The hook makes parsing slower, so only where a field may be there twice.
+        return json.loads(text, object_pairs_hook=once if repeated else None)
+    except RecursionError as error:
+        raise DataError(f"{where}: nested too deeply: write flat objects") from error
+    except ValueError as error:
+        raise DataError(
+            f"{where}: not JSON ({one_line(error)[:120]}): write one object per line"
+        ) from error
+
+
+def _checked(row: Any, name: str, kind: str, where: str) -> Value:
+    value = row.get(name) if isinstance(row, dict) else None
+    if value is None and isinstance(row, dict) and name in row:
+        return None
+    if kind == "text" and isinstance(value, str):
+        # JSON can encode half a surrogate pair, which is not text and which tokenizers reject.
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):
+        with suppress(OverflowError):  # a whole number of hundreds of digits
+            return float(value)
+    example = '"..."' if kind == "text" else "1"
+    raise DataError(f'{where}: no {kind} in the field "{name}": write {{"{name}": {example}}}')
