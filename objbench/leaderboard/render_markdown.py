@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from tabulate import tabulate
+
 from objbench.judge.formatting import DASH
 from objbench.leaderboard.document import (
     Block,
@@ -63,22 +65,16 @@ def _block(block: Block) -> str:
 
 def _table(block: Table) -> str:
     """A pipe table, its columns padded to one width so that the source can be read too."""
-    cells = [[escaped(title) for title in block.columns]]
-    cells += [[_cell(cell) for cell in row] for row in block.rows]
-    widths = [max(2, *(len(cell) for cell in column)) for column in zip(*cells, strict=True)]
-    is_text = [number < block.text_columns for number in range(len(widths))]
-    rule = [
-        f":{'-' * (width - 1)}" if left else f"{'-' * (width - 1)}:"
-        for width, left in zip(widths, is_text, strict=True)
-    ]
-    padded = [
-        [
-            cell.ljust(width) if left else cell.rjust(width)
-            for cell, width, left in zip(row, widths, is_text, strict=True)
-        ]
-        for row in cells
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (padded[0], rule, *padded[1:]))
+    return tabulate(
+        [[_cell(cell) for cell in row] for row in block.rows],
+        [escaped(title) for title in block.columns],
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=[
+            "left" if number < block.text_columns else "right"
+            for number in range(len(block.columns))
+        ],
+    )
 
 
 def _cell(cell: Cell) -> str:

@@ -17,10 +17,10 @@ import sys
 from pathlib import Path
 
 import matplotlib.style
-import pandas as pd
 from matplotlib.figure import Figure
+from tabulate import tabulate
 
-from objbench.judge.formatting import markdown, three_digits
+from objbench.judge.formatting import three_digits
 
 COMMAND = "make bench"
 PAGE, PICTURE, RECORD = "performance.md", "performance.svg", "performance.json"
@@ -108,8 +108,8 @@ def page(found: dict, rows: list[dict], notes: str = "") -> str:
 
 
 def _rows_table(rows: list[dict]) -> str:
-    return markdown(
-        pd.DataFrame(
+    return _markdown(
+        [
             {
                 "what": row["row"],
                 "at": row["at"],
@@ -119,7 +119,7 @@ def _rows_table(rows: list[dict]) -> str:
                 "note": row["note"],
             }
             for row in rows
-        ),
+        ],
         left=6,
     )
 
@@ -127,21 +127,22 @@ def _rows_table(rows: list[dict]) -> str:
 def _seconds_table(found: dict) -> str:
     """Median seconds of the benchmarks that are compared by eye."""
     plain = [one for one in found["benchmarks"] if "row" not in one["extra_info"]]
-    return (
-        markdown(
-            pd.DataFrame(
-                {
-                    "benchmark": f"{one['group'] or ''}: {one['name']}",
-                    "median": f"{three_digits(one['stats']['median'] * 1000)} ms",
-                    "rounds": str(one["stats"]["rounds"]),
-                    "also": ", ".join(f"{k} {v:,}" for k, v in one["extra_info"].items()),
-                }
-                for one in plain
-            )
-        )
-        if plain
-        else ""
-    )
+    lines = [
+        {
+            "benchmark": f"{one['group'] or ''}: {one['name']}",
+            "median": f"{three_digits(one['stats']['median'] * 1000)} ms",
+            "rounds": str(one["stats"]["rounds"]),
+            "also": ", ".join(f"{k} {v:,}" for k, v in one["extra_info"].items()),
+        }
+        for one in plain
+    ]
+    return _markdown(lines, left=1) if lines else ""
+
+
+def _markdown(lines: list[dict[str, str]], left: int) -> str:
+    """A pipe table, one row per line; the first ``left`` columns are flush left."""
+    align = ["left" if column < left else "right" for column in range(len(lines[0]))]
+    return tabulate(lines, "keys", tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
 def _where(found: dict) -> str:

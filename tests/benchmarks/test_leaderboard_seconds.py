@@ -19,7 +19,7 @@ from statistics import median
 
 import pytest
 
-from objbench.results import json_files as stored
+from objbench.results import atomic_files
 from objbench.results.records import LoggedPoint, Meters
 
 ROUNDS, MOST = 3, 3.0
@@ -63,7 +63,7 @@ def test_leaderboard(benchmark, measures, make_study, tmp_path, monkeypatch):
         if cell.kind == "pretrain":
             study.change(cell.id, log=log(100 if measures else 2))
     # What is written here need not outlast a power cut.
-    monkeypatch.setattr(stored.os, "fsync", lambda number: None)
+    monkeypatch.setattr(atomic_files.os, "fsync", lambda number: None)
     run = study.write(tmp_path / "run")
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
 

@@ -19,7 +19,7 @@ def two_studies(make_study, folder):
 
 def studies(text):
     """The table's rows, title -> text."""
-    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return [dict(zip(rows[0], row, strict=True)) for row in rows[2:]]
 

@@ -46,10 +46,10 @@ def test_a_table_is_padded_and_a_missing_value_a_dash():
         {"objective": Strong("a|b"), "gain": quantity(0.5, "gain", "2 of 3 seeds")},
     ]
     assert render_markdown([table(lines)]).splitlines() == [
-        "| objective | score |                 gain |",
-        "| :-------- | ----: | -------------------: |",
-        "| mlm       | 54.10 |                    - |",
-        r"| **a\|b**  |     - | +0.50 (2 of 3 seeds) |",
+        "| objective   |   score |                 gain |",
+        "|:------------|--------:|---------------------:|",
+        "| mlm         |   54.10 |                    - |",
+        r"| **a\|b**    |       - | +0.50 (2 of 3 seeds) |",
     ]
 
 
