@@ -7,7 +7,6 @@ of "s-selection" are among the paper's nine of argument structure (Warstadt et a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +57,7 @@ def read_folder(folder: Path, flag: str) -> tuple[Paradigm, ...]:
         raise DataError(
             f"{folder} holds no .jsonl files: name BLiMP's folder, such as blimp/data, by {flag}"
         )
-    return _checked(_of_rows(_lines(path), str(path)) for path in files)
+    return _checked(_of_rows(_rows(path), str(path)) for path in files)
 
 
 def read_hub(flag: str) -> tuple[Paradigm, ...]:
@@ -87,16 +86,12 @@ def read_hub(flag: str) -> tuple[Paradigm, ...]:
     )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """(number, object) of every line."""
-    try:
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-            if line.strip():
-                yield number, json.loads(line)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path} cannot be read as JSON lines ({one_line(error)[:120]}): copy it again"
-        ) from error
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """(number, fields) of every row."""
+    from objbench.data.table_files import read_rows
+
+    rows = read_rows(path, dict.fromkeys(_FIELDS, "text"))
+    yield from enumerate((dict(zip(_FIELDS, row, strict=True)) for row in rows), start=1)
 
 
 def _of_rows(rows: Iterable[tuple[int, Mapping[str, Any]]], where: str) -> Paradigm:

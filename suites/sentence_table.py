@@ -1,4 +1,4 @@
-"""From an Arrow table to checked examples: all task data is checked here.
+"""From the columns of a table to checked examples: all task data is checked here.
 
 Faults of a file are found during planning, before any encoder is trained, and are reported with the
 file's name.
@@ -8,105 +8,82 @@ Shape legend: N rows.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.json
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from objbench.engine.evaluation.examples import Examples
-from objbench.errors import DataError, one_line
+from objbench.errors import DataError
 from objbench_suites.sentence_task import SentenceTask
+
+if TYPE_CHECKING:
+    from objbench.data.table_files import Schema
 
 LABEL = "label"
 HIGHEST_SCORE = 5.0
 """The highest score of STS-B's graded similarity, as which every regression is scored."""
 
 
-def read_table(path: Path) -> pa.Table:
-    """The rows of a parquet or jsonl file.
+def schema_of(task: SentenceTask) -> Schema:
+    """The columns that ``task`` reads: sentences are text and labels are numbers."""
+    sentences = [task.first] if task.second is None else [task.first, task.second]
+    return {**dict.fromkeys(sentences, "text"), LABEL: "number"}
+
+
+def examples_of(columns: Mapping[str, Sequence[Any]], task: SentenceTask, where: str) -> Examples:
+    """The examples in the columns of ``schema_of``; ``where`` names their table in errors.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: a sentence or label is null, or a label is out of range.
     """
-    try:
-        if path.suffix == ".jsonl":
-            return pa.json.read_json(path)
-        return pa.parquet.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        kind = "JSON lines" if path.suffix == ".jsonl" else "parquet"
-        raise DataError(
-            f"{path} cannot be read as {kind} ({one_line(error)[:120]}): "
-            "it is damaged or cut short; copy it again"
-        ) from error
-
-
-def examples_of(table: pa.Table, task: SentenceTask, where: str) -> Examples:
-    """The examples in ``table``; ``where`` names the table in errors.
-
-    Raises:
-        DataError: a column is missing, empty, of the wrong type, or has labels out of range.
-    """
-    texts = [task.first] if task.second is None else [task.first, task.second]
-    for column in (*texts, LABEL):
-        if column not in table.column_names:
-            found = ", ".join(table.column_names) or "none"
-            raise DataError(
-                f"{where} has no column {column!r} (its columns: {found}): {task.name} needs "
-                f"{', '.join((*texts, LABEL))}, as in the hub's data set"
-            )
-    if table.num_rows == 0:
-        raise DataError(f"{where} is empty: it needs at least one row")
-    sentences = [_texts(table[column], column, where) for column in texts]
     return Examples(
-        first=sentences[0],
-        second=sentences[1] if task.second is not None else None,
-        labels=_labels(table[LABEL], task, where),
+        first=_texts(columns[task.first], task.first, where),
+        second=None if task.second is None else _texts(columns[task.second], task.second, where),
+        labels=_labels(columns[LABEL], task, where),
     )
 
 
-def _texts(column: pa.ChunkedArray, name: str, where: str) -> list[str]:
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        raise DataError(f"{where}: column {name!r} holds {column.type}, not text")
-    if column.null_count:
-        raise DataError(f"{where}: column {name!r} has {column.null_count} rows without a text")
-    texts: list[str] = column.to_pylist()
-    return texts
+def joined(parts: Sequence[Examples], where: str) -> Examples:
+    """The examples of the parts of one split, in order.
 
-
-def _labels(column: pa.ChunkedArray, task: SentenceTask, where: str) -> NDArray[Any]:
-    is_number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-    values: NDArray[Any] | None = None
-    if is_number and not column.null_count:
-        values = column.to_numpy()
-    if task.labels == 1:
-        needed = f"numbers from 0 to {HIGHEST_SCORE:g}"
-        if values is not None:
-            bad = ~((values >= 0) & (values <= HIGHEST_SCORE))
-            _refuse(bad, values, task, where, needed)
-            return values.astype(np.float32)
-    else:
-        needed = f"the whole numbers 0 to {task.labels - 1}"
-        if values is not None and pa.types.is_integer(column.type):
-            bad = (values < 0) | (values >= task.labels)
-            _refuse(bad, values, task, where, needed)
-            return values.astype(np.int64)
-    raise DataError(
-        f"{where}: column {LABEL!r} holds {column.type} with {column.null_count} rows unset; "
-        f"{task.name} needs {needed}, as in the hub's data set"
+    Raises:
+        DataError: there is not one.
+    """
+    if not sum(map(len, parts)):
+        raise DataError(f"{where} is empty: it needs at least one row")
+    has_second = parts[0].second is not None
+    return Examples(
+        first=[text for part in parts for text in part.first],
+        second=[text for part in parts for text in part.second or ()] if has_second else None,
+        labels=np.concatenate([part.labels for part in parts]),
     )
 
 
-def _refuse(
-    bad: NDArray[np.bool_], values: NDArray[Any], task: SentenceTask, where: str, needed: str
-) -> None:
+def _texts(values: Sequence[Any], name: str, where: str) -> list[str]:
+    if nulls := sum(value is None for value in values):
+        raise DataError(f"{where}: column {name!r} has {nulls} rows without a text: add them")
+    return list(values)
+
+
+def _labels(given: Sequence[Any], task: SentenceTask, where: str) -> NDArray[Any]:
+    """(N,) int64 classes or float32 scores; whole numbers may be written as fractions."""
+    is_graded = task.labels == 1
+    needed = f"{'numbers' if is_graded else 'the whole numbers'} from 0 to "
+    needed += f"{HIGHEST_SCORE if is_graded else task.labels - 1:g}, as in the hub's data set"
+    if nulls := sum(value is None for value in given):
+        raise DataError(
+            f"{where}: column {LABEL!r} has {nulls} rows without a label; {task.name} needs {needed}"
+        )
+    values = np.array(given, np.float64)
+    bad = ~((values >= 0) & (values <= (HIGHEST_SCORE if is_graded else task.labels - 1)))
+    if not is_graded:
+        bad |= values != np.floor(values)
     if bad.any():
         row = int(bad.argmax())
         hint = " (-1 marks a test set without labels)" if values[row] == -1 else ""
         raise DataError(
-            f"{where}: label {values[row]} in row {row + 1}{hint}; {task.name} needs {needed}, "
-            "as in the hub's data set"
+            f"{where}: label {values[row]:g} in row {row + 1}{hint}; {task.name} needs {needed}"
         )
+    return values.astype(np.float32 if is_graded else np.int64)

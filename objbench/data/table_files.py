@@ -54,7 +54,8 @@ def read_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
     """
     found = format_of(path)
     if found == "parquet":
-        return _parquet_rows(path, schema)
+        batches = _parquet_batches(path, schema)
+        return (row for columns in batches for row in zip(*columns, strict=True))
     if found == "csv":
         return _csv_rows(path, schema)
     return _json_rows(path, schema)
@@ -62,8 +63,15 @@ def read_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
 
 def read_columns(path: Path, schema: Schema) -> dict[str, list[Value]]:
     """All values of every column of ``schema``; raises as ``read_rows``."""
-    rows = list(read_rows(path, schema))
-    return {name: [row[place] for row in rows] for place, name in enumerate(schema)}
+    columns: dict[str, list[Value]] = {name: [] for name in schema}
+    if format_of(path) == "parquet":
+        batches = _parquet_batches(path, schema)
+    else:
+        batches = ([[value] for value in row] for row in read_rows(path, schema))
+    for batch in batches:
+        for name, values in zip(schema, batch, strict=True):
+            columns[name] += values
+    return columns
 
 
 def columns_of(table: pa.Table | pa.RecordBatch, schema: Schema, where: str) -> list[list[Value]]:
@@ -108,7 +116,8 @@ def _values(column: Any, name: str, kind: str, where: str) -> list[Value]:
     return values
 
 
-def _parquet_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
+def _parquet_batches(path: Path, schema: Schema) -> Iterator[list[list[Value]]]:
+    """The columns of every ROWS rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -117,7 +126,7 @@ def _parquet_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
             # Checked here, since reading drops columns silently that are not there.
             _check_names(table.schema_arrow.names, schema, str(path))
             for batch in table.iter_batches(batch_size=ROWS, columns=list(schema)):
-                yield from zip(*columns_of(batch, schema, str(path)), strict=True)
+                yield columns_of(batch, schema, str(path))
     except pa.ArrowException as error:
         raise DataError(
             f"{path}: not a readable parquet file ({one_line(error)[:120]}): check or replace it"

@@ -188,6 +188,17 @@ def test_the_fingerprint_is_of_options_and_pairs_wherever_they_lie(write, tmp_pa
     assert len(set(prints)) == len(prints)
 
 
+def test_line_separators_and_a_byte_order_mark_are_no_line_ends(write):
+    folder = write(PARADIGMS)
+    before = _suite(folder).fingerprint("pairs")
+    pairs = [("go\u2028od\u0085", "b\x1ead"), ("good", "bad")]
+    lines = [json.dumps(json.loads(_line(*pair, "a_one")), ensure_ascii=False) for pair in pairs]
+    (folder / "a_one.jsonl").write_text("\ufeff" + "\n".join(lines), encoding="utf-8")
+    (found,) = (one for one in _suite(folder)._paradigms if one.name == "a_one")
+    assert list(zip(found.good, found.bad, strict=True)) == pairs
+    assert _suite(folder).fingerprint("pairs") != before
+
+
 # -- what is refused
 
 
@@ -195,9 +206,10 @@ def test_the_fingerprint_is_of_options_and_pairs_wherever_they_lie(write, tmp_pa
     ("text", "message"),
     [
         ("", "is empty: a file holds the pairs of one paradigm"),
-        ("{", "cannot be read as JSON lines"),
-        ("[1]", "row 1: a pair needs the texts sentence_good, sentence_bad"),
-        ('{"sentence_good": "a"}', "row 1: a pair needs the texts"),
+        ("{", r"odd\.jsonl:1: not JSON"),
+        ("[1]", r":1: no text in the field \"sentence_good\""),
+        ('{"sentence_good": "a"}', r":1: no text in the field \"sentence_bad\""),
+        (_line("a", None, "x"), "row 1: a pair needs the texts sentence_good, sentence_bad"),
         (_line("a", " ", "x"), "row 1: a pair needs the texts"),
         (f"{_line('a', 'b', 'x')}\n{_line('a', 'b', 'y')}", "mixes paradigms"),
         (_line("a", "b", "b_one"), "two files hold the paradigm b_one"),
