@@ -145,6 +145,11 @@ class HybridLanguageModeling(Objective):
             return next_token_slots(length)
         return slot_count(self.config.highest_rate, length)
 
+    def declared_rate(self, progress: float) -> float | None:
+        """The rate of the masks of masked batches at ``progress``."""
+        rate: float = self.config.rate_at(progress)
+        return rate
+
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Draw the mode of ``batch``; mask it, or leave it to the causal mask."""
         words = self.encoder_spec.vocabulary

@@ -102,6 +102,11 @@ class MaskedLanguageModeling(Objective):
         """M of the highest rate, the same at every point of the budget."""
         return slot_count(self.config.highest_rate, length)
 
+    def declared_rate(self, progress: float) -> float | None:
+        """The rate of the masks at ``progress``."""
+        rate: float = self.config.rate_at(progress)
+        return rate
+
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Mask ``batch``; (B, T) ids and M predicted slots per sequence."""
         return mask_on_schedule(batch, self.encoder_spec.vocabulary, streams, self.config)

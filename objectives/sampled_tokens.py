@@ -113,6 +113,11 @@ class GeneratorObjective(Objective):
         """M of the highest rate, the masked and sampled positions."""
         return slot_count(self.config.highest_rate, length)
 
+    def declared_rate(self, progress: float) -> float | None:
+        """The rate of the masks at ``progress``."""
+        rate: float = self.config.rate_at(progress)
+        return rate
+
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Mask ``batch``, let the generator predict, and replace the tokens by its samples."""
         masked = mask_on_schedule(batch, self.encoder_spec.vocabulary, streams, self.config)

@@ -173,6 +173,17 @@ class Objective(nn.Module, ABC):
         """
         return 0
 
+    def declared_rate(self, progress: float) -> float | None:
+        """The share of the non-special tokens that is to be predicted, when ``progress`` is spent.
+
+        What is really predicted is counted on the study's text before anything runs; a share that
+        is off by more than a tenth is shown with the results, and one off by more than a half is
+        refused. The default is the option ``rate``; override it if the rate changes over
+        the budget, or if ``rate`` means something else (None: nothing is declared).
+        """
+        rate = getattr(self.config, "rate", None)
+        return rate if isinstance(rate, float) and 0 < rate <= 1 else None
+
     @classmethod
     def teachers(cls, config: Any) -> tuple[str, ...]:
         """Names of the objectives of the study whose exported encoders this one learns from.

@@ -20,6 +20,7 @@ def caveats(results: StudyResults) -> list[str]:
     """Every caveat of the study but for what is missing in it."""
     found = [
         _samples(results),
+        *rate_sentences(results),
         _spend(results),
         *teacher_sentences(results),
         _machines(results),
@@ -45,6 +46,15 @@ def _samples(results: StudyResults) -> str:
     if not parts:
         return ""
     return f"Fine-tuned on {listed(parts)}: not comparable with published scores."
+
+
+def rate_sentences(results: StudyResults) -> list[str]:
+    """One sentence for each objective that does not predict the share of tokens it declares."""
+    return [
+        f"{item.name} predicts {item.rate.words}: its scores are those of the share predicted."
+        for item in results.plan.objectives
+        if item.rate is not None and item.rate.is_said
+    ]
 
 
 def teacher_sentences(results: StudyResults) -> list[str]:

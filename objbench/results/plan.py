@@ -14,6 +14,7 @@ from pydantic import Field
 from objbench.contract.meters import Axis
 from objbench.contract.suite import Average, Column, Direction
 from objbench.results.json_files import SCHEMA_VERSION, Stored
+from objbench.results.realised_rate import RealisedRate
 
 CellKind = Literal["trial", "trial_evaluation", "pretrain", "evaluation", "curve"]
 
@@ -86,6 +87,8 @@ class PlannedObjective(Stored):
         overrides: settings of its own by their dotted place, tuned or given.
         teachers: the objectives whose final encoders it learns from; what these took to pretrain
             is no part of its budget.
+        rate: the share of the tokens that it predicts, counted on the study's text; None where
+            none is declared.
     """
 
     name: str
@@ -98,6 +101,7 @@ class PlannedObjective(Stored):
     options: dict[str, Any]
     overrides: dict[str, Any] = Field(default_factory=dict)
     teachers: tuple[str, ...] = ()
+    rate: RealisedRate | None = None
 
 
 class Plan(Stored):

@@ -16,6 +16,7 @@ from objbench.contract.meters import Axis
 from objbench.contract.suite import CurveValue
 from objbench.errors import BudgetError
 from objbench.results.json_files import SCHEMA_VERSION, Stored
+from objbench.results.realised_rate import RealisedRate
 
 Status = Literal["ok", "failed", "diverged"]
 
@@ -209,11 +210,13 @@ class StepCost(Stored):
         tokens: non-padding tokens, over all processes.
         flops: training FLOPs, over all processes.
         seconds: device seconds; None where it has not been calibrated.
+        rate: the share of the tokens that it predicts; None where none is declared.
     """
 
     tokens: float
     flops: float
     seconds: float | None = None
+    rate: RealisedRate | None = None
 
     def on(self, axis: Axis) -> float:
         """The cost of a step on ``axis``.

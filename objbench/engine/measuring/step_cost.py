@@ -12,6 +12,7 @@ from statistics import median
 
 import torch
 
+from objbench.engine.measuring.realised_rate import realised_rate
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.session import Session
 from objbench.engine.training.stopwatch import Stopwatch
@@ -40,6 +41,7 @@ def calibrate(jobs: Sequence[PretrainJob], timed: bool) -> list[StepCost]:
                 tokens=session.tokens_per_step,
                 flops=session.flops_per_step,
                 seconds=median(seconds),
+                rate=realised_rate(session),
             )
             for session, seconds in zip(sessions, time_steps(sessions), strict=True)
         ]
@@ -72,7 +74,11 @@ def take_step(session: Session, step: int, mode: str) -> None:
 
 def _counted(job: PretrainJob) -> StepCost:
     session = Session(job)
-    cost = StepCost(tokens=session.tokens_per_step, flops=session.flops_per_step)
+    cost = StepCost(
+        tokens=session.tokens_per_step,
+        flops=session.flops_per_step,
+        rate=realised_rate(session),
+    )
     session.close()
     return cost
 

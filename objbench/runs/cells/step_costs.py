@@ -8,6 +8,7 @@ from objbench.engine.training.job import PretrainJob
 from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
+from objbench.results.realised_rate import require_declared
 from objbench.results.records import StepCost
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.processes import is_main, wait_for_all
@@ -19,6 +20,9 @@ def step_costs(prepared: PreparedStudy) -> dict[str, StepCost]:
 
     A stored cost is used as long as what it was measured on is the same, so that a time budget
     stays frozen to its number of steps when the study continues on another day.
+
+    Raises:
+        ConfigError: an objective predicts much less of this text, or more, than it declares.
     """
     study, folder = prepared.study, prepared.folder
     timed = study.equalize == "seconds" or parse_budget(study.budget).axis == "seconds"
@@ -34,7 +38,12 @@ def step_costs(prepared: PreparedStudy) -> dict[str, StepCost]:
                 if name in missing:
                     folder.write_cost(name, keys[name], cost)
     wait_for_all()
-    return {name: folder.read_cost(name, key) for name, key in keys.items()}
+    costs = {name: folder.read_cost(name, key) for name, key in keys.items()}
+    for name, cost in costs.items():
+        require_declared(name, cost.rate)
+        if cost.rate is not None and cost.rate.is_said and name in missing:
+            prepared.display.say(f"note: {name} predicts {cost.rate.words}")
+    return costs
 
 
 def step_jobs(prepared: PreparedStudy) -> list[PretrainJob]:
@@ -63,6 +72,8 @@ def cost_key(prepared: PreparedStudy, objective: str, timed: bool) -> str:
             "training": own.training.model_dump(mode="json"),
             "length": study.data.length,
             "vocabulary": prepared.text.vocabulary.size,
+            # How much is predicted depends on the words of the text.
+            "text": prepared.text.description()["key"],
             # Objectives are timed side by side, so a new one means timing all of them again.
             "beside": list(study.objectives) if timed else [],
         }

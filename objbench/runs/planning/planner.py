@@ -147,6 +147,7 @@ def _planned_objectives(
             options=recorded_options(config),
             overrides=study.overrides.get(name, {}),
             teachers=teachers[name],
+            rate=costs[name].rate,
         )
 
 
