@@ -65,7 +65,11 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         configure(registry.suite(name), study.options.get(name, {}))
     if arguments.dry_run:
         from objbench.runs.dry_run import dry_run
+        from objbench.runs.executors.choose import choose_executor
+        from objbench.runs.run_study import default_device
 
+        device = arguments.device or default_device()
+        choose_executor(arguments.jobs, device, len(study.objectives) * len(study.seeds))
         print(dry_run(study, run=run, registry=registry))
         return 0
     from objbench.runs.processes import is_main

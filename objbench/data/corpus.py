@@ -183,6 +183,16 @@ def open_corpus(
     return _of_files(spec, column)
 
 
+def require_corpus(spec: str) -> None:
+    """Refuses a ``--corpus`` on this machine that is not there; reads no file and asks no hub.
+
+    Raises:
+        DataError: it does not exist, or nothing in it is readable.
+    """
+    if spec != "toy" and not spec.startswith(PREFIX):
+        _find(spec)
+
+
 def _toy(seed: int, documents: int) -> Corpus:
     # Imported here: only the demo and the tests need the generated language.
     from objbench.data.toy import language as toy_language

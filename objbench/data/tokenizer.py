@@ -92,9 +92,28 @@ def load_tokenizer(spec: str, corpus: Corpus, cache_dir: Path | str) -> Tokenize
     folder = Path(spec).expanduser()
     if folder.is_dir():
         return _checked(spec, _from_folder(spec, folder))
+    _require_hub_name(spec)
+    return _checked(spec, _from_hub(spec))
+
+
+def require_tokenizer(spec: str) -> None:
+    """Refuses a ``--tokenizer`` that is malformed, or a folder that holds none; asks no hub.
+
+    Raises:
+        ConfigError: a malformed size.
+        DataError: there is no such folder, or what is in it does not fit.
+    """
+    if spec.startswith(TRAIN_PREFIX):
+        _size(spec)
+    elif Path(spec).expanduser().is_dir():
+        _checked(spec, _from_folder(spec, Path(spec).expanduser()))
+    else:
+        _require_hub_name(spec)
+
+
+def _require_hub_name(spec: str) -> None:
     if spec.startswith((".", "~", os.sep)) or spec.count("/") > 1:
         raise DataError(f"tokenizer {spec}: no such folder: check the path")
-    return _checked(spec, _from_hub(spec))
 
 
 def _size(spec: str) -> int:

@@ -1,32 +1,52 @@
-"""What a study would run: its cells by name, each with its state in the run folder."""
+"""What a study would run: its cells by name, each with its state in the run folder.
+
+Whatever a run would refuse before its first step is refused here too; see ``rehearsal``. A cell is
+done if its key, which is of all that its result depends on, has a record. Keys need what a run
+measures first, the text and the cost of a step, which are those of the folder's last run as long
+as they are of the same settings. Where there are none, nothing can have been done yet.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from objbench.errors import ConfigError
 from objbench.plugins.registry import Registry
+from objbench.results.plan import PlannedCell
+from objbench.results.published_study import refuse_published
+from objbench.results.records import Status, StepCost
 from objbench.results.run_folder import RunFolder
+from objbench.runs.cells.step_costs import cost_key, is_timed
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
+from objbench.runs.planning.declared_seeds import declared_seeds
 from objbench.runs.planning.planned_cells import (
     curve_id,
     evaluations,
     pretraining_id,
     trial_evaluation_id,
 )
+from objbench.runs.planning.planner import make_plan
 from objbench.runs.planning.teachers import training_order
+from objbench.runs.planning.trials import Tuner
+from objbench.runs.processes import processes
+from objbench.runs.rehearsal import rehearse
 from objbench.study.study import Study
 
 
 def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
-    """The cells of ``study``, one per line with its state in ``run``; nothing is computed."""
-    chosen = configure_plugins(study, registry)
-    known: dict[str, str] = {}
-    folder = RunFolder(run)
-    if folder.has_plan():
-        finished = folder.finished_cells(folder.read_plan().cells)
-        words = {"ok": "done"}
-        known = {cell: words.get(status, status) for cell, status in finished.items()}
+    """The cells of ``study``, one per line with its state in ``run``; nothing is trained.
+
+    Raises:
+        ObjbenchError: the study cannot be run, or not in this folder.
+    """
+    refuse_published(run)
+    _require_writable(run)
+    chosen, folder = configure_plugins(study, registry), RunFolder(run)
+    declared_seeds(study, folder)
+    rehearse(study, chosen, folder)
     ids = list(_trials(study, chosen))
     ids += [pretraining_id(name, seed) for seed in study.seeds for name in training_order(chosen)]
     ids += [wanted.id for wanted in evaluations(study, chosen)]
@@ -36,10 +56,77 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
         for seed in study.seeds
         for name in study.objectives
     ]
-    lines = [f"{known.get(cell, 'to do'):8} {cell}" for cell in ids]
+    known = _finished(study, chosen, folder, registry)
+    words = {"ok": "done"}
+    lines = [f"{words.get(known.get(i, ''), known.get(i, 'to do')):8} {i}" for i in ids]
     rule = f"budget {study.budget}, equal {study.equalize}, baseline {study.objectives[0]}"
-    note = " ('done' is by the folder's last plan)" if known else ""
-    return "\n".join([*lines, f"{len(ids)} cells in {run}{note}; {rule}"])
+    return "\n".join([*lines, f"{len(ids)} cells in {run}; {rule}"])
+
+
+def _require_writable(run: Path) -> None:
+    """Refuse a folder in which a run could write nothing, without making it."""
+    there = next(path for path in (run, *run.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ConfigError(f"{there} is a file, not a folder; name another folder with --out")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"the run folder {run} cannot be written: {there} is read-only; name another with --out"
+        )
+
+
+def _finished(
+    study: Study, chosen: ConfiguredPlugins, folder: RunFolder, registry: Registry
+) -> dict[str, Status]:
+    """The cells of the study that have a record of their present keys in ``folder``."""
+    if not folder.has_plan():
+        return {}
+    plan = folder.read_plan()
+    if plan.study.get("data") != study.model_dump(mode="json")["data"]:
+        return {}
+    trials: dict[str, Status] = {}
+    if study.tuning is not None:
+        tuner = Tuner(study, study.tuning, chosen, folder)
+        costs = _stored_costs(study, chosen, folder, plan.data)
+        cells: list[PlannedCell] = []
+        for names in tuner.rounds() if costs else ():
+            cells += tuner.cells(names, tuner.best(cells), plan.data, costs, processes())
+            trials = folder.finished_cells(cells)
+            if len(trials) < len(cells):
+                return trials
+        study = tuner.tuned(cells)
+        chosen = configure_plugins(study, registry)
+    costs = _stored_costs(study, chosen, folder, plan.data)
+    if not costs:
+        return trials
+    made = make_plan(
+        study,
+        chosen,
+        name=folder.path.name,
+        command="",
+        data=plan.data,
+        costs=costs,
+        devices=processes(),
+    )
+    return trials | folder.finished_cells(made.cells)
+
+
+def _stored_costs(
+    study: Study, chosen: ConfiguredPlugins, folder: RunFolder, data: Mapping[str, Any]
+) -> dict[str, StepCost]:
+    """What a step costs as it was measured in ``folder``; nothing where the baseline's was not.
+
+    A step that was never measured belongs to cells that were never run. The baseline's cost stands
+    in for it here, where it only has to give some number of steps.
+    """
+    keys = {name: cost_key(study, chosen, name, data, is_timed(study)) for name in study.objectives}
+    baseline = study.objectives[0]
+    if not folder.has_cost(baseline, keys[baseline]):
+        return {}
+    return {
+        name: folder.read_cost(*((name, key) if folder.has_cost(name, key) else first))
+        for first in [(baseline, keys[baseline])]
+        for name, key in keys.items()
+    }
 
 
 def _trials(study: Study, chosen: ConfiguredPlugins) -> Iterator[str]:

@@ -27,10 +27,10 @@ from objbench.runs.executors.choose import choose_executor
 from objbench.runs.executors.executor import Executor
 from objbench.runs.planning.declared_seeds import declared_seeds
 from objbench.runs.planning.planner import make_plan
-from objbench.runs.planning.teachers import training_order
 from objbench.runs.planning.trials import Tuner
 from objbench.runs.processes import is_main, join_processes, processes, wait_for_all
 from objbench.runs.progress import display
+from objbench.runs.rehearsal import rehearse
 from objbench.study.study import Study
 
 
@@ -88,7 +88,7 @@ def run_study(
     prepared = prepare(
         study, registry, folder, cache=cache, device=device, command=command, display=shown
     )
-    training_order(prepared.plugins)  # What does not fit is reported before any work.
+    rehearse(study, prepared.plugins, folder)  # What does not fit is reported before any work.
     with _locked(folder), shown:
         started = _Run(executor, declared_seeds(study, folder))
         _open_text(prepared)

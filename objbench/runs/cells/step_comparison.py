@@ -9,7 +9,7 @@ from objbench.errors import one_line
 from objbench.results.provenance import now, provenance
 from objbench.results.step_comparison import StepComparison
 from objbench.runs.cells.prepared_study import PreparedStudy
-from objbench.runs.cells.step_costs import cost_key, step_jobs
+from objbench.runs.cells.step_costs import step_cost_keys, step_jobs
 from objbench.runs.processes import is_main, processes
 
 
@@ -24,7 +24,7 @@ def keep_step_comparison(prepared: PreparedStudy) -> None:
     if not is_main():
         return
     names = prepared.study.objectives
-    keys = {name: cost_key(prepared, name, timed=True) for name in names}
+    keys = step_cost_keys(prepared, timed=True)
     stored = prepared.folder.read_step_comparison()
     if stored is not None:
         if stored.cost_keys == keys:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from objbench.contract.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.engine.training.job import PretrainJob
@@ -11,8 +14,10 @@ from objbench.results.plan import PlannedCell
 from objbench.results.realised_rate import require_declared
 from objbench.results.records import StepCost
 from objbench.runs.cells.prepared_study import PreparedStudy
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.processes import is_main, wait_for_all
 from objbench.study.budget import parse_budget
+from objbench.study.study import Study
 
 
 def step_costs(prepared: PreparedStudy) -> dict[str, StepCost]:
@@ -25,8 +30,8 @@ def step_costs(prepared: PreparedStudy) -> dict[str, StepCost]:
         ConfigError: an objective predicts much less of this text, or more, than it declares.
     """
     study, folder = prepared.study, prepared.folder
-    timed = study.equalize == "seconds" or parse_budget(study.budget).axis == "seconds"
-    keys = {name: cost_key(prepared, name, timed) for name in study.objectives}
+    timed = is_timed(study)
+    keys = step_cost_keys(prepared, timed)
     missing = [name for name, key in keys.items() if not folder.has_cost(name, key)]
     if missing:
         from objbench.engine.measuring.step_cost import calibrate
@@ -52,16 +57,34 @@ def step_jobs(prepared: PreparedStudy) -> list[PretrainJob]:
     return [prepared.pretrain_job(_step_of(name, seed)) for name in prepared.study.objectives]
 
 
-def cost_key(prepared: PreparedStudy, objective: str, timed: bool) -> str:
+def is_timed(study: Study) -> bool:
+    """Whether the seconds of a step decide how many steps the study's objectives get."""
+    return study.equalize == "seconds" or parse_budget(study.budget).axis == "seconds"
+
+
+def step_cost_keys(prepared: PreparedStudy, timed: bool) -> dict[str, str]:
+    """The key of the cost of a step of each objective of the study; see ``cost_key``."""
+    study, data = prepared.study, prepared.text.description()
+    return {name: cost_key(study, prepared.plugins, name, data, timed) for name in study.objectives}
+
+
+def cost_key(
+    study: Study,
+    plugins: ConfiguredPlugins,
+    objective: str,
+    data: Mapping[str, Any],
+    timed: bool,
+) -> str:
     """A key of all that the cost of a step of ``objective`` depends on.
 
     Args:
-        prepared: the study.
+        study: the study.
+        plugins: its plugins.
         objective: its name.
+        data: what a plan records of the study's text.
         timed: whether its time was measured too, beside the study's other objectives.
     """
-    cls, config = prepared.plugins.objectives[objective]
-    study = prepared.study
+    cls, config = plugins.objectives[objective]
     own = study.for_objective(objective)
     return content_key(
         {
@@ -71,9 +94,9 @@ def cost_key(prepared: PreparedStudy, objective: str, timed: bool) -> str:
             "encoder": own.encoder.model_dump(mode="json"),
             "training": own.training.model_dump(mode="json"),
             "length": study.data.length,
-            "vocabulary": prepared.text.vocabulary.size,
+            "vocabulary": data["vocabulary"],
             # How much is predicted depends on the words of the text.
-            "text": prepared.text.description()["key"],
+            "text": data["key"],
             # Objectives are timed side by side, so a new one means timing all of them again.
             "beside": list(study.objectives) if timed else [],
         }

@@ -196,11 +196,11 @@ def evaluation_cell(
     )
 
 
-def trial_evaluation_cells(study: Study, suite: Suite, trial: PlannedCell) -> Iterator[PlannedCell]:
-    """The cells that score a trial by the suite that the study tunes by.
+def require_choosable(suite: Suite) -> None:
+    """Refuse to tune by a suite that gives no one score, or by what it reports.
 
     Raises:
-        ConfigError: the suite has no one score, or nothing to tune on but what it reports.
+        ConfigError: nothing can be chosen by it.
     """
     if not suite.tunable or not suite.average().groups:
         why = "has no average" if suite.tunable else "reports on all of its data"
@@ -208,6 +208,15 @@ def trial_evaluation_cells(study: Study, suite: Suite, trial: PlannedCell) -> It
             f"tuning.score = {suite.name!r}: the suite {why}, so nothing can be chosen by it; "
             "name another suite or a held-out loss"
         )
+
+
+def trial_evaluation_cells(study: Study, suite: Suite, trial: PlannedCell) -> Iterator[PlannedCell]:
+    """The cells that score a trial by the suite that the study tunes by.
+
+    Raises:
+        ConfigError: the suite has no one score, or nothing to tune on but what it reports.
+    """
+    require_choosable(suite)
     seed = suite.seeds()[0]
     for task in suite.tasks():
         parts = _scoring_parts(study, suite, task, seed, trial, trial.step)

@@ -56,7 +56,7 @@ def make_plan(
         ConfigError: an objective's teacher is not in the study or cannot be trained before it.
     """
     steps = planned_steps(study, study.budget, costs, devices)
-    _require_points(study, steps)
+    require_points(study, steps)
     cells = {cell.id: cell for cell in trials}
     _add_cells(cells, study, plugins, steps, data)
     return Plan(
@@ -93,8 +93,16 @@ def planned_steps(
     }
 
 
-def _require_points(study: Study, steps: Mapping[str, int]) -> None:
-    """Refuse a budget that pays for fewer steps than there are points to evaluate at."""
+def require_points(study: Study, steps: Mapping[str, int]) -> None:
+    """Refuse a budget that pays for fewer steps than there are points to evaluate at.
+
+    Args:
+        study: the study.
+        steps: objective -> its steps.
+
+    Raises:
+        BudgetError: it does.
+    """
     points, spacing = study.evaluation.points, study.evaluation.spacing
     for objective, count in steps.items():
         if len(export_steps(count, points, spacing)) < points:

@@ -10,7 +10,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from objbench.blocks.heads import TokenPrediction
 from objbench.contract.term import TermLoss
-from objbench.errors import BudgetError, ConfigError, RecordError
+from objbench.errors import BudgetError, ConfigError, ObjbenchError, RecordError
 from objbench.results.run_folder import RunFolder, read_plan, read_records
 from objbench.runs.dry_run import dry_run
 from objbench_objectives.mlm import MaskedLanguageModeling
@@ -151,8 +151,76 @@ def test_dry_run_distinguishes_what_is_done_from_what_is_to_do(copy, make_study,
     assert {cell for cell, state in states.items() if state == "to do"} == to_do
     assert set(states.values()) == {"done", "to do"}
     rule = "budget 6-steps, equal flops, baseline mlm"
-    assert last == f"8 cells in {copy} ('done' is by the folder's last plan); {rule}"
+    assert last == f"8 cells in {copy}; {rule}"
     assert _times(copy) == before
+
+
+def _states(study, folder, registry):
+    *cells, _ = dry_run(study, run=folder, registry=registry).splitlines()
+    return {cell: state for state, cell in (line.rsplit(maxsplit=1) for line in cells)}
+
+
+def test_dry_run_calls_done_only_what_the_run_would_not_do_again(
+    copy, make_study, run, registry, tmp_path
+):
+    changed = make_study(options={"taco": {"temperature": 0.5}})
+    states = _states(changed, copy, registry)
+    # The curve of mlm against itself needs nothing of taco's.
+    of_mlm = {cell for cell in states if "mlm" in cell}
+    assert {cell for cell, state in states.items() if state == "done"} == of_mlm
+    before = _times(copy)
+    assert run(changed, copy).complete
+    again = {json.loads(path.read_text())["id"] for path in _times(copy).keys() - before.keys()}
+    assert again == states.keys() - of_mlm
+    assert set(_states(changed, copy, registry).values()) == {"done"}
+    other_text = make_study(data={"length": 8})
+    assert set(_states(other_text, copy, registry).values()) == {"to do"}
+
+
+REFUSED = [
+    ({"encoder": {"config": {"hidden_sise": 8}}}, "hidden_sise is not a setting of 'bert'; did"),
+    ({"encoder": {"config": {"hidden_size": 15}}}, "does not fit 'bert'.*hidden size"),
+    ({"encoder": {"model_type": "brt"}}, "model_type = 'brt' is not a text encoder"),
+    ({"data": {"corpus": "nowhere.txt"}}, "corpus nowhere.txt: no such file or folder"),
+    ({"data": {"tokenizer": "./nowhere"}}, "tokenizer ./nowhere: no such folder"),
+    ({"data": {"tokenizer": "train:many"}}, "'train:many' is malformed"),
+    ({"budget": "1-steps"}, "too few for 2 evaluation points"),
+    ({"budget": "100-tokens"}, "too few for 2 evaluation points"),
+    ({"tuning": {"score": "tc"}}, r"tuning\.score for mlm 'tc' \(known: loss, mlm\)"),
+    (
+        {"tuning": {"grid": {"training.learning_rate": [1e-3, -1.0]}}},
+        "settings of mlm: training.learning_rate = -1.0",
+    ),
+    (
+        {"tuning": {"grid": {"encoder.config.hidden_size": [16, 15]}}},
+        "does not fit 'bert'.*hidden size",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED)
+def test_run_and_dry_run_refuse_alike_before_the_text_is_read(
+    changes, message, make_study, run, registry, tmp_path, monkeypatch
+):
+    def read(*_, **__):
+        raise AssertionError("the text was opened")
+
+    monkeypatch.setattr("objbench.runs.cells.prepared_study.open_text", read)
+    study = make_study(**changes)
+    for refuse in (
+        lambda: dry_run(study, run=tmp_path / "run", registry=registry),
+        lambda: run(study, tmp_path / "run"),
+    ):
+        with pytest.raises(ObjbenchError, match=message):
+            refuse()
+    assert not (tmp_path / "run").exists()
+
+
+def test_dry_run_refuses_a_folder_that_is_none(make_study, registry, tmp_path):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(ConfigError, match="is a file, not a folder; name another"):
+            dry_run(make_study(), run=out, registry=registry)
 
 
 def test_two_workers_give_what_one_process_gives(finished, make_study, run, tmp_path):

@@ -1,0 +1,125 @@
+"""Refuse what cannot be run before anything long has run: models are built on no device.
+
+A run does this before it reads its text, and ``--dry-run`` does nothing else. Every encoder and
+objective of the study and of its trials is built on torch's "meta" device, which has shapes and no
+numbers, so that it takes seconds whatever the size. The vocabulary is a stand-in of about the right
+size, as the tokenizer may have yet to be trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from objbench.contract.composition import ObjectiveClass, recorded_options
+from objbench.contract.encoder_spec import Vocabulary
+from objbench.data.corpus import require_corpus
+from objbench.data.tokenizer import TRAIN_PREFIX, require_tokenizer
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
+from objbench.engine.training.heldout_loss import loss_names
+from objbench.errors import ObjbenchError, UnknownNameError
+from objbench.results.heldout_loss_names import own_loss
+from objbench.results.json_files import content_key
+from objbench.results.records import StepCost
+from objbench.results.run_folder import RunFolder
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
+from objbench.runs.planning.planned_cells import require_choosable
+from objbench.runs.planning.planner import require_points
+from objbench.runs.planning.teachers import training_order
+from objbench.runs.planning.trials import Tuner
+from objbench.study.budget import baseline_steps, parse_budget
+from objbench.study.study import Study
+
+_BERT_VOCABULARY = 30522
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> None:
+    """Build the models of a study and of its trials without memory or time, and check its tuning.
+
+    A fault of an objective's own code is left to its cells, which record it.
+
+    Args:
+        study: as given, before tuning.
+        plugins: its plugins.
+        folder: its run folder, which need not exist.
+
+    Raises:
+        ConfigError: an encoder cannot be built, the budget is too small, or a setting of a grid,
+            a teacher or the tuning's score does not fit.
+        DataError: there is no such corpus or tokenizer on this machine.
+    """
+    training_order(plugins)
+    _require_budget(study)
+    require_corpus(study.data.corpus)
+    require_tokenizer(study.data.tokenizer)
+    if study.tuning is not None:
+        Tuner(study, study.tuning, plugins, folder).rounds()
+        if study.tuning.score in plugins.suites:
+            require_choosable(plugins.suites[study.tuning.score])
+    vocabulary = _stand_in(study.data.tokenizer)
+    built: dict[str, list[str] | None] = {}
+    tried: dict[str, list[str] | None] = {}
+    for name, own, is_trial in _variants(study):
+        kind, config = plugins.objectives[name][0], plugins.config(own, name)
+        key = content_key([name, own.encoder.model_dump(mode="json"), recorded_options(config)])
+        if key not in built:
+            built[key] = _losses(own, kind, config, vocabulary)
+        if is_trial:
+            found, before = built[key], tried.get(name, [])
+            tried[name] = None if found is None or before is None else [*before, *found]
+    if study.tuning is not None and study.tuning.score not in plugins.suites:
+        for name, losses in tried.items():
+            known = None if losses is None else dict.fromkeys(["loss", *losses], 0.0)
+            if known is not None and own_loss(known, study.tuning.score) is None:
+                raise UnknownNameError(f"tuning.score for {name}", study.tuning.score, known)
+
+
+def _require_budget(study: Study) -> None:
+    """Refuse a budget that is too small, where that is known before a step is measured."""
+    if parse_budget(study.budget).axis in ("steps", "tokens"):
+        cost = StepCost(tokens=study.training.batch * study.data.length, flops=1)
+        steps = baseline_steps(parse_budget(study.budget), cost)
+        require_points(study, {study.objectives[0]: steps})
+
+
+def _variants(study: Study) -> Iterator[tuple[str, Study, bool]]:
+    """(objective, the study as it runs it, whether in a trial) of all that the study pretrains."""
+    for name in study.objectives:
+        yield name, study.for_objective(name), False
+        for settings in study.tuning.trials(name) if study.tuning is not None else ():
+            yield name, study.for_objective(name, settings), True
+
+
+def _losses(
+    own: Study, kind: ObjectiveClass, config: Any, vocabulary: Vocabulary
+) -> list[str] | None:
+    """The names of an objective's held-out losses; None where its own code fails."""
+    with torch.device("meta"):
+        encoder = build_encoder(own.encoder, vocabulary, own.data.length, seed=0)
+        try:
+            objective = build_objective(kind, config, encoder_spec_of(encoder, vocabulary), seed=0)
+            objective.tie(encoder)
+            return loss_names(objective)
+        except ObjbenchError:
+            raise
+        except (Exception, SystemExit):  # noqa: BLE001 - or it needs numbers, and there are none
+            return None
+
+
+def _stand_in(tokenizer: str) -> Vocabulary:
+    """A vocabulary as ``train:SIZE`` makes it, of BERT's size where none is known."""
+    digits = tokenizer.removeprefix(TRAIN_PREFIX)
+    size = int(digits) if tokenizer != digits and digits.isdecimal() else _BERT_VOCABULARY
+    words = (f"##{index}" if index % 2 else f"{index}" for index in range(len(_SPECIAL), size))
+    return Vocabulary(
+        size=size,
+        pad=0,
+        cls=2,
+        sep=3,
+        mask=4,
+        special=tuple(range(len(_SPECIAL))),
+        tokens=(*_SPECIAL, *words),
+    )
