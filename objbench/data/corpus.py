@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from objbench.data.corpus_files import find_files
+from objbench.data.corpus_files import find_files, require_files
 from objbench.data.document_files import kind_of, pieces, read_documents
 from objbench.data.hub_documents import PREFIX, open_hub
 from objbench.errors import DataError
@@ -187,10 +187,10 @@ def require_corpus(spec: str) -> None:
     """Refuses a ``--corpus`` on this machine that is not there; reads no file and asks no hub.
 
     Raises:
-        DataError: it does not exist, or nothing in it is readable.
+        DataError: it does not exist.
     """
     if spec != "toy" and not spec.startswith(PREFIX):
-        _find(spec)
+        require_files(spec)
 
 
 def _toy(seed: int, documents: int) -> Corpus:

@@ -94,6 +94,15 @@ def find_files(spec: str, column: str) -> CorpusFiles:
     )
 
 
+def require_files(spec: str) -> None:
+    """Refuses a file, folder or glob that is not there; reads none of them.
+
+    Raises:
+        DataError: it names nothing.
+    """
+    _listed(spec)
+
+
 def _by_role(
     files: list[Path], roles: dict[Path, Role | None]
 ) -> tuple[list[Path], list[Path], list[Path]]:
