@@ -1,4 +1,4 @@
-"""Makes a folder exactly once, under a lock.
+"""Makes a folder exactly once, under a lock, seals it, and checks the seal before every use.
 
 A reader sees the whole folder or none, and two processes that need the same one do not both make
 it. A killed process leaves only a temporary folder, which the next one to make it removes.
@@ -14,6 +14,7 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from objbench.errors import DataError
 from objbench.results.atomic_files import remove_unfinished, whole_folder
+from objbench.results.sealed_folder import damage, seal
 
 _log = logging.getLogger(__name__)
 
@@ -26,10 +27,15 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> None:
         build: fills the folder that it is given; if it raises, nothing remains.
 
     Raises:
-        DataError: the folder cannot be written.
+        DataError: the folder cannot be written, or it is not what was written.
     """
-    if folder.is_dir():
-        return
+    if not folder.is_dir():
+        _build(folder, build)
+    if fault := damage(folder):
+        raise DataError(f"{folder} is damaged ({fault}): delete that folder and run again")
+
+
+def _build(folder: Path, build: Callable[[Path], None]) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder.with_name(f"{folder.name}.lock"))
@@ -38,6 +44,7 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> None:
                 remove_unfinished(folder.parent, folder.name)
                 with whole_folder(folder) as made:
                     build(made)
+                    seal(made)
     except OSError as error:
         raise DataError(
             f"cannot write {error.filename or folder} ({error.strerror or error}): make room, "

@@ -1,8 +1,9 @@
 """The token cache: a corpus as token ids, made once, in flat files that are memory-mapped.
 
 ``CACHE/tokens/KEY/`` holds ``train.bin`` and ``heldout.bin`` (little-endian uint16, or uint32 for
-large vocabularies; each document followed by [SEP]) and ``manifest.json``. The key is made from the
-fingerprints of corpus and tokenizer, so another text or tokenizer is another cache. Memory holds
+large vocabularies; each document followed by [SEP]), ``manifest.json``, and the digests of the three,
+which each process compares once before it reads a token. The key is made from the fingerprints of
+corpus and tokenizer, so another text or tokenizer is another cache. Memory holds
 three chunks of documents, however large the corpus is: one that is being read, one that all cores
 encode, and one that is being written.
 """
@@ -29,7 +30,7 @@ from objbench.errors import DataError
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Part of every key: raised whenever the same text would give different files."""
 
 CHUNK_CHARACTERS = 4_000_000
@@ -103,21 +104,22 @@ def open_token_cache(
     text = f"{CACHE_VERSION}\x1f{corpus.fingerprint}\x1f{tokenizer.fingerprint}"
     folder = Path(cache_dir) / "tokens" / hashlib.sha256(text.encode()).hexdigest()[:32]
     built_once(folder, lambda made: _write(made, corpus, tokenizer, progress))
-    return _open(folder)
+    cache = _open(folder)
+    found = cache.manifest.corpus_fingerprint, cache.manifest.tokenizer_fingerprint
+    if found != (corpus.fingerprint, tokenizer.fingerprint):
+        raise _damaged(folder, "it is of another corpus or tokenizer")
+    return cache
 
 
 def _open(folder: Path) -> TokenCache:
+    """The cache in ``folder``, which is known to be as it was written."""
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except (OSError, ValidationError) as error:
         raise _damaged(folder, f"{MANIFEST} is missing or malformed") from error
     streams = {}
-    for name, part in (("train", manifest.train), ("heldout", manifest.heldout)):
+    for name in ("train", "heldout"):
         path = folder / f"{name}.bin"
-        size = path.stat().st_size if path.is_file() else -1
-        if size != part.bytes:
-            found = "missing" if size < 0 else f"{size:,} bytes long"
-            raise _damaged(folder, f"{path.name} is {found}, not {part.bytes:,} bytes")
         streams[name] = np.memmap(path, dtype=np.dtype(manifest.dtype).newbyteorder("<"), mode="r")
     return TokenCache(folder=folder, manifest=manifest, **streams)
 

@@ -132,7 +132,7 @@ def _trained(size: int, corpus: Corpus, cache_dir: Path) -> Path:
     """The folder of the WordPiece tokenizer of ``corpus``, trained now if it does not exist."""
     from objbench.data.wordpiece_training import WORDPIECE_VERSION
 
-    key = f"wordpiece-{size}-v{WORDPIECE_VERSION}-{corpus.fingerprint[:24]}"
+    key = f"wordpiece-{size}-v{WORDPIECE_VERSION}-sealed-{corpus.fingerprint[:24]}"
     folder = cache_dir / "tokenizers" / key
     built_once(folder, lambda made: _train_into(made, size, corpus))
     return folder

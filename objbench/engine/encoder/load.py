@@ -3,6 +3,9 @@
 A study evaluates one encoder on many tasks and with many seeds, one after the other, and each
 evaluation begins with the same weights. So each process keeps the encoder that it read last in main
 memory: it is never run itself, every evaluation gets its own copy, and the file is read once.
+
+Weights are read from safetensors only, and no code from the folder is run: other formats are
+unpickled, which runs whatever the file says.
 """
 
 from __future__ import annotations
@@ -69,7 +72,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """
     with _exported(folder):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            str(folder), local_files_only=True
+            str(folder), local_files_only=True, trust_remote_code=False
         )
     return tokenizer
 
@@ -85,13 +88,20 @@ def load_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
         CheckpointError: the folder holds no encoder.
     """
     with _exported(folder):
-        config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+        config = AutoConfig.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
         if dropout is not None:
             for name, value in config.to_dict().items():
                 if "dropout" in name and isinstance(value, (int, float)):
                     setattr(config, name, dropout)
         encoder: nn.Module = AutoModel.from_pretrained(
-            str(folder), config=config, dtype=torch.float32, local_files_only=True
+            str(folder),
+            config=config,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
         )
     if getattr(encoder, "pooler", None) is not None:
         # transformers adds a pooler to some encoders, which nothing has trained.

@@ -143,7 +143,10 @@ def export_loads(subject: Subject) -> str:
             module.encoder, subject.job.tokenizer, Path(folder) / "encoder", module.objective
         )
         loaded, report = AutoModel.from_pretrained(
-            Path(folder) / "encoder", output_loading_info=True
+            Path(folder) / "encoder",
+            output_loading_info=True,
+            use_safetensors=True,
+            trust_remote_code=False,
         )
         odd = sorted(report["unexpected_keys"]) + sorted(map(str, report["mismatched_keys"]))
         if odd:

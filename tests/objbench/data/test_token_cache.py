@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ import pytest
 from objbench.data import Corpus, TokenizerHandle, open_corpus, open_token_cache
 from objbench.data import cache as cache_module
 from objbench.errors import DataError
+from objbench.results import sealed_folder
 
 ROOT = Path(__file__).parents[3]
 
@@ -150,13 +154,38 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-2])
 
 
+def flip(path: Path) -> None:
+    """One bit, with the time of the last change as it was."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def swap(path: Path) -> None:
+    """The two parts in each other's place, with a manifest that says so."""
+    other, between = path.with_name("heldout.bin"), path.with_name("between")
+    path.rename(between)
+    other.rename(path)
+    between.rename(other)
+    manifest = path.with_name("manifest.json")
+    fields = json.loads(manifest.read_text())
+    fields["train"], fields["heldout"] = fields["heldout"], fields["train"]
+    manifest.write_text(json.dumps(fields))
+
+
 @pytest.mark.parametrize(
     ("name", "damage", "message"),
     [
-        ("train.bin", cut, r"train\.bin is [\d,]+ bytes long, not [\d,]+ bytes"),
+        ("train.bin", cut, r"train\.bin is not what was written"),
+        ("train.bin", flip, r"train\.bin is not what was written"),
+        ("train.bin", swap, r"heldout\.bin is not what was written"),
         ("heldout.bin", Path.unlink, r"heldout\.bin is missing"),
-        ("manifest.json", cut, "manifest.json is missing or malformed"),
-        ("manifest.json", Path.unlink, "manifest.json is missing or malformed"),
+        ("manifest.json", cut, "manifest.json is not what was written"),
+        ("manifest.json", Path.unlink, "manifest.json is missing"),
+        ("digests.json", cut, "digests.json: malformed"),
+        ("digests.json", Path.unlink, "digests.json: No such file"),
     ],
 )
 def test_a_damaged_cache_is_named_and_can_be_deleted(
@@ -169,10 +198,42 @@ def test_a_damaged_cache_is_named_and_can_be_deleted(
 ) -> None:
     folder = open_token_cache(corpus, tokenizer, tmp_path).folder
     damage(folder / name)
+    sealed_folder._known.clear()  # As in another process.
     with pytest.raises(DataError, match=message) as caught:
         open_token_cache(corpus, tokenizer, tmp_path)
     assert str(folder) in str(caught.value)
     assert "delete that folder" in str(caught.value)
+
+
+def test_the_cache_of_another_corpus_under_this_name_is_refused(
+    corpus: Corpus, tokenizer: TokenizerHandle, tmp_path: Path
+) -> None:
+    folder = open_token_cache(corpus, tokenizer, tmp_path).folder
+    other = open_token_cache(open_corpus("toy", toy_documents=50), tokenizer, tmp_path).folder
+    shutil.rmtree(folder)
+    shutil.copytree(other, folder)
+    with pytest.raises(DataError, match="another corpus or tokenizer"):
+        open_token_cache(corpus, tokenizer, tmp_path)
+
+
+def test_a_file_is_read_once_per_process_until_it_changes(
+    corpus: Corpus, tokenizer: TokenizerHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = open_token_cache(corpus, tokenizer, tmp_path).folder
+    hashed: list[str] = []
+    whole = hashlib.file_digest
+
+    def counted(stream: BinaryIO, name: str) -> object:
+        hashed.append(Path(stream.name).name)
+        return whole(stream, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    open_token_cache(corpus, tokenizer, tmp_path)
+    open_token_cache(corpus, tokenizer, tmp_path)
+    assert len(hashed) == len(set(hashed)) <= 3
+    cut(folder / "train.bin")
+    with pytest.raises(DataError, match=r"train\.bin is not what was written"):
+        open_token_cache(corpus, tokenizer, tmp_path)
 
 
 def test_an_error_half_way_leaves_nothing(

@@ -1,0 +1,94 @@
+"""Folders that report when something in them was changed: each file's SHA-256 is stored beside it.
+
+The seal is one more file, ``digests.json``, written as the last one while the folder is made. Its
+own SHA-256 is the digest of the whole folder: whoever keeps that also notices that a folder was
+replaced by another sealed one. A file is read once per process for this, and again only if its
+size, its time of change or its inode is another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+SEAL = "digests.json"
+
+
+class _File(NamedTuple):
+    """What a file has to keep for its digest not to be computed again."""
+
+    path: Path
+    inode: int
+    size: int
+    changed: int
+
+
+_known: dict[_File, str] = {}
+"""The SHA-256 of the files that this process has read, in hex."""
+
+
+def seal(folder: Path) -> str:
+    """Store the digest of every file in ``folder``; returns the digest of the folder, in hex.
+
+    Raises:
+        OSError: a file cannot be read, or the seal cannot be written.
+    """
+    text = json.dumps({"files": _digests(folder)}, indent=1, sort_keys=True) + "\n"
+    (folder / SEAL).write_text(text, encoding="utf-8")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def damage(folder: Path, digest: str = "") -> str:
+    """What is wrong with a sealed folder, in a few words; "" where nothing is.
+
+    Args:
+        folder: sealed when it was made.
+        digest: what ``seal`` returned; "" where that is not known, and any whole seal will do.
+    """
+    try:
+        text = (folder / SEAL).read_bytes()
+        written = json.loads(text)["files"]
+        found = _digests(folder)
+        names = sorted({*written, *found})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or "malformed"
+        return f"{Path(getattr(error, 'filename', None) or SEAL).name}: {reason}"
+    for name in names:
+        if name not in found:
+            return f"{name} is missing"
+        if name not in written:
+            return f"{name} does not belong there"
+        if found[name] != written[name]:
+            return f"{name} is not what was written: its SHA-256 is another"
+    if digest and hashlib.sha256(text).hexdigest() != digest:
+        return "it was replaced by another"
+    return ""
+
+
+def file_digest(folder: Path, name: str) -> str:
+    """The SHA-256 of the file ``name`` as the seal of ``folder`` has it, in hex.
+
+    Raises:
+        OSError, ValueError, KeyError: the folder is not sealed, or the file not part of it.
+    """
+    digest: str = json.loads((folder / SEAL).read_bytes())["files"][name]
+    return digest
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Name -> SHA-256 of the files in ``folder``; hidden ones belong to the system."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    return {
+        path.relative_to(folder).as_posix(): _digest(path) for path in paths if path.name != SEAL
+    }
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        status = path.stat()
+        file = _File(path.resolve(), status.st_ino, status.st_size, status.st_mtime_ns)
+        if file not in _known:
+            _known[file] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return _known[file]
