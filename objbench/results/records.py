@@ -21,6 +21,11 @@ from objbench.results.realised_rate import RealisedRate
 Status = Literal["ok", "failed", "diverged"]
 
 
+def _is_empty(value: object) -> bool:
+    """Left out of the stored text, which is then that of records from before there was the field."""
+    return not value
+
+
 class Meters(Stored):
     """What had been spent at a point, on the four compute axes.
 
@@ -55,12 +60,15 @@ class ExportedPoint(Stored):
         encoder: folder relative to the run folder.
         heldout: mean of each term that has items in the held-out text, named as in
             ``heldout_loss_names``, and "loss", their weighted sum.
+        digest: of that folder, as ``sealed_folder.seal`` makes it; "" in records from before
+            encoders were sealed.
     """
 
     meters: Meters
     share: float
     encoder: str
     heldout: dict[str, float]
+    digest: str = Field(default="", exclude_if=_is_empty)
 
 
 class Origin(Stored):
@@ -91,7 +99,13 @@ class Plugin(Stored):
 
 
 class CellRecord(Stored):
-    """What all records share."""
+    """What all records share.
+
+    Attributes:
+        made_from: what the cell read -> its SHA-256 in hex: "train" and "heldout" are the parts of
+            the token cache, "encoder" and "teacher NAME" are exported encoders. Empty for a curve,
+            which reads records only, and in records from before there were digests.
+    """
 
     schema_version: int = SCHEMA_VERSION
     id: str
@@ -101,6 +115,7 @@ class CellRecord(Stored):
     objective: str
     seed: int
     provenance: Provenance
+    made_from: dict[str, str] = Field(default_factory=dict, exclude_if=_is_empty)
 
 
 class Cost(Stored):

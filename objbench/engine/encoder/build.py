@@ -175,7 +175,9 @@ def _initialised(section: EncoderSection, config: PreTrainedConfig, seed: int) -
     options = {"add_pooling_layer": False} if poolless else {}
     try:
         with seeded_initialisation(seed, "init.encoder"):
-            encoder = AutoModel.from_config(config, **options)  # type: ignore[no-untyped-call]
+            encoder = AutoModel.from_config(  # type: ignore[no-untyped-call]
+                config, trust_remote_code=False, **options
+            )
     except (ValueError, TypeError, KeyError, RuntimeError, ZeroDivisionError) as error:
         raise ConfigError(
             f"encoder.config does not fit {section.model_type!r}: {one_line(error)}"

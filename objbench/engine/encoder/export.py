@@ -12,6 +12,7 @@ from transformers.utils import logging
 from objbench.contract.objective import Objective
 from objbench.engine.encoder.token_head import save_token_head
 from objbench.results.atomic_files import whole_folder
+from objbench.results.sealed_folder import seal
 
 
 def export_encoder(
@@ -19,7 +20,7 @@ def export_encoder(
     tokenizer: PreTrainedTokenizerBase,
     folder: Path,
     objective: Objective | None = None,
-) -> None:
+) -> str:
     """Write what ``AutoModel`` and ``AutoTokenizer.from_pretrained(folder)`` load.
 
     The folder appears under its name only when it is complete; an existing one, left by a killed
@@ -29,12 +30,16 @@ def export_encoder(
         encoder: its weights are written as safetensors.
         folder: for the encoder alone; its parents are made.
         objective: its token head, if it has one, is written into the same folder.
+
+    Returns:
+        The digest of the folder, as ``results.sealed_folder.seal`` makes it.
     """
     with whole_folder(folder) as unfinished, _no_progress_bars():
         encoder.save_pretrained(unfinished)
         tokenizer.save_pretrained(unfinished)
         if objective is not None:
             save_token_head(objective, unfinished)
+        return seal(unfinished)
 
 
 @contextmanager

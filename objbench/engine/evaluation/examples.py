@@ -10,6 +10,7 @@ Shape legend: N examples, S tokens of all examples together.
 from __future__ import annotations
 
 import hashlib
+import logging
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ from objbench.results.atomic_files import whole_file
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-CACHE_VERSION = 1
+_log = logging.getLogger(__name__)
+
+CACHE_VERSION = 2
 """Raised whenever the same sentences would give different arrays."""
 
 
@@ -151,14 +154,37 @@ def tokenised(
     key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     path = cache / f"examples-{key}.npz"
     try:
-        with np.load(path) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        return TokenisedExamples(**{**arrays, "pad": int(arrays["pad"])})
+        return _read(path, key)
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
         # Absent or damaged: a cache is made again, never repaired.
         made = tokenise(source.load(), tokenizer, length)
-    _store(path, made)
+    try:
+        _store(path, key, made)
+    except OSError as error:
+        # What was made is as good as what is stored; the next evaluation makes it again.
+        _log.warning("%s is not kept: %s", path, error.strerror or error)
     return made
+
+
+def _read(path: Path, key: str) -> TokenisedExamples:
+    """What is stored; one of many errors where it is not what was written under that key."""
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    written = str(arrays.pop("digest"))
+    examples = TokenisedExamples(**{**arrays, "pad": int(arrays["pad"])})
+    if _digest(key, examples) != written:
+        _log.warning("%s is damaged and is made again", path)
+        raise ValueError("the digest is another")
+    return examples
+
+
+def _digest(key: str, examples: TokenisedExamples) -> str:
+    """Hash of everything in ``examples`` and of the key under which they are stored."""
+    digest = hashlib.sha256(f"{key} {examples.pad}".encode())
+    for array in (examples.ids, examples.types, examples.offsets, examples.labels):
+        digest.update(f" {array.dtype} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
@@ -173,7 +199,7 @@ def _fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _store(path: Path, examples: TokenisedExamples) -> None:
+def _store(path: Path, key: str, examples: TokenisedExamples) -> None:
     with whole_file(path) as file:
         np.savez(
             file,
@@ -182,4 +208,5 @@ def _store(path: Path, examples: TokenisedExamples) -> None:
             offsets=examples.offsets,
             labels=examples.labels,
             pad=np.int64(examples.pad),
+            digest=np.str_(_digest(key, examples)),
         )

@@ -239,13 +239,16 @@ class _Run:
             return
         name = f"{self.job.encoders}/step-{self.step}"
         share = self.step / self.job.steps
-        self.points.append(
-            ExportedPoint(meters=self._meters(), share=share, encoder=name, heldout=heldout)
-        )
+        digest = ""  # Only the main process writes, and only its points are stored.
         if self.session.is_main:
             module = self.session.module
             folder = self.job.run / name
-            export_encoder(module.encoder, self.job.tokenizer, folder, module.objective)
+            digest = export_encoder(module.encoder, self.job.tokenizer, folder, module.objective)
+        self.points.append(
+            ExportedPoint(
+                meters=self._meters(), share=share, encoder=name, heldout=heldout, digest=digest
+            )
+        )
         self.clock.start()
 
     def _save_if_due(self) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from objbench.contract.composition import Composition
 from objbench.contract.suite import EvaluationContext
 from objbench.data.heldout_split import heldout_rows
@@ -20,10 +23,17 @@ class EvaluationWork(CellWork):
         """Evaluate.
 
         Raises:
-            RecordError: the encoder has been deleted.
+            RecordError: the encoder has been deleted or damaged.
         """
         prepared, report = self.prepared, self.context.report
         is_tuning = cell.kind == "trial_evaluation"
+        read: dict[str, str] = {}
+
+        def heldout(count: int) -> NDArray[np.int64]:
+            """Opens the text when it is first asked for: most suites bring their own."""
+            read["heldout"] = prepared.text.digests["heldout"]
+            return heldout_rows(prepared.text.heldout, "tuning" if is_tuning else "reported", count)
+
         context = EvaluationContext(
             cache=prepared.cache / "tasks",
             device=prepared.device,
@@ -31,13 +41,12 @@ class EvaluationWork(CellWork):
             max_train_samples=prepared.study.evaluation.max_train_samples,
             tuning=is_tuning,
             progress=lambda done, total, text: report(cell.id, done, total, text),
-            # Opened when it is first asked for: most suites bring their own text.
-            heldout=lambda count: heldout_rows(
-                prepared.text.heldout, "tuning" if is_tuning else "reported", count
-            ),
+            heldout=heldout,
         )
         suite = prepared.plugins.suites[cell.suite]
         encoder = self.context.encoder(cell)
+        if digest := self.context.exported(cell).digest:
+            read["encoder"] = digest
         clock = time.perf_counter()
         result = suite.evaluate(encoder, cell.task, cell.finetune_seed, context)
         record = self.record(
@@ -50,6 +59,7 @@ class EvaluationWork(CellWork):
             seconds=round(time.perf_counter() - clock, 3),
             details=dict(result.details),
             unscored=dict(result.unscored),
+            made_from=read,
         )
         shown = [
             f"{name} {metric} {value:.3f}"

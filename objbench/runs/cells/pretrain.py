@@ -18,7 +18,7 @@ class PretrainWork(CellWork):
         """Pretrain, or continue from the cell's checkpoint.
 
         Raises:
-            RecordError: the encoder of a teacher has been deleted.
+            RecordError: the encoder of a teacher has been deleted or damaged.
         """
         from objbench.engine.training.trainer import pretrain
 
@@ -33,6 +33,7 @@ class PretrainWork(CellWork):
             cost=outcome.cost,
             log=list(outcome.log),
             points=list(outcome.points),
+            made_from=self._made_from(cell),
         )
         if outcome.status != "ok":
             return record, outcome.reason
@@ -41,6 +42,11 @@ class PretrainWork(CellWork):
     def leftovers(self, cell: PlannedCell, record: AnyRecord) -> Path | None:
         """The checkpoints of a finished cell; one that failed resumes from them."""
         return None if record.status == "failed" else self.prepared.folder.checkpoints(cell)
+
+    def _made_from(self, cell: PlannedCell) -> dict[str, str]:
+        teachers = self.context.teacher_digests(cell)
+        named = {f"teacher {name}": digest for name, digest in teachers.items() if digest}
+        return {**self.prepared.text.digests, **named}
 
     def plugin(self, cell: PlannedCell) -> type[Any] | Composition:
         """The objective."""

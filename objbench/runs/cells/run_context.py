@@ -10,6 +10,7 @@ from pathlib import Path
 from objbench.errors import RecordError
 from objbench.results.plan import Plan, PlannedCell, PlannedSuite
 from objbench.results.records import EvaluationRecord, ExportedPoint, PretrainRecord
+from objbench.results.sealed_folder import damage
 from objbench.runs.cells.prepared_study import PreparedStudy
 
 Report = Callable[[str, int, int, str], None]
@@ -54,7 +55,7 @@ class RunContext:
         """The folder of the exported encoder that ``cell`` evaluates.
 
         Raises:
-            RecordError: it has been deleted.
+            RecordError: it has been deleted, or is not what was exported.
         """
         return self._encoder(self.cell(cell.needs[0]), cell.step)
 
@@ -62,10 +63,15 @@ class RunContext:
         """The final encoders that the pretraining ``cell`` learns from, by objective.
 
         Raises:
-            RecordError: one has been deleted.
+            RecordError: one has been deleted, or is not what was exported.
         """
         needed = map(self.cell, cell.needs)
         return {teacher.objective: self._encoder(teacher, teacher.step) for teacher in needed}
+
+    def teacher_digests(self, cell: PlannedCell) -> dict[str, str]:
+        """Objective -> the digest of the final encoder that ``cell`` learns from; "" where unknown."""
+        needed = map(self.cell, cell.needs)
+        return {one.objective: self._point(one, one.step).digest for one in needed}
 
     def evaluation(self, cell: PlannedCell) -> EvaluationRecord:
         """The record of an evaluation.
@@ -89,11 +95,14 @@ class RunContext:
         return next(point for point in points if point.meters.steps == step)
 
     def _encoder(self, cell: PlannedCell, step: int) -> Path:
-        folder = self.prepared.folder.path / self._point(cell, step).encoder
+        point = self._point(cell, step)
+        folder = self.prepared.folder.path / point.encoder
+        again = f"delete {self._where(cell)} to pretrain it again"
         if not folder.is_dir():
-            raise RecordError(
-                f"the encoder {folder} is gone; delete {self._where(cell)} to pretrain it again"
-            )
+            raise RecordError(f"the encoder {folder} is gone; {again}")
+        # Encoders from before there were digests have nothing that they could be compared with.
+        if point.digest and (fault := damage(folder, point.digest)):
+            raise RecordError(f"the encoder {folder} is damaged ({fault}); {again}")
         return folder
 
     def _where(self, cell: PlannedCell) -> str:

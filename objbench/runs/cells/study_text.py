@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ class StudyText:
         train, heldout: the sequences of the two parts.
         tokenizer, vocabulary: what the text was tokenised with.
         key: hash of all that determines the sequences.
+        digests: "train" and "heldout" -> the SHA-256 of that part of the token cache, in hex.
     """
 
     train: PackedSequences
@@ -30,6 +31,7 @@ class StudyText:
     tokenizer: PreTrainedTokenizerBase
     vocabulary: Vocabulary
     key: str
+    digests: Mapping[str, str]
 
     def description(self) -> dict[str, Any]:
         """What a plan records of the text; counts are of tokens and sequences."""
@@ -75,4 +77,5 @@ def open_text(study: Study, cache: Path, say: Callable[[str], None]) -> StudyTex
     train.require(study.training.batch)
     heldout.require(1)
     key = content_key([corpus.fingerprint, tokenizer.fingerprint, study.data.length])
-    return StudyText(train, heldout, tokenizer.hf, vocabulary, key)
+    digests = {"train": tokens.manifest.train.sha256, "heldout": tokens.manifest.heldout.sha256}
+    return StudyText(train, heldout, tokenizer.hf, vocabulary, key, digests)

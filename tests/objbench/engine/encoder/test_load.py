@@ -1,6 +1,9 @@
 """An encoder is read once for all that evaluates it in turn, and every evaluation has its own."""
 
+import json
+import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from transformers import AutoModel
 
 from objbench.contract.suite import EvaluationContext
 from objbench.engine.encoder import load as exported_encoder
-from objbench.engine.encoder.load import fresh_encoder, load_encoder
+from objbench.engine.encoder.load import fresh_encoder, load_encoder, load_tokenizer
 from objbench.engine.evaluation.embed import embed
 from objbench.engine.evaluation.examples import Examples, Source
 from objbench.engine.evaluation.finetune import finetune
@@ -125,3 +128,50 @@ def test_it_draws_nothing_and_a_broken_folder_keeps_nothing(tiny_encoder, tmp_pa
         with pytest.raises(CheckpointError, match="not a folder"):
             fresh_encoder(tmp_path / "absent")
     assert not exported_encoder._kept
+
+
+class Planted:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_pickled_weights_are_never_read(tiny_encoder, tmp_path):
+    folder, mark = shutil.copytree(tiny_encoder, tmp_path / "encoder"), tmp_path / "mark"
+    weights = load_file(folder / "model.safetensors")
+    with (folder / "pytorch_model.bin").open("wb") as file:
+        pickle.dump(Planted(mark), file)
+    found = dict(load_encoder(folder).named_parameters())
+    assert all(torch.equal(found[name], weights[name]) for name in found)
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        load_encoder(folder)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("load", [load_encoder, load_tokenizer])
+def test_code_in_the_folder_is_never_run(tiny_encoder, tmp_path, load):
+    folder, mark = shutil.copytree(tiny_encoder, tmp_path / "encoder"), tmp_path / "mark"
+    (folder / "planted.py").write_text(f"open({str(mark)!r}, 'w')\nclass C: pass\n")
+    classes = {
+        "config.json": {"AutoConfig": "planted.C", "AutoModel": "planted.C"},
+        "tokenizer_config.json": {"AutoTokenizer": ["planted.C", "planted.C"]},
+    }
+    for name, auto_map in classes.items():
+        fields = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**fields, "auto_map": auto_map}))
+    load(folder)  # By transformers' own classes; of an architecture it lacks, nothing is loaded.
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "planted"}))
+    fields = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({**fields, "tokenizer_class": "Planted"})
+    )
+    with pytest.raises(CheckpointError):
+        load_encoder(folder)
+    assert not mark.exists()

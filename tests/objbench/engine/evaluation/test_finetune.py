@@ -162,6 +162,39 @@ def test_the_cache_is_shared_and_mended(tiny_encoder, make_encoder, tmp_path):
     assert len(calls) == 3 and len(list(tmp_path.iterdir())) == 2
 
 
+def test_stored_examples_that_are_not_what_was_written_are_made_again(tiny_encoder, tmp_path):
+    def cached(number, length=24):
+        examples = _sentences(20, number)
+        source = Source(examples.fingerprint, lambda: examples)
+        return tokenised(source, load_tokenizer(tiny_encoder), length, tmp_path)
+
+    first = cached(0)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    for name in ("ids", "types", "labels", "offsets"):
+        np.savez(file, **{**arrays, name: arrays[name][::-1]})
+        assert np.array_equal(getattr(cached(0), name), getattr(first, name))
+        assert file.read_bytes() == whole
+    # The file of other examples under this name.
+    cached(1)
+    (other,) = (path for path in tmp_path.iterdir() if path != file)
+    other.replace(file)
+    assert np.array_equal(cached(0).ids, first.ids)
+    assert file.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_is_no_failure(tiny_encoder, tmp_path, caplog):
+    examples = _sentences(20, 0)
+    source = Source(examples.fingerprint, lambda: examples)
+    (tmp_path / "file").write_text("in the way")
+    tokenizer = load_tokenizer(tiny_encoder)
+    made = tokenised(source, tokenizer, 24, tmp_path / "file")
+    assert np.array_equal(made.ids, tokenised(source, tokenizer, 24, tmp_path / "cache").ids)
+    assert "is not kept" in caplog.text
+
+
 def test_fingerprint_sees_text_labels_and_columns():
     labels = np.array([0, 1])
     prints = {
