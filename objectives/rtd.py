@@ -29,7 +29,11 @@ Differences:
   random numbers, which every process draws for the whole batch.
 - Special tokens are never replaced, and are classified as real tokens, as in the code; padding is
   not. As in the code, any word may be sampled, special tokens included.
-- The generator's sizes: see ``objbench_objectives.generator``.
+- The generator is a quarter as wide and the rate 15% at every size of encoder. The code has a
+  generator of a third at base size and a rate of 25% at large size; ``rtd.generator_size=0.3333`` and
+  ``rtd.rate=0.25`` set these. For the heads' sizes see ``objbench_objectives.generator``.
+- An unknown word is not predicted, as by ``mlm``; in the code it may be. AdamW's epsilon is 1e-8 as
+  for every objective, the code's 1e-6; see ``OptimizerSettings``.
 
 Shape legend: B sequences of this process, T tokens, M predicted slots, D width, V vocabulary.
 """

@@ -15,6 +15,9 @@ Where this differs from public code:
 - Google's ``create_pretraining_data.py`` also fixes the number, as round(rate * n), but predicts
   at least one token, cuts off at ``max_predictions_per_seq``, and masks a sequence 10 times in
   advance instead of again at every visit.
+- A special token of the tokenizer is never predicted, [UNK] among them, as in transformers. Google's
+  code leaves out [CLS] and [SEP] alone, and ELECTRA's (``pretrain_helpers._get_candidates_mask``)
+  [MASK] too, so that there an unknown word may be predicted as [UNK].
 - As in both, a random replacement is uniform over the whole vocabulary: it may be a special
   token, or the original token.
 

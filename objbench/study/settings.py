@@ -51,7 +51,10 @@ class OptimizerSettings(Section):
         name: of the builder in ``engine.training.optimizer``.
         weight_decay: on matrices only, not on biases and layer normalisation.
         beta1, beta2: decay rates of the first and second moment.
-        epsilon: added to the root of the second moment.
+        epsilon: added to the root of the second moment. The default is torch's and transformers';
+            Google's BERT and ELECTRA code (``optimization.py`` of both) has 1e-6, and no correction
+            of the moments' bias, which here there is. ``[training.optimizer] epsilon = 1e-6``
+            sets theirs.
     """
 
     name: Literal["adamw"] = "adamw"

@@ -177,6 +177,14 @@ class OnTheDevice(Plain):
         return replace(super().corrupt(batch, streams), causal=torch.tensor(False))
 
 
+@fails("declared rate")
+class HalfOfTheRate(Plain):
+    """Predicts 30% of the words and declares 60%."""
+
+    def declared_rate(self, progress):
+        return 0.6
+
+
 @fails("corruption fits")
 class FewerSlots(Plain):
     """Declares fewer slots than it fills."""
