@@ -37,7 +37,7 @@ from objbench.contract.suite import (
     TaskResult,
 )
 from objbench.errors import ConfigError
-from objbench_suites.blimp_data import PARADIGMS, Paradigm, read_folder, read_hub
+from objbench_suites.blimp_data import PAIRS, PARADIGMS, Paradigm, read_folder, read_hub
 from objbench_suites.option_limits import require_at_least
 
 TASK = "pairs"
@@ -102,9 +102,13 @@ class BlimpSuite(Suite):
         return tuple(Column(name, TASK, ("accuracy",)) for name in names)
 
     def average(self) -> Average:
-        """The mean over the paradigms."""
+        """The mean over the paradigms; the label says if only a part of BLiMP is there."""
         count = len(self._paradigms)
+        wanted = min(self.config.pairs or PAIRS, PAIRS)
+        pairs = sum(min(len(paradigm.good), wanted) for paradigm in self._paradigms)
         of = "" if count == PARADIGMS else f" (BLiMP has {PARADIGMS})"
+        if count == PARADIGMS and pairs < PARADIGMS * wanted:
+            of = f" ({pairs:,} of BLiMP's {PARADIGMS * wanted:,} pairs)"
         return Average(f"accuracy, mean of {count} paradigms{of}", ((OVERALL,),))
 
     def fingerprint(self, task: str) -> str:

@@ -17,6 +17,9 @@ from objbench_suites.hub import quiet_hub
 
 HUB_NAME = "nyu-mll/blimp"
 PARADIGMS = 67
+PAIRS = 1000
+"""Of each paradigm."""
+
 _FIELDS = ("sentence_good", "sentence_bad", "UID", "linguistics_term")
 _PAPERS_TERM = {"s-selection": "argument_structure"}
 

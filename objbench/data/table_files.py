@@ -117,7 +117,7 @@ def _values(column: Any, name: str, kind: str, where: str) -> list[Value]:
 
 
 def _parquet_batches(path: Path, schema: Schema) -> Iterator[list[list[Value]]]:
-    """The columns of every ROWS rows."""
+    """The columns of at most ROWS rows at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -125,12 +125,27 @@ def _parquet_batches(path: Path, schema: Schema) -> Iterator[list[list[Value]]]:
         with read_errors(path), pq.ParquetFile(path) as table:
             # Checked here, since reading drops columns silently that are not there.
             _check_names(table.schema_arrow.names, schema, str(path))
-            for batch in table.iter_batches(batch_size=ROWS, columns=list(schema)):
-                yield columns_of(batch, schema, str(path))
+            for group in range(table.num_row_groups):
+                rows = _rows_at_once(table.metadata.row_group(group), schema, path)
+                for batch in table.iter_batches(rows, [group], list(schema)):
+                    yield columns_of(batch, schema, str(path))
     except pa.ArrowException as error:
         raise DataError(
             f"{path}: not a readable parquet file ({one_line(error)[:120]}): check or replace it"
         ) from error
+
+
+def _rows_at_once(group: Any, schema: Schema, path: Path) -> int:
+    """As many rows of a row group as a line may have bytes together, at most ROWS."""
+    columns = [group.column(at) for at in range(group.num_columns)]
+    size = sum(one.total_uncompressed_size for one in columns if one.path_in_schema in schema)
+    mean: int = size // max(1, group.num_rows)
+    if mean > LONGEST_LINE:
+        raise DataError(
+            f"{path}: rows of {mean >> 20:,} MiB: put one document in a row, of at most "
+            f"{LONGEST_LINE >> 20} MiB"
+        )
+    return min(ROWS, LONGEST_LINE // max(1, mean))
 
 
 def _csv_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:

@@ -199,6 +199,20 @@ def test_line_separators_and_a_byte_order_mark_are_no_line_ends(write):
     assert _suite(folder).fingerprint("pairs") != before
 
 
+@pytest.mark.parametrize(
+    ("pairs", "label"),
+    [
+        (0, "accuracy, mean of 67 paradigms (133 of BLiMP's 67,000 pairs)"),
+        (2, "accuracy, mean of 67 paradigms (133 of BLiMP's 134 pairs)"),
+        (1, "accuracy, mean of 67 paradigms"),
+    ],
+)
+def test_a_part_of_blimp_is_called_a_part(pairs, label, write):
+    names = [f"p{number:02}" for number in range(67)]
+    folder = write({name: ("binding", [("a", "b")] * (1 + (name != "p05"))) for name in names})
+    assert _suite(folder, pairs=pairs).average().label == label
+
+
 # -- what is refused
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from objbench.data import file_lines
+from objbench.data import file_lines, table_files
 from objbench.data.document_files import read_documents
 from objbench.data.table_files import Schema, columns_of, read_columns, read_rows
 from objbench.errors import DataError
@@ -179,3 +179,18 @@ def test_the_bound_holds_for_what_is_unpacked(tmp_path: Path) -> None:
     assert path.stat().st_size < 1_000_000
     with pytest.raises(DataError, match=r"a\.jsonl\.gz:1: the line is longer than 64 MiB"):
         list(read_documents(path, "text"))
+
+
+def test_rows_of_parquet_have_the_bound_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.parquet"
+    texts = [f"{number:100}" for number in range(60)]
+    pq.write_table(pa.table({"text": texts}), path, row_group_size=30)
+    monkeypatch.setattr(table_files, "LONGEST_LINE", 1000)
+    sizes = [len(column) for (column,) in table_files._parquet_batches(path, {"text": "text"})]
+    assert sum(sizes) == 60 and max(sizes) < 10
+    assert list(read_rows(path, {"text": "text"})) == [(text,) for text in texts]
+    monkeypatch.setattr(table_files, "LONGEST_LINE", 50)
+    with pytest.raises(DataError, match=r"a\.parquet: rows of .*: put one document in a row"):
+        read_columns(path, {"text": "text"})
