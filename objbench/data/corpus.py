@@ -207,6 +207,8 @@ def _toy(seed: int, documents: int) -> Corpus:
 
 def _of_files(spec: str, column: str) -> Corpus:
     files = find_files(spec, column)
+    if not files.training:
+        raise DataError(f"corpus {spec} has no file to train on ({files.summary()}): add one")
     if not any(path.stat().st_size for path in files.training):
         raise DataError(f"corpus {spec} is empty: give one with documents in it")
     digests = [

@@ -87,6 +87,8 @@ def test_a_file_of_ones_own(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(GOOD)
     assert load_protocol(str(file), "glue").name == "mine"
+    file.write_text(GOOD, encoding="utf-8-sig")  # as Windows does
+    assert load_protocol(str(file), "glue").name == "mine"
     with pytest.raises(ConfigError, match=r"mine\.toml is for the suite glue, not toy"):
         load_protocol(str(file), "toy")
     with pytest.raises(ConfigError, match="cannot be read"):

@@ -120,6 +120,9 @@ def test_a_link_to_the_heldout_file_is_not_trained_on(tmp_path: Path) -> None:
     files = found(tmp_path)
     assert [path.name for path in files.training] == ["a.txt"]
     assert files.skipped == {"the content of heldout.txt again": ["aa.txt"]}
+    (tmp_path / "a.txt").unlink()
+    with pytest.raises(DataError, match=r"has no file to train on .*of heldout.txt again.*: add"):
+        open_corpus(str(tmp_path))
 
 
 def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:

@@ -103,6 +103,8 @@ def test_a_file_is_read_by_its_path(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(GOOD)
     assert read_claims(str(path)).name == "mine"
+    path.write_text(path.read_text("utf-8"), encoding="utf-8-sig")  # as Windows does
+    assert read_claims(str(path)).name == "mine"
 
 
 @pytest.mark.parametrize(
