@@ -20,6 +20,7 @@ from objbench.cli import check, leaderboard, new, plugins, run, selftest, show, 
 from objbench.cli.arguments import Parser, expand_plugin_flags, refuse, wrapped
 from objbench.cli.plugin_arguments import known_plugins
 from objbench.errors import ObjbenchError, UnknownNameError, one_line
+from objbench.plugins.fault_place import fault_place
 
 
 class Command(Protocol):
@@ -72,7 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(words: list[str]) -> int:
     parsed = parse(words)
     _configure_logging(verbose=parsed.verbose)
-    return COMMANDS[parsed.command].main(parsed, words)
+    try:
+        return COMMANDS[parsed.command].main(parsed, words)
+    except SystemExit as error:
+        # Nothing of ours exits: foreign code did, outside of any cell, and nothing was finished.
+        place = fault_place(error)
+        raise ObjbenchError(
+            f"a plugin called sys.exit({error.code!r}){f' at {place}' if place else ''} and ended "
+            "the command; leave the plugin out, or let it raise an error"
+        ) from error
 
 
 def parse(words: list[str]) -> argparse.Namespace:

@@ -50,6 +50,12 @@ def add_arguments(parser: read.Parser) -> None:
         type=read.reading(read.device),
         help="torch device, such as cuda:1 (default: the first GPU, otherwise the CPU)",
     )
+    where.add_argument(
+        "--cell-timeout",
+        type=read.reading(read.positive),
+        metavar="MINUTES",
+        help="end a cell that takes longer; it counts as failed (default: no limit)",
+    )
     where.add_argument("--dry-run", action="store_true", help="print the cells and stop")
 
 
@@ -83,6 +89,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         device=arguments.device,
         command=shlex.join(["objbench", *words]),
         registry=registry,
+        cell_timeout=None if arguments.cell_timeout is None else 60 * arguments.cell_timeout,
     )
     if is_main():
         write_and_print(run)

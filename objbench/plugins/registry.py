@@ -22,6 +22,7 @@ from objbench.contract import hooks as hookspecs
 from objbench.contract.composition import Composition, ObjectiveClass, parts_of, plugins_of
 from objbench.errors import ConfigError, PluginError, UnknownNameError, WrongKindError, one_line
 from objbench.plugins import registration as contract
+from objbench.plugins.fault_place import fault_place
 
 if TYPE_CHECKING:
     from objbench.contract.objective import AddedTerm, Objective
@@ -187,7 +188,9 @@ class _Loader:
             _log.debug("plugin %s of %s", entry.name, origin, exc_info=True)
             kind = "" if isinstance(error, PluginError) else f"{type(error).__name__}: "
             reason = error.reason if isinstance(error, PluginError) else error
-            self._broken.append(BrokenPlugin(entry.name, origin, one_line(f"{kind}{reason}")))
+            place = "" if isinstance(error, PluginError) else fault_place(error)
+            at = f" ({place})" if place and place not in str(reason) else ""
+            self._broken.append(BrokenPlugin(entry.name, origin, one_line(f"{kind}{reason}{at}")))
             return
         self._classes.update(staged)
         self._origins.update(dict.fromkeys(staged, origin))

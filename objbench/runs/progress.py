@@ -26,6 +26,9 @@ class Display:
     def say(self, text: str) -> None:
         """Show one line that stays."""
 
+    def plan(self, done: int, total: int, jobs: int) -> None:
+        """Note that ``done`` of ``total`` cells are finished, and ``jobs`` run at a time."""
+
     def update(self, cell: str, done: int, total: int, text: str) -> None:
         """Show how far ``cell`` is."""
 

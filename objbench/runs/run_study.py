@@ -19,8 +19,9 @@ from objbench.plugins.registry import Registry
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.published_study import refuse_published
 from objbench.results.run_folder import RunFolder
-from objbench.runs.cells.cell_runner import Outcome
+from objbench.runs.cells.cell_runner import CellRunner, Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
+from objbench.runs.cells.run_context import RunContext
 from objbench.runs.cells.step_comparison import keep_step_comparison
 from objbench.runs.cells.step_costs import step_costs
 from objbench.runs.executors.choose import choose_executor
@@ -31,6 +32,7 @@ from objbench.runs.planning.trials import Tuner
 from objbench.runs.processes import is_main, join_processes, processes, wait_for_all
 from objbench.runs.progress import display
 from objbench.runs.rehearsal import rehearse
+from objbench.runs.watch import Watch
 from objbench.study.study import Study
 
 
@@ -63,6 +65,7 @@ def run_study(
     device: str | None,
     command: str,
     registry: Registry,
+    cell_timeout: float | None = None,
 ) -> StudyEnd:
     """Run what is not finished yet of ``study`` in the folder ``run``.
 
@@ -74,6 +77,7 @@ def run_study(
         device: torch device string; when None, the first GPU if there is one, else the CPU.
         command: the command line, for the records.
         registry: the loaded plugins.
+        cell_timeout: seconds after which a cell is ended; None for no limit.
 
     Raises:
         ObjbenchError: the study cannot be started.
@@ -84,9 +88,16 @@ def run_study(
     executor = choose_executor(jobs, device, len(study.objectives) * len(study.seeds))
     if device == "cpu":
         keep_freed_memory()
-    shown, folder = display(quiet=not is_main()), RunFolder(run)
+    shown, folder = Watch(display(quiet=not is_main())), RunFolder(run)
     prepared = prepare(
-        study, registry, folder, cache=cache, device=device, command=command, display=shown
+        study,
+        registry,
+        folder,
+        cache=cache,
+        device=device,
+        command=command,
+        display=shown,
+        cell_timeout=cell_timeout,
     )
     rehearse(study, prepared.plugins, folder)  # What does not fit is reported before any work.
     with _locked(folder), shown:
@@ -116,11 +127,13 @@ class _Run:
         executor: runs its cells.
         declared: its seeds, as ``declared_seeds`` finds them.
         failures: what has failed or diverged so far.
+        faults: by objective, why a step of it cannot be taken.
     """
 
     executor: Executor
     declared: tuple[tuple[int, ...], ...]
     failures: list[Outcome] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
 
     def tune(self, prepared: PreparedStudy) -> tuple[PreparedStudy, list[PlannedCell]]:
         """The study with the settings that its trials choose, and the trials; they are run first.
@@ -133,7 +146,7 @@ class _Run:
             return prepared, trials
         tuner = Tuner(study, study.tuning, prepared.plugins, folder)
         with self._threads_of_a_cell():
-            costs = step_costs(prepared)
+            costs = step_costs(prepared, self.faults)
         data = prepared.text.description()
         for names in tuner.rounds():
             trials += tuner.cells(names, tuner.best(trials), data, costs, processes())
@@ -146,7 +159,7 @@ class _Run:
     def plan(self, prepared: PreparedStudy, trials: Sequence[PlannedCell]) -> Plan:
         """The plan of the study with the settings that it has now."""
         with self._threads_of_a_cell():
-            costs = step_costs(prepared)
+            costs = step_costs(prepared, self.faults)
         return make_plan(
             prepared.study,
             prepared.plugins,
@@ -161,6 +174,8 @@ class _Run:
 
     def compare_steps(self, prepared: PreparedStudy) -> None:
         """Measure the steps of the objectives side by side, for the leaderboard."""
+        if self.faults:
+            return
         with self._threads_of_a_cell():
             keep_step_comparison(prepared)
 
@@ -178,8 +193,26 @@ class _Run:
             if outcome.status != "ok":
                 self.failures.append(outcome)
 
+        for outcome in self._refused(prepared, plan, finished):
+            finished[outcome.id] = outcome.status
+            ended(outcome)
         self.executor.run(prepared, plan, finished, ended)
         wait_for_all()
+
+    def _refused(
+        self, prepared: PreparedStudy, plan: Plan, finished: Collection[str]
+    ) -> list[Outcome]:
+        """The pretrainings of objectives that cannot take a step; their records say why."""
+        if not self.faults:
+            return []
+        runner = CellRunner(RunContext(prepared, plan, prepared.display.update))
+        return [
+            runner.refuse(cell, self.faults[cell.objective])
+            for cell in plan.cells
+            if cell.kind in ("pretrain", "trial")
+            and cell.objective in self.faults
+            and cell.id not in finished
+        ]
 
     @contextmanager
     def _threads_of_a_cell(self) -> Iterator[None]:

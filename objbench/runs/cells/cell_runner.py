@@ -12,13 +12,16 @@ import traceback
 from dataclasses import dataclass
 
 from objbench.engine.training.allocator import keep_freed_memory
-from objbench.errors import ObjbenchError, one_line
+from objbench.errors import ObjbenchError
 from objbench.results.plan import PlannedCell
 from objbench.results.provenance import now
 from objbench.results.records import Status
 from objbench.runs.cells.cell_kinds import KINDS
+from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.run_context import RunContext
+from objbench.runs.cells.storable import require_storable
 from objbench.runs.processes import is_main
+from objbench.runs.watch import TimeUp, time_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class CellRunner:
 
     def __init__(self, context: RunContext) -> None:
         self.folder = context.prepared.folder
+        self._report = context.report
+        self._time = context.prepared.cell_timeout
         self._works = {name: kind.work(context, kind.record) for name, kind in KINDS.items()}
         if context.prepared.device == "cpu":
             keep_freed_memory()
@@ -52,17 +57,35 @@ class CellRunner:
         work = self._works[cell.kind]
         started = now()
         fixable = False
+        self._report(cell.id, 0, 1, "")  # It has started, so it may be missed.
         try:
-            record, text = work.do(cell, started)
-        except Exception as error:  # noqa: BLE001 - the one place that stores any failure
+            with time_limit(self._time):
+                record, text = work.do(cell, started)
+            require_storable(record)
+        # The one place that stores any failure; foreign code may also try to end the program.
+        except (Exception, SystemExit, TimeUp) as error:  # noqa: BLE001
             # A fine-tuning that leaves the finite numbers is a finding, not a bug.
-            fixable = isinstance(error, ObjbenchError | FloatingPointError)
+            fixable = isinstance(error, ObjbenchError | FloatingPointError | TimeUp)
             if not fixable:
                 traceback.print_exc(file=sys.stderr)
-            text = one_line(error) if fixable else f"{type(error).__name__}: {one_line(error)}"
+            text = self._reason(error)
             record = work.record(cell, started, status="failed", reason=text)
         if is_main() or not KINDS[cell.kind].together:
             self.folder.write_record(record)
             if (leftovers := work.leftovers(cell, record)) is not None:
                 shutil.rmtree(leftovers, ignore_errors=True)
         return Outcome(cell.id, record.status, text, fixable)
+
+    def refuse(self, cell: PlannedCell, reason: str) -> Outcome:
+        """Store that ``cell`` cannot be run, and why."""
+        record = self._works[cell.kind].record(cell, now(), status="failed", reason=reason)
+        if is_main():
+            self.folder.write_record(record)
+        return Outcome(cell.id, record.status, reason)
+
+    def _reason(self, error: BaseException) -> str:
+        """Why a cell failed, in one line."""
+        if isinstance(error, TimeUp):
+            minutes = (self._time or 0) / 60
+            return f"not finished after {minutes:g} minutes; raise --cell-timeout"
+        return reason_of(error)

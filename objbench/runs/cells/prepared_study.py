@@ -33,6 +33,7 @@ class PreparedStudy:
         command: the command line, for the records.
         display: where progress is shown.
         open_text: opens the study's text the first time it is called.
+        cell_timeout: seconds after which a cell is ended; None for no limit.
     """
 
     study: Study
@@ -44,6 +45,7 @@ class PreparedStudy:
     command: str
     display: Display
     open_text: Callable[[], StudyText]
+    cell_timeout: float | None = None
 
     @property
     def text(self) -> StudyText:
@@ -109,6 +111,7 @@ def prepare(
     device: str,
     command: str = "",
     display: Display | None = None,
+    cell_timeout: float | None = None,
 ) -> PreparedStudy:
     """Prepare ``study`` to be run in ``folder``; see ``PreparedStudy``.
 
@@ -126,4 +129,5 @@ def prepare(
         command=command,
         display=shown,
         open_text=remembered(partial(open_text, study, cache, shown.say)),
+        cell_timeout=cell_timeout,
     )

@@ -40,7 +40,8 @@ def keep_step_comparison(prepared: PreparedStudy) -> None:
     started = now()
     try:
         measured = compare_steps(step_jobs(prepared))
-    except Exception as error:  # noqa: BLE001 - an objective's own fault shows in its cells
+    # An objective's own fault shows in its cells.
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         say(f"the steps are not compared: {type(error).__name__}: {one_line(error)}")
         return
     prepared.folder.write_step_comparison(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from objbench.contract.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.engine.training.job import PretrainJob
+from objbench.errors import ObjbenchError, PluginError
 from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
 from objbench.results.realised_rate import require_declared
 from objbench.results.records import StepCost
+from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.processes import is_main, wait_for_all
@@ -20,35 +24,77 @@ from objbench.study.budget import parse_budget
 from objbench.study.study import Study
 
 
-def step_costs(prepared: PreparedStudy) -> dict[str, StepCost]:
+def step_costs(
+    prepared: PreparedStudy, faults: dict[str, str] | None = None
+) -> dict[str, StepCost]:
     """What a step of each objective costs: counted and timed once, then kept in the run folder.
 
     A stored cost is used as long as what it was measured on is the same, so that a time budget
     stays frozen to its number of steps when the study continues on another day.
 
+    Args:
+        prepared: the study.
+        faults: receives, by objective, why a step of it cannot be taken. The baseline's cost
+            stands in for that of such a step, and no cell of the objective may be run.
+
     Raises:
         ConfigError: an objective predicts much less of this text, or more, than it declares.
+        PluginError: the baseline cannot take a step, so that there is no budget.
     """
     study, folder = prepared.study, prepared.folder
     timed = is_timed(study)
     keys = step_cost_keys(prepared, timed)
     missing = [name for name, key in keys.items() if not folder.has_cost(name, key)]
+    faulty: dict[str, str] = {}
     if missing:
-        from objbench.engine.measuring.step_cost import calibrate
-
         prepared.display.say("measuring a step of " + ", ".join(study.objectives))
-        measured = calibrate(step_jobs(prepared), timed=timed)
+        measured, faulty = _measured(prepared, timed)
         if is_main():
-            for name, cost in zip(study.objectives, measured, strict=True):
+            for name, cost in measured.items():
                 if name in missing:
                     folder.write_cost(name, keys[name], cost)
     wait_for_all()
-    costs = {name: folder.read_cost(name, key) for name, key in keys.items()}
+    costs = {name: folder.read_cost(name, key) for name, key in keys.items() if name not in faulty}
+    if faults is not None:
+        faults |= faulty
     for name, cost in costs.items():
         require_declared(name, cost.rate)
         if cost.rate is not None and cost.rate.is_said and name in missing:
             prepared.display.say(f"note: {name} predicts {cost.rate.words}")
-    return costs
+    return {name: costs.get(name, costs[study.objectives[0]]) for name in study.objectives}
+
+
+def _measured(prepared: PreparedStudy, timed: bool) -> tuple[dict[str, StepCost], dict[str, str]]:
+    """(the costs of the objectives, why the others cannot take a step), both by name."""
+    from objbench.engine.measuring.step_cost import calibrate
+
+    jobs = dict(zip(prepared.study.objectives, step_jobs(prepared), strict=True))
+    try:
+        return dict(zip(jobs, calibrate([*jobs.values()], timed=timed), strict=True)), {}
+    except ObjbenchError:
+        raise
+    except (Exception, SystemExit):  # noqa: BLE001 - one at a time, to find out whose it is
+        faulty = {name: reason for name, job in jobs.items() if (reason := _fault(job))}
+    if not faulty:
+        raise RuntimeError("a step fails only beside those of the other objectives")
+    for name, reason in faulty.items():
+        if name == prepared.study.objectives[0]:
+            origin = str(prepared.registry.origin(name))
+            raise PluginError(name, origin, f"the baseline cannot take a step: {reason}")
+    able = {name: job for name, job in jobs.items() if name not in faulty}
+    return dict(zip(able, calibrate([*able.values()], timed=timed), strict=True)), faulty
+
+
+def _fault(job: PretrainJob) -> str:
+    """Why no step of ``job`` can be taken; "" where it can."""
+    from objbench.engine.measuring.step_cost import calibrate
+
+    try:
+        calibrate([job], timed=True)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything
+        traceback.print_exc(file=sys.stderr)
+        return f"measuring a step: {reason_of(error)}"
+    return ""
 
 
 def step_jobs(prepared: PreparedStudy) -> list[PretrainJob]:

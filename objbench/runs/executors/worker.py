@@ -18,7 +18,7 @@ class WorkerSettings:
     """What a worker needs to run any cell of a planned study; it can be sent to another process.
 
     Attributes:
-        folder, cache, device, command: as in ``PreparedStudy``.
+        folder, cache, device, command, cell_timeout: as in ``PreparedStudy``.
         plugins: names of the plugins that the study uses.
     """
 
@@ -27,6 +27,7 @@ class WorkerSettings:
     device: str
     command: str
     plugins: tuple[str, ...]
+    cell_timeout: float | None = None
 
 
 def worker_settings(prepared: PreparedStudy) -> WorkerSettings:
@@ -34,7 +35,12 @@ def worker_settings(prepared: PreparedStudy) -> WorkerSettings:
     study = prepared.study
     plugins = (*study.objectives, *study.evaluation.suites)
     return WorkerSettings(
-        prepared.folder, prepared.cache, prepared.device, prepared.command, plugins
+        prepared.folder,
+        prepared.cache,
+        prepared.device,
+        prepared.command,
+        plugins,
+        prepared.cell_timeout,
     )
 
 
@@ -53,5 +59,6 @@ def start_worker(settings: WorkerSettings, report: Report) -> CellRunner:
         cache=settings.cache,
         device=settings.device,
         command=settings.command,
+        cell_timeout=settings.cell_timeout,
     )
     return CellRunner(RunContext(prepared, plan, report))
