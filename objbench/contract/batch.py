@@ -49,7 +49,8 @@ class Batch:
         attention: (B, T) bool, False at padding; None where nothing is padded.
         rows: this process's place in the whole batch.
         progress: share of the objective's own budget that is spent, in [0, 1], known to the host;
-            1 on held-out text, so that it is corrupted in the same way throughout a run.
+            with the "trunk" schedule, share of the cooldown, 0 before it: no point knows a budget
+            beyond its own; 1 on held-out text, so that it is corrupted in the same way throughout a run.
         mode: the mode that the objective must use, set when each mode is measured; None if the
             objective is to draw one. See ``Objective.modes``.
         extras: tensors that an arrangement or a corruption passes to terms, by name.

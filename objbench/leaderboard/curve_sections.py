@@ -19,6 +19,9 @@ from objbench.leaderboard.tables.speedups import speedup_table
 
 NO_CURVE = "No objective has two finished points along its budget: no curve to draw."
 
+# The first engine in which no branch leaves the trunk during the warm-up.
+_OWN_RUNS_SINCE = 5
+
 
 def main_curve(report: Report) -> list[Block]:
     """The picture of the study's first score with curves, and the speedups by it."""
@@ -133,6 +136,11 @@ def _convergence_sentences(report: Report, curve: CurveReport) -> list[str]:
             "Every point is a finished model: a branch of its own, cooled down over "
             f"{share:g}% of the steps so far (trunk schedule)."
         )
+        if report.plan.engine_version >= _OWN_RUNS_SINCE:
+            found.append(
+                "It is a run of its length, with the steps of warm-up of the whole budget; a point "
+                "that would leave the trunk during these is a run of its own, with its own warm-up."
+            )
     if words := uncounted_words(report, curve.curves):
         found.append(f"{words[0].upper()}{words[1:]}.")
     absent = [name for name, own in curve.curves.items() if not own.whole]

@@ -78,7 +78,8 @@ class TrainingSection(Section):
         schedule: "linear" decay to zero; "constant" with a linear decay at the end; or "trunk",
             constant with a cooldown branch for every evaluation point, so that every point is a
             finished model; see ``engine.training.schedule``.
-        warmup: share of the budget over which the rate rises linearly from zero.
+        warmup: share of the budget over which the rate rises linearly from zero; on a "trunk" that
+            of the whole budget, and for a point within it that of its own length.
         decay: share of the budget over which "constant" falls to zero at the end.
         cooldown: steps of a branch of "trunk", as a share of the trunk's steps so far.
         optimizer: the optimizer and its options.

@@ -9,11 +9,21 @@ steps, the model is exported, and the trunk continues from where the branch left
     trunk  0 ------ t1 ------------ t2 ------------ t3
                       \ c1 -> F1       \ c2 -> F2      \ c3 -> F3 = N
 
-with c = round(cooldown * t) and t + c = F, the export's own number of steps: each exported model
-is what a run of F steps would have given, and has cost what such a run costs (Hoffmann et al.
-2022 train each length from scratch; Hägele et al. 2024, arXiv:2405.18392, cool down from one
-trunk). What the branches of all but the last model cost beyond that is the price of measuring the
-curve, and is accounted separately.
+with c = round(cooldown * t), at least 1, and t + c = F, the export's own number of steps: each
+exported model is what a run of F steps would have given, and has cost what such a run costs
+(Hoffmann et al. 2022 train each length from scratch; Hägele et al. 2024, arXiv:2405.18392, cool
+down from one trunk). What the branches of all but the last model cost beyond that is the price of
+measuring the curve, and is accounted separately.
+
+Two things are shares of a budget, which the points of a trunk do not have in common:
+
+- ``Batch.progress``, which mask-rate schedules follow, is 0 on the trunk and rises from 0 to 1 over
+  each cooldown: the same for a point and for a run of its length;
+- the warm-up has one number of steps, a share of the whole budget, for every point that forks
+  after it. A point that would fork within it is a branch from step 0: a run of its own length, with
+  the warm-up of that length.
+
+So a point is bit for bit a run of its length with the same steps of warm-up.
 """
 
 from __future__ import annotations
@@ -32,13 +42,18 @@ class Leg:
     Attributes:
         start, stop: numbers of the first step, and of the one after the last.
         exports: numbers of steps, in (start, stop], after which the model is exported.
-        branch: a cooldown; its steps are undone at its end, unless it is the last leg.
+        branch: ends in a cooldown; its steps are undone at its end, unless it is the last leg.
     """
 
     start: int
     stop: int
     exports: tuple[int, ...] = ()
     branch: bool = False
+
+    @property
+    def is_own_run(self) -> bool:
+        """Whether it is a whole run, of a point that shares nothing with the trunk."""
+        return self.branch and self.start == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +93,26 @@ class Route:
                 (step + 0.5) / self.steps, training.schedule, training.warmup, training.decay
             )
             return training.learning_rate * factor
-        at = here.start if here.branch else step + 0.5
-        warm = training.warmup * self.steps
+        cool = self._cooldown_start(here)
+        at = min(step + 0.5, cool)
+        warm = training.warmup * (here.stop if here.is_own_run else self.steps)
         factor = at / warm if at < warm else 1.0
-        if here.branch:
-            factor *= (here.stop - step - 0.5) / (here.stop - here.start)
+        if step >= cool:
+            factor *= (here.stop - step - 0.5) / (here.stop - cool)
         return training.learning_rate * factor
+
+    def progress(self, leg: int, step: int) -> float:
+        """The share of the budget spent at step number ``step``, as ``Batch.progress``."""
+        here = self.legs[leg]
+        if self.training.schedule != "trunk":
+            # Steps that are only timed may go beyond the last.
+            return min((step + 0.5) / self.steps, 1.0)
+        cool = self._cooldown_start(here)
+        return 0.0 if step < cool else (step + 0.5 - cool) / (here.stop - cool)
+
+    def _cooldown_start(self, leg: Leg) -> int:
+        """The step at which the cooldown of ``leg`` starts; its end if it has none."""
+        return _fork(leg.stop, self.training) if leg.branch else leg.stop
 
 
 def plan_route(steps: int, exports: Sequence[int], training: TrainingSection) -> Route:
@@ -101,15 +130,21 @@ def plan_route(steps: int, exports: Sequence[int], training: TrainingSection) ->
     position = 0
     # The last model is finished even if its encoder is not exported.
     for finish in sorted({*wanted, steps}):
-        share = training.cooldown / (1 + training.cooldown)
-        fork = max(position, finish - round(finish * share))
+        fork = _fork(finish, training)
+        if fork < training.warmup * steps:
+            fork = 0
         exported = (finish,) if finish in wanted else ()
         if fork > position:
-            legs.append(Leg(position, fork, exported if fork == finish else ()))
-        if finish > fork:
-            legs.append(Leg(fork, finish, exported, branch=True))
+            legs.append(Leg(position, fork))
+        legs.append(Leg(fork, finish, exported, branch=True))
         position = fork
     return Route(tuple(legs), steps, training)
+
+
+def _fork(finish: int, training: TrainingSection) -> int:
+    """The step at which a model of ``finish`` steps leaves the trunk: F - c."""
+    share = training.cooldown / (1 + training.cooldown)
+    return finish - max(1, round(finish * share))
 
 
 Schedule = Literal["linear", "constant"]

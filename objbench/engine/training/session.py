@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -52,6 +53,7 @@ class Session:
         update: the guarded use of it.
         weights: (K,) float32, the terms' weights.
         names: the terms' names.
+        progress_at: number of a step -> ``Batch.progress`` there.
         flops_per_step: training FLOPs of an optimizer step over all processes, in expectation
             over the modes.
         tokens_per_step: non-padding tokens of an optimizer step over all processes.
@@ -63,6 +65,8 @@ class Session:
 
     def __init__(self, job: PretrainJob) -> None:
         self.job = job
+        # Of a session that only measures, the whole budget is one leg; a run sets its own.
+        self.progress_at: Callable[[int], float] = self._plain_progress
         training = job.training
         self.accelerator: Accelerator = make_accelerator(job.device, training.precision)
         self._micros = training.micro_batches
@@ -157,10 +161,7 @@ class Session:
     def begin(self, step: int, micro: int, mode: str | None = None) -> tuple[Batch, Streams]:
         """A micro-batch and its random numbers; seeds dropout's generator for it."""
         batch = self._loader.batch(step, micro, self._micros)
-        # The middle of the step, as for the learning rate. Steps that are only timed may go beyond
-        # the job's last.
-        progress = min((step + 0.5) / self.job.steps, 1.0)
-        batch = replace(batch, progress=progress, mode=mode)
+        batch = replace(batch, progress=self.progress_at(step), mode=mode)
         self._seed_dropout(step, micro)
         return batch, self.streams(step, micro, batch)
 
@@ -194,6 +195,11 @@ class Session:
         self.accelerator.free_memory()
         del self.model, self.module, self.optimizer, self.update
         gc.collect()
+
+    def _plain_progress(self, step: int) -> float:
+        # The middle of the step, as for the learning rate; steps that are only timed may go beyond
+        # the job's last.
+        return min((step + 0.5) / self.job.steps, 1.0)
 
     def _gather(self, rows: Tensor) -> Tensor:
         if self.processes == 1:

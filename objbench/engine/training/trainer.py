@@ -70,6 +70,7 @@ class _Run:
         # The position: the leg, and the steps that the current model has taken.
         self.leg = 0
         self.step = 0
+        self.session.progress_at = lambda step: self.route.progress(self.leg, step)
         # The trunk where the current branch left it.
         self.fork: Checkpoint | None = None
         self.branch_seconds = 0.0

@@ -88,16 +88,24 @@ def test_killed_while_writing(trainers, whole, tmp_path, weights, place, after):
 TRUNK = {**OPTIONS, "schedule": "trunk", "cooldown": 1.0, "export_steps": [6, 20]}
 
 
-@pytest.mark.parametrize("calls", [4, 13, 24], ids=["trunk", "branch", "trunk again"])
-def test_a_trunk_killed_anywhere_goes_on_where_it_was(trainers, tmp_path, weights, calls):
+# The first point would fork within 4 steps of warm-up, so it is a branch of 6 steps from step 0.
+OWN_RUN = {**TRUNK, "warmup": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("options", "calls"),
+    [(TRUNK, 4), (TRUNK, 13), (TRUNK, 24), (OWN_RUN, 13)],
+    ids=["trunk", "branch", "trunk again", "a run of its own"],
+)
+def test_a_trunk_killed_anywhere_goes_on_where_it_was(trainers, tmp_path, weights, options, calls):
     runs = [tmp_path / name for name in ("whole", "killed")]
     for run, place in zip(
         runs, (None, ["objbench.engine.training.checkpoint_files.save_file", calls]), strict=True
     ):
         run.mkdir()
-        process = trainers.start(run, run / "result.json", die_at=place, **TRUNK)
+        process = trainers.start(run, run / "result.json", die_at=place, **options)
         assert trainers.wait(process) == (0 if place is None else KILLED)
-    assert trainers.wait(trainers.start(runs[1], runs[1] / "result.json", **TRUNK)) == 0
+    assert trainers.wait(trainers.start(runs[1], runs[1] / "result.json", **options)) == 0
     left, right = (json.loads((run / "result.json").read_text()) for run in runs)
     for key in ("losses", "heldout", "encoders"):
         assert left[key] == right[key]

@@ -246,6 +246,36 @@ def test_a_batch_that_does_not_split_is_refused(tiny, tmp_path, silent, monkeypa
         pretrain(tiny.tiny_job(tmp_path), silent)
 
 
+def test_a_point_is_a_run_of_its_length_with_warm_up_and_a_mask_rate_schedule(
+    tiny, tmp_path, silent, weights
+):
+    masks = {"rate": 0.5, "final_rate": 0.1, "schedule": "trunk", "cooldown": 0.5, "log_every": 4}
+
+    def trained(name, steps, exports, warmup):
+        job = tiny.tiny_job(
+            tmp_path / name, "rtd", steps=steps, export_steps=exports, warmup=warmup, **masks
+        )
+        return pretrain(job, silent)
+
+    # 8 steps of warm-up of 32: the first point forks within it, the second after it.
+    whole = trained("whole", 32, (6, 16, 32), 0.25)
+    assert [point.meters.steps for point in whole.points] == [6, 16, 32]
+    # A run of its own, with the same share; one of 16 steps with the same 8 steps; the last.
+    alone = [
+        trained("first", 6, (6,), 0.25),
+        trained("second", 16, (16,), 0.5),
+        trained("last", 32, (32,), 0.25),
+    ]
+    for point, other, name in zip(whole.points, alone, ("first", "second", "last"), strict=True):
+        assert point.heldout == other.points[0].heldout
+        encoder = f"encoders/rtd/step-{point.meters.steps}"
+        one, two = weights(tmp_path / "whole", encoder), weights(tmp_path / name, encoder)
+        assert all(torch.equal(one[key], two[key]) for key in one)
+    assert losses(whole) == losses(alone[2])
+    # 6 steps of the run of its own and 5 of the cooldown of the second point.
+    assert whole.cost.branch_steps == 6 + 5
+
+
 def test_a_point_of_a_trunk_is_what_a_run_of_its_length_gives(tiny, tmp_path, silent, weights):
     trunk = {"schedule": "trunk", "warmup": 0.0, "cooldown": 0.5, "log_every": 4}
     whole = pretrain(
