@@ -17,7 +17,7 @@ test: $(INSTALLED)
 # Needs an otherwise idle machine; writes leaderboard/performance.md, its picture and its record.
 bench: $(INSTALLED)
 	mkdir -p .benchmarks
-	$(BIN)/python -m pytest --benchmark-only --benchmark-json=$(MEASURED)
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-json=$(MEASURED)
 	$(BIN)/python tests/benchmarks/report.py $(MEASURED) leaderboard
 
 lint: $(INSTALLED)

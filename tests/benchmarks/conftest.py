@@ -1,4 +1,7 @@
-"""What the benchmarks share: whether they measure, jobs on made-up text, and their clock.
+"""What the benchmarks share: which of them run, jobs on made-up text, their clock, and a table.
+
+``pytest --benchmark-only`` measures the losses alone and prints their table, in under two minutes.
+The comparisons with peers take half an hour: they run where this folder or their file is named.
 
 A benchmark stores in ``benchmark.extra_info`` what ``report.py`` makes a row of: ``row`` (what),
 ``at`` (where), ``floor`` (text), ``ratio`` (the measured number, of whatever kind), ``meets``
@@ -7,6 +10,7 @@ only checked for faults.
 """
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +26,54 @@ from objbench.results.provenance import processor_name, versions
 from objbench.study.settings import EncoderSection, TrainingSection
 
 SEQUENCES = 4096
+HERE = Path(__file__).parent
+LOSSES = HERE / "test_loss_throughput.py"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave only the losses where benchmarks are asked for and none of this folder is named."""
+    if not config.getoption("--benchmark-only"):
+        return
+    named = [config.invocation_params.dir / word.partition("::")[0] for word in config.args]
+    if not any(path.resolve().is_relative_to(HERE) for path in named):
+        config.hook.pytest_deselected(items=[item for item in items if item.path != LOSSES])
+        items[:] = [item for item in items if item.path == LOSSES]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """The losses that were measured, fastest first, beside the baseline's."""
+    lines = loss_table(getattr(config, "_benchmarksession", None))
+    if lines:
+        terminalreporter.section("losses: 32 x 128 tokens at width 256, without the encoder")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+def loss_table(session):
+    """The lines of the table; none where no loss was measured."""
+    measured = {
+        one.params["name"]: one.extra_info
+        for one in (session.benchmarks if session else ())
+        if "tokens_per_second" in one.extra_info
+    }
+    if not measured:
+        return []
+    objectives = load_plugins().objectives
+    # As for ``--objectives all``: declared by the class itself; what derives from it is none.
+    own = [name for name in measured if vars(objectives[name]).get("is_baseline")]
+    baseline = own[0] if own else next(iter(measured))
+    of_baseline = measured[baseline]["tokens_per_second"]
+    ordered = sorted(measured.items(), key=lambda row: -row[1]["tokens_per_second"])
+    widest = max(len("objective"), *map(len, measured))
+    heads = ("forward", "backward", "tokens per second", f"beside {baseline}")
+    return [
+        "  ".join([f"{'objective':{widest}}", *(f"{head:>17}" for head in heads)]),
+        *(
+            f"{name:{widest}}  {row['forward_ms']:14.1f} ms  {row['backward_ms']:14.1f} ms"
+            f"  {row['tokens_per_second']:17,}  {row['tokens_per_second'] / of_baseline:16.2f}x"
+            for name, row in ordered
+        ),
+    ]
 
 
 @pytest.fixture(scope="session")
