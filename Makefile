@@ -6,7 +6,9 @@ INSTALLED := .venv/.installed
 TEST_WORKERS ?= 2
 MEASURED := .benchmarks/last.json
 
-.PHONY: demo test bench lint format clean
+.PHONY: install demo test bench lint format clean
+
+install: $(INSTALLED)
 
 demo: $(INSTALLED)
 	$(BIN)/objbench run --objectives mlm,taco --preset demo

@@ -18,6 +18,9 @@ from objbench_suites.protocol import load_protocol, overridden
 from objbench_suites.sentence_task import Place, SentenceTask
 from objbench_suites.table_suite import TableSuite
 
+MOST_SEEDS = 1000
+"""Fine-tuning seeds; a larger number is taken for a seed where a count was meant."""
+
 _OVERRIDES = ("learning_rate", "batch", "epochs", "length", "dropout")
 
 
@@ -52,9 +55,10 @@ class FinetuneSuite(TableSuite):
 
     def __init__(self, config: Any, table: Mapping[str, SentenceTask], place: Place) -> None:
         super().__init__(config, table, place, load_protocol(config.protocol, self.name))
-        if config.seeds < 0:
+        if not 0 <= config.seeds <= MOST_SEEDS:
             raise ConfigError(
-                f"{self.name}.seeds = {config.seeds}: give a number of seeds, or 0 for the protocol's"
+                f"{self.name}.seeds = {config.seeds}: give a number of seeds, at most "
+                f"{MOST_SEEDS:,}, or 0 for the protocol's"
             )
         self._changed = {
             name: getattr(config, name) for name in _OVERRIDES if getattr(config, name) is not None

@@ -127,6 +127,10 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+MOST_SEEDS = 1000
+"""A larger number of seeds is taken for a seed whose comma is missing."""
+
+
 def seeds(text: str) -> tuple[int, ...]:
     """The seeds that "3" (0, 1 and 2) or "5,7" (these two) stands for.
 
@@ -135,21 +139,41 @@ def seeds(text: str) -> tuple[int, ...]:
     """
     if not re.fullmatch(r"\d+|(\d+,)+\d*", text):
         raise ValueError(f"{text!r} is neither a number of seeds nor a list such as 0,1,2")
+    if "," not in text and int(text) > MOST_SEEDS:
+        raise ValueError(
+            f"{text} is a number of seeds and would make {int(text):,} of each cell: for the one "
+            f"seed {text} write {text}, with a comma; more than {MOST_SEEDS:,} seeds are refused"
+        )
     found = tuple(map(int, names(text))) if "," in text else tuple(range(int(text)))
     if not found:
         raise ValueError("at least one seed is needed")
     return found
 
 
-def count(text: str) -> int:
+MOST = 2**31 - 1
+"""The largest count: what the sizes of arrays, queues and files are sure to hold."""
+
+
+def count(text: str, most: int = MOST) -> int:
     """A positive whole number; "8k" and "1_000" are refused.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: it is not one, or more than ``most``.
     """
     if not re.fullmatch(r"\d+", text) or int(text) < 1:
         raise ValueError(f"{text!r} is not a positive whole number")
+    if int(text) > most:
+        raise ValueError(f"{text} is more than {most:,}, the largest that is taken")
     return int(text)
+
+
+def jobs(text: str) -> int:
+    """A number of cells to run at a time; each is a process of its own.
+
+    Raises:
+        ValueError: it is not a number from 1 to 1,024.
+    """
+    return count(text, 1024)
 
 
 def positive(text: str) -> float:

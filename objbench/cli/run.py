@@ -9,11 +9,12 @@ from pathlib import Path
 
 from objbench.cli import arguments as read
 from objbench.cli.leaderboard import write_and_print
+from objbench.cli.machine_choice import described
 from objbench.cli.plugin_arguments import default_cache, load
-from objbench.cli.study_arguments import DEFAULT_PRESET, add_study_arguments, chosen_study
+from objbench.cli.study_arguments import add_study_arguments, chosen_study
 from objbench.contract.composition import configured
 from objbench.contract.options import configure
-from objbench.errors import ConfigError
+from objbench.runs.processes import is_main
 
 SUMMARY = "Pretrain objectives under equal compute, evaluate them, and print the leaderboard."
 EPILOG = """\
@@ -21,7 +22,10 @@ Every option of a plugin also has a flag: --glue-dir DIR is --set glue.dir=DIR.
 
 To continue a run that was stopped, give the same command again; finished cells are skipped.
 
+Without --preset and --config the preset follows the machine, and the first lines say what it is.
+
 examples:
+  objbench run --objectives mlm,taco --budget 100k-steps
   objbench run --objectives mlm,taco --preset demo
   objbench run --objectives mlm,taco --preset tiny --corpus texts/ --glue-dir glue/ --seeds 2
 """
@@ -33,7 +37,7 @@ def add_arguments(parser: read.Parser) -> None:
     where = parser.add_argument_group("where and how it runs")
     folder = where.add_mutually_exclusive_group()
     folder.add_argument(
-        "--name", help="run folder runs/NAME (default: the name of the preset or study file)"
+        "--name", help="run folder runs/NAME (default: after preset, study file or objectives)"
     )
     folder.add_argument("--out", type=Path, metavar="DIR", help="run folder")
     where.add_argument(
@@ -41,7 +45,7 @@ def add_arguments(parser: read.Parser) -> None:
     )
     where.add_argument(
         "--jobs",
-        type=read.reading(read.count),
+        type=read.reading(read.jobs),
         metavar="N",
         help="cells to run at the same time on a CPU (default: one per core)",
     )
@@ -61,8 +65,11 @@ def add_arguments(parser: read.Parser) -> None:
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Check everything that can be checked at once, then run the study."""
-    study = chosen_study(arguments)
-    run = _run_folder(arguments)
+    chosen = chosen_study(arguments)
+    study, run = chosen.study, chosen.run
+    if chosen.by_machine and is_main():
+        for line in described(chosen.by_machine, study, run):
+            print(line, file=sys.stderr)
     # From here on torch is needed; the options are checked before anything else is loaded.
     registry = load({*study.objectives, *study.evaluation.suites})
     for name in study.objectives:
@@ -78,7 +85,6 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         choose_executor(arguments.jobs, device, len(study.objectives) * len(study.seeds))
         print(dry_run(study, run=run, registry=registry))
         return 0
-    from objbench.runs.processes import is_main
     from objbench.runs.run_study import run_study
 
     end = run_study(
@@ -96,15 +102,3 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         for failure in end.failures:
             print(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)
     return end.exit_code
-
-
-def _run_folder(arguments: argparse.Namespace) -> Path:
-    if arguments.out:
-        return Path(arguments.out)
-    if arguments.config:
-        name = str(arguments.name or arguments.config.stem)
-    else:
-        name = str(arguments.name or arguments.preset or DEFAULT_PRESET)
-    if Path(name).name != name or name in {".", ".."}:
-        raise ConfigError(f"--name {name!r} is not a plain name; give a folder with --out")
-    return Path("runs") / name

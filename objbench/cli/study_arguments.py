@@ -8,17 +8,21 @@ name is reported at once. Options are checked as far as they are known from an e
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from objbench.cli import arguments as read
+from objbench.cli.machine_choice import MachineChoice, machine_choice
 from objbench.cli.plugin_arguments import add_set_argument, known_plugins, load
 from objbench.contract.composition import JOINT, parts_of, plugins_of
 from objbench.contract.meters import AXES
 from objbench.errors import ConfigError
 from objbench.plugins.known_plugins import KnownPlugins
 from objbench.plugins.registry import Registry
+from objbench.runs.processes import processes
 from objbench.study.budget import parse_budget
 from objbench.study.choices import Precision, Schedule, Spacing
 from objbench.study.files import Layer, file_layer, merge, preset_layer, setting_layer
@@ -26,9 +30,25 @@ from objbench.study.files import Layer, file_layer, merge, preset_layer, setting
 if TYPE_CHECKING:
     from objbench.study.study import Study
 
-DEFAULT_PRESET = "small"
 ALL = "all"
 _STUDY = "study."
+# More objectives than this are counted in the name of a run folder.
+_MOST_NAMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenStudy:
+    """What the command line asks for.
+
+    Attributes:
+        study: the study.
+        run: its folder.
+        by_machine: the preset that the machine decided; None where a preset or file was named.
+    """
+
+    study: Study
+    run: Path
+    by_machine: MachineChoice | None
 
 
 def add_study_arguments(parser: read.Parser) -> None:
@@ -44,7 +64,7 @@ def add_study_arguments(parser: read.Parser) -> None:
 
 def _add_study(group: read.Group) -> None:
     group.add_argument(
-        "--preset", metavar="NAME", help=f"preset to start from (default: {DEFAULT_PRESET})"
+        "--preset", metavar="NAME", help="preset to start from (default: one for this machine)"
     )
     group.add_argument("--config", type=Path, metavar="FILE", help="study file (TOML)")
     _add(
@@ -138,7 +158,7 @@ def _add(
     )
 
 
-def chosen_study(arguments: argparse.Namespace) -> Study:
+def chosen_study(arguments: argparse.Namespace) -> ChosenStudy:
     """The study chosen on the command line.
 
     Args:
@@ -150,7 +170,17 @@ def chosen_study(arguments: argparse.Namespace) -> Study:
     known = known_plugins()
     for plugin, _, _ in arguments.set:
         known.require("plugin", plugin)
-    layers, sources = _layers(arguments)
+    flags, by_machine = _flag_layer(arguments), None
+    run = _run_folder(arguments, flags)
+    layers, sources = _named_layers(arguments)
+    if not layers:
+        # Whatever is wrong with the names is reported before the machine is looked at.
+        _check_names({**flags, "objectives": [n for n in _names(flags) if n != ALL]}, known)
+        _require_objectives(flags)
+        alone = processes() == 1
+        by_machine = machine_choice(flags, arguments.device, run, alone=alone)
+        layers, sources = [by_machine.layer], [f"preset {by_machine.preset}"]
+    layers, sources = [*layers, flags], [*sources, "command line"]
     whole: Layer = {}
     for layer in layers:
         whole = merge(whole, layer)
@@ -158,8 +188,7 @@ def chosen_study(arguments: argparse.Namespace) -> Study:
         layers = [*layers, {"objectives": every_objective(_names(whole), load())}]
         whole = merge(whole, layers[-1])
     _check_names(whole, known)
-    if not whole.get("objectives"):
-        raise ConfigError("no objectives: name them with --objectives A,B, the baseline first")
+    _require_objectives(whole)
     if not _table(whole, "data").get("corpus"):
         raise ConfigError("no corpus: name a file or folder of text with --corpus, or --corpus toy")
     from objbench.study.study import build_study
@@ -173,7 +202,7 @@ def chosen_study(arguments: argparse.Namespace) -> Study:
                 " add it to --objectives or --suites, or leave the option out"
             )
     known.check_options(study.objectives, suites, study.options)
-    return study
+    return ChosenStudy(study, run, by_machine)
 
 
 def every_objective(named: Sequence[str], registry: Registry) -> tuple[str, ...]:
@@ -204,17 +233,45 @@ def every_objective(named: Sequence[str], registry: Registry) -> tuple[str, ...]
     return tuple(dict.fromkeys([*before, *registry.objectives, *joined, *after]))
 
 
-def _layers(arguments: argparse.Namespace) -> tuple[Sequence[Layer], Sequence[str]]:
-    """The layers, lowest first, and what to call them in an error."""
-    layers, sources = [_flag_layer(arguments)], ["command line"]
+def _named_layers(arguments: argparse.Namespace) -> tuple[list[Layer], list[str]]:
+    """Preset and study file as far as they are named, lowest first, and what to call them."""
+    layers, sources = [], []
+    if arguments.preset:
+        layers.append(preset_layer(arguments.preset))
+        sources.append(f"preset {arguments.preset}")
     if arguments.config:
-        layers.insert(0, file_layer(arguments.config))
-        sources.insert(0, f"study file {arguments.config}")
-    if arguments.preset or not arguments.config:
-        preset = arguments.preset or DEFAULT_PRESET
-        layers.insert(0, preset_layer(preset))
-        sources.insert(0, f"preset {preset}")
+        layers.append(file_layer(arguments.config))
+        sources.append(f"study file {arguments.config}")
     return layers, sources
+
+
+def _run_folder(arguments: argparse.Namespace, flags: Layer) -> Path:
+    """``--out``, or a folder below runs/, named after ``--name``, the file, the preset or the words.
+
+    Where the machine chooses the preset, other objectives or another budget are another study, so
+    these make the name.
+    """
+    if arguments.out:
+        return Path(arguments.out)
+    own = arguments.config.stem if arguments.config else arguments.preset
+    name = str(arguments.name or own or _name_of(flags))
+    if Path(name).name != name or name in {".", ".."}:
+        raise ConfigError(f"--name {name!r} is not a plain name; give a folder with --out")
+    return Path("runs") / name
+
+
+def _name_of(flags: Layer) -> str:
+    """A folder's name from objectives and budget, such as "mlm-taco-100k-steps"."""
+    names = list(_names(flags))
+    if len(names) > _MOST_NAMED:
+        names = [names[0], "and", str(len(names) - 1), "others"]
+    words = "-".join([*names, *([str(flags["budget"])] if "budget" in flags else [])])
+    return re.sub(r"[^\w.+-]+", "-", words) or "study"
+
+
+def _require_objectives(layer: Layer) -> None:
+    if not layer.get("objectives"):
+        raise ConfigError("no objectives: name them with --objectives A,B, the baseline first")
 
 
 def _check_names(whole: Layer, known: KnownPlugins) -> None:

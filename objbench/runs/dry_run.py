@@ -20,8 +20,10 @@ from objbench.results.published_study import refuse_published
 from objbench.results.records import Status, StepCost
 from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.step_costs import cost_key, is_timed
+from objbench.runs.planning.cell_count import require_countable
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
 from objbench.runs.planning.declared_seeds import declared_seeds
+from objbench.runs.planning.folder_owner import require_same_study
 from objbench.runs.planning.planned_cells import (
     curve_id,
     evaluations,
@@ -45,6 +47,8 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
     refuse_published(run)
     _require_writable(run)
     chosen, folder = configure_plugins(study, registry), RunFolder(run)
+    require_countable(study, chosen)
+    require_same_study(study, folder)
     declared_seeds(study, folder)
     rehearse(study, chosen, folder)
     ids = list(_trials(study, chosen))

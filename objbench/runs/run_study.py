@@ -20,13 +20,16 @@ from objbench.results.plan import Plan, PlannedCell
 from objbench.results.published_study import refuse_published
 from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.cell_runner import CellRunner, Outcome
+from objbench.runs.cells.forecast import say_what_is_left
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
 from objbench.runs.cells.run_context import RunContext
 from objbench.runs.cells.step_comparison import keep_step_comparison
 from objbench.runs.cells.step_costs import step_costs
 from objbench.runs.executors.choose import choose_executor
 from objbench.runs.executors.executor import Executor
+from objbench.runs.planning.cell_count import require_countable
 from objbench.runs.planning.declared_seeds import declared_seeds
+from objbench.runs.planning.folder_owner import require_same_study, require_same_text
 from objbench.runs.planning.planner import make_plan
 from objbench.runs.planning.trials import Tuner
 from objbench.runs.processes import is_main, join_processes, processes, wait_for_all
@@ -99,13 +102,19 @@ def run_study(
         display=shown,
         cell_timeout=cell_timeout,
     )
-    rehearse(study, prepared.plugins, folder)  # What does not fit is reported before any work.
+    # What does not fit is reported before any work.
+    require_countable(study, prepared.plugins)
+    require_same_study(study, folder)
+    rehearse(study, prepared.plugins, folder)
     with _locked(folder), shown:
+        require_same_study(study, folder)
         started = _Run(executor, declared_seeds(study, folder))
         _open_text(prepared)
+        require_same_text(study, prepared.text.description(), folder)
         prepared, trials = started.tune(prepared)
         plan = started.plan(prepared, trials)
         started.compare_steps(prepared)
+        say_what_is_left(prepared, plan, executor.jobs)
         started.carry_out(prepared, plan)
     finished = folder.finished_cells(plan.cells)
     complete = all(finished.get(cell.id) == "ok" for cell in plan.cells)

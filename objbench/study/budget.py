@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     # pydantic, which the command line reads budgets without.
     from objbench.results.records import StepCost
 
+MOST_STEPS = 10**12
+"""A longer pretraining is a slip: at a millisecond per step it takes 30 years."""
+
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _UNITS: dict[str, tuple[Axis, float]] = {
     "step": ("steps", 1.0),
@@ -108,6 +111,8 @@ def _whole_steps(exact: float, what: str) -> int:
     # A ratio that differs from a whole number only by rounding counts as that number.
     nearest = round(exact)
     steps = nearest if math.isclose(exact, nearest, rel_tol=1e-9) else math.floor(exact)
+    if steps > MOST_STEPS:
+        raise BudgetError(f"the budget is too large: {what} is more than {MOST_STEPS:,} steps")
     if steps < 1:
         raise BudgetError(f"the budget is too small: {what} is less than one step")
     return steps

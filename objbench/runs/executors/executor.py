@@ -27,6 +27,10 @@ class Executor(Protocol):
     def threads(self) -> int | None:
         """The threads that each cell has; None for those of this process."""
 
+    @property
+    def jobs(self) -> int:
+        """How many pretrainings run at the same time."""
+
     def run(
         self,
         prepared: PreparedStudy,

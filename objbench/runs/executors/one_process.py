@@ -22,6 +22,7 @@ class OneProcess:
     """Runs this process's share of the cells, one kind after the other."""
 
     threads = None
+    jobs = 1
 
     def run(
         self,
