@@ -145,18 +145,6 @@ def _markdown(lines: list[dict[str, str]], left: int) -> str:
     return tabulate(lines, "keys", tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
-def markdown(frame: pd.DataFrame, left: int = 1) -> str:
-    """``frame`` as a GitHub table; the first ``left`` columns flush left, the others right."""
-    align = ["left" if index < left else "right" for index in range(len(frame.columns))]
-    return tabulate(
-        frame.to_numpy().tolist(),
-        headers=[str(name) for name in frame.columns],
-        tablefmt="pipe",
-        disable_numparse=True,
-        colalign=align,
-    )
-
-
 def _where(found: dict) -> str:
     machine = found["machine_info"]
     versions = machine.get("versions", {})
