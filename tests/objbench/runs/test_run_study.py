@@ -173,8 +173,8 @@ def test_dry_run_calls_done_only_what_the_run_would_not_do_again(
     again = {json.loads(path.read_text())["id"] for path in _times(copy).keys() - before.keys()}
     assert again == states.keys() - of_mlm
     assert set(_states(changed, copy, registry).values()) == {"done"}
-    other_text = make_study(data={"length": 8})
-    assert set(_states(other_text, copy, registry).values()) == {"to do"}
+    with pytest.raises(ConfigError, match=r"another study \(data.length 16, here 8\)"):
+        _states(make_study(data={"length": 8}), copy, registry)
 
 
 REFUSED = [
