@@ -104,7 +104,6 @@ def run_study(
     )
     # What does not fit is reported before any work.
     require_countable(study, prepared.plugins)
-    require_same_study(study, folder)
     rehearse(study, prepared.plugins, folder)
     with _locked(folder), shown:
         require_same_study(study, folder)
