@@ -8,6 +8,7 @@ import re
 import shutil
 import textwrap
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from objbench.errors import ConfigError, ObjbenchError, UnknownNameError, guess, one_line
@@ -186,6 +187,20 @@ def positive(text: str) -> float:
     if not number or not 0 < float(text) < math.inf:
         raise ValueError(f"{text!r} is not a positive number")
     return float(text)
+
+
+def path(text: str) -> Path:
+    """A path, with "~" as the home folder also where no shell has expanded it (``--out=~/runs``).
+
+    Raises:
+        ValueError: it is empty, or names the home folder of nobody.
+    """
+    if not text:
+        raise ValueError("the path is empty")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{text!r}: there is no such home folder") from error
 
 
 def device(text: str) -> str:

@@ -15,6 +15,7 @@ from objbench.cli.plugin_arguments import (
     default_cache,
     load,
 )
+from objbench.cli.terminal import say
 from objbench.study.files import preset_layer
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ def add_arguments(parser: read.Parser) -> None:
         "--compile", action="store_true", help="also check torch.compile, which takes a minute"
     )
     parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="tokenized text (default: ~/.cache/objbench)"
+        "--cache",
+        type=read.reading(read.path),
+        metavar="DIR",
+        help="tokenized text (default: ~/.cache/objbench)",
     )
 
 
@@ -71,16 +75,16 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
             compiles=arguments.compile,
             display=Lines(),
         )
-        print(described(subject, arguments.preset), flush=True)
+        say(described(subject, arguments.preset))
         width = max(len(check.name) for check in CHECKS)
         failed = skipped = 0
         for result in run_checks(subject, CHECKS):
-            print(_lines(result, width), flush=True)
+            say(_lines(result, width))
             failed += result.status == "failed"
             skipped += result.status == "skipped"
     passed = len(CHECKS) - failed - skipped
     seconds = time.monotonic() - started
-    print(f"{passed} ok, {failed} failed, {skipped} skipped in {seconds:.0f} s")
+    say(f"{passed} ok, {failed} failed, {skipped} skipped in {seconds:.0f} s")
     return 1 if failed else 0
 
 

@@ -6,7 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
+from objbench.cli import arguments as read
 from objbench.cli.arguments import Parser
+from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 
 SUMMARY = (
@@ -25,10 +27,17 @@ examples:
 def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "run", type=Path, nargs="?", metavar="RUN", help="run folder, such as runs/demo"
+        "run",
+        type=read.reading(read.path),
+        nargs="?",
+        metavar="RUN",
+        help="run folder, such as runs/demo",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder to write to (RUN/leaderboard)"
+        "--out",
+        type=read.reading(read.path),
+        metavar="DIR",
+        help="folder to write to (RUN/leaderboard)",
     )
     parser.add_argument(
         "--with-records",
@@ -37,7 +46,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--index",
-        type=Path,
+        type=read.reading(read.path),
         metavar="DIR",
         help="write the index over the study folders in DIR, into DIR or the folder of --out",
     )
@@ -77,13 +86,13 @@ def write_and_print(run: Path, out: Path | None = None, with_records: bool = Fal
     page = write_leaderboard(
         run, out or folder.leaderboard, with_records=with_records, results=results, report=report
     )
-    print(terminal_summary(report))
-    print(f"leaderboard: {os.path.relpath(page)}", flush=True)
+    say(terminal_summary(report))
+    say(f"leaderboard: {os.path.relpath(page)}")
 
 
 def _index(folder: Path, out: Path | None) -> int:
     from objbench.leaderboard.index import write_index
 
     page = write_index(folder, out)
-    print(f"index: {os.path.relpath(page)}")
+    say(f"index: {os.path.relpath(page)}")
     return 0

@@ -11,14 +11,18 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from objbench import __version__
 from objbench.cli import check, leaderboard, new, plugins, run, selftest, show, verify
 from objbench.cli.arguments import Parser, expand_plugin_flags, refuse, wrapped
 from objbench.cli.plugin_arguments import known_plugins
+from objbench.cli.terminal import say
 from objbench.errors import ObjbenchError, UnknownNameError, one_line
 from objbench.plugins.fault_place import fault_place
 
@@ -61,13 +65,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _dispatch(words)
+        with _terminated_as_interrupted():
+            return _dispatch(words)
     except ObjbenchError as error:
-        print(f"objbench: error: {one_line(error)}", file=sys.stderr)
+        say(f"objbench: error: {one_line(error)}", file=sys.stderr, wrap=True)
         return 2
     except KeyboardInterrupt:
-        print("objbench: interrupted; run the same command again to continue", file=sys.stderr)
+        say("objbench: interrupted; run the same command again to continue", file=sys.stderr)
         return INTERRUPTED
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C: clusters send it some seconds before they kill."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _dispatch(words: list[str]) -> int:

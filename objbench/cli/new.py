@@ -6,8 +6,10 @@ import argparse
 import shlex
 from pathlib import Path
 
+from objbench.cli import arguments as read
 from objbench.cli.arguments import Parser
 from objbench.cli.plugin_arguments import known_plugins
+from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 from objbench.plugins.new_project import require_name, write_project
 
@@ -26,7 +28,10 @@ def add_arguments(parser: Parser) -> None:
         "name", metavar="NAME", help="name of the objective: lowercase letters, digits and _"
     )
     parser.add_argument(
-        "--dir", type=Path, metavar="PATH", help="folder to create (default: objbench-NAME)"
+        "--dir",
+        type=read.reading(read.path),
+        metavar="PATH",
+        help="folder to create (default: objbench-NAME)",
     )
 
 
@@ -40,8 +45,8 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         )
     folder = arguments.dir or Path(f"objbench-{name.replace('_', '-')}")
     for path in write_project(name, folder):
-        print(path)
-    print(f"""
+        say(str(path))
+    say(f"""
 next:
   pip install -e {shlex.quote(str(folder))}
   objbench check {name} --against mlm

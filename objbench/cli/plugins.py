@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from objbench.cli.arguments import Parser
 from objbench.cli.plugin_arguments import load
+from objbench.cli.terminal import say
 
 if TYPE_CHECKING:
     from objbench.plugins.registry import Registry
@@ -30,10 +31,10 @@ def add_arguments(parser: Parser) -> None:
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Print the table."""
     registry = load()
-    print(plugins_table(registry) if arguments.markdown else _listing(registry))
+    say(plugins_table(registry) if arguments.markdown else _listing(registry))
     if registry.broken:
-        print(f"\n{len(registry.broken)} broken:")
-        print(_aligned([(b.name, str(b.origin), b.reason) for b in registry.broken]))
+        say(f"\n{len(registry.broken)} broken:")
+        say(_aligned([(b.name, str(b.origin), b.reason) for b in registry.broken]))
     return 1 if arguments.check and registry.broken else 0
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from pathlib import Path
 
 from objbench.cli import arguments as read
 from objbench.cli.leaderboard import write_and_print
 from objbench.cli.machine_choice import described
 from objbench.cli.plugin_arguments import default_cache, load
 from objbench.cli.study_arguments import add_study_arguments, chosen_study
+from objbench.cli.terminal import say
 from objbench.contract.composition import configured
 from objbench.contract.options import configure
 from objbench.runs.processes import is_main
@@ -39,9 +39,12 @@ def add_arguments(parser: read.Parser) -> None:
     folder.add_argument(
         "--name", help="run folder runs/NAME (default: after preset, study file or objectives)"
     )
-    folder.add_argument("--out", type=Path, metavar="DIR", help="run folder")
+    folder.add_argument("--out", type=read.reading(read.path), metavar="DIR", help="run folder")
     where.add_argument(
-        "--cache", type=Path, metavar="DIR", help="tokenized text (default: ~/.cache/objbench)"
+        "--cache",
+        type=read.reading(read.path),
+        metavar="DIR",
+        help="tokenized text (default: ~/.cache/objbench)",
     )
     where.add_argument(
         "--jobs",
@@ -69,7 +72,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     study, run = chosen.study, chosen.run
     if chosen.by_machine and is_main():
         for line in described(chosen.by_machine, study, run):
-            print(line, file=sys.stderr)
+            say(line, file=sys.stderr, wrap=True)
     # From here on torch is needed; the options are checked before anything else is loaded.
     registry = load({*study.objectives, *study.evaluation.suites})
     for name in study.objectives:
@@ -83,7 +86,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
 
         device = arguments.device or default_device()
         choose_executor(arguments.jobs, device, len(study.objectives) * len(study.seeds))
-        print(dry_run(study, run=run, registry=registry))
+        say(dry_run(study, run=run, registry=registry))
         return 0
     from objbench.runs.run_study import run_study
 
@@ -100,5 +103,5 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     if is_main():
         write_and_print(run)
         for failure in end.failures:
-            print(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)
+            say(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)
     return end.exit_code

@@ -8,10 +8,10 @@ import re
 import shlex
 import sys
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from objbench.cli import arguments as read
+from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def add_arguments(parser: read.Parser) -> None:
     )
     parser.add_argument(
         "--real",
-        type=Path,
+        type=read.reading(read.path),
         metavar="RUN",
         help="draw the studies from the pretraining seeds of this run's only objective instead",
     )
@@ -64,13 +64,18 @@ def add_arguments(parser: read.Parser) -> None:
     parser.add_argument(
         "--from",
         dest="stored",
-        type=Path,
+        type=read.reading(read.path),
         nargs="+",
         default=[],
         metavar="FILE",
         help="make the pages of these stored rates (.json) again, without drawing any study",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the page and the rates")
+    parser.add_argument(
+        "--out",
+        type=read.reading(read.path),
+        metavar="DIR",
+        help="folder for the page and the rates",
+    )
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
@@ -82,14 +87,14 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     rates = _measured(arguments, words)
     for stem, found in rates.items():
         page = selftest_page(found)
-        print(page)
+        say(page)
         if arguments.out is not None:
             name = "README.md" if stem == "rates" else f"{stem}.md"
             write_text(arguments.out / f"{stem}.json", dump(found))
             write_text(arguments.out / name, page)
-            print(f"self-test: {os.path.relpath(arguments.out / name)}")
+            say(f"self-test: {os.path.relpath(arguments.out / name)}")
         for fault in found.faults:
-            print(f"objbench: broken bound: {fault}", file=sys.stderr)
+            say(f"objbench: broken bound: {fault}", file=sys.stderr)
     return 1 if any(found.faults for found in rates.values()) else 0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from objbench.cli import arguments as read
 from objbench.cli.plugin_arguments import add_plugin_arguments, check_names, load
+from objbench.cli.terminal import say
 from objbench.contract.composition import Composition, configured
 from objbench.contract.options import configure
 from objbench.errors import ObjbenchError
@@ -61,7 +62,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         classes = kind.parts if isinstance(kind, Composition) else (kind,)
         parts = [text for cls in classes for text in (_what(registry, cls), _options(cls))]
         parts.append(_cost(registry, names, arguments, options))
-    print("\n\n".join(parts))
+    say("\n\n".join(parts))
     return 0
 
 

@@ -66,7 +66,9 @@ def _add_study(group: read.Group) -> None:
     group.add_argument(
         "--preset", metavar="NAME", help="preset to start from (default: one for this machine)"
     )
-    group.add_argument("--config", type=Path, metavar="FILE", help="study file (TOML)")
+    group.add_argument(
+        "--config", type=read.reading(read.path), metavar="FILE", help="study file (TOML)"
+    )
     _add(
         group,
         "--objectives",

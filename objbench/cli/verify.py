@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from objbench.cli import arguments as read
 from objbench.cli.arguments import Parser
+from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,7 +30,11 @@ examples:
 def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "run", type=Path, nargs="?", metavar="RUN", help="folder of a run or of a published study"
+        "run",
+        type=read.reading(read.path),
+        nargs="?",
+        metavar="RUN",
+        help="folder of a run or of a published study",
     )
     parser.add_argument(
         "--claim",
@@ -58,11 +64,11 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
             raise ConfigError(
                 "--figure replays published numbers and cannot be combined with other arguments"
             )
-        print(_replayed(arguments.figure), end="")
+        say(_replayed(arguments.figure), end="")
         return 0
     if arguments.run is None:
         raise ConfigError("nothing to verify: name a run folder, or --figure FILE")
-    print(_judged(arguments.run, arguments.claim, arguments.score), end="")
+    say(_judged(arguments.run, arguments.claim, arguments.score), end="")
     return 0
 
 

@@ -24,7 +24,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from objbench.contract.composition import parts_of
 from objbench.contract.options import checked, option_types
 from objbench.errors import UnknownNameError, WrongKindError
-from objbench.plugins.registry import HINT, Registry, plugin_entry_points
+from objbench.plugins.registry import HINT, Registry, load_plugins, plugin_entry_points
 from objbench.plugins.source_digest import source_files
 from objbench.results.atomic_files import write_text
 
@@ -82,6 +82,9 @@ class KnownPlugins:
         """
         for wanted, part in _kinds(kind, name):
             if part not in self.names:
+                if any(self.describe(other) is None for other in self.names):
+                    # Once on a new machine: an error that lists suites as objectives is no help.
+                    self.remember(load_plugins(self.entry_points))
                 candidates = {other: self.describe(other) for other in self.names}
                 fitting = [
                     other

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 
+from objbench.errors import ConfigError
+
 
 def processes() -> int:
     """How many processes run this study together."""
@@ -30,7 +32,18 @@ def join_processes(device: str) -> None:
 
     accelerate decides only once per process how to communicate, and would choose a GPU even where
     none was asked for, so this comes before anything else that uses accelerate.
+
+    Raises:
+        ConfigError: ``accelerate launch`` was asked for several processes and started one.
     """
+    # On a CPU it announces where the processes meet, and starts a single one that is not told how
+    # many they are.
+    launched = "ACCELERATE_DYNAMO_BACKEND" in os.environ and "MASTER_PORT" in os.environ
+    if launched and "WORLD_SIZE" not in os.environ:
+        raise ConfigError(
+            "accelerate launch was asked for several processes and started one, as it does on a "
+            "CPU: start them with `torchrun --nproc-per-node N -m objbench run ...`, or ask for one"
+        )
     if processes() > 1:
         from accelerate import PartialState
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import Self
 
 from rich.console import Console
@@ -49,9 +50,10 @@ class Lines(Display):
         self._last: dict[str, float] = {}
 
     def say(self, text: str) -> None:
-        """Print ``text``."""
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        """Print ``text``; where nobody reads it any more, the run goes on."""
+        with suppress(BrokenPipeError):
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
 
     def update(self, cell: str, done: int, total: int, text: str) -> None:
         """Print a line if the cell has not printed one for a while."""

@@ -246,3 +246,11 @@ def test_a_slip_is_reported_cold_after_loading_and_warm_without_torch(tmp_path, 
     assert [one.stdout.strip() for one in ended] == ["True", "False"]
     assert ended[0].stderr == ended[1].stderr
     assert "unknown option of mlm 'raet'; did you mean 'rate'?" in ended[0].stderr
+
+
+def test_an_unknown_objective_is_answered_with_objectives_only_on_a_new_machine(tmp_path):
+    with pytest.raises(UnknownNameError) as refused:
+        KnownPlugins(tmp_path / "empty").require("objective", "typo")
+    listed = str(refused.value).partition("(known: ")[2].partition(")")[0].split(", ")
+    assert {"mlm", "taco"} <= set(listed)
+    assert not {"glue", "toy", "blimp", "convergence"} & set(listed)

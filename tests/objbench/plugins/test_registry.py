@@ -153,3 +153,11 @@ def test_suites_are_checked_too(projects):
     projects.add("objbench-z", bad=suite)
     (reason,) = reasons(load_plugins(projects.entry_points())).values()
     assert "does not define columns, follows, measure, seeds_per_point" in reason
+
+
+def test_a_broken_plugin_is_named_with_the_line_that_fails(projects):
+    projects.add("faulty", attr="import math\n\nmath.HIDDEN\n", syntax="x = 1\ny = = 2\n")
+    attr, syntax = load_plugins(projects.entry_points()).broken
+    assert attr.reason.startswith("AttributeError: module 'math' has no attribute 'HIDDEN'")
+    assert attr.reason.endswith("faulty_attr.py:3)")
+    assert "faulty_syntax.py:2" in syntax.reason
