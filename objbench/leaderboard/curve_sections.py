@@ -141,6 +141,12 @@ def _convergence_sentences(report: Report, curve: CurveReport) -> list[str]:
                 "It is a run of its length, with the steps of warm-up of the whole budget; a point "
                 "that would leave the trunk during these is a run of its own, with its own warm-up."
             )
+        elif early := _forked_in_warm_up(report, curve):
+            found.append(
+                f"The first {count(early, 'point')} left the trunk during the "
+                "warm-up and cooled down from below the peak rate, so a run of that length would differ "
+                f"(engine version {report.plan.engine_version}; not so since {_OWN_RUNS_SINCE})."
+            )
     if words := uncounted_words(report, curve.curves):
         found.append(f"{words[0].upper()}{words[1:]}.")
     absent = [name for name, own in curve.curves.items() if not own.whole]
@@ -191,3 +197,12 @@ def _claimed(report: Report) -> list[ClaimedSpeedup]:
         if item.claim.kind == "speedup"
     }
     return list(claims.values())
+
+
+def _forked_in_warm_up(report: Report, curve: CurveReport) -> int:
+    """How many points of the baseline's curve left the trunk before the warm-up was over."""
+    training = report.plan.study["training"]
+    forks = [
+        share / (1 + float(training["cooldown"])) for share in curve.curves[report.baseline].shares
+    ]
+    return sum(fork < float(training["warmup"]) for fork in forks)

@@ -13,7 +13,8 @@ import pytest
 
 from objbench.errors import ConfigError, RecordError
 from objbench.leaderboard.page import MARK, write_leaderboard
-from objbench.leaderboard.sections import NOT_MEASURED
+from objbench.leaderboard.render_markdown import render_markdown
+from objbench.leaderboard.sections import NOT_MEASURED, page_document
 from objbench.results.records import StepCost
 from objbench.results.run_folder import RunFolder
 from objbench.results.step_comparison import ComparedStep, StepComparison
@@ -274,3 +275,21 @@ def test_pretraining_at_different_times_is_said(make_study, tmp_path):
     study.change("taco.seed-1", provenance=later)
     page = write_leaderboard(study.write(tmp_path / "apart"), tmp_path / "two")
     assert "Not trained at the same time as mlm: taco." in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("engine", "warmup", "wanted"),
+    [
+        (4, 0.9, "left the trunk during the warm-up and cooled down from below the peak rate"),
+        (4, 0.0, ""),
+        (5, 0.9, "a point that would leave the trunk during these is a run of its own"),
+    ],
+)
+def test_what_the_points_of_a_trunk_share_is_said(make_study, report_of, engine, warmup, wanted):
+    study = make_study()
+    training = {"schedule": "trunk", "cooldown": 0.1, "warmup": warmup}
+    settings = {**study.plan.study, "training": {**study.plan.study["training"], **training}}
+    study.plan = study.plan.model_copy(update={"study": settings, "engine_version": engine})
+    text = render_markdown(page_document(report_of(study)))
+    assert "Every point is a finished model" in text
+    assert (wanted in text) if wanted else ("leave the trunk" not in text and "left" not in text)
