@@ -11,6 +11,7 @@
             HubError            the Hugging Face hub is out of reach
         CheckpointError         an incomplete, corrupted or foreign checkpoint
         RecordError             a record or plan file that cannot be read
+        StorageError            a disk that is full, read-only or gone
         PluginError             a plugin that breaks the contract
 
 Every message says what is wrong, where, and what to do. The command line turns these, and only
@@ -50,6 +51,10 @@ class CheckpointError(ObjbenchError):
 
 class RecordError(ObjbenchError):
     """A record or plan file that cannot be read."""
+
+
+class StorageError(ObjbenchError):
+    """A disk that is full, read-only or gone: nothing more can be stored."""
 
 
 class PluginError(ObjbenchError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import datasets
@@ -90,7 +91,13 @@ class GlueMetric(evaluate.Metric):  # type: ignore[misc]
         if task not in METRICS:
             raise UnknownNameError("GLUE task", task, METRICS)
         # A fixed seed: evaluate would otherwise read numpy's global state to choose one.
-        super().__init__(config_name=task, cache_dir=str(cache), keep_in_memory=True, seed=0)
+        fixed: dict[str, Any] = {"config_name": task, "keep_in_memory": True, "seed": 0}
+        try:
+            super().__init__(cache_dir=str(cache), **fixed)
+        except OSError:
+            # Nothing is stored, so a cache that cannot be written is no failure.
+            with TemporaryDirectory() as unused:
+                super().__init__(cache_dir=unused, **fixed)
 
     def _info(self) -> evaluate.MetricInfo:
         kind = "float32" if self.config_name == "stsb" else "int64"

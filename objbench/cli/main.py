@@ -70,6 +70,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ObjbenchError as error:
         say(f"objbench: error: {one_line(error)}", file=sys.stderr, wrap=True)
         return 2
+    except OSError as error:
+        from objbench.results.storage_faults import storage_fault
+
+        fault = storage_fault(error)
+        if not fault:
+            raise
+        say(
+            f"objbench: error: nothing can be stored ({fault}): make room or bring the disk back, "
+            "then run the same command again",
+            file=sys.stderr,
+            wrap=True,
+        )
+        return 2
     except KeyboardInterrupt:
         say("objbench: interrupted; run the same command again to continue", file=sys.stderr)
         return INTERRUPTED

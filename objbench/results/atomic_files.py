@@ -1,8 +1,8 @@
 """Files and folders that are whole or absent, whenever the process that writes them is killed.
 
 Each is written under a temporary name beside its own, ``.<name>.<unique>``, synced to disk, and
-renamed. What a killed process leaves under such a name is never read, and ``remove_unfinished``
-removes such folders.
+renamed. What a killed process leaves under such a name is never read; ``remove_unfinished`` and
+``sweep`` remove it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,6 +77,35 @@ def remove_unfinished(parent: Path, names: str) -> None:
     """
     for path in parent.glob(f".{names}.*"):
         shutil.rmtree(path, ignore_errors=True)
+
+
+def sweep(root: Path, older_than: float = 0.0) -> None:
+    """Remove every file and folder that killed processes left half written in or below ``root``.
+
+    Args:
+        root: need not exist.
+        older_than: seconds since the last change; what is younger may still be being written by
+            another process. 0 where the caller holds the lock of ``root``.
+    """
+    latest = time.time() - older_than
+    for parent, folders, files in os.walk(root):
+        for name in filter(is_unfinished, [*folders, *files]):
+            path = Path(parent, name)
+            if _changed(path) > latest:
+                continue
+            if name in folders:
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()
+        folders[:] = [name for name in folders if not is_unfinished(name)]
+
+
+def _changed(path: Path) -> float:
+    """When something in ``path`` was last changed, in seconds; 0 where it is gone."""
+    with suppress(OSError):
+        return max(one.stat().st_mtime for one in [path, *path.rglob("*")])
+    return 0.0
 
 
 def is_unfinished(name: str) -> bool:

@@ -59,6 +59,16 @@ class RunFolder:
         probe.touch()
         probe.unlink(missing_ok=True)
 
+    def fault(self) -> str:
+        """Why nothing can be stored here now, in a few words; "" where something can."""
+        probe = self.path / ".writable"
+        try:
+            probe.write_bytes(bytes(4096))
+            probe.unlink(missing_ok=True)
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
+
     def has_plan(self) -> bool:
         """Whether a study was planned here before."""
         return self.store.exists(_PLAN)

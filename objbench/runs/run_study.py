@@ -16,9 +16,11 @@ from filelock import FileLock, Timeout
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.errors import ConfigError
 from objbench.plugins.registry import Registry
+from objbench.results.atomic_files import sweep
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.published_study import refuse_published
 from objbench.results.run_folder import RunFolder
+from objbench.results.storage_faults import storage_faults
 from objbench.runs.cells.cell_runner import CellRunner, Outcome
 from objbench.runs.cells.forecast import say_what_is_left
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
@@ -105,8 +107,13 @@ def run_study(
     # What does not fit is reported before any work.
     require_countable(study, prepared.plugins)
     rehearse(study, prepared.plugins, folder)
-    with _locked(folder), shown:
+    with _locked(folder), storage_faults(folder), shown:
         require_same_study(study, folder)
+        if is_main():
+            sweep(folder.path)
+            for part in ("tokens", "tokenizers", "tasks"):
+                # Other runs use the cache too, and none of them writes to one file for a day.
+                sweep(cache / part, older_than=24 * 60 * 60)
         started = _Run(executor, declared_seeds(study, folder))
         _open_text(prepared)
         require_same_text(study, prepared.text.description(), folder)

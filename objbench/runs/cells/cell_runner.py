@@ -2,6 +2,7 @@
 
 This is the only place where a failing cell is caught: whatever goes wrong inside is stored as a
 record with status and reason, and the study continues. A bug also leaves its traceback on stderr.
+Only a disk that takes no more ends the study at once: it is no cell's failure.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import traceback
 from dataclasses import dataclass
 
 from objbench.engine.training.allocator import keep_freed_memory
-from objbench.errors import ObjbenchError
+from objbench.errors import ObjbenchError, StorageError
 from objbench.results.plan import PlannedCell
 from objbench.results.provenance import now
-from objbench.results.records import Status
+from objbench.results.records import AnyRecord, Status
+from objbench.results.storage_faults import refuse_storage_fault, storage_faults
 from objbench.runs.cells.cell_kinds import KINDS
 from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.run_context import RunContext
@@ -53,7 +55,11 @@ class CellRunner:
             keep_freed_memory()
 
     def __call__(self, cell: PlannedCell) -> Outcome:
-        """Run ``cell`` and store its record, whatever happens."""
+        """Run ``cell`` and store its record, whatever happens.
+
+        Raises:
+            StorageError: a disk is full, read-only or gone.
+        """
         work = self._works[cell.kind]
         started = now()
         fixable = False
@@ -64,6 +70,7 @@ class CellRunner:
             require_storable(record)
         # The one place that stores any failure; foreign code may also try to end the program.
         except (Exception, SystemExit, TimeUp) as error:  # noqa: BLE001
+            refuse_storage_fault(error, self.folder)
             # A fine-tuning that leaves the finite numbers is a finding, not a bug.
             fixable = isinstance(error, ObjbenchError | FloatingPointError | TimeUp)
             if not fixable:
@@ -71,7 +78,8 @@ class CellRunner:
             text = self._reason(error)
             record = work.record(cell, started, status="failed", reason=text)
         if is_main() or not KINDS[cell.kind].together:
-            self.folder.write_record(record)
+            with storage_faults(self.folder):
+                self._store(record)
             if (leftovers := work.leftovers(cell, record)) is not None:
                 shutil.rmtree(leftovers, ignore_errors=True)
         return Outcome(cell.id, record.status, text, fixable)
@@ -80,7 +88,8 @@ class CellRunner:
         """Store that ``cell`` cannot be run, and why."""
         record = self._works[cell.kind].record(cell, now(), status="failed", reason=reason)
         if is_main():
-            self.folder.write_record(record)
+            with storage_faults(self.folder):
+                self._store(record)
         return Outcome(cell.id, record.status, reason)
 
     def _reason(self, error: BaseException) -> str:
@@ -89,3 +98,12 @@ class CellRunner:
             minutes = (self._time or 0) / 60
             return f"not finished after {minutes:g} minutes; raise --cell-timeout"
         return reason_of(error)
+
+    def _store(self, record: AnyRecord) -> None:
+        """Store a record, but never make the folder again that was removed meanwhile."""
+        if not self.folder.has_plan():
+            raise StorageError(
+                f"{self.folder} was removed, or its disk is gone, while the study ran: "
+                "run the same command again"
+            )
+        self.folder.write_record(record)
