@@ -12,7 +12,8 @@ Differences between the paper's formula, its authors' code (FUZHIYI/TACO, f9a412
   border).
 - The code uses padding as anchor, positive and negative; here it is none of these.
 - The code's negatives come from the micro-batch of one process or, under DataParallel, of all;
-  here from the whole micro-batch over all processes, so that their number changes nothing.
+  here from the whole batch over all processes, so that their number changes nothing, and with
+  ``--micro-batches`` from one part of it over all processes.
 - The code subtracts in place, draws from the global generator in Python loops on the CPU, and
   gathers a (B, T, K, D) tensor; see ``objbench.blocks.sampled_contrast`` for what is done instead.
 - Neither uses all positions of the other sequences as negatives; see ``objbench.blocks.full_contrast``.

@@ -8,8 +8,9 @@ from it and from a contiguous piece of the original:
 
 L_generator is that of ``rtd``; L_copy and L_corrective are in ``objbench_objectives.correction``.
 L_scl, sequence contrastive learning, is over the 2 R [CLS] states of corrupted sequences and crops
-of the whole micro-batch over all processes: for each, the other one of the same sequence is to be
-picked among all the rest, by cosine over tau (``objbench_objectives.in_batch``, two_view_loss).
+of the whole batch over all processes, or of one part of it with ``--micro-batches``: for each, the
+other one of the same sequence is to be picked among all the rest, by cosine over tau
+(``objbench_objectives.in_batch``, two_view_loss).
 
 Defaults are those of the authors' code (microsoft/COCO-LM, fairseq's ``models/cocolm/model.py``,
 ``base_architecture``): lambda_copy 50, tau 1, weight 1 of L_scl, a generator as wide as the encoder
@@ -43,6 +44,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+import torch
+from torch import Tensor
 from transformers import CONFIG_MAPPING
 
 from objbench import hookimpl
@@ -73,6 +76,7 @@ class SequenceContrast(Term):
     """
 
     name = "scl"
+    across_sequences = "its negatives are the vectors of other sequences"
 
     def __init__(
         self, vocabulary: Vocabulary, weight: float, keep: float, temperature: float
@@ -102,7 +106,11 @@ class SequenceContrast(Term):
         corrupted = sequence_vectors(encoder_pass.last_hidden_state, batch)
         cropped = sequence_vectors(view.last_hidden_state, view.batch)
         total = two_view_loss(corrupted, cropped, batch.rows, self.temperature)
-        return TermLoss(total, total.new_tensor(2.0 * len(corrupted)))
+        return TermLoss(total, self.count_items(batch))
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """Both vectors of every sequence."""
+        return corrupted.real.new_full((), 2.0 * len(corrupted.real), dtype=torch.float32)
 
 
 def shallower(encoder_spec: EncoderSpec, depth: float) -> EncoderSpec:
@@ -136,6 +144,7 @@ class CorrectingAndContrasting(GeneratorObjective):
     name = "coco_lm"
     summary = "correct a generator's replacements, contrast sequences with crops (COCO-LM)"
     reference = "Meng et al. 2021, https://arxiv.org/abs/2102.08473"
+    across_sequences = SequenceContrast.across_sequences
 
     @dataclass(frozen=True, kw_only=True)
     class Config(MaskedLanguageModeling.Config):

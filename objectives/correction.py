@@ -24,8 +24,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from objbench.blocks.heads import at_positions
-from objbench.contract.batch import IGNORE_INDEX
+from objbench.blocks.heads import at_positions, predicted_items
+from objbench.contract.batch import IGNORE_INDEX, Corrupted
 from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.random_streams import Streams
 from objbench.contract.term import EncoderPass, Need, Term, TermLoss
@@ -90,7 +90,11 @@ class CopyDetection(Term):
             (~batch.extras[REPLACED]).float(),
             reduction="none",
         )
-        return TermLoss(losses.masked_fill(~batch.real, 0.0).sum(), batch.real.sum().float())
+        return TermLoss(losses.masked_fill(~batch.real, 0.0).sum(), self.count_items(batch))
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """The real tokens."""
+        return corrupted.real.sum().float()
 
 
 class Correction(Term):
@@ -135,4 +139,8 @@ class Correction(Term):
             either = torch.logaddexp(functional.logsigmoid(copy), written)
             found = torch.where(batch.extras[REPLACED].gather(1, positions), written, either)
         used = targets != IGNORE_INDEX
-        return TermLoss(-found.masked_fill(~used, 0.0).sum(), used.sum().float())
+        return TermLoss(-found.masked_fill(~used, 0.0).sum(), predicted_items(batch))
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """The slots in use."""
+        return predicted_items(corrupted)

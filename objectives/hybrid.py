@@ -8,8 +8,8 @@ one head learns both:
     causal batch: L_CLM  = mean over real t >= 1 of -log p(x_t | x_<t),   from h_t-1, which sees x_<t
 
 Each batch is one or the other. Which one, and with it the attention mask, is drawn on the host for
-the whole batch, with the share ``causal_share`` of causal ones: a pure function of seed, step and
-micro-batch. So the loss is (1 - causal_share) L_MNTP + causal_share L_CLM in expectation, and so
+the whole batch, with the share ``causal_share`` of causal ones: a pure function of seed and step.
+So the loss is (1 - causal_share) L_MNTP + causal_share L_CLM in expectation, and so
 are its FLOPs; see ``Objective.modes``.
 
 Defaults are those of the paper's final model (sections 2.2 and 4.2) and of the authors' code
@@ -19,8 +19,8 @@ With ``rate=0.15`` the masks are ``mlm``'s at every seed and step. Differences:
 
 - The code assigns each GPU one kind for the whole run, a sixteenth of them causal, and averages
   their mean losses: the same loss in expectation, but mixed in every step. It needs 16 GPUs. Here
-  one is enough, and a step is of one kind, with more noise from step to step. With
-  ``--micro-batches`` a step is a mixture here too.
+  one is enough, and a step is of one kind, with more noise from step to step, also with
+  ``--micro-batches``.
 - The code masks spans of 1 to 3 tokens, those seen least often first; here single tokens, as
   ``objbench.blocks.masking`` draws them. The paper's attention gates, layer weights, growing batches and
   z-loss belong to the model and the recipe, which are the same for every objective here.
@@ -36,9 +36,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from objbench import hookimpl
-from objbench.blocks.heads import TokenHead, token_loss
+from objbench.blocks.heads import TokenHead, predicted_items, token_loss
 from objbench.blocks.masking import slot_count
 from objbench.contract.batch import Batch, Corrupted
 from objbench.contract.encoder_spec import EncoderSpec
@@ -82,6 +83,11 @@ class NextTokenPrediction(Term):
             return token_loss(encoder_pass, *self._head)
         nothing = encoder_pass.last_hidden_state.new_zeros((), dtype=torch.float32)
         return TermLoss(total=nothing, count=nothing)
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """The slots in use, 0 in a batch of the other mode."""
+        items = predicted_items(corrupted)
+        return items if corrupted.causal == self.causal else torch.zeros_like(items)
 
 
 class HybridLanguageModeling(Objective):

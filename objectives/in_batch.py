@@ -1,10 +1,11 @@
 """Contrastive losses over the whole batch, with the exact gradient on any number of processes.
 
-Every sequence is an anchor, and the sequences of the whole (micro-)batch over all processes are its
-candidates. ``Rows.gather`` gives a process the others' vectors without a gradient, so its own
-anchors cannot move candidates of other processes. Public code therefore depends on the number of
-processes: a candidate gets the gradient of the anchors of its own process only
-(SimCSE puts its own rows back into what ``all_gather`` returns).
+Every sequence is an anchor, and the sequences of the whole batch over all processes are its
+candidates; with ``--micro-batches`` those of one part of the batch. ``Rows.gather`` gives a process
+the others' vectors without a gradient, so its own anchors cannot move candidates of other
+processes. Public code therefore depends on the number of processes: a candidate gets the gradient
+of the anchors of its own process only (SimCSE puts its own rows back into what ``all_gather``
+returns).
 
 Here each process computes the gradient of its own vectors in both roles. As anchors, from its own
 loss with constant candidates. As candidates, from the anchors of all processes: with s[a, c] the

@@ -7,8 +7,9 @@ BERT's code (google-research/bert, ``run_pretraining.py``).
 What it shares with ``sop`` is described in ``objbench_objectives.segments``. Specific to it:
 
 - BERT takes the other segment from a random place in a random other document. Here it is from the
-  same columns of a sequence drawn uniformly among the others of the whole micro-batch over all
-  processes. Sequences are shuffled, so it is rarely from the same document, but may be.
+  same columns of a sequence drawn uniformly among the others of the whole batch over all processes,
+  also with ``--micro-batches``. Sequences are shuffled, so it is rarely from the same document,
+  but may be.
 - Padded sequences are both cut to the shorter of the two, also if nothing is taken from the other,
   since otherwise the length would give the answer away.
 
@@ -46,7 +47,7 @@ class NextSentencePrediction(SegmentPairPrediction):
         rows, (count, length) = batch.rows, batch.input_ids.shape
         if rows.total < 2:
             raise ConfigError(
-                "nsp takes segments from other sequences: a (micro-)batch needs at least 2; "
+                "nsp takes segments from other sequences: a batch needs at least 2; "
                 "raise the batch size"
             )
         step = streams.integers("nsp.other", rows.total - 1)

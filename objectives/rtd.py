@@ -44,11 +44,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 from transformers.activations import ACT2FN
 
 from objbench import hookimpl
+from objbench.contract.batch import Corrupted
 from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
@@ -87,8 +88,11 @@ class ReplacementDetection(Term):
         logits = self.logit(self.activation(self.dense(states))).squeeze(-1).float()
         labels = batch.extras[REPLACED].float()
         losses = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-        real = batch.real
-        return TermLoss(losses.masked_fill(~real, 0.0).sum(), real.sum().float())
+        return TermLoss(losses.masked_fill(~batch.real, 0.0).sum(), self.count_items(batch))
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """The real tokens."""
+        return corrupted.real.sum().float()
 
 
 class ReplacedTokenDetection(GeneratorObjective):

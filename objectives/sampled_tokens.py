@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from objbench.blocks.heads import predicted_items
 from objbench.blocks.masking import slot_count
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
 from objbench.contract.encoder_spec import EncoderSpec
@@ -88,8 +89,12 @@ class GeneratorPrediction(Term):
 
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
         """The loss of one pass; draws nothing."""
-        used = encoder_pass.need(Need.LABELS) != IGNORE_INDEX
-        return TermLoss(encoder_pass.batch.extras[GENERATOR_LOSS], used.sum().float())
+        loss = encoder_pass.batch.extras[GENERATOR_LOSS]
+        return TermLoss(loss, predicted_items(encoder_pass.batch))
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """The slots in use."""
+        return predicted_items(corrupted)
 
 
 class GeneratorObjective(Objective):
@@ -120,5 +125,9 @@ class GeneratorObjective(Objective):
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Mask ``batch``, let the generator predict, and replace the tokens by its samples."""
-        masked = mask_on_schedule(batch, self.encoder_spec.vocabulary, streams, self.config)
+        masked = self.outline(batch, streams)
         return replace_tokens(batch, masked, self.generator(masked), streams)
+
+    def outline(self, batch: Batch, streams: Streams) -> Corrupted:
+        """What the generator reads; its samples change no count."""
+        return mask_on_schedule(batch, self.encoder_spec.vocabulary, streams, self.config)

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from objbench.contract.batch import Batch
+from objbench.contract.batch import Batch, Corrupted
 from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.objective import AddedTerm, Objective
 from objbench.contract.random_streams import Streams
@@ -179,4 +179,8 @@ class SegmentPairPrediction(AddedTerm):
         logits = self.classes(torch.tanh(self.dense(vectors)))
         changed, counted = (batch.extras[f"{self.name}.{what}"] for what in ("changed", "counted"))
         losses = functional.cross_entropy(logits.float(), changed.long(), reduction="none")
-        return TermLoss(losses.masked_fill(~counted, 0.0).sum(), counted.sum().float())
+        return TermLoss(losses.masked_fill(~counted, 0.0).sum(), self.count_items(batch))
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """The sequences that are long enough to be cut."""
+        return corrupted.extras[f"{self.name}.counted"].sum().float()

@@ -5,7 +5,8 @@ h'[i] the vectors of sequence i from two encodings that differ in their dropout,
 
     loss[i] = -log( exp(cos(h[i], h'[i]) / tau) / sum over j of exp(cos(h[i], h'[j]) / tau) )
 
-where j runs over the whole micro-batch of all processes; the mean over i. With ``pooling="cls"``
+where j runs over the whole batch of all processes, or over one part of it with
+``--micro-batches``; the mean over i. With ``pooling="cls"``
 h is tanh(W x + b) of the first token's state x, as in the paper; the encoder is exported without
 W and b, which is how the paper evaluates it.
 
@@ -74,6 +75,7 @@ class SequenceContrast(AddedTerm):
     name = "simcse"
     summary = "contrast two encodings of each sequence with the rest of the batch (SimCSE)"
     reference = "Gao et al. 2021, https://arxiv.org/abs/2104.08821"
+    across_sequences = "its negatives are the vectors of other sequences"
 
     @dataclass(frozen=True, kw_only=True)
     class Config(AddedTerm.Config):
@@ -165,7 +167,11 @@ class SequenceContrast(AddedTerm):
         total = pair_loss(
             self._projected(one), self._projected(other), batch.rows, self.config.temperature
         )
-        return TermLoss(total, total.new_tensor(float(len(one))))
+        return TermLoss(total, self.count_items(batch))
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """The sequences."""
+        return corrupted.real.new_full((), float(len(corrupted.real)), dtype=torch.float32)
 
     def _dropped(self, vectors: Tensor, streams: Streams) -> Tensor:
         """(B, D) with entries dropped and the others scaled to keep the mean; in training only."""

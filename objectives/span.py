@@ -45,7 +45,7 @@ from objbench import hookimpl
 from objbench.blocks.heads import TokenHead, at_positions
 from objbench.blocks.spans import Runs, length_thresholds, select_spans
 from objbench.blocks.whole_words import Words
-from objbench.contract.batch import IGNORE_INDEX, Batch
+from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
 from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
@@ -148,7 +148,11 @@ class BoundaryPrediction(Term):
             ignore_index=IGNORE_INDEX,
             reduction="sum",
         )
-        return TermLoss(total=total, count=(targets != IGNORE_INDEX).sum().float())
+        return TermLoss(total=total, count=self.count_items(encoder_pass.batch))
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """The slots that have a second loss."""
+        return (corrupted.extras[TARGETS] != IGNORE_INDEX).sum().float()
 
 
 class SpanMasking(WholeWordMasking):

@@ -41,7 +41,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from objbench import hookimpl
-from objbench.blocks.heads import at_positions
+from objbench.blocks.heads import at_positions, predicted_items
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
 from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.objective import Objective
@@ -114,7 +114,11 @@ class TokenContrast(Term):
             batch.real,
             self.temperature,
         )
-        return TermLoss(total=total, count=used.sum().float())
+        return TermLoss(total=total, count=predicted_items(batch))
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """The slots in use."""
+        return predicted_items(corrupted)
 
 
 class TokenAwareContrast(MaskedLanguageModeling):
@@ -209,6 +213,10 @@ class TokenAwareContrast(MaskedLanguageModeling):
         """
         masked = super().corrupt(batch, streams)
         return replace(masked, extras={**masked.extras, TAUGHT: self._taught(batch)})
+
+    def outline(self, batch: Batch, streams: Streams) -> Corrupted:
+        """Without the teacher, who changes no count."""
+        return super().corrupt(batch, streams)
 
     @torch.no_grad()
     def _taught(self, batch: Batch) -> Tensor:

@@ -37,6 +37,7 @@ class TokenAlignedMaskedLanguageModeling(MaskedLanguageModeling):
     name = "taco"
     summary = "MLM plus a contrastive loss between neighbouring tokens (TACO)"
     reference = "Fu et al. 2022, https://arxiv.org/abs/2204.04163"
+    across_sequences = TokenAlignment.across_sequences
 
     @dataclass(frozen=True, kw_only=True)
     class Config(MaskedLanguageModeling.Config):
@@ -46,7 +47,8 @@ class TokenAlignedMaskedLanguageModeling(MaskedLanguageModeling):
             window: W, tokens; with the reference's rule odd, the anchor in the middle.
             window_rule: "reference": up to (W - 1) / 2 to either side; "paper": up to W - 1.
             sampling: negatives of an anchor: "drawn" as in TACO, K of them; "all" real positions
-                of the other sequences of the micro-batch over all processes.
+                of the other sequences of the batch over all processes (of one part of it with
+                ``--micro-batches``).
             negatives: K, the negatives drawn for each anchor; no effect with sampling=all.
             temperature: tau, the divisor of the cosine similarities.
             weight: factor of the contrastive term in the total loss.

@@ -64,6 +64,7 @@ class TokenAlignment(AddedTerm):
     name = "tc"
     summary = "a contrastive loss between neighbouring tokens (TACO)"
     reference = "Fu et al. 2022, https://arxiv.org/abs/2204.04163"
+    across_sequences = "its negatives are tokens of other sequences"
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -73,7 +74,8 @@ class TokenAlignment(AddedTerm):
             window: W, tokens; with the reference's rule odd, the anchor in the middle.
             window_rule: "reference": up to (W - 1) / 2 to either side; "paper": up to W - 1.
             sampling: negatives of an anchor: "drawn" as in TACO, K of them; "all" real positions
-                of the other sequences of the micro-batch over all processes.
+                of the other sequences of the batch over all processes (of one part of it with
+                ``--micro-batches``).
             negatives: K, the negatives drawn for each anchor; no effect with sampling=all.
             temperature: tau, the divisor of the cosine similarities.
             weight: factor of the term in the total loss.
@@ -141,6 +143,11 @@ class TokenAlignment(AddedTerm):
             return exhaustive_alignment_loss(encoder_pass, columns, valid, positives, temperature)
         candidates = self._candidates(batch, positives, streams)
         return alignment_loss(encoder_pass, columns, valid, candidates, temperature)
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """The anchors that count."""
+        _, valid = anchor_positions(corrupted, self.config.anchors)
+        return valid.sum().float()
 
     def _positives(self, batch: Corrupted, columns: Tensor | None, streams: Streams) -> Tensor:
         """(B, A) int64, columns of the anchors' own sequences."""

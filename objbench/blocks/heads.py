@@ -16,7 +16,7 @@ from torch.nn import functional
 from transformers.activations import ACT2FN
 
 from objbench.blocks.cross_entropy import linear_cross_entropy
-from objbench.contract.batch import IGNORE_INDEX
+from objbench.contract.batch import IGNORE_INDEX, Corrupted
 from objbench.contract.encoder_spec import EncoderSpec
 from objbench.contract.random_streams import Streams
 from objbench.contract.term import EncoderPass, Need, Term, TermLoss
@@ -135,7 +135,18 @@ def token_loss(encoder_pass: EncoderPass, head: TokenHead | None = None) -> Term
             ignore_index=IGNORE_INDEX,
             reduction="sum",
         )
-    return TermLoss(total=total, count=(targets != IGNORE_INDEX).sum().float())
+    return TermLoss(total=total, count=predicted_items(encoder_pass.batch))
+
+
+def predicted_items(corrupted: Corrupted) -> Tensor:
+    """() float32, the number of prediction slots in use.
+
+    Raises:
+        LookupError: the corruption predicts no tokens.
+    """
+    if corrupted.targets is None:
+        raise LookupError("the corruption predicts no tokens: it gives no targets")
+    return (corrupted.targets != IGNORE_INDEX).sum().float()
 
 
 class TokenPrediction(Term):
@@ -168,3 +179,7 @@ class TokenPrediction(Term):
             LookupError: the corruption predicts no tokens, or the pass has no word embeddings.
         """
         return token_loss(encoder_pass, self.token_head)
+
+    def count_items(self, corrupted: Corrupted) -> Tensor:
+        """The slots in use."""
+        return predicted_items(corrupted)

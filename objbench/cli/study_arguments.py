@@ -114,7 +114,7 @@ def _add_training(group: read.Group) -> None:
     _add(group, "--heads", "encoder.heads", "attention heads of a layer", read.count, "N")
     _add(group, "--length", "data.length", "tokens per sequence", read.count, "T")
     _add(group, "--batch", "training.batch", "sequences per optimizer step", read.count, "B")
-    parts = "parts that a batch is split into to save memory"
+    parts = "parts that a batch is computed in to save memory; the loss stays the whole batch's"
     _add(group, "--micro-batches", "training.micro_batches", parts, read.count, "N")
     _add(group, "--lr", "training.learning_rate", "peak learning rate", read.positive)
     _add(group, "--schedule", "training.schedule", "learning-rate schedule", get_args(Schedule))

@@ -21,11 +21,15 @@ IGNORE_INDEX = -100
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The place of this process's rows in the whole batch, and a way to get the other rows.
+    """The place of this process's rows in the batch, and a way to get the other rows.
+
+    With ``--micro-batches`` a term arranges the whole batch, and everything after that, from the
+    corruption to the losses, is given one part of the batch at a time: "the batch" is then the
+    part.
 
     Attributes:
-        first: index in the whole batch of this process's first row.
-        total: number of rows of the whole batch, over all processes.
+        first: index in the batch of this process's first row.
+        total: number of rows of the batch, over all processes.
         gather: (B, ...) of every process -> (total, ...), in row order; carries no gradient.
     """
 
@@ -53,7 +57,9 @@ class Batch:
             beyond its own; 1 on held-out text, so that it is corrupted in the same way throughout a run.
         mode: the mode that the objective must use, set when each mode is measured; None if the
             objective is to draw one. See ``Objective.modes``.
-        extras: tensors that an arrangement or a corruption passes to terms, by name.
+        extras: tensors that an arrangement or a corruption passes to terms, by name. An
+            arrangement's have one row per sequence.
+        arranged: whether the terms have arranged it; set by the engine.
     """
 
     input_ids: Tensor
@@ -63,6 +69,7 @@ class Batch:
     progress: float = 1.0
     mode: str | None = None
     extras: Mapping[str, Tensor] = field(default_factory=dict)
+    arranged: bool = False
 
     @property
     def real(self) -> Tensor:

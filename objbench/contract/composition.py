@@ -77,6 +77,11 @@ class Composition:
         """The parts' papers."""
         return "; ".join(dict.fromkeys(part.reference for part in self.parts))
 
+    @property
+    def across_sequences(self) -> str:
+        """Why losses depend on other sequences of the batch; "" if none does."""
+        return "; ".join(filter(None, dict.fromkeys(p.across_sequences for p in self.parts)))
+
     def teachers(self, config: ComposedConfig) -> tuple[str, ...]:
         """The teachers of the objective; added terms have none."""
         return self.base.teachers(config.parts[self.base.name])

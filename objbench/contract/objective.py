@@ -83,6 +83,7 @@ class Objective(nn.Module, ABC):
         reference: the paper, with a link where there is one.
         is_baseline: whether it is the baseline of ``--objectives all``; not inherited by
             subclasses.
+        across_sequences: as that of its own terms; "" if none of them has any.
         Config: a frozen dataclass of hyperparameters, every field with a default.
         terms: the loss terms, set by the subclass's ``__init__`` with ``set_terms``.
     """
@@ -91,6 +92,7 @@ class Objective(nn.Module, ABC):
     summary: ClassVar[str]
     reference: ClassVar[str]
     is_baseline: ClassVar[bool] = False
+    across_sequences: ClassVar[str] = ""
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -224,6 +226,14 @@ class Objective(nn.Module, ABC):
         Draw from ``streams`` only. Objectives that use the same stream name, such as "mask", get
         the same numbers, and so share masks.
         """
+
+    def outline(self, batch: Batch, streams: Streams) -> Corrupted:
+        """What ``corrupt`` will make of ``batch``, as far as the terms need it to count.
+
+        With ``--micro-batches`` all parts of a batch are outlined before the first is corrupted.
+        To be overridden if ``corrupt`` runs a network that changes no count: leave it out here.
+        """
+        return self.corrupt(batch, streams)
 
     def extra_flops(self, batch: int, length: int) -> float:
         """Training FLOPs of one batch that torch's counter cannot see, including all terms.

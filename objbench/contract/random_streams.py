@@ -8,7 +8,8 @@ process, because every process draws the numbers of the whole batch and keeps it
 
 The numbers of a stream differ between CPU and CUDA, for which torch has different generators.
 
-Shape legend: R rows of the whole (micro-)batch, B rows of this process.
+Shape legend: R rows of the whole batch, B rows of this process, or of the part of them that is
+computed at a time.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Streams:
 
     Args:
         seed: the pretraining seed.
-        counters: identify the batch: (step,) or (step, micro-batch).
+        counters: identify the batch, such as (step, 0).
         rows: R, the rows of the whole batch over all processes.
         first: index in the whole batch of this process's first row.
         count: B, the number of rows of this process; all following rows when None.
@@ -75,6 +76,32 @@ class Streams:
         self._device = device
         self._generators: dict[str, torch.Generator] = {}
         self._choices: dict[str, int] = {}
+
+    def of_rows(self, first: int, count: int) -> Streams:
+        """The numbers of other rows of the same batch, from where these streams are now.
+
+        What is drawn there does not move these streams.
+
+        Args:
+            first: index in the whole batch of the first of these rows.
+            count: their number.
+        """
+        import torch
+
+        made = Streams(
+            self._seed,
+            *self._counters,
+            rows=self._rows,
+            first=first,
+            count=count,
+            device=self._device,
+        )
+        for stream, generator in self._generators.items():
+            copied = torch.Generator(device=generator.device)
+            copied.set_state(generator.get_state())
+            made._generators[stream] = copied
+        made._choices = dict(self._choices)
+        return made
 
     def _generator(self, stream: str) -> torch.Generator:
         if stream not in self._generators:

@@ -82,7 +82,7 @@ class TermLoss:
     """The value of a term on this process's rows, as a sum and a count.
 
     The engine adds them up over processes, so that the mean is exactly the mean over the whole
-    batch, however it is split.
+    batch, however it is split over processes and micro-batches.
 
     Attributes:
         total: () float32, the sum of the losses, with a gradient.
@@ -100,11 +100,16 @@ class Term(nn.Module, ABC):
         name: name in logs and records, such as "mlm".
         weight: factor in the total loss.
         needs: the parts of the pass that it reads.
+        across_sequences: why the loss of a sequence depends on what the encoder makes of the
+            other sequences of its batch, as words that follow "because", such as "its negatives
+            are tokens of other sequences"; "" if it does not. With ``--micro-batches`` such a
+            term sees one part of the batch at a time, and the leaderboard says so.
     """
 
     name: str
     weight: float = 1.0
     needs: frozenset[Need] = frozenset({Need.LAST_HIDDEN_STATE})
+    across_sequences: str = ""
 
     @abstractmethod
     def forward(self, encoder_pass: EncoderPass, streams: Streams) -> TermLoss:
@@ -115,7 +120,8 @@ class Term(nn.Module, ABC):
 
         For terms about the text itself, such as whether two segments have been swapped. What the
         term must know later goes into the batch's ``extras``, under names that begin with the
-        name of the term. Every process calls this equally often. If a term defines this method,
+        name of the term, with one row per sequence. The batch is the whole one, also with
+        ``--micro-batches``. Every process calls this equally often. If a term defines this method,
         the held-out losses of the other terms are not compared with those of other objectives.
 
         Args:
@@ -135,6 +141,21 @@ class Term(nn.Module, ABC):
             batch: the batch before the corruption; must not be changed in place.
             corrupted: the input of the main pass.
             streams: the only source of random numbers.
+        """
+        return None
+
+    def count_items(self, corrupted: Corrupted) -> Tensor | None:
+        """The count that ``forward`` will return for ``corrupted``, known before it is encoded.
+
+        With ``--micro-batches`` the loss of the first part is divided by the count of the whole
+        batch. Without this method the engine learns that from a pass of the encoder without
+        gradients, which costs about a third more.
+
+        Args:
+            corrupted: as ``Objective.outline`` gives it.
+
+        Returns:
+            () float32; None, the default, if it is known only after the pass.
         """
         return None
 

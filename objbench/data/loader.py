@@ -1,12 +1,12 @@
 """Turns a step number into this process's batch on its device.
 
-A batch is a pure function of (seed, step, micro-batch) and of this process's rank, so there is no
-position to save: a resumed run requests the next step. Rows are gathered from a memory map, in well
+A batch is a pure function of (seed, step) and of this process's rank, so there is no position to
+save: a resumed run requests the next step. Rows are gathered from a memory map, in well
 under a millisecond, for some steps at a time, since for a small batch most of the cost is in the
 calls, not in the rows. So no thread prefetches; on a GPU the copy is asynchronous.
 
-Shape legend: S steps gathered at a time, A micro-batches of a step, R rows of a micro-batch over
-all processes, B rows of this process, T tokens.
+Shape legend: S steps gathered at a time, R rows of a batch over all processes, B rows of this
+process, T tokens.
 """
 
 from __future__ import annotations
@@ -41,14 +41,15 @@ class Loader:
         sequences: the training sequences.
         vocabulary: says which ids are special.
         seed: the pretraining seed, which keys the order.
-        batch: sequences of an optimizer step, over all processes and micro-batches.
+        batch: R, sequences of an optimizer step, over all processes.
         device: where batches are put.
         process: index of this process.
         processes: their number.
+        parts: number of equal parts in which every process is to compute its rows.
         gather: (B, ...) of every process -> (R, ...), in row order; see ``Rows``.
 
     Raises:
-        ConfigError: ``batch`` cannot be split evenly over the processes.
+        ConfigError: ``batch`` cannot be split evenly over the processes and parts.
         DataError: there are fewer sequences than one batch needs.
     """
 
@@ -62,9 +63,15 @@ class Loader:
         device: torch.device | str = "cpu",
         process: int = 0,
         processes: int = 1,
+        parts: int = 1,
         gather: Callable[[Tensor], Tensor] = _alone,
     ) -> None:
         sequences.require(batch)
+        if batch % (parts * processes):
+            raise ConfigError(
+                f"a batch of {batch} sequences cannot be split evenly into {parts} micro-batches "
+                f"on {processes} processes: choose a multiple of {parts * processes}"
+            )
         self._sequences = sequences
         self._seed = seed
         self._whole = batch
@@ -75,32 +82,20 @@ class Loader:
         special = torch.zeros(vocabulary.size, dtype=torch.bool)
         special[list(vocabulary.special)] = True
         self._special = special.to(self._device)
-        own = self._rows_of_micro(1) // processes
-        self._steps = max(1, AHEAD // (own * sequences.length))
-        self._block: tuple[tuple[int, int], Tensor, Tensor] | None = None
+        self._steps = max(1, AHEAD // (batch // processes * sequences.length))
+        self._block: tuple[int, Tensor, Tensor] | None = None
 
-    def batch(self, step: int, micro: int = 0, micros: int = 1) -> Batch:
-        """This process's rows of micro-batch ``micro`` out of ``micros`` of a step.
-
-        The rows of a step are cut into ``micros`` equal parts, and each part into equal shares
-        for the processes. Over all processes and micro-batches they are the same rows, whatever
-        these numbers are.
+    def batch(self, step: int) -> Batch:
+        """This process's rows of a step; over all processes the same, whatever their number.
 
         Returns:
             A batch with (B, T) int64 ``input_ids``, (B, T) bool ``special`` and no padding.
-
-        Raises:
-            ConfigError: the batch cannot be split evenly.
-            IndexError: the micro-batch does not exist.
         """
-        if not 0 <= micro < micros:
-            raise IndexError(f"micro-batch {micro} of {micros} does not exist")
-        total = self._rows_of_micro(micros)
         block, offset = divmod(step, self._steps)
-        if self._block is None or self._block[0] != (block, micros):
-            self._block = ((block, micros), *self._gathered(block, micros))
+        if self._block is None or self._block[0] != block:
+            self._block = (block, *self._gathered(block))
         _, input_ids, special = self._block
-        return self._batch(input_ids[offset, micro], special[offset, micro], total)
+        return self._batch(input_ids[offset], special[offset], self._whole)
 
     def heldout(
         self, sequences: PackedSequences, batches: int, part: HeldoutPart = "reported"
@@ -126,24 +121,14 @@ class Loader:
         for batch in spread(indices, count * rows).reshape(rows, count).T:
             yield self._of(sequences, batch)
 
-    def _rows_of_micro(self, micros: int) -> int:
-        """R, the rows of one of ``micros`` micro-batches."""
-        if micros < 1 or self._whole % (micros * self._processes):
-            raise ConfigError(
-                f"a batch of {self._whole} sequences cannot be split evenly into {micros} "
-                f"micro-batches on {self._processes} processes: choose a multiple of "
-                f"{max(1, micros) * self._processes}"
-            )
-        return self._whole // micros
-
-    def _gathered(self, block: int, micros: int) -> tuple[Tensor, Tensor]:
+    def _gathered(self, block: int) -> tuple[Tensor, Tensor]:
         """This process's rows of the S steps from S * ``block`` on: ids and which are special.
 
-        (S, A, B, T) int64 and bool.
+        (S, B, T) int64 and bool.
         """
         rows = self._steps * self._whole
         indices = batch_indices(self._seed, block, rows, len(self._sequences))
-        own = indices.reshape(self._steps, micros, self._processes, -1)[:, :, self._process]
+        own = indices.reshape(self._steps, self._processes, -1)[:, self._process]
         input_ids = self._placed(self._sequences.rows(own.ravel()))
         input_ids = input_ids.view(*own.shape, -1)
         return input_ids, self._special[input_ids]

@@ -89,6 +89,7 @@ class PlannedObjective(Stored):
             is no part of its budget.
         rate: the share of the tokens that it predicts, counted on the study's text; None where
             none is declared.
+        across_sequences: why its loss depends on other sequences of the batch; "" if it does not.
     """
 
     name: str
@@ -102,6 +103,7 @@ class PlannedObjective(Stored):
     overrides: dict[str, Any] = Field(default_factory=dict)
     teachers: tuple[str, ...] = ()
     rate: RealisedRate | None = None
+    across_sequences: str = ""
 
 
 class Plan(Stored):

@@ -72,8 +72,9 @@ class TrainingSection(Section):
 
     Attributes:
         batch: sequences per optimizer step, over all processes.
-        micro_batches: equal parts that the batch is split into to save memory; an objective sees
-            one part at a time, so this may change what an in-batch loss computes.
+        micro_batches: equal parts that the batch is computed in to save memory; loss and gradient
+            are those of the whole batch (see ``engine.training.parts``), but for terms that compare
+            sequences, which see one part at a time, and for the dropout of the encoder.
         learning_rate: peak learning rate.
         schedule: "linear" decay to zero; "constant" with a linear decay at the end; or "trunk",
             constant with a cooldown branch for every evaluation point, so that every point is a

@@ -292,7 +292,7 @@ def test_the_teachers_forward_pass_is_counted(job, tiny, tmp_path):
 def _forward_flops(tiny, session):
     from objbench.engine.training.flops import flop_counter
 
-    batch, _ = session.begin(0, 0)
+    batch, _ = session.begin(0)
     with flop_counter() as counter, torch.no_grad():
         session.module.encoder(batch.input_ids)
     return counter.get_total_flops()

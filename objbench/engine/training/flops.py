@@ -47,7 +47,7 @@ class CountedPass:
     """The result of passes that were run only to be counted.
 
     Attributes:
-        flops: of this process for one micro-batch, forward and backward, in expectation.
+        flops: of this process for one part of the batch, forward and backward, in expectation.
         unused: names of trainable parameters that got no gradient in some mode.
     """
 
@@ -62,8 +62,8 @@ def count_training_flops(step: TrainingStep, batch: Batch, streams: Streams) -> 
 
     Args:
         step: in training mode; an autocast around this call is in force.
-        batch: one process's rows of one micro-batch.
-        streams: that micro-batch's.
+        batch: one process's rows of one part of the batch.
+        streams: that part's.
     """
     flops, unused = 0.0, set()
     for mode, share in step.objective.modes.items():

@@ -27,8 +27,8 @@ def heldout_losses(session: Session) -> dict[str, float]:
     A term that has no items in any of them is left out; if another term arranges its text, its name
     says so.
 
-    Evaluated without dropout. A batch is as large as a training micro-batch, so that terms that
-    compare sequences within a batch mean the same here. An objective with several modes is
+    Evaluated without dropout. A batch is as large as in training and computed in as many parts, so
+    that terms that compare sequences within a part mean the same here. An objective with several modes is
     measured on every batch in each of them, so that a rare mode is measured as well as the others:
     "loss" is then the mean over the modes weighted by their shares, as in training in expectation,
     and a term's mean is over the modes in which it has items.
@@ -37,7 +37,7 @@ def heldout_losses(session: Session) -> dict[str, float]:
         DataError: there is less held-out text than one sequence for each process.
     """
     job, modes = session.job, session.module.objective.modes
-    loader = session.loader(job.training.batch // job.training.micro_batches)
+    loader = session.loader()
     sums = torch.zeros(len(modes), len(session.names), device=session.device)
     counts = torch.zeros_like(sums)
     session.module.eval()
@@ -54,10 +54,11 @@ def heldout_losses(session: Session) -> dict[str, float]:
                     count=len(batch.input_ids),
                     device=session.device,
                 )
-                losses = session.module(replace(batch, mode=mode), streams)
-                total, count = session.summed(*losses)
-                sums[row] += total
-                counts[row] += count
+                for part in session.parts(replace(batch, mode=mode), streams):
+                    losses = session.module(part.batch, part.streams())
+                    total, count = session.summed(*losses)
+                    sums[row] += total
+                    counts[row] += count
     finally:
         session.module.train()
     means, loss = over_modes(sums, counts, list(modes.values()), session.weights)

@@ -33,7 +33,7 @@ class PretrainJob:
         seed: the pretraining seed.
         steps: optimizer steps to take; the learning rate reaches its end with them.
         export_steps: numbers of steps after which the encoder is scored and exported.
-        heldout_batches: held-out (micro-)batches scored at every export.
+        heldout_batches: held-out batches scored at every export.
         heldout_part: which half of the held-out text is scored; "tuning" for a trial.
         train, heldout: the sequences.
         vocabulary: the tokenizer's, for the objective.

@@ -18,9 +18,9 @@ class Window:
     """The steps since the last log point, on the host.
 
     Attributes:
-        terms: (S, K) float32, each step's mean of each term over the whole batch, averaged over
-            micro-batches; 0 in one where the term has no items.
-        present: (S, K) float32, the share of the step's micro-batches in which the term has some.
+        terms: (S, K) float32, each step's mean of each term over the whole batch; 0 in a step
+            where the term has no items.
+        present: (S, K) float32, 1 in the steps in which the term has some.
         norms: (S,) float32, gradient norms.
         last: number of steps taken up to the end of the window.
     """
@@ -31,7 +31,7 @@ class Window:
     last: int
 
     def means(self, names: Sequence[str]) -> dict[str, float]:
-        """The mean of each term over the micro-batches in which it has items.
+        """The mean of each term over the steps in which it has items.
 
         Args:
             names: of the K terms; one that has no items in the whole window is left out.

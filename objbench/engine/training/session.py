@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -31,6 +32,7 @@ from objbench.engine.training.devices import make_accelerator, set_gradient_exch
 from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.optimizer import GuardedUpdate, build_optimizer
+from objbench.engine.training.parts import Part, counts_of, deal
 from objbench.engine.training.step import TrainingStep, mean_loss, term_weights
 from objbench.engine.training.teachers import frozen_teachers
 
@@ -69,10 +71,9 @@ class Session:
         self.progress_at: Callable[[int], float] = self._plain_progress
         training = job.training
         self.accelerator: Accelerator = make_accelerator(job.device, training.precision)
-        self._micros = training.micro_batches
-        self._loader = self.loader(training.batch)
+        self._parts = training.micro_batches
         # Fails now, not at the first step, if the batch cannot be split.
-        first = self._loader.batch(0, 0, self._micros)
+        self._loader = self.loader()
         encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
         encoder_spec = encoder_spec_of(encoder, job.vocabulary)
         objective = build_objective(job.objective, job.config, encoder_spec, job.seed)
@@ -85,11 +86,15 @@ class Session:
         self.weights = term_weights(objective, self.device)
         self.names = [term.name for term in objective.terms]
         with self.accelerator.autocast():
-            require_causal_where_asked(self.module, first, self.streams(0, 0, first))
-            counted = count_training_flops(self.module, first, self.streams(0, 0, first))
+            whole = self._loader.batch(0)
+            first = self.parts(whole, self.streams(0, whole))[0]
+            require_causal_where_asked(self.module, first.batch, first.streams())
+            # One process's FLOPs are those of all, and one part's: no pass only to count is
+            # among them, as no recomputation is.
+            counted = count_training_flops(self.module, first.batch, first.streams())
             if training.compile:
-                compile_encoder(encoder, first, _log)
-        self.flops_per_step = counted.flops * self._micros * self.processes
+                compile_encoder(encoder, first.batch, _log)
+        self.flops_per_step = counted.flops * self._parts * self.processes
         self.tokens_per_step = training.batch * job.length
         self.optimizer: Optimizer = build_optimizer(self.module, training)
         set_gradient_exchange(self.accelerator, bool(counted.unused))
@@ -107,29 +112,43 @@ class Session:
         return int(self.accelerator.num_processes)
 
     @property
+    def process(self) -> int:
+        """Index of this process among them."""
+        return int(self.accelerator.process_index)
+
+    @property
     def is_main(self) -> bool:
         """Whether this process writes what all share."""
         return bool(self.accelerator.is_main_process)
 
-    def loader(self, batch: int) -> Loader:
-        """A loader of this process's share of batches of ``batch`` rows."""
+    def loader(self) -> Loader:
+        """A loader of this process's share of every batch."""
         return Loader(
             self.job.train,
             self.job.vocabulary,
             seed=self.job.seed,
-            batch=batch,
+            batch=self.job.training.batch,
             device=self.device,
-            process=int(self.accelerator.process_index),
+            process=self.process,
             processes=self.processes,
+            parts=self._parts,
             gather=self._gather,
         )
 
-    def streams(self, step: int, micro: int, batch: Batch) -> Streams:
-        """The random numbers of one micro-batch."""
+    def parts(self, batch: Batch, streams: Streams) -> list[Part]:
+        """The parts that ``batch``, of this process's rows, is computed in.
+
+        As many as the settings say; fewer, of equal size, if a short batch of held-out text cannot
+        be cut into so many.
+        """
+        return deal(self.module, batch, streams, math.gcd(self._parts, len(batch.input_ids)))
+
+    def streams(self, step: int, batch: Batch) -> Streams:
+        """The random numbers of a step, for the rows of ``batch``."""
         return Streams(
             self.job.seed,
             step,
-            micro,
+            0,
             rows=batch.rows.total,
             first=batch.rows.first,
             count=len(batch.input_ids),
@@ -144,51 +163,68 @@ class Session:
             mode: of the objective, to measure each; None for the one that it draws.
 
         Returns:
-            (2, K) float32 on the device: each term's mean over the whole batch, averaged over
-            micro-batches, 0 in one where it has no items; and the share of micro-batches in
-            which it has some.
+            (2, K) float32 on the device: each term's mean over the whole batch, 0 if it has no
+            items; and 1 where it has some.
         """
-        means: Tensor | None = None
-        for micro in range(self._micros):
-            batch, streams = self.begin(step, micro, mode)
-            last = micro == self._micros - 1
-            with nullcontext() if last else self.accelerator.no_sync(self.model):
-                part = self.backward(*self.model(batch, streams))
-            means = part if means is None else means + part
-        assert means is not None
-        return means if self._micros == 1 else means / self._micros
-
-    def begin(self, step: int, micro: int, mode: str | None = None) -> tuple[Batch, Streams]:
-        """A micro-batch and its random numbers; seeds dropout's generator for it."""
-        batch = self._loader.batch(step, micro, self._micros)
-        batch = replace(batch, progress=self.progress_at(step), mode=mode)
-        self._seed_dropout(step, micro)
-        return batch, self.streams(step, micro, batch)
-
-    def backward(self, totals: Tensor, counts: Tensor) -> Tensor:
-        """Add the gradients of a micro-batch's losses to those accumulated so far.
-
-        Args:
-            totals: (K,) float32 sums of this process, with their graph.
-            counts: (K,) float32 counts of this process.
-
-        Returns:
-            (2, K) float32: each term's mean over the micro-batch of all processes, and 1 where
-            it has any items.
-        """
-        sums, counts = self.summed(totals, counts)
-        means = sums / counts.clamp(min=1)
-        loss = mean_loss(totals, counts, self.weights, self.processes, self._micros)
-        self.accelerator.backward(self.update.guarded(loss, means))
+        batch, streams = self.begin(step, mode)
+        parts = self.parts(batch, streams)
+        if len(parts) == 1:
+            self._seed_dropout(step, 0)
+            totals, own = self.model(parts[0].batch, parts[0].streams())
+            sums, counts = self.summed(totals, own)
+            means = self.backward(totals, sums, counts)
+        else:
+            counts = self._counts(step, parts)
+            means = torch.zeros_like(counts)
+            for number, part in enumerate(parts):
+                self._seed_dropout(step, number)
+                last = number == len(parts) - 1
+                with nullcontext() if last else self.accelerator.no_sync(self.model):
+                    totals, _ = self.model(part.batch, part.streams())
+                    (sums,) = self.summed(totals)
+                    means = means + self.backward(totals, sums, counts)
         return torch.stack([means, (counts > 0).float()])
 
-    def summed(self, totals: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """(K,) sums and (K,) counts over all processes, without gradient and host sync."""
+    def begin(self, step: int, mode: str | None = None) -> tuple[Batch, Streams]:
+        """This process's rows of a step's batch and their random numbers."""
+        batch = self._loader.batch(step)
+        batch = replace(batch, progress=self.progress_at(step), mode=mode)
+        return batch, self.streams(step, batch)
+
+    def backward(self, totals: Tensor, sums: Tensor, counts: Tensor) -> Tensor:
+        """Add the gradients of a part's losses to those accumulated so far.
+
+        Args:
+            totals: (K,) float32 sums of this process's rows, with their graph.
+            sums: (K,) float32, the same of all processes.
+            counts: (K,) float32 counts of the whole batch, over all parts and processes.
+
+        Returns:
+            (K,) float32: what the part adds to each term's mean over the whole batch.
+        """
+        means = sums / counts.clamp(min=1)
+        loss = mean_loss(totals, counts, self.weights, self.processes)
+        self.accelerator.backward(self.update.guarded(loss, means))
+        return means
+
+    def summed(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """Each of ``values``, (K,) float32, added up over processes, without gradient or host sync."""
         if self.processes == 1:
-            return totals.detach(), counts
-        both = torch.stack([totals.detach(), counts])
-        torch.distributed.all_reduce(both)
-        return both[0], both[1]
+            return tuple(value.detach() for value in values)
+        together = torch.stack([value.detach() for value in values])
+        torch.distributed.all_reduce(together)
+        return tuple(together)
+
+    def _counts(self, step: int, parts: list[Part]) -> Tensor:
+        """(K,) float32 counts of the whole batch, from all its parts and processes."""
+        own = []
+        with self.accelerator.autocast():
+            for number, part in enumerate(parts):
+                # A generator's samples, which a foreign term may count, depend on its dropout.
+                self._seed_dropout(step, number)
+                own.append(counts_of(self.module, part))
+        (counts,) = self.summed(torch.stack(own).sum(dim=0))
+        return counts
 
     def close(self) -> None:
         """Free the model now, not when Python next collects cycles."""
@@ -207,10 +243,9 @@ class Session:
         gathered: Tensor = self.accelerator.gather(rows.detach())
         return gathered
 
-    def _seed_dropout(self, step: int, micro: int) -> None:
+    def _seed_dropout(self, step: int, part: int) -> None:
         """Seed the global generator, so that earlier draws from it have no effect."""
-        rank = int(self.accelerator.process_index)
-        key = stream_key(self.job.seed, "dropout", step, micro, rank)
+        key = stream_key(self.job.seed, "dropout", step, part, self.process)
         if self.device.type == "cpu":
             torch.default_generator.manual_seed(key)
         else:

@@ -64,7 +64,7 @@ class TrainingStep(nn.Module):
         self._asked = _hidden_states_asked(self._needs)
 
     def forward(self, batch: Batch, streams: Streams) -> tuple[Tensor, Tensor]:
-        """The loss of every term on one (micro-)batch.
+        """The loss of every term on one batch, or on one part of it.
 
         Args:
             batch: uncorrupted, on the module's device.
@@ -75,11 +75,18 @@ class TrainingStep(nn.Module):
         """
         return self.losses(self.encode(self.corrupt(batch, streams)), streams)
 
+    def arrange(self, batch: Batch, streams: Streams) -> Batch:
+        """``batch`` as the terms arrange it, if they have not done so."""
+        if batch.arranged:
+            return batch
+        for term in self.objective.terms:
+            batch = term.arrange(batch, streams)
+        return replace(batch, arranged=True)
+
     def corrupt(self, batch: Batch, streams: Streams) -> Readings:
         """``batch`` as the terms arrange it, corrupted, with the terms' further inputs."""
         terms = self.objective.terms
-        for term in terms:
-            batch = term.arrange(batch, streams)
+        batch = self.arrange(batch, streams)
         corrupted = self.objective.corrupt(batch, streams)
         views = {term.name: term.view(batch, corrupted, streams) for term in terms}
         return Readings(corrupted, {name: view for name, view in views.items() if view is not None})
@@ -133,25 +140,24 @@ class TrainingStep(nn.Module):
         return self.encoder(input_ids=batch.input_ids, **options)
 
 
-def mean_loss(
-    totals: Tensor, global_counts: Tensor, weights: Tensor, processes: int, micro_batches: int
-) -> Tensor:
-    """The scalar whose gradient, averaged over processes and added over micro-batches, is exact.
+def mean_loss(totals: Tensor, whole_counts: Tensor, weights: Tensor, processes: int) -> Tensor:
+    """The scalar whose gradient, averaged over processes and added over parts, is exact.
 
-    loss = processes / micro_batches * sum_t weight_t * total_t / max(global_count_t, 1)
+    loss = processes * sum_t weight_t * total_t / max(whole_count_t, 1)
 
-    where ``total`` is this process's sum and ``global_count`` that of all processes: averaging
-    gradients over processes, as DDP does, then yields the gradient of the global mean.
+    where ``total`` is the sum of this process's rows of one part of the batch and ``whole_count``
+    the count of the whole batch, over all parts and processes: averaging gradients over processes,
+    as DDP does, and adding them over parts then yields the gradient of the mean over the batch.
 
     Args:
         totals: (K,) float32, this process's sums.
-        global_counts: (K,) float32, counts over all processes.
+        whole_counts: (K,) float32, counts of the whole batch.
         weights: (K,) float32, the terms' weights.
 
     Returns:
         () float32.
     """
-    return (totals * weights / global_counts.clamp(min=1)).sum() * (processes / micro_batches)
+    return (totals * weights / whole_counts.clamp(min=1)).sum() * processes
 
 
 def term_weights(objective: Objective, device: torch.device) -> Tensor:

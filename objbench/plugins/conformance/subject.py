@@ -114,7 +114,7 @@ def losses(module: TrainingStep, batch: Batch, streams: Streams, bf16: bool = Fa
     with torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext():
         totals, counts = module(batch, streams)
     weights = term_weights(module.objective, device)
-    return Losses(totals, counts, mean_loss(totals, counts, weights, 1, 1))
+    return Losses(totals, counts, mean_loss(totals, counts, weights, 1))
 
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:

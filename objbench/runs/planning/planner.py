@@ -156,6 +156,7 @@ def _planned_objectives(
             overrides=study.overrides.get(name, {}),
             teachers=teachers[name],
             rate=costs[name].rate,
+            across_sequences=objective.across_sequences,
         )
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from objbench.contract.batch import Batch
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.data import Loader, PackedSequences, batch_indices
 from objbench.data import loader as loader_module
@@ -54,27 +53,19 @@ def test_how_many_steps_are_gathered_at_a_time_changes_nothing(monkeypatch, toke
     monkeypatch.setattr(loader_module, "AHEAD", tokens)
     several = loader(process=1, processes=2)
     for step in (*range(20), 3):
-        own = batch_indices(5, step, 12, 100).reshape(2, 2, 3)[:, 1]
-        for micro in range(2):
-            batch = several.batch(step, micro, 2)
-            assert batch.input_ids.tolist() == sequences(100).rows(own[micro]).tolist()
-            assert torch.equal(batch.special, batch.input_ids < 5)
+        own = batch_indices(5, step, 12, 100)[6:]
+        batch = several.batch(step)
+        assert batch.input_ids.tolist() == sequences(100).rows(own).tolist()
+        assert torch.equal(batch.special, batch.input_ids < 5)
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
-@pytest.mark.parametrize("micros", [1, 2, 4])
-def test_the_rows_of_a_step_do_not_depend_on_how_they_are_split(
-    processes: int, micros: int
-) -> None:
+def test_the_rows_of_a_step_do_not_depend_on_the_number_of_processes(processes: int) -> None:
     whole = loader(batch=24).batch(8).input_ids
-    loaders = [loader(process, processes, batch=24) for process in range(processes)]
-    parts: list[Batch] = [
-        each.batch(8, micro, micros) for micro in range(micros) for each in loaders
-    ]
-    assert torch.equal(torch.cat([part.input_ids for part in parts]), whole)
-    share = 24 // (processes * micros)
-    for index, part in enumerate(parts):
-        assert (part.rows.first, part.rows.total) == (index % processes * share, 24 // micros)
+    shares = [loader(process, processes, batch=24).batch(8) for process in range(processes)]
+    assert torch.equal(torch.cat([share.input_ids for share in shares]), whole)
+    for process, share in enumerate(shares):
+        assert (share.rows.first, share.rows.total) == (process * 24 // processes, 24)
 
 
 def test_the_engine_hands_in_how_rows_are_gathered() -> None:
@@ -88,9 +79,7 @@ def test_uneven_splits_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"batch of 12 .* choose a multiple of 5"):
         loader(processes=5)
     with pytest.raises(ConfigError, match="choose a multiple of 10"):
-        loader(processes=2).batch(0, 0, 5)
-    with pytest.raises(IndexError, match="micro-batch 2 of 2"):
-        loader().batch(0, 2, 2)
+        Loader(sequences(100), VOCABULARY, seed=5, batch=12, processes=2, parts=5)
 
 
 def test_a_corpus_shorter_than_one_batch_is_refused() -> None:

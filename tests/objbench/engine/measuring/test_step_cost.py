@@ -46,8 +46,8 @@ def test_timed_steps_are_never_beyond_the_end_of_the_budget(tiny, tmp_path, monk
     seen = []
     plain = Session.begin
 
-    def noted(session, step, micro, mode=None):
-        batch, streams = plain(session, step, micro, mode)
+    def noted(session, step, mode=None):
+        batch, streams = plain(session, step, mode)
         seen.append(batch.progress)
         return batch, streams
 

@@ -89,7 +89,7 @@ def test_gradients_averaged_over_processes_are_those_of_the_global_mean(tiny):
     whole = batch_of(tiny)
     totals, counts = step(whole, streams_of(whole))
     expected = torch.autograd.grad(
-        mean_loss(totals, counts, weights, 1, 1), list(step.parameters()), allow_unused=True
+        mean_loss(totals, counts, weights, 1), list(step.parameters()), allow_unused=True
     )
     averaged = [torch.zeros_like(p) for p in step.parameters()]
     parts = [batch_of(tiny, 0, 3), batch_of(tiny, 3, 5)]
@@ -98,7 +98,7 @@ def test_gradients_averaged_over_processes_are_those_of_the_global_mean(tiny):
     assert torch.equal(together, counts)
     assert runs[0][1][0] != runs[1][1][0], "the processes should differ in their counts"
     for totals, _ in runs:
-        loss = mean_loss(totals, together, weights, 2, 1)
+        loss = mean_loss(totals, together, weights, 2)
         gradients = torch.autograd.grad(loss, list(step.parameters()), allow_unused=True)
         for sum_, gradient in zip(averaged, gradients, strict=True):
             sum_ += 0 if gradient is None else gradient / 2
@@ -118,6 +118,6 @@ def test_another_objectives_draws_leave_the_masks_alone(tiny):
 
 def test_a_count_of_zero_is_no_division_by_zero():
     zero = torch.zeros(1, requires_grad=True)
-    loss = mean_loss(zero, torch.zeros(1), torch.ones(1), 1, 1)
+    loss = mean_loss(zero, torch.zeros(1), torch.ones(1), 1)
     loss.backward()
     assert loss == 0 and torch.isfinite(zero.grad).all()

@@ -48,6 +48,7 @@ class Spread(Term):
 
     name = "spread"
     weight = 0.5
+    across_sequences = "it is measured from the mean of all"
 
     def forward(self, encoder_pass, streams):
         batch = encoder_pass.batch
@@ -67,6 +68,7 @@ class InBatch(Term):
 
     name = "inbatch"
     factor = 1.0
+    across_sequences = "it compares with the others"
 
     def forward(self, encoder_pass, streams):
         batch = encoder_pass.batch
@@ -87,12 +89,16 @@ class InBatch(Term):
 class Both(Plain):
     """A right one with a second term that gathers."""
 
+    across_sequences = Spread.across_sequences
+
     def make_terms(self, encoder_spec):
         return [TokenPrediction(encoder_spec), Spread()]
 
 
 class Gathering(Plain):
     """A right one that declares the products that it gathers."""
+
+    across_sequences = InBatch.across_sequences
 
     def make_terms(self, encoder_spec):
         return [TokenPrediction(encoder_spec), InBatch()]

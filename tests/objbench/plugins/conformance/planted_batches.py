@@ -8,8 +8,10 @@ from dataclasses import replace
 import torch
 from planted import (
     Arranging,
+    Both,
     Pairs,
     Plain,
+    Spread,
     Turns,
     fails,
 )
@@ -236,3 +238,57 @@ class ViewPaddingRead(Plain):
                 return TermLoss((last[:, 0] - 1).square().sum(), torch.tensor(float(len(last))))
 
         return [TokenPrediction(encoder_spec), Last()]
+
+
+@fails("a batch in parts agrees")
+class Exchanging(Plain):
+    """Predicts a word of the next sequence, of those that the corruption is given."""
+
+    def corrupt(self, batch, streams):
+        made = super().corrupt(batch, streams)
+        rows = (batch.rows.first + torch.arange(len(made.targets)) + 1) % batch.rows.total
+        others = batch.rows.gather(batch.input_ids)[rows].gather(1, made.positions)
+        used = made.targets != IGNORE_INDEX
+        return replace(made, targets=torch.where(used, others, IGNORE_INDEX))
+
+
+@fails("a batch in parts agrees")
+class Comparing(Plain):
+    """Compares sequences, and does not say so."""
+
+    def make_terms(self, encoder_spec):
+        class Secret(Spread):
+            across_sequences = ""
+
+        return [TokenPrediction(encoder_spec), Secret()]
+
+
+@fails("a batch in parts agrees")
+class Overdeclared(Plain):
+    """Says that it compares sequences, and does not."""
+
+    across_sequences = "one never knows"
+
+    def make_terms(self, encoder_spec):
+        term = TokenPrediction(encoder_spec)
+        term.across_sequences = self.across_sequences
+        return [term]
+
+
+@fails("a batch in parts agrees")
+class DeclaredByTheTermAlone(Both):
+    """Its class does not say what its term says."""
+
+    across_sequences = ""
+
+
+@fails("a batch in parts agrees")
+class Miscounted(Plain):
+    """Counts the slots before the pass, and the slots in use after it."""
+
+    def make_terms(self, encoder_spec):
+        class Slots(TokenPrediction):
+            def count_items(self, corrupted):
+                return torch.tensor(float(corrupted.targets.numel()))
+
+        return [Slots(encoder_spec)]

@@ -20,6 +20,7 @@ PLANTED = [(check, kind) for check, kinds in planted.PLANTED.items() for kind in
 # Those that train or start processes: on a planted objective they are run for their own faults.
 LONG = {
     "one process and two agree",
+    "a batch in parts agrees",
     "loss falls on one batch",
     "resume changes nothing",
     "export loads in transformers",

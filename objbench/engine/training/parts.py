@@ -1,0 +1,143 @@
+"""A batch in parts: the same rows and random numbers, and the counts of the whole batch.
+
+``--micro-batches`` computes a batch one part at a time to save memory. So that loss and gradient
+are those of the whole batch
+
+- the terms arrange the whole batch before it is cut, so that a text that is moved from one sequence
+  to another may come from any of them;
+- random numbers belong to a row of the whole batch, whichever part it is in;
+- every part's losses are divided by the counts of the whole batch, which are known before the first
+  part is differentiated: from an outline of every part's corruption, which runs no network.
+
+What remains different: a term that compares what the encoder makes of different sequences sees
+those of one part (``Term.across_sequences``), and the encoder's dropout is drawn for each part, as it
+is for each process.
+
+Which rows are in which part does not depend on the number of processes: part m of A is the m-th
+A-th of the whole batch, and the processes share it. An arrangement needs a process's rows in one
+piece, so the arranged rows are exchanged before they are dealt.
+
+Shape legend: B rows of this process, R of the whole batch, A parts, S = B / A rows of this process
+in a part, K terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from objbench.contract.batch import Batch, Corrupted, Rows
+from objbench.contract.objective import Objective
+from objbench.contract.random_streams import Streams
+from objbench.contract.term import Term
+from objbench.engine.training.step import TrainingStep
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """This process's rows of a part.
+
+    Attributes:
+        batch: (S, T), arranged.
+        streams: makes the part's random numbers, from where the arrangement left them; several
+            times for several passes.
+    """
+
+    batch: Batch
+    streams: Callable[[], Streams]
+
+
+def deal(step: TrainingStep, batch: Batch, streams: Streams, parts: int) -> list[Part]:
+    """``batch`` arranged and cut into ``parts`` parts.
+
+    Args:
+        batch: this process's rows of the whole batch, B of them, a multiple of ``parts``.
+        streams: its random numbers.
+
+    Raises:
+        ValueError: a tensor of an arrangement does not have one row per sequence.
+    """
+    arranged = step.arrange(batch, streams)
+    if parts == 1:
+        return [Part(arranged, lambda: streams)]
+    rows, own = arranged.rows, len(arranged.input_ids)
+    processes, process, share = rows.total // own, rows.first // own, own // parts
+    for name, tensor in arranged.extras.items():
+        if tensor.dim() == 0 or len(tensor) != own:
+            raise ValueError(
+                f"the extra {name!r} of an arrangement has the shape {tuple(tensor.shape)}: to be "
+                f"cut into micro-batches it needs one row for each of the {own} sequences"
+            )
+    cut = partial(_cut, rows=rows, parts=parts)
+    ids, special = cut(arranged.input_ids), cut(arranged.special)
+    real = None if arranged.attention is None else cut(arranged.attention)
+    extras = {name: cut(tensor) for name, tensor in arranged.extras.items()}
+    of_part = Rows(process * share, processes * share, rows.gather)
+    return [
+        Part(
+            replace(
+                arranged,
+                input_ids=ids[number],
+                special=special[number],
+                attention=None if real is None else real[number],
+                rows=of_part,
+                extras={name: tensor[number] for name, tensor in extras.items()},
+            ),
+            partial(streams.of_rows, number * of_part.total + of_part.first, share),
+        )
+        for number in range(parts)
+    ]
+
+
+def _cut(tensor: Tensor, rows: Rows, parts: int) -> Tensor:
+    """(A, S, ...), this process's rows of every part, from its (B, ...) rows of the whole batch."""
+    own = len(tensor)
+    processes = rows.total // own
+    whole = tensor if processes == 1 else rows.gather(tensor)
+    return whole.view(parts, processes, own // parts, *tensor.shape[1:])[:, rows.first // own]
+
+
+@torch.no_grad()
+def counts_of(step: TrainingStep, part: Part) -> Tensor:
+    """(K,) float32, how many items each term will have in this process's rows of ``part``.
+
+    Without a pass of the encoder if all terms can count before one.
+    """
+    terms = step.objective.terms
+    if all(counts_itself(term) for term in terms):
+        corrupted = outline(step.objective, part.batch, part.streams())
+        counts = [term.count_items(corrupted) for term in terms]
+        known = [count.float() for count in counts if count is not None]
+        if len(known) == len(terms):
+            return torch.stack(known)
+    _, found = step(part.batch, part.streams())
+    counted: Tensor = found
+    return counted
+
+
+def counts_itself(term: Term) -> bool:
+    """Whether ``term.count_items`` belongs to its ``forward``.
+
+    Not if a subclass has another ``forward`` and inherits the count of the former one.
+    """
+    return _belongs(term, "count_items", "forward", Term)
+
+
+def outline(objective: Objective, batch: Batch, streams: Streams) -> Corrupted:
+    """The objective's own outline, or its corruption if a subclass has replaced only that."""
+    if _belongs(objective, "outline", "corrupt", Objective):
+        return objective.outline(batch, streams)
+    return objective.corrupt(batch, streams)
+
+
+def _belongs(made: object, what: str, to: str, base: type) -> bool:
+    """Whether ``what`` is defined by the class that defines ``to``, or by one derived from it."""
+    if to in vars(made):
+        return False
+    line = type(made).__mro__
+    first, second = (next(i for i, c in enumerate(line) if name in vars(c)) for name in (what, to))
+    return first <= second and line[first] is not base
