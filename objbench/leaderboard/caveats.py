@@ -25,7 +25,7 @@ def caveats(results: StudyResults) -> list[str]:
         *teacher_sentences(results),
         _machines(results),
         _side_by_side(results),
-        _parts(results),
+        results.plan.parts_sentence,
         _schedule(results),
     ]
     return [text for text in found if text]
@@ -134,22 +134,6 @@ def _side_by_side(results: StudyResults) -> str:
 def _apart(one: Provenance, other: Provenance) -> bool:
     # Times of one form, in one time zone: they sort as text.
     return one.finished <= other.started or other.finished <= one.started
-
-
-def _parts(results: StudyResults) -> str:
-    """Which objectives saw less of a batch at a time than it has."""
-    parts = results.plan.study.get("training", {}).get("micro_batches", 1)
-    reasons = [
-        f"{item.name} ({item.across_sequences})"
-        for item in results.plan.objectives
-        if item.across_sequences
-    ]
-    if parts == 1 or not reasons:
-        return ""
-    return (
-        f"Batches were computed in {parts} parts to save memory: what compares sequences compared "
-        f"those of one part, so its loss is not that of whole batches: {listed(reasons)}."
-    )
 
 
 def _schedule(results: StudyResults) -> str:

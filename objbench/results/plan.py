@@ -6,7 +6,7 @@ stale: its code, data or settings have changed since.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -131,10 +131,32 @@ class Plan(Stored):
     declared: tuple[tuple[int, ...], ...] = ()
     cells: tuple[PlannedCell, ...]
 
+    @property
+    def parts_sentence(self) -> str:
+        """Which objectives see less of a batch at a time than it has; "" if none does."""
+        parts = int(self.study.get("training", {}).get("micro_batches", 1))
+        return parts_sentence(parts, {o.name: o.across_sequences for o in self.objectives})
+
     def only_trials(self) -> Plan:
         """The plan while its settings are still being chosen: nothing else can be run yet."""
         trials = tuple(cell for cell in self.cells if cell.kind in TUNING_KINDS)
         return self.model_copy(update={"cells": trials})
+
+
+def parts_sentence(parts: int, reasons: Mapping[str, str]) -> str:
+    """Which objectives see less of a batch at a time than it has, in one sentence; "" if none does.
+
+    Args:
+        parts: the parts that a batch is computed in.
+        reasons: objective -> why its loss depends on other sequences of the batch, or "".
+    """
+    named = [f"{name} ({reason})" for name, reason in reasons.items() if reason]
+    if parts < 2 or not named:
+        return ""
+    return (
+        f"Batches are computed in {parts} parts to save memory. What compares sequences sees one "
+        f"part at a time, so its loss is not that of a whole batch: {', '.join(named)}."
+    )
 
 
 def tried_settings(cells: Iterable[PlannedCell], objective: str) -> list[tuple[PlannedCell, ...]]:

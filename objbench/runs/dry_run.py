@@ -15,7 +15,7 @@ from typing import Any
 
 from objbench.errors import ConfigError
 from objbench.plugins.registry import Registry
-from objbench.results.plan import PlannedCell
+from objbench.results.plan import PlannedCell, parts_sentence
 from objbench.results.published_study import refuse_published
 from objbench.results.records import Status, StepCost
 from objbench.results.run_folder import RunFolder
@@ -64,6 +64,9 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
     words = {"ok": "done"}
     lines = [f"{words.get(known.get(i, ''), known.get(i, 'to do')):8} {i}" for i in ids]
     rule = f"budget {study.budget}, equal {study.equalize}, baseline {study.objectives[0]}"
+    reasons = {name: kind.across_sequences for name, (kind, _) in chosen.objectives.items()}
+    parts = parts_sentence(study.training.micro_batches, reasons)
+    lines += [parts] if parts else []
     return "\n".join([*lines, f"{len(ids)} cells in {run}; {rule}"])
 
 

@@ -292,6 +292,7 @@ def _opening(plan: Plan, finished: Collection[str], folder: RunFolder) -> str:
     steps = ", ".join(f"{o.name} {o.steps:,} steps" for o in plan.objectives)
     left = len(plan.cells) - len(finished)
     done = f" ({len(finished)} done before)" if finished else ""
-    return (
+    text = (
         f"{folder}: {left} cells to run{done}; budget {plan.budget}, equal {plan.equalize}: {steps}"
     )
+    return f"{text}\n{plan.parts_sentence}" if plan.parts_sentence else text

@@ -211,6 +211,22 @@ def test_a_limit_on_training_examples_is_stated(make_study):
     )
 
 
+def test_what_sees_one_part_of_a_batch_at_a_time_is_stated(make_study):
+    study = make_study()
+    plain = caveats(standing_of(study))
+    assert not any("parts" in text for text in plain)
+    training = {**study.plan.study["training"], "micro_batches": 4}
+    mlm, taco = study.plan.objectives
+    contrast = taco.model_copy(update={"across_sequences": "its negatives are far"})
+    cut = study.plan.model_copy(update={"study": {**study.plan.study, "training": training}})
+    study.plan = cut
+    assert caveats(standing_of(study)) == plain, "nothing compares sequences"
+    study.plan = cut.model_copy(update={"objectives": (mlm, contrast)})
+    (text,) = set(caveats(standing_of(study))) - set(plain)
+    assert text.startswith("Batches are computed in 4 parts to save memory.")
+    assert text.endswith("so its loss is not that of a whole batch: taco (its negatives are far).")
+
+
 def test_a_spend_that_came_out_unequal_is_stated(make_study):
     study = make_study()
     for seed in (1, 2):

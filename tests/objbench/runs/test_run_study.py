@@ -140,6 +140,14 @@ def test_dry_run_lists_the_planned_cells_without_computing(
     assert all(line.startswith("done") for line in done)
 
 
+def test_what_sees_one_part_of_a_batch_at_a_time_is_announced(make_study, registry, tmp_path):
+    study = make_study(objectives=["mlm", "taco"], training={"micro_batches": 2})
+    sentence = dry_run(study, run=tmp_path / "new", registry=registry).splitlines()[-2]
+    assert sentence.endswith("taco (its negatives are tokens of other sequences).")
+    whole = make_study(objectives=["mlm", "taco"])
+    assert "parts" not in dry_run(whole, run=tmp_path / "new", registry=registry)
+
+
 def test_dry_run_distinguishes_what_is_done_from_what_is_to_do(copy, make_study, registry):
     lost, failed = sorted((copy / "records" / "evaluation").glob("*.taco.*"))
     to_do = {json.loads(path.read_text())["id"] for path in (lost, failed)}
