@@ -13,6 +13,7 @@ from dataclasses import replace
 import torch
 
 from objbench.contract.batch import IGNORE_INDEX
+from objbench.engine.training.parts import outline
 from objbench.engine.training.session import Session
 from objbench.results.realised_rate import RealisedRate
 
@@ -38,10 +39,10 @@ def realised_rate(session: Session) -> RealisedRate | None:
         count = _batches(session, min(wanted, MOST_TOKENS))
         for number in range(count):
             progress = number / (count - 1)
-            batch, streams = session.begin(number, 0, mode)
-            batch = replace(batch, progress=progress)
+            batch, streams = session.begin(number, mode)
+            arranged = session.module.arrange(replace(batch, progress=progress), streams)
             with torch.no_grad(), session.accelerator.autocast():
-                made = session.module.corrupt(batch, streams).corrupted
+                made = outline(objective, arranged, streams)
             if made.targets is None:
                 return None
             rate = objective.declared_rate(progress)
@@ -63,5 +64,5 @@ def _batches(session: Session, tokens: float) -> int:
 
     The same on every process, since a corruption may gather rows.
     """
-    own = session.tokens_per_step / session.processes / session.job.training.micro_batches
+    own = session.tokens_per_step / session.processes
     return max(2, min(MOST_BATCHES, math.ceil(tokens / own)))
