@@ -33,7 +33,7 @@ def test_it_is_the_share_of_tokens_that_are_predicted(tiny, tmp_path):
     assert found.is_said
     predicted = tokens = 0
     for number in range(found.tokens // (8 * 11)):
-        batch, streams = session.begin(number, 0)
+        batch, streams = session.begin(number)
         made = session.module.objective.corrupt(batch, streams)
         predicted += sum(int(t != IGNORE_INDEX) for row in made.targets.tolist() for t in row)
         tokens += sum(int(not s) for row in made.special.tolist() for s in row)
