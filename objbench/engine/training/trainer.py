@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from objbench.engine.training.checkpoint_state import (
     snapshot,
 )
 from objbench.engine.training.heldout_loss import heldout_losses
+from objbench.engine.training.interruption import interrupts_between_steps
 from objbench.engine.training.job import PretrainJob, PretrainOutcome, Report
 from objbench.engine.training.loss_log import Logbook
 from objbench.engine.training.peak_memory import PeakMemory
@@ -86,6 +88,7 @@ class _Run:
             remove_unfinished_steps(job.checkpoints)
             remove_unfinished_steps(job.run / job.encoders)
         self._saved_at = time.monotonic()
+        self._interrupted: Callable[[], bool] = lambda: False
 
     @property
     def done(self) -> int:
@@ -100,11 +103,12 @@ class _Run:
     def outcome(self) -> PretrainOutcome:
         """Train to the end, or to a loss that is not finite."""
         self.clock.start()
-        while not self.reason:
-            self._finish_leg()
-            if self.reason or self.leg + 1 == len(self.route.legs):
-                break
-            self._next_leg()
+        with interrupts_between_steps(self.session.processes == 1) as self._interrupted:
+            while not self.reason:
+                self._finish_leg()
+                if self.reason or self.leg + 1 == len(self.route.legs):
+                    break
+                self._next_leg()
         self.clock.pause()
         self.session.accelerator.wait_for_everyone()
         cost = self._cost()
@@ -132,6 +136,8 @@ class _Run:
                 if self.reason:
                     return
             self._save_if_due()
+            if self._interrupted():
+                raise KeyboardInterrupt
 
     def _next_leg(self) -> None:
         """Continue with the next leg; after a branch, from where it left the trunk."""
@@ -255,7 +261,8 @@ class _Run:
     def _save_if_due(self) -> None:
         """Store a checkpoint if one is due; only the main process writes, all hold the same state."""
         every = self.job.training.checkpoint_every
-        if not self.session.is_main or time.monotonic() - self._saved_at < every:
+        due = time.monotonic() - self._saved_at >= every or self._interrupted()
+        if not self.session.is_main or not due:
             return
         self.clock.pause()
         # Nothing after a refused step is worth keeping; the next log point ends the run.

@@ -1,0 +1,43 @@
+"""Ctrl-C and SIGTERM while a model trains: the step is finished, so that its state can be kept."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_SAME_SECONDS = 1.0
+"""Signals this close together are one request: a group of processes is often sent several."""
+
+
+@contextmanager
+def interrupts_between_steps(alone: bool) -> Iterator[Callable[[], bool]]:
+    """Hold back the first interrupt in the body, which asks between steps whether there was one.
+
+    A later one, while a step hangs, interrupts at once as usual. Several processes that train
+    together are interrupted at once: they would stop at different steps.
+
+    Args:
+        alone: whether this process trains by itself.
+    """
+    asked: list[float] = []
+    if not alone or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+
+    def hold_back(number: int, frame: object) -> None:
+        now = time.monotonic()
+        if asked and now - asked[0] > _SAME_SECONDS:
+            raise KeyboardInterrupt
+        asked.append(now)
+
+    before = {
+        number: signal.signal(number, hold_back) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

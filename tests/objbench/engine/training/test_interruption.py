@@ -1,0 +1,48 @@
+"""SIGTERM and Ctrl-C keep the steps that were taken."""
+
+import os
+import signal
+
+import pytest
+
+from objbench.engine.training.checkpoint_files import read_checkpoint
+from objbench.engine.training.interruption import interrupts_between_steps
+from objbench.engine.training.trainer import pretrain
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_a_checkpoint_of_the_last_whole_step(number, tiny, tmp_path, monkeypatch):
+    job = tiny.tiny_job(tmp_path)
+    taken = []
+
+    def advance(run):
+        original(run)
+        taken.append(run.step)
+        if len(taken) == 2:
+            os.kill(os.getpid(), number)
+
+    from objbench.engine.training.trainer import _Run
+
+    original = _Run._advance
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    monkeypatch.setattr(_Run, "_advance", advance)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(job, lambda *_: None)
+    assert taken == [1, 2]
+    assert read_checkpoint(job.checkpoints, job.key).step == 2
+    assert {each: signal.getsignal(each) for each in before} == before
+    monkeypatch.undo()
+    resumed = pretrain(job, lambda *_: None)
+    assert resumed.points[-1].meters.steps == job.steps
+
+
+def test_a_second_signal_interrupts_a_step_that_hangs(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("objbench.engine.training.interruption.time.monotonic", lambda: now[0])
+    with pytest.raises(KeyboardInterrupt), interrupts_between_steps(alone=True) as asked:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert asked()
+        now[0] = 2.0
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("it went on")
