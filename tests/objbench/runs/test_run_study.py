@@ -12,6 +12,7 @@ from objbench.blocks.heads import TokenPrediction
 from objbench.contract.term import TermLoss
 from objbench.errors import BudgetError, ConfigError, ObjbenchError, RecordError
 from objbench.results.run_folder import RunFolder, read_plan, read_records
+from objbench.runs import run_study
 from objbench.runs.dry_run import dry_run
 from objbench_objectives.mlm import MaskedLanguageModeling
 
@@ -240,27 +241,27 @@ def test_two_workers_give_what_one_process_gives(finished, make_study, run, tmp_
             assert one.scores == two.scores
 
 
-class _Planted(MaskedLanguageModeling):
-    """MLM whose fifth corruption is at fault; measuring a step takes the first ones."""
-
-    corruptions = 0
-
-    def corrupt(self, batch, streams):
-        type(self).corruptions += 1
-        return super().corrupt(batch, streams)
-
-
 def test_a_failing_cell_does_not_stop_the_others(
-    make_study, run, with_objective, page_of, tmp_path, capsys
+    make_study, run, with_objective, page_of, tmp_path, capsys, monkeypatch
 ):
-    class Faulty(_Planted):
+    class Faulty(MaskedLanguageModeling):
+        """MLM whose corruption is at fault in a cell, and not while a step is measured."""
+
         name = "faulty"
+        is_trained = False
 
         def corrupt(self, batch, streams):
-            if self.corruptions >= 4:
+            if Faulty.is_trained:
                 raise RuntimeError("planted fault")
             return super().corrupt(batch, streams)
 
+    carry_out = run_study._Run.carry_out
+
+    def after_measuring(*arguments):
+        Faulty.is_trained = True
+        carry_out(*arguments)
+
+    monkeypatch.setattr(run_study._Run, "carry_out", after_measuring)
     study = make_study(objectives=["faulty", "mlm"])
     end = run(study, tmp_path / "run", registry=with_objective(Faulty))
     assert end.exit_code == 1
