@@ -136,7 +136,7 @@ def seeds(text: str) -> tuple[int, ...]:
     """The seeds that "3" (0, 1 and 2) or "5,7" (these two) stands for.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither, or a seed is listed twice.
     """
     if not re.fullmatch(r"\d+|(\d+,)+\d*", text):
         raise ValueError(f"{text!r} is neither a number of seeds nor a list such as 0,1,2")
@@ -148,6 +148,9 @@ def seeds(text: str) -> tuple[int, ...]:
     found = tuple(map(int, names(text))) if "," in text else tuple(range(int(text)))
     if not found:
         raise ValueError("at least one seed is needed")
+    twice = next((seed for seed in found if found.count(seed) > 1), None) if "," in text else None
+    if twice is not None:
+        raise ValueError(f"seed {twice} is listed twice")
     return found
 
 

@@ -15,7 +15,8 @@ SUMMARY = (
     "Write the leaderboard of a run folder: verdicts, tables and plots; or an index over many."
 )
 EPILOG = """\
-Reads the records and nothing else: the same records give the same bytes.
+Nothing is trained or evaluated: the page is made from the plan and the records in RUN, and
+the same records give the same page, byte for byte.
 
 examples:
   objbench leaderboard runs/demo
@@ -31,24 +32,26 @@ def add_arguments(parser: Parser) -> None:
         type=read.reading(read.path),
         nargs="?",
         metavar="RUN",
-        help="run folder, such as runs/demo",
+        help="run folder, such as runs/demo, or the folder of a published study",
     )
     parser.add_argument(
         "--out",
         type=read.reading(read.path),
         metavar="DIR",
-        help="folder to write to (RUN/leaderboard)",
+        help="folder to write to (default: RUN/leaderboard)",
     )
     parser.add_argument(
         "--with-records",
         action="store_true",
-        help="publish the plan and records there too, so that the page can be made again from them",
+        help="copy the plan and the records into the folder of --out too, so that it can be "
+        "committed and its page made again; the page is titled by that folder's name",
     )
     parser.add_argument(
         "--index",
         type=read.reading(read.path),
         metavar="DIR",
-        help="write the index over the study folders in DIR, into DIR or the folder of --out",
+        help="write one README.md that lists every study folder in DIR; into DIR, or into the "
+        "folder of --out",
     )
 
 
@@ -59,7 +62,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
             raise ConfigError("--index goes with --out only: it reads every study folder in DIR")
         return _index(arguments.index, arguments.out)
     if arguments.run is None:
-        raise ConfigError("required: RUN, a run folder such as runs/demo, or --index DIR")
+        raise ConfigError("give a run folder (runs/demo) or --index DIR")
     from objbench.results.run_folder import read_plan
 
     read_plan(arguments.run)  # a wrong folder is reported before pandas and matplotlib are loaded

@@ -20,6 +20,10 @@ SUMMARY = "Pretrain objectives under equal compute, evaluate them, and print the
 EPILOG = """\
 Every option of a plugin also has a flag: --glue-dir DIR is --set glue.dir=DIR.
 
+A study is split into cells: one pretraining run per objective and seed, and one evaluation per
+task. --schedule trunk keeps the learning rate constant and finishes every evaluation point by a
+cooldown branch of its own, so that every point is a finished model.
+
 To continue a run that was stopped, give the same command again; finished cells are skipped.
 
 Without --preset and --config the preset follows the machine, and the first lines say what it is.
@@ -39,18 +43,23 @@ def add_arguments(parser: read.Parser) -> None:
     folder.add_argument(
         "--name", help="run folder runs/NAME (default: after preset, study file or objectives)"
     )
-    folder.add_argument("--out", type=read.reading(read.path), metavar="DIR", help="run folder")
+    folder.add_argument(
+        "--out",
+        type=read.reading(read.path),
+        metavar="DIR",
+        help="run folder, instead of runs/NAME",
+    )
     where.add_argument(
         "--cache",
         type=read.reading(read.path),
         metavar="DIR",
-        help="tokenized text (default: ~/.cache/objbench)",
+        help="folder for tokenized text (default: ~/.cache/objbench)",
     )
     where.add_argument(
         "--jobs",
         type=read.reading(read.jobs),
         metavar="N",
-        help="cells to run at the same time on a CPU (default: one per core)",
+        help="cells (see below) to run at the same time on a CPU (default: one per core)",
     )
     where.add_argument(
         "--device",
@@ -63,7 +72,7 @@ def add_arguments(parser: read.Parser) -> None:
         metavar="MINUTES",
         help="end a cell that takes longer; it counts as failed (default: no limit)",
     )
-    where.add_argument("--dry-run", action="store_true", help="print the cells and stop")
+    where.add_argument("--dry-run", action="store_true", help="print what would be run and stop")
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:

@@ -54,11 +54,7 @@ class ChosenStudy:
 def add_study_arguments(parser: read.Parser) -> None:
     """Declare the flags that make a study."""
     _add_study(parser.add_argument_group("study"))
-    _add_training(
-        parser.add_argument_group(
-            "data and training", "Settings that are not given are those of the preset."
-        )
-    )
+    _add_training(parser.add_argument_group("data and training", "Defaults come from the preset."))
     _add_evaluation(parser.add_argument_group("evaluation"))
 
 
@@ -73,7 +69,7 @@ def _add_study(group: read.Group) -> None:
         group,
         "--objectives",
         "objectives",
-        "objectives to compare, the baseline first, which sets the budget; or all",
+        "objectives to compare; the first is the baseline, whose budget the others match; or all",
         read.names,
         "A,B",
     )
@@ -81,7 +77,7 @@ def _add_study(group: read.Group) -> None:
         group,
         "--seeds",
         "seeds",
-        "number of pretraining seeds (3) or an explicit list (0,1,2)",
+        "number of pretraining seeds, such as 3, or a list of them, such as 0,1,2",
         read.seeds,
         "N|A,B",
     )
@@ -89,7 +85,7 @@ def _add_study(group: read.Group) -> None:
         group,
         "--budget",
         "budget",
-        "100k-steps, 2B-tokens, 1e18-flops, 30-min or 24-gpu-hours",
+        "of the baseline: such as 100k-steps, 2B-tokens, 1e18-flops, 30-min or 24-gpu-hours",
         _budget,
         "AMOUNT",
     )
@@ -106,8 +102,8 @@ def _add_study(group: read.Group) -> None:
 def _add_training(group: read.Group) -> None:
     corpus = "toy, a file, a folder, a glob, or hf:NAME[:CONFIG][:COLUMN]"
     _add(group, "--corpus", "data.corpus", corpus)
-    _add(group, "--tokenizer", "data.tokenizer", "train:SIZE, a folder, or a name on the hub")
-    kind = "model type of the encoder, such as bert, modernbert or electra, in the preset's size"
+    _add(group, "--tokenizer", "data.tokenizer", "train:SIZE, a folder, or a Hugging Face Hub name")
+    kind = "encoder family, such as bert, modernbert or electra, in the preset's size"
     _add(group, "--encoder", "encoder.model_type", kind, str, "TYPE")
     _add(group, "--width", "encoder.width", "width of the encoder", read.count, "D")
     _add(group, "--layers", "encoder.layers", "layers of the encoder", read.count, "N")
@@ -131,11 +127,11 @@ def _add_training(group: read.Group) -> None:
 def _add_evaluation(group: read.Group) -> None:
     suites = "suites to evaluate on"
     _add(group, "--suites", "evaluation.suites", suites, read.names, "A,B")
-    points = "number of points of the budget at which encoders are evaluated"
+    points = "at how many points of the budget encoders are evaluated"
     _add(group, "--eval-points", "evaluation.points", points, read.count, "N")
     spacing = "how evaluation points are spaced over the budget"
     _add(group, "--eval-spacing", "evaluation.spacing", spacing, get_args(Spacing))
-    most = "fine-tune on at most N examples per task"
+    most = "train on at most N examples per task when evaluating"
     _add(group, "--max-train-samples", "evaluation.max_train_samples", most, read.count, "N")
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "Judge papers' claims on a study, or replay a paper's published numbers."
 EPILOG = """\
+Each claim is judged by one score; name another with --score, such as another suite of the study
+or a loss on held-out text. The leaderboard page judges each claim by every score that can answer.
+
 A verdict is "confirmed", "refuted" or "inconclusive". A claim that fails where scale, score or
 protocol are not the paper's is "not reproduced". The exit code is 0 for every verdict.
 
@@ -42,13 +45,14 @@ def add_arguments(parser: Parser) -> None:
         default=[],
         metavar="NAME|FILE",
         help="claims to judge, such as taco-2022 or mine.toml; may be repeated "
-        "(every bundled claim about the study's objectives)",
+        "(default: every bundled claim about the study's objectives)",
     )
     parser.add_argument(
         "--score",
         default="",
         metavar="SUITE|heldout:TERM",
-        help="score to judge by (the suite that the claim names, or else the study's first)",
+        help="score to judge by (default: the suite that the claim names, or else the study's "
+        "first suite)",
     )
     parser.add_argument(
         "--figure",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.papers.claims import Claim, ClaimFile
 from objbench.judge.score_source import HELDOUT, Pair, planned_suite
+from objbench.judge.shared_corruption import shared_masking
 from objbench.judge.teacher_costs import uncounted_words
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import EvaluationRecord, Provenance
@@ -59,7 +60,7 @@ def paper_differences(
     pair = Pair(file.objective, file.baseline)
     suite = planned_suite(results, source)
     parts = [
-        _score(file, source, suite),
+        _score(results, file, source, suite),
         _samples(results, pair, suite),
         _equal_spend(results, claim),
         uncounted_words(results, (pair.objective, pair.baseline)),
@@ -120,16 +121,17 @@ def _near(ours: int | None, theirs: float) -> bool:
     return ours is not None and abs(ours - theirs) <= SAME_SCALE * theirs
 
 
-def _score(file: ClaimFile, source: str, suite: PlannedSuite | None) -> str:
+def _score(results: StudyResults, file: ClaimFile, source: str, suite: PlannedSuite | None) -> str:
     theirs = f"the paper's {file.score.suite}"
     if not source:
         return ""
     if suite is None:
         term = source.removeprefix(HELDOUT)
-        return (
-            f"scored by held-out {term} loss, each objective under its own corruption, "
-            f"not by {theirs}"
+        shared = shared_masking(results.plan, term, (file.objective, file.baseline))
+        how = (
+            f"both masked alike ({shared})" if shared else "each objective under its own corruption"
         )
+        return f"scored by held-out {term} loss, {how}, not by {theirs}"
     if suite.name != file.score.suite:
         return f"scored by {suite.name} ({suite.average_label}), not by {theirs}"
     parts = []
@@ -158,7 +160,7 @@ def _samples(results: StudyResults, pair: Pair, suite: PlannedSuite | None) -> s
         and record.objective in (pair.objective, pair.baseline)
     }
     sizes = [limit for limit in limits if limit is not None]
-    return f"fine-tuned on at most {max(sizes):,} examples per task" if sizes else ""
+    return f"trained on at most {max(sizes):,} examples per task" if sizes else ""
 
 
 def _equal_spend(results: StudyResults, claim: Claim) -> str:

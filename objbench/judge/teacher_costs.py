@@ -44,26 +44,26 @@ def uncounted_words(results: StudyResults, objectives: Iterable[str]) -> str:
 def not_counted(taken: Mapping[str, Mapping[str, str]]) -> str:
     """What comparisons leave out, from objective -> teacher -> what its pretraining took.
 
-    Such as "not counted: the pretraining of tacl's teacher mlm (1.20e14 FLOPs, 31.0 min)"; ""
+    Such as "tacl's budget excludes pretraining its teacher mlm (1.20e14 FLOPs, 31.0 min)"; ""
     where nothing is left out.
     """
     parts = [
-        f"the pretraining of {objective}'s {_noun(found)} "
+        f"{objective}'s budget excludes pretraining its {_noun(found)} "
         + listed([f"{name} ({words})" for name, words in found.items()])
         for objective, found in taken.items()
         if found
     ]
-    return f"not counted: {listed(parts)}" if parts else ""
+    return "; ".join(parts)
 
 
 def budget_words(plan: Plan) -> str:
-    """What the plan's budgets leave out: ", not counting the pretraining of tacl's teacher mlm"."""
+    """What the plan's budgets leave out: ", excluding the pretraining of tacl's teacher mlm"."""
     parts = [
         f"{item.name}'s {_noun(found)} {listed(list(found))}"
         for item in plan.objectives
         if (found := teachers(plan, item.name))
     ]
-    return f", not counting the pretraining of {listed(parts)}" if parts else ""
+    return f", excluding the pretraining of {listed(parts)}" if parts else ""
 
 
 def _noun(names: Iterable[str]) -> str:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.evidence import LeftOut
 from objbench.judge.formatting import amount, count, listed, ratio, signed
+from objbench.judge.interval_text import bounded, interval_text, is_bound_only
 from objbench.judge.judgement import Judged
 from objbench.judge.paper_differences import PaperDifferences
 from objbench.judge.papers.claims import Claim
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.speedup import Bound
 from objbench.judge.verdict import Finding, Verdict
-
-_SIDES = {"": "", "below": "< ", "above": "> "}
 
 
 def sentence(item: Judged) -> str:
@@ -85,7 +84,7 @@ def found_text(item: Judged, finding: Finding) -> str:
     claim, estimate = item.claim, estimate_text(item.claim, finding)
     over = f"over {seeds_text(item.seeds, item.left_out)}"
     claimed = f"{claim.qualifier} {number(claim, claim.value)} claimed".lstrip()
-    if "[" in estimate:
+    if finding.low is not None and not is_bound_only(finding.estimate, finding.low, finding.high):
         over = f"95% interval {over}"
     if is_missed(claim, finding):
         bound = bound_text(claim, finding.estimate)
@@ -105,13 +104,10 @@ def number(claim: Claim, value: float) -> str:
 
 def estimate_text(claim: Claim, finding: Finding) -> str:
     """The estimate with its interval, such as "1.62x [1.44x, 1.85x]"."""
-    estimate, low, high = (
-        None if bound is None else bound_text(claim, bound)
-        for bound in (finding.estimate, finding.low, finding.high)
-    )
-    if finding.estimate.side and {low, high} <= {estimate, None}:
-        return f"never reached ({estimate})" if is_missed(claim, finding) else f"{estimate}"
-    return f"{estimate}" if low is None else f"{estimate} [{low}, {high}]"
+    ends = (finding.estimate, finding.low, finding.high)
+    text = interval_text(*ends, lambda value: number(claim, value))
+    is_never = is_bound_only(*ends) and is_missed(claim, finding)
+    return f"never reached ({text})" if is_never else text
 
 
 def is_missed(claim: Claim, finding: Finding) -> bool:
@@ -122,7 +118,7 @@ def is_missed(claim: Claim, finding: Finding) -> bool:
 
 def bound_text(claim: Claim, bound: Bound) -> str:
     """A value, or a bound such as "> 8.00x"."""
-    return _SIDES[bound.side] + number(claim, bound.value)
+    return bounded(bound, lambda value: number(claim, value))
 
 
 def seeds_text(seeds: tuple[int, ...], left_out: tuple[LeftOut, ...]) -> str:
@@ -144,13 +140,18 @@ def open_text(finding: Finding) -> str:
     return f"{reason}; about {more} would settle it at this spread"
 
 
+def few_seeds_text(seeds: int) -> str:
+    """Why fewer than ``MIN_RUNS`` seeds settle nothing."""
+    have = "one seed gives" if seeds == 1 else f"{seeds} seeds give"
+    return f"{have} no confidence interval (objbench asks for at least {MIN_RUNS})"
+
+
 def reason_text(finding: Finding) -> str:
     """Why the verdict is what it is, in half a sentence."""
     claimed = f"{finding.claimed:g}"
     match finding.reason:
         case "too few seeds":
-            have = "1 seed is" if finding.seeds == 1 else f"{finding.seeds} seeds are"
-            return f"{have} too few for an interval (at least {MIN_RUNS})"
+            return few_seeds_text(finding.seeds)
         case "not measured":
             low, high = finding.measured or (0.0, 0.0)
             return f"a speedup of {claimed} is outside the measured range {low:.3g} to {high:.3g}"

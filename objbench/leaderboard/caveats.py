@@ -32,7 +32,7 @@ def caveats(results: StudyResults) -> list[str]:
 
 
 def _samples(results: StudyResults) -> str:
-    """Whether fine-tuning saw a part of the training examples only; "" where it saw all."""
+    """Whether fine-tuning or a probe saw a part of the training examples only; "" where it saw all."""
     sizes: dict[str, int] = {}
     for record in results.records.values():
         if not isinstance(record, EvaluationRecord) or record.max_train_samples is None:
@@ -46,7 +46,7 @@ def _samples(results: StudyResults) -> str:
         parts.append(f"at most {size:,} examples per task on {listed(suites)}")
     if not parts:
         return ""
-    return f"Fine-tuned on {listed(parts)}: not comparable with published scores."
+    return f"Trained on {listed(parts)}: not comparable with published scores."
 
 
 def rate_sentences(results: StudyResults) -> list[str]:

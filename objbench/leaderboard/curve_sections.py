@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from objbench.judge.formatting import count, listed
 from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.leaderboard.comparable_losses import term_sentence
 from objbench.leaderboard.document import Block, Fold, Heading, Paragraph, Picture, paragraph
 from objbench.leaderboard.findings import uncounted_words
 from objbench.leaderboard.headline import scale_words
@@ -50,10 +51,14 @@ def curve_details(report: Report) -> list[Block]:
     return folds
 
 
-def pictures(report: Report) -> dict[str, bytes]:
-    """File name -> picture (SVG), for the curves that there are to draw."""
+def pictures(report: Report, name: str = "") -> dict[str, bytes]:
+    """File name -> picture (SVG), for the curves that there are to draw.
+
+    Args:
+        name: what the study is called; the name in its plan when "".
+    """
     found = {}
-    title = picture_title(report)
+    title = picture_title(report, name)
     names = [objective.name for objective in report.plan.objectives]
     for curve in report.curves:
         if not curve.is_drawable:
@@ -81,11 +86,11 @@ def pictures(report: Report) -> dict[str, bytes]:
     return found
 
 
-def picture_title(report: Report) -> str:
+def picture_title(report: Report, name: str = "") -> str:
     """Study, scale and date of a picture."""
     seeds = count(len(report.seeds), "seed")
     return ", ".join(
-        part for part in (report.plan.name, scale_words(report), seeds, report.date) if part
+        part for part in (name or report.plan.name, scale_words(report), seeds, report.date) if part
     )
 
 
@@ -112,8 +117,8 @@ def _final(report: Report, curve: CurveReport) -> list[Block]:
         " [95% interval]" if len(report.seeds) >= MIN_RUNS else ", too few seeds for an interval"
     )
     lead = (
-        f"Speedup{interval}: what {report.baseline} spent to reach its final "
-        f"{curve.source.words}, divided by what the objective spent to reach the same."
+        f"Speedup{interval}: the whole budget of {report.baseline}, divided by what the objective "
+        f"spent when it first reached {report.baseline}'s final {curve.source.words}."
     )
     return [Paragraph(lead), *speedups]
 
@@ -122,8 +127,16 @@ def _convergence_sentences(report: Report, curve: CurveReport) -> list[str]:
     if curve.source.suite is not None:
         each = f" of {count(curve.source.suite.seeds_per_point, 'fine-tuning seed')} each"
     else:
-        each = ", each loss under the objective's own corruption of the text"
-    found = [f"Every point is the mean over {count(len(report.seeds), 'pretraining seed')}{each}."]
+        each = ""
+    seeds = len(report.seeds)
+    found = [
+        f"Every point is one pretraining seed{each.replace(' each', '')}."
+        if seeds == 1
+        else f"Every point is the mean over {seeds} pretraining seeds{each}."
+    ]
+    if curve.source.suite is None:
+        own = "Each loss is under the objective's own corruption of the text."
+        found.append(term_sentence(report, curve.source.term) or own)
     training = report.plan.study.get("training", {})
     if report.unfinished_schedule:
         found.append(
@@ -148,7 +161,7 @@ def _convergence_sentences(report: Report, curve: CurveReport) -> list[str]:
                 f"(engine version {report.plan.engine_version}; not so since {_OWN_RUNS_SINCE})."
             )
     if words := uncounted_words(report, curve.curves):
-        found.append(f"{words[0].upper()}{words[1:]}.")
+        found.append(f"{words}.")
     absent = [name for name, own in curve.curves.items() if not own.whole]
     if absent:
         found.append(f"Not drawn, because records of this score are missing: {listed(absent)}.")
@@ -177,7 +190,7 @@ def _method(report: Report) -> str:
     )
     return (
         f"Targets are taken along {baseline}'s mean curve after isotonic regression; the speedup "
-        f"is what {baseline} spent there divided by what the objective spent where its own mean "
+        f"is what {baseline} had spent there divided by what the objective spent where its own mean "
         "curve, after the same regression, first matches it. Each seed's spend is relative to "
         f"what its baseline spent. {interval} An unmeasured end is a bound (<, >) and never "
         "extrapolated."

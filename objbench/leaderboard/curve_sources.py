@@ -43,6 +43,11 @@ class CurveSource:
         return source_words(self.name)
 
     @property
+    def term(self) -> str:
+        """The held-out loss; "" for a suite."""
+        return self.name.removeprefix(HELDOUT) if self.suite is None else ""
+
+    @property
     def stem(self) -> str:
         """What its pictures' names end with."""
         return re.sub(r"[^A-Za-z0-9_.]+", "-", self.name)

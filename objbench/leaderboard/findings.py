@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from objbench.contract.meters import AXES, AXIS_WORDS, Axis
-from objbench.judge.formatting import count, listed
+from objbench.judge.formatting import listed
 from objbench.judge.statistics.estimate import MIN_RUNS, Estimate
 from objbench.judge.teacher_costs import not_counted
 from objbench.judge.verdict import Comparison
+from objbench.judge.verdict_sentence import few_seeds_text
 from objbench.leaderboard.quantity import estimated
 from objbench.leaderboard.ranking import Row
 from objbench.leaderboard.report import CurveReport, Report, SuiteReport
@@ -101,7 +102,7 @@ def _gain(report: Report, suite: str, row: Row, gain: Estimate) -> str:
     number = estimated(gain, "gain").text
     what = f"on {suite}, {row.objective} - {report.baseline} = {number} points"
     if gain.interval is None:
-        return f"Inconclusive {what}: {count(gain.runs, 'seed')} cannot give an interval."
+        return f"Inconclusive {what}: {few_seeds_text(gain.runs)}."
     low, high = gain.interval
     over = f"over {gain.runs} paired seeds"
     if low <= 0 <= high:

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.formatting import amount, count, listed
+from objbench.judge.shared_corruption import shared_masking
 from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.judge.verdict import Finding
+from objbench.judge.verdict_sentence import few_seeds_text
 from objbench.leaderboard.ranking import Row
 from objbench.leaderboard.report import Report
 
@@ -47,10 +50,7 @@ def conclusion(report: Report) -> str:
     seeds = len(report.seeds)
     if seeds < MIN_RUNS:
         which = "which is better" if len(report.others) == 1 else "which of them is better"
-        return (
-            f"nothing may be concluded about {which}, because {count(seeds, 'seed')} cannot "
-            f"give an interval (at least {MIN_RUNS} can)"
-        )
+        return f"nothing may be concluded about {which}, because {few_seeds_text(seeds)}"
     parts = _parts(report)
     if not parts:
         return "nothing may be concluded, because no score of both sides is complete"
@@ -75,7 +75,51 @@ def _parts(report: Report) -> list[str]:
         rows = [row for row in suite.rows if row.gain is not None]
         if suite.is_ranked and rows:
             said.setdefault(_outcome(report, rows), []).append(suite.suite.name)
-    return [f"on {listed(suites)}, {outcome}" for outcome, suites in said.items()]
+    parts = [f"on {_suites(suites)}, {outcome}" for outcome, suites in said.items()]
+    return [*parts, *_losses(report)]
+
+
+def _suites(names: Sequence[str]) -> str:
+    return f"the {'suite' if len(names) == 1 else 'suites'} {listed(names)}"
+
+
+def _losses(report: Report) -> list[str]:
+    """Who reaches the baseline's final held-out losses sooner or later, where masked alike."""
+    axis, found = report.plan.equalize, []
+    for curve in report.curves:
+        if curve.source.suite is not None:
+            # What a suite says is said by its ranking.
+            continue
+        groups: dict[str, list[str]] = {}
+        for name, item in curve.speedups.items():
+            finding = item.headline.get(axis)
+            if finding is not None and shared_masking(
+                report.plan, curve.source.term, (name, report.baseline)
+            ):
+                groups.setdefault(_reaching(finding, AXIS_WORDS[axis]), []).append(name)
+        target = f"{report.baseline}'s final {curve.source.words}"
+        found += [
+            words.format(
+                who=_names(who),
+                target=target,
+                s="s" if len(who) == 1 else "",
+                es="es" if len(who) == 1 else "",
+            )
+            for words, who in groups.items()
+            if words
+        ]
+    return found
+
+
+def _reaching(finding: Finding, axis: str) -> str:
+    """How a target is reached, as a pattern; "" where the interval leaves the direction open."""
+    if finding.comparison == "better":
+        return f"{{who}} reach{{es}} {{target}} with significantly fewer {axis}"
+    if finding.comparison == "unclear":
+        return ""
+    if finding.estimate.side == "below":
+        return "{who} never reach{es} {target} within the budget"
+    return f"{{who}} need{{s}} significantly more {axis} to reach {{target}}"
 
 
 def _outcome(report: Report, rows: Sequence[Row]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from objbench.errors import ConfigError, one_line
-from objbench.judge.formatting import listed
+from objbench.judge.formatting import listed, three_digits
 from objbench.judge.papers.claims import ClaimFile, read_claims
 from objbench.judge.papers.figures import read_figure
 from objbench.judge.papers.published_files import CLAIMS, FIGURES, SELFTEST
@@ -78,16 +78,21 @@ def write_index(folder: Path, out: Path | None = None) -> Path:
 def index_document(folder: Path, runs: list[Path]) -> list[Block]:
     """The page over the studies in ``runs``, folders in ``folder``."""
     name = folder.resolve().name
-    rows = [_row(run, analyse(read_study_results(run))) for run in runs]
+    reports = {run: analyse(read_study_results(run)) for run in runs}
+    # Those with the most seeds first: they can settle something.
+    order = sorted(
+        runs, key=lambda run: (not reports[run].others, -len(reports[run].seeds), run.name)
+    )
+    rows = [_row(run, reports[run]) for run in order]
     return [
         Heading(1, "Results"),
         Comment(MARK),
         table(rows, text_columns=6),
         *_titled("Claims that are judged", list(_claims(folder))),
         *_titled("Published figures, replayed", list(_figures(folder))),
-        *_titled("How far to trust the judge and the clock", list(_tests(folder))),
-        Heading(2, "Make these pages again"),
-        Paragraph("Each study's folder has its plan and every record, so the same bytes come out:"),
+        *_titled("Reliability of the verdicts and timings", list(_tests(folder))),
+        Heading(2, "The pages can be rebuilt byte for byte"),
+        Paragraph("Each study's folder has its plan and every record:"),
         Listing(
             "sh",
             f"objbench leaderboard {name}/{runs[0].name} --out {name}/{runs[0].name}\n"
@@ -104,12 +109,29 @@ def _row(run: Path, report: Report) -> dict[str, Cell]:
         more = (*more, ", ", Link("notes", f"{run.name}/{NOTES}"))
     return {
         "study": run.name,
-        "compared": compared_words(report),
-        "scale": scale_words(report) or None,
+        "comparison": _comparison(report),
+        "scale": _scale(report),
         "seeds": str(len(report.seeds)),
-        "what it says": " ".join(part for part in (f"{said[0].upper()}{said[1:]}.", gaps) if part),
-        "more": more,
+        "result": " ".join(part for part in (f"{said[0].upper()}{said[1:]}.", gaps) if part),
+        "details": more,
     }
+
+
+def _comparison(report: Report) -> str:
+    """Who is compared; a study of one objective compares nothing."""
+    if not report.others:
+        return f"{report.baseline} only"
+    return compared_words(report)
+
+
+def _scale(report: Report) -> str | None:
+    """Parameters and tokens, with how often the baseline has read the text where that is known."""
+    words = scale_words(report)
+    tokens = report.plan.data.get("train_tokens")
+    if not words or report.scale is None or not isinstance(tokens, int) or tokens <= 0:
+        return words or None
+    passes = three_digits(report.scale.tokens / tokens)
+    return f"{words} ({passes} passes over the text)"
 
 
 def _claims(folder: Path) -> Iterator[Text]:
@@ -131,8 +153,7 @@ def _figures(folder: Path) -> Iterator[Text]:
     for path in sorted((folder / FIGURES).glob("*.json")):
         verdict, *said = replay_headline(read_figure(str(path)))
         link = Link(path.name, f"{FIGURES}/{path.name}")
-        yield (link, f": {verdict}")
-        yield from ((link, f": {text}.") for text in said)
+        yield (link, f": {verdict} {' '.join(f'{text[0].upper()}{text[1:]}.' for text in said)}")
 
 
 def _tests(folder: Path) -> Iterator[Text]:

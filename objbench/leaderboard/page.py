@@ -16,9 +16,12 @@ from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.report import Report, analyse
 from objbench.leaderboard.sections import MARK, page_document
 from objbench.results.atomic_files import write_text
-from objbench.results.published_study import write_published
+from objbench.results.published_study import is_published, write_published
 from objbench.results.run_folder import RunFolder
 from objbench.results.study_results import StudyResults, read_study_results
+
+NOTES = "NOTES.md"
+"""Remarks by hand, beside a page."""
 
 # What a picture of ours may be called; one that is no longer made would tell of other records.
 _PICTURES = ("convergence*.svg", "speedup-*.svg")
@@ -55,8 +58,10 @@ def write_leaderboard(
         results, report = results.without_stale(), None
     if report is None:
         report = analyse(results, comparison)
-    files = pictures(report)
-    text = render_markdown(page_document(report))
+    title = _title(run, out, copying, results)
+    files = pictures(report, title)
+    notes = NOTES if (out / NOTES).is_file() else ""
+    text = render_markdown(page_document(report, title, notes))
     try:
         if copying:
             _refuse_foreign(out, page)
@@ -75,6 +80,13 @@ def write_leaderboard(
             "name another with --out"
         ) from error
     return page
+
+
+def _title(run: Path, out: Path, copying: bool, results: StudyResults) -> str:
+    """A published study is called by its folder, whatever the run was called."""
+    if copying:
+        return out.resolve().name
+    return run.resolve().name if is_published(run) else results.plan.name
 
 
 def _refuse_foreign(out: Path, page: Path) -> None:

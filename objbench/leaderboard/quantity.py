@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from objbench.judge.formatting import amount, duration, loss, memory, points, ratio, signed
+from objbench.judge.interval_text import interval_text, is_bound_only
 from objbench.judge.statistics.estimate import Estimate
 from objbench.judge.statistics.speedup import Bound
 
@@ -31,7 +32,6 @@ _WRITERS: Mapping[Notation, Callable[[float], str]] = {
     "p": _p_value,
     "percent": lambda value: f"{100 * value:.3g}%",
 }
-_SIDES = {"": "", "below": "< ", "above": "> "}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +54,14 @@ class Quantity:
     @property
     def text(self) -> str:
         """The number in words and digits: "+3.67 [-8.61, +15.95]"."""
-        text = self._written(self.estimate)
-        if self.low is not None and self.high is not None:
-            if self.estimate.side and self.low == self.estimate == self.high:
-                # The interval is the bound again.
-                return self._noted(f"never reached ({text})" if self._is_missed else text)
-            text += f" [{self._written(self.low)}, {self._written(self.high)}]"
-        return self._noted(text)
+        ends = (self.estimate, self.low, self.high)
+        text = interval_text(*ends, _WRITERS[self.notation])
+        is_never = self.low is not None and self._is_missed and is_bound_only(*ends)
+        return self._noted(f"never reached ({text})" if is_never else text)
 
     @property
     def _is_missed(self) -> bool:
         return self.notation == "speedup" and self.estimate.side == "below"
-
-    def _written(self, bound: Bound) -> str:
-        return _SIDES[bound.side] + _WRITERS[self.notation](bound.value)
 
     def _noted(self, text: str) -> str:
         return f"{text} ({self.note})" if self.note else text

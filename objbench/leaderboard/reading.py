@@ -1,74 +1,104 @@
-"""How to read a page: what its words and numbers mean."""
+"""How to read a page: what its words and numbers mean, and nothing about words it does not use."""
 
 from __future__ import annotations
 
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.document import Strong, Text
+from objbench.leaderboard.report import Report
+from objbench.leaderboard.shared_start import shared_words
 
-READING: tuple[Text, ...] = (
+
+def reading(report: Report) -> list[Text]:
+    """The words of the page of ``report``, one point each."""
+    is_compared = bool(report.others)
+    has_interval = len(report.seeds) >= MIN_RUNS
+    found: list[Text] = []
+    if report.verdicts:
+        found.append(_CLAIM)
+    if any(suite.is_ranked for suite in report.suites):
+        found.append(_SCORE)
+        if is_compared:
+            found.append((Strong("Gain"), _gain(report)))
+        if is_compared and has_interval:
+            found.append(_GROUP)
+        if is_compared and len(report.seeds) > 1:
+            found.append(_SEEDS_BETTER)
+    if any(item.headline for curve in report.curves for item in curve.speedups.values()):
+        found.append((Strong("Speedup"), _speedup(report.baseline)))
+    if report.suites and len(report.seeds) > 1:
+        found.append(_NOISE)
+    return [*found, _AXES, _DASH]
+
+
+def _gain(report: Report) -> str:
+    shared = shared_words(report.plan)
+    text = ": difference to the baseline at the same seed" + (
+        f", so with the same {shared}" if shared else ""
+    )
+    text += "; positive is better, also where a lower score is."
+    if len(report.seeds) >= MIN_RUNS:
+        text += (
+            " Each interval stands alone: about one in twenty true nulls looks significant by it."
+        )
+    return text
+
+
+def _speedup(baseline: str) -> str:
+    return (
+        f": the whole budget of {baseline}, at the end of which it has its final score, divided by "
+        "what the objective spent when it first reached that score, on each compute axis, from the "
+        f"mean curves of all seeds. It is the whole budget also where {baseline} had that score "
+        "earlier. Below 1x is slower. A value after < or > is a bound: < where the score was never "
+        "reached within the budget, > where it was reached before the first point measured."
+    )
+
+
+_CLAIM: Text = (
+    Strong("Claim"),
     (
-        Strong("Claim"),
-        (
-            ': "at least this much". Confirmed if the whole 95% interval is at or above the claimed '
-            "value, not reproduced at this scale (to the judge: refuted) if all of it is below, else "
-            f"inconclusive; with fewer than {MIN_RUNS} pretraining seeds there is no interval and no "
-            "other verdict."
-        ),
+        ': "at least this much". Confirmed if the whole 95% interval is at or above the claimed '
+        "value, not reproduced at this scale (to the judge: refuted) if it is wholly below, else "
+        f"inconclusive; with fewer than {MIN_RUNS} pretraining seeds there is no interval and no "
+        "other verdict."
     ),
+)
+_SCORE: Text = (
+    Strong("Score"),
     (
-        Strong("Score"),
-        (
-            ": the average that the protocol names, in points. Fine-tuning seeds are averaged within "
-            "their pretraining run first; the interval is the 95% t-interval over pretraining seeds."
-        ),
+        ": the average that the protocol names, in points. Fine-tuning seeds are averaged within "
+        "their pretraining run first; the interval is the 95% t-interval over pretraining seeds."
     ),
+)
+_GROUP: Text = (
+    Strong("Group, rank"),
     (
-        Strong("Gain"),
-        (
-            ": difference to the baseline at the same seed, so with the same initial weights, "
-            "documents and masks; positive is better, also where a lower score is. Each interval "
-            "is for itself alone: of twenty differences that are none, one looks like one."
-        ),
+        ": all pairs of objectives compared at once (paired t-tests, Holm, 5%). Two that share a "
+        "letter are not significantly different; the rank's interval holds every rank that the "
+        "seeds allow."
     ),
+)
+_SEEDS_BETTER: Text = (
+    Strong("Seeds better"),
+    ": at how many seeds the objective beats the baseline; a tie counts half.",
+)
+_NOISE: Text = (
+    Strong("Noise floor"),
     (
-        Strong("Group, rank"),
-        (
-            ": all pairs of objectives compared at once (paired t-tests, Holm, 5%). Two that share a "
-            "letter are not significantly different; the true rank is in the interval."
-        ),
+        ": the smallest difference of two objectives' means that an unpaired t-test (5%) can "
+        "distinguish from reseeding alone; sd: standard deviation from seed to seed."
     ),
-    (
-        Strong("Seeds better"),
-        ": at how many seeds the objective beats the baseline; a tie counts half.",
-    ),
-    (
-        Strong("Speedup"),
-        (
-            ": what the baseline spent to reach its final score, divided by what the objective spent "
-            "where it first reached that score, on each compute axis, from the mean curves of all "
-            'seeds. Below 1x is slower. "< 1.02x": the score was never reached within the budget, so '
-            'the speedup is below that; "> 8.00x": it was reached before the first point measured.'
-        ),
-    ),
-    (
-        Strong("Noise floor"),
-        (
-            ": the smallest difference of two objectives' means that reseeding alone does not make "
-            "(95%, unpaired); sd: standard deviation from seed to seed."
-        ),
-    ),
-    (
-        Strong("Steps"),
-        " are optimizer steps, ",
-        Strong("tokens"),
-        " leave out padding, ",
-        Strong("FLOPs"),
-        " are counted forward and backward on the real step, ",
-        Strong("device time"),
-        " leaves out evaluation, checkpoints and warm-up.",
-    ),
-    (
-        "A dash marks a missing value: what is incomplete is not ranked, and is named under What was "
-        "not run."
-    ),
+)
+_AXES: Text = (
+    Strong("Steps"),
+    " are optimizer steps, ",
+    Strong("tokens"),
+    " leave out padding, ",
+    Strong("FLOPs"),
+    " are counted forward and backward on the real step, ",
+    Strong("device time"),
+    " leaves out evaluation, checkpoints and warm-up.",
+)
+_DASH: Text = (
+    "A dash marks a missing value: what is incomplete is not ranked, and is named under What was "
+    "not run."
 )

@@ -7,9 +7,11 @@ folded away below them.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
-from objbench.judge.formatting import count, listed
+from objbench.judge.formatting import listed
 from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.leaderboard.comparable_losses import comparable_losses
 from objbench.leaderboard.curve_sections import curve_details, main_curve
 from objbench.leaderboard.document import (
     Block,
@@ -17,6 +19,7 @@ from objbench.leaderboard.document import (
     Comment,
     Fold,
     Heading,
+    Link,
     Listing,
     Paragraph,
     Strong,
@@ -29,9 +32,10 @@ from objbench.leaderboard.findings import findings, uncounted_words
 from objbench.leaderboard.headline import headline, scale_words
 from objbench.leaderboard.judge_rates import rates_sentences
 from objbench.leaderboard.missing import gaps_sentence, missing_tasks
-from objbench.leaderboard.reading import READING
+from objbench.leaderboard.reading import reading
 from objbench.leaderboard.report import Report, SuiteReport
 from objbench.leaderboard.settings import budget_sentence, seeds_words
+from objbench.leaderboard.shared_start import start_sentence
 from objbench.leaderboard.tables.columns import budget_table, column_table, gain_table
 from objbench.leaderboard.tables.costs import (
     cost_table,
@@ -47,28 +51,31 @@ from objbench.leaderboard.tables.settings import (
     stale_table,
 )
 from objbench.leaderboard.tables.tuning import tuning_sentence, tuning_table
-from objbench.leaderboard.tables.verdicts import verdict_blocks
+from objbench.leaderboard.tables.verdicts import bounds_sentence, verdict_blocks
 from objbench.results.heldout_loss_names import AFTER
 
 MARK = "Made by `objbench leaderboard` from the records; edits are overwritten."
 NOT_MEASURED = "Steps were not compared: that is done when one process runs a study."
 
-_HELDOUT = (
-    "Losses of different objectives are not comparable: each is measured under the objective's "
-    "own corruption of the text, and sums differ in their terms."
-)
 _ARRANGED = (
-    f'"mlm{AFTER}sop" would be the loss of mlm on text that sop has rearranged, which is '
-    "not comparable with a loss of mlm on text as it is."
+    f'"mlm{AFTER}sop" is the loss of mlm on text that sop has rearranged, which is not '
+    "comparable with a loss of mlm on text as it is."
 )
 
 
-def page_document(report: Report) -> list[Block]:
-    """The whole page."""
+def page_document(report: Report, title: str = "", notes: str = "") -> list[Block]:
+    """The whole page.
+
+    Args:
+        title: what the study is called; the name in its plan when "".
+        notes: the file beside the page with remarks by hand; "" for none.
+    """
     return [
-        Heading(1, f"Leaderboard: {report.plan.name}"),
+        Heading(1, f"Leaderboard: {title or report.plan.name}"),
         Comment(MARK),
         Paragraph(Strong(headline(report))),
+        *paragraph(start_sentence(report.plan)),
+        *([Paragraph(("Notes by hand: ", Link(notes, notes), "."))] if notes else []),
         *paragraph(gaps_sentence(len(report.plan.cells), report.gaps, report.stale)),
         *_verdicts(report),
         *main_curve(report),
@@ -84,13 +91,16 @@ def _verdicts(report: Report) -> list[Block]:
         return paragraph(
             "None of the bundled claims concerns these objectives, so there is no verdict."
         )
-    here = scale_words(report) or "a scale not recorded"
+    here = scale_words(report) or "not recorded"
     lead = (
-        f'A claim is "at least this much", tested with the whole 95% interval at {here}. "Not '
-        'reproduced" holds for this scale only. "< 1.02x" means that the target was never reached, '
-        "so that the speedup is below that."
+        "A claim is confirmed if the whole 95% interval is at or above the claimed value, not "
+        f"reproduced if it is wholly below. Verdicts apply to this scale only ({here})."
     )
-    return [Heading(2, "Verdicts on papers' claims"), Paragraph(lead), *blocks]
+    return [
+        Heading(2, "Verdicts on papers' claims"),
+        *paragraph(lead, bounds_sentence(report)),
+        *blocks,
+    ]
 
 
 def _rankings(report: Report) -> list[Block]:
@@ -102,15 +112,21 @@ def _rankings(report: Report) -> list[Block]:
             blocks += [Heading(3, score), *_ranking(report, suite)]
     if not blocks:
         return []
-    seeds = count(len(report.seeds), "seed")
     lead = (
-        f"Brackets: 95% t-interval over {seeds}, paired by seed for gains. A positive gain is better."
+        f"Brackets: 95% t-interval over {len(report.seeds)} seeds, paired by seed for gains. A "
+        "positive gain is better."
         if len(report.seeds) >= MIN_RUNS
-        else f"Means over {seeds}: too few for an interval. A positive gain is better."
+        else f"{_averaged(len(report.seeds))} A positive gain is better."
     )
     if len(report.seeds) >= MIN_RUNS and len(report.others) > 0:
         lead += " Objectives sharing a group letter are not significantly different."
     return [Heading(2, "Ranking"), Paragraph(lead), *blocks]
+
+
+def _averaged(seeds: int) -> str:
+    if seeds == 1:
+        return "Scores of one seed, which gives no confidence interval."
+    return f"Means over {seeds} seeds: too few for a confidence interval."
 
 
 def _ranking(report: Report, suite: SuiteReport) -> list[Block]:
@@ -118,7 +134,7 @@ def _ranking(report: Report, suite: SuiteReport) -> list[Block]:
     words = uncounted_words(report, report.others)
     return [
         *paragraph(
-            f"{words[0].upper()}{words[1:]}." if words else "",
+            f"{words}." if words else "",
             f"Not ranked: {shortened(listed(unranked))}." if unranked else "",
         ),
         ranking_table(report, suite),
@@ -131,7 +147,7 @@ def _details(report: Report) -> list[Block]:
         *(fold for suite in report.suites for fold in _suite_details(report, suite)),
         *curve_details(report),
         *_cost_details(report),
-        _fold("How to read this page", bullets(READING)),
+        _fold("How to read this page", bullets(reading(report))),
         *_settings_details(report),
         _fold("What was not run", _not_run(report)),
         *(
@@ -158,7 +174,15 @@ def _fold(title: str, blocks: list[Block]) -> Fold:
 
 
 def _shown(report: Report) -> list[Block]:
-    text = f"{budget_sentence(report.plan)} Seeds: {seeds_words(report.plan)}."
+    text = " ".join(
+        part
+        for part in (
+            budget_sentence(report.plan),
+            f"Seeds: {seeds_words(report.plan)}.",
+            _machines(report.devices),
+        )
+        if part
+    )
     scale = (
         f"Measured at {scale_words(report)}; nothing here says what happens at another scale."
         if report.scale
@@ -170,6 +194,13 @@ def _shown(report: Report) -> list[Block]:
         Paragraph(text),
         *bullets([item for item in (*shown, *report.caveats, *rates) if item]),
     ]
+
+
+def _machines(devices: Sequence[str]) -> str:
+    if not devices:
+        return ""
+    which = "one machine" if len(devices) == 1 else f"{len(devices)} machines"
+    return f"All runs used {which}: {listed(devices)}."
 
 
 def _suite_details(report: Report, suite: SuiteReport) -> list[Block]:
@@ -189,7 +220,12 @@ def _suite_details(report: Report, suite: SuiteReport) -> list[Block]:
     if seeds:
         folds.append(_fold(f"{name}: the score of every seed", seeds))
     if suite.along_budget is not None:
-        means = Paragraph(f"Means over {count(len(report.seeds), 'pretraining seed')}.")
+        number = len(report.seeds)
+        means = Paragraph(
+            "Scores of one pretraining seed."
+            if number == 1
+            else f"Means over {number} pretraining seeds."
+        )
         along = budget_table(report, suite, suite.along_budget)
         folds.append(_fold(f"{name} over the budget", [means, along]))
     if suite.gains:
@@ -251,7 +287,7 @@ def _cost_details(report: Report) -> list[Block]:
     losses = heldout_table(report)
     if losses is not None:
         is_arranged = any(AFTER in title for title in losses.columns)
-        text = f"{_HELDOUT} {_ARRANGED}" if is_arranged else _HELDOUT
+        text = comparable_losses(report) + (f" {_ARRANGED}" if is_arranged else "")
         folds.append(_fold("Loss on held-out text", [Paragraph(text), losses]))
     return [*folds]
 
@@ -278,9 +314,6 @@ def _not_run(report: Report) -> list[Block]:
     found = [
         "" if report.gaps else "Every planned cell was run.",
         *missing_tasks(suite.suite for suite in report.suites),
-        f"Nothing was run on any machine other than {listed(report.devices)}."
-        if report.devices
-        else "",
         f"Not judged, since an objective is not in the study: {listed(names)}." if names else "",
     ]
     return [*bullets([text for text in found if text]), *gaps_table(report.gaps)]

@@ -27,7 +27,11 @@ from objbench.leaderboard.quantity import Quantity
 from objbench.results.study_results import StudyResults
 
 # Parts of the way from the baseline's first point to its last.
-_PARTS = ((0.75, "3/4 of its rise"), (0.5, "1/2 of its rise"), (0.25, "1/4 of its rise"))
+_PARTS = (
+    (0.75, "75% of its improvement"),
+    (0.5, "50% of its improvement"),
+    (0.25, "25% of its improvement"),
+)
 
 Function = tuple[SpeedupAt, ...]
 
@@ -87,7 +91,7 @@ def speedups(
         at = [_at_target(evidence, headline, source, *target) for target in targets]
         final = AtTarget(
             score=float(curves[baseline].scores[-1].mean()) if headline else float("nan"),
-            where="its end, as judged",
+            where="final score (judged)",
             speedups={axis: speedup_quantity(item) for axis, item in headline.items()},
         )
         found[objective.name] = Speedups(

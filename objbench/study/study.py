@@ -109,8 +109,9 @@ class Study(Section):
     @field_validator("objectives", "seeds")
     @classmethod
     def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(set(value)) != len(value):
-            raise ValueError("lists something twice")
+        twice = next((item for item in value if value.count(item) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice} is listed twice")
         return value
 
     @field_validator("budget")

@@ -74,8 +74,9 @@ class TuningSection(Section):
     @field_validator("seeds")
     @classmethod
     def _no_repeats(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(value)) != len(value):
-            raise ValueError("lists something twice")
+        twice = next((item for item in value if value.count(item) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice} is listed twice")
         return value
 
     @field_validator("budget")

@@ -16,6 +16,6 @@ def speedup_table(report: Report, curve: CurveReport) -> list[Block]:
             target = quantity(at.score, curve.source.notation)
             line: dict[str, Cell] = {"objective": item.objective}
             line[f"{report.baseline}'s {curve.source.words}"] = target
-            line["where it is that"] = at.where
+            line["point of its curve"] = at.where
             lines.append(line | {AXIS_WORDS[axis]: at.speedups.get(axis) for axis in AXES})
     return [table(lines)] if lines else []

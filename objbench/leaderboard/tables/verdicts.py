@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from objbench.contract.meters import AXIS_WORDS
-from objbench.judge.formatting import amount
+from objbench.judge.formatting import amount, ratio
 from objbench.judge.judgement import Judged
 from objbench.judge.papers.claims import Claim
 from objbench.judge.verdict import Finding
@@ -19,7 +19,7 @@ _TEXT_COLUMNS = 3
 def verdict_blocks(report: Report) -> list[Block]:
     """The table and its footnotes; nothing where no claim is about the study's objectives."""
     notes: dict[str, int] = {}
-    lines = [_line(item, notes) for item in report.verdicts]
+    lines = [_line(report, item, notes) for item in report.verdicts]
     if not lines:
         return []
     blocks: list[Block] = [table(lines, _TEXT_COLUMNS)]
@@ -36,6 +36,48 @@ def finding_quantity(claim: Claim, finding: Finding) -> Quantity:
     )
 
 
+def score_words(report: Report, source: str) -> str:
+    """What a score is called; a suite that shares its name with the study or text says what it is."""
+    data = report.plan.study.get("data")
+    corpus = data.get("corpus") if isinstance(data, dict) else None
+    suite = next((s.suite for s in report.suites if s.suite.name == source), None)
+    if suite is None or source not in (report.plan.name, corpus):
+        return source_words(source)
+    return f"suite {source} ({suite.average_label})"
+
+
+def bounds_sentence(report: Report) -> str:
+    """What the bounds in the table mean, each by an example from it; "" where there is none."""
+    found = [
+        finding_quantity(item.claim, item.finding)
+        for item in report.verdicts
+        if item.finding is not None and item.claim.kind == "speedup"
+    ]
+    parts = []
+    below = [ratio(q.estimate.value) for q in found if q.estimate.side == "below"]
+    if below:
+        parts.append(
+            f'"< {below[0]}": the target was never reached within the budget, so the speedup is '
+            "below that"
+        )
+    mixed = [q.text for q in found if ", up to " in q.text]
+    if mixed:
+        upper = mixed[0].rpartition(" ")[2]
+        parts.append(f'"{mixed[0]}": so by the mean curves, and the interval ends at {upper}')
+    above = [
+        ratio(end.value)
+        for q in found
+        for end in (q.estimate, q.high)
+        if end and end.side == "above"
+    ]
+    if above:
+        parts.append(
+            f'"> {above[0]}": the speedup or its upper limit is above that, where the curve was not '
+            "measured"
+        )
+    return f"{'; '.join(parts)}." if parts else ""
+
+
 def claim_words(claim: Claim) -> str:
     """The claimed number, such as "up to 5.00x in steps" or "+4.80 points"."""
     value = quantity(claim.value, "speedup" if claim.kind == "speedup" else "gain").text
@@ -43,18 +85,20 @@ def claim_words(claim: Claim) -> str:
     return f"{claim.qualifier} {value} {unit}".lstrip()
 
 
-def _line(item: Judged, notes: dict[str, int]) -> dict[str, Cell]:
+def _line(report: Report, item: Judged, notes: dict[str, int]) -> dict[str, Cell]:
     paper = item.file.scale_of(item.claim)
     finding = item.finding
+    # Sorted, so that marks come in the order of their numbers from the table's first row on.
+    numbers = [notes.setdefault(note, len(notes) + 1) for note in verdict_notes(item)]
     return {
         "claim": item.title,
-        "score": source_words(item.source) if item.source else None,
+        "score": score_words(report, item.source) if item.source else None,
         "verdict": Strong(verdict_words(item)),
         "estimate [95%]": None if finding is None else finding_quantity(item.claim, finding),
         "claimed": claim_words(item.claim),
         "seeds": _seeds(item),
-        "paper's scale": f"{amount(paper.parameters)}, {amount(paper.tokens_seen)}",
-        "notes": " ".join(mark(notes.setdefault(n, len(notes) + 1)) for n in verdict_notes(item)),
+        "paper's scale (parameters, tokens)": f"{amount(paper.parameters)}, {amount(paper.tokens_seen)}",
+        "notes": " ".join(mark(number) for number in sorted(numbers)),
     }
 
 

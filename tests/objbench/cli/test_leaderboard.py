@@ -5,7 +5,7 @@ import pytest
 from objbench.cli.main import main
 
 USAGE_ERRORS = [
-    (["leaderboard"], "required: RUN, a run folder such as runs/demo, or --index DIR"),
+    (["leaderboard"], "give a run folder (runs/demo) or --index DIR"),
     (["leaderboard", "nowhere"], "nowhere holds no plan.json"),
     (["leaderboard", "--index"], "expected one argument"),
     (["leaderboard", "--index", "nowhere"], "nowhere holds no folder with a plan.json"),

@@ -108,7 +108,7 @@ def test_every_label_of_another_measurement_is_in_the_sentence(make_study):
         assert "at 1.23M parameters and 2.46M tokens (paper: 28.5M, 131B)" in sentence(item)
         assert "a protocol other than taco-2022" in sentence(item)
         assert "mean of three tasks, not mean of nine columns" in sentence(item)
-        assert "fine-tuned on at most 1,000 examples per task" in sentence(item)
+        assert "trained on at most 1,000 examples per task" in sentence(item)
     assert "learning rate not yet decayed before the last point (linear schedule)" in sentence(
         speedup
     )
@@ -196,7 +196,9 @@ def test_fewer_than_three_seeds_are_inconclusive_whatever_they_say(make_study):
     for item in (speedup, gain):
         assert item.verdict == "inconclusive"
         assert item.finding.low is None
-        assert "2 seeds are too few for an interval (at least 3)" in sentence(item)
+        assert "2 seeds give no confidence interval (objbench asks for at least 3)" in sentence(
+            item
+        )
         assert "would settle it" in sentence(item)
 
 

@@ -22,7 +22,7 @@ def unlike_mlm(study, objective, points):
 def test_few_seeds_conclude_nothing(make_study, report_of):
     assert headline(report_of(make_study())) == (
         f"taco against mlm at equal FLOPs, {SCALE}, 2 seeds: nothing may be concluded about which "
-        "is better, because 2 seeds cannot give an interval (at least 3 can)."
+        "is better, because 2 seeds give no confidence interval (objbench asks for at least 3)."
     )
 
 
@@ -33,7 +33,7 @@ def test_better_and_worse_and_neither_are_named(make_study, report_of):
     unlike_mlm(study, "worse", -3.0)
     unlike_mlm(study, "same", -0.025)
     assert headline(report_of(study)) == (
-        f"taco, worse and same against mlm at equal FLOPs, {SCALE}, 4 seeds: on glue, taco is "
+        f"taco, worse and same against mlm at equal FLOPs, {SCALE}, 4 seeds: on the suite glue, taco is "
         "significantly better than mlm, worse is significantly worse than mlm, same is not "
         f"significantly different from mlm; {ELSEWHERE}."
     )

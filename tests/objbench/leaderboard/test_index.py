@@ -33,20 +33,20 @@ def test_every_study_is_one_row(make_study, tmp_path):
     assert studies(text) == [
         {
             "study": "large",
-            "compared": "taco against mlm",
+            "comparison": "taco against mlm",
             "scale": "1.23M parameters and 2.46M tokens",
             "seeds": "4",
-            "what it says": "On glue, taco is significantly better than mlm.",
-            "more": "[page](large/README.md)",
+            "result": "On the suite glue, taco is significantly better than mlm.",
+            "details": "[page](large/README.md)",
         },
         {
             "study": "small",
-            "compared": "new against mlm",
+            "comparison": "new against mlm",
             "scale": "1.23M parameters and 2.46M tokens",
             "seeds": "2",
-            "what it says": "Nothing may be concluded about which is better, because 2 seeds "
-            "cannot give an interval (at least 3 can).",
-            "more": "[page](small/README.md)",
+            "result": "Nothing may be concluded about which is better, because 2 seeds give "
+            "no confidence interval (objbench asks for at least 3).",
+            "details": "[page](small/README.md)",
         },
     ]
 
@@ -55,8 +55,8 @@ def test_remarks_are_linked(make_study, tmp_path):
     two_studies(make_study, tmp_path)
     (tmp_path / "small" / "NOTES.md").write_text("Run on two machines.\n")
     large, small = studies(write_index(tmp_path).read_text())
-    assert large["more"] == "[page](large/README.md)"
-    assert small["more"] == "[page](small/README.md), [notes](small/NOTES.md)"
+    assert large["details"] == "[page](large/README.md)"
+    assert small["details"] == "[page](small/README.md), [notes](small/NOTES.md)"
 
 
 def test_an_incomplete_study_says_so(make_study, tmp_path):
@@ -64,7 +64,7 @@ def test_an_incomplete_study_says_so(make_study, tmp_path):
     del study.records["glue.cola.taco.seed-2.3of3.ft-1"]
     study.write(tmp_path / "run")
     (row,) = studies(write_index(tmp_path).read_text())
-    assert row["what it says"] == (
+    assert row["result"] == (
         "Nothing may be concluded, because no score of both sides is complete. Incomplete: of 84 "
         "cells, 1 missing."
     )

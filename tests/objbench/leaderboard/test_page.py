@@ -90,8 +90,8 @@ def test_one_minute_first_then_details(make_study, tmp_path):
         "What was not run",
     ]
     assert lines[4] == (
-        "**taco against mlm at equal FLOPs, 1.23M parameters and 2.46M tokens, 4 seeds: on glue, "
-        "taco is significantly better than mlm; nothing here says what happens at another scale.**"
+        "**taco against mlm at equal FLOPs, 1.23M parameters and 2.46M tokens, 4 seeds: on the suite "
+        "glue, taco is significantly better than mlm; nothing here says what happens at another scale.**"
     )
     assert "Seeds: 1, 2, 3 declared first; 4 added later." in text
     assert "Every point is a finished model: a branch of its own, cooled down over 10%" in text

@@ -183,7 +183,8 @@ def test_a_budget_may_differ_by_part_of_a_step(make_study):
 def test_two_seeds_are_inconclusive_and_say_so(make_study):
     text = findings_of(make_study())[0]
     assert text == (
-        "Inconclusive on glue, taco - mlm = +2.50 points: 2 seeds cannot give an interval."
+        "Inconclusive on glue, taco - mlm = +2.50 points: 2 seeds give no confidence "
+        "interval (objbench asks for at least 3)."
     )
 
 
@@ -207,7 +208,7 @@ def test_a_limit_on_training_examples_is_stated(make_study):
     study = make_study()
     study.change("glue.cola.mlm.seed-1.3of3.ft-0", max_train_samples=500, train_examples=500)
     assert caveats(standing_of(study))[0] == (
-        "Fine-tuned on at most 500 examples per task on glue: not comparable with published scores."
+        "Trained on at most 500 examples per task on glue: not comparable with published scores."
     )
 
 

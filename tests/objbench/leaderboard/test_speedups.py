@@ -46,7 +46,7 @@ def test_bounds_and_intervals_in_one_notation():
     assert speedup(Bound(1.5), Bound(1.01, "below"), Bound(4.0, "above")) == (
         "1.50x [< 1.01x, > 4.00x]"
     )
-    assert speedup(missed, missed, Bound(1.12)) == "< 1.02x [< 1.02x, 1.12x]"
+    assert speedup(missed, missed, Bound(1.12)) == "< 1.02x, up to 1.12x"
     assert speedup(missed, missed, missed) == "never reached (< 1.02x)"
 
 
@@ -145,10 +145,18 @@ def test_the_table_starts_with_the_judged_target_and_goes_down_the_curve(make_st
     (table,) = speedup_table(*of(make_study(seeds=SEEDS, points=20)))
     end, high, half, low = rows(table)
     # mlm's four seeds end at 48, 49, 50 and 51 with fine-tuning seed 0.
-    assert list(end.values())[:4] == ["taco", "49.50", "its end, as judged", "1.62x [1.44x, 1.85x]"]
+    assert list(end.values())[:4] == [
+        "taco",
+        "49.50",
+        "final score (judged)",
+        "1.62x [1.44x, 1.85x]",
+    ]
     # The curve rises by 19 points from a share of 0.05: half of it is at 0.525, which taco has
     # at 0.35 of its budget: 1.5 in FLOPs, 2 in steps.
-    assert (half["mlm's glue score"], half["where it is that"]) == ("40.00", "1/2 of its rise")
+    assert (half["mlm's glue score"], half["point of its curve"]) == (
+        "40.00",
+        "50% of its improvement",
+    )
     assert (half["steps"].split()[0], half["FLOPs"].split()[0]) == ("2.00x", "1.50x")
     assert (high["mlm's glue score"], low["mlm's glue score"]) == ("44.75", "35.25")
 

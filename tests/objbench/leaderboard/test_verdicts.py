@@ -64,13 +64,13 @@ def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
     assert (loss["score"], loss["verdict"]) == ("held-out mlm loss", "**not reproduced**")
     assert (gain["verdict"], gain["claimed"]) == ("**confirmed**", "up to +1.20 points")
     # A footnote that holds for several rows has one number.
-    assert (loss["notes"], gain["notes"]) == ("⁴ ² ³", "¹ ⁵")
+    assert (loss["notes"], gain["notes"]) == ("² ³ ⁴", "¹ ⁵")
 
 
 def test_two_seeds_are_inconclusive_whatever_they_say(make_study, report_of, rows):
     table, notes = verdict_blocks(report_of(make_study()))
     assert {row["verdict"] for row in rows(table)} == {"**inconclusive**"}
-    assert notes.items[0].startswith("2 seeds are too few for an interval")
+    assert notes.items[0].startswith("2 seeds give no confidence interval")
 
 
 def test_a_study_of_others_has_no_verdict_and_says_so(make_study, report_of):

@@ -31,8 +31,8 @@ def test_the_least_study_is_complete():
     ("layer", "message"),
     [
         ({"objectives": []}, "objectives"),
-        ({"objectives": ["mlm", "mlm"]}, "objectives.*lists something twice"),
-        ({"seeds": [1, 1]}, "seeds.*lists something twice"),
+        ({"objectives": ["mlm", "mlm"]}, "objectives.*mlm is listed twice"),
+        ({"seeds": [1, 1]}, "seeds.*1 is listed twice"),
         ({"equalize": "flop"}, "equalize = 'flop'"),
         ({"training": {"lr": 1}}, "training.lr: unknown setting 'lr'"),
         ({"training": {"learning_rat": 1}}, "did you mean 'learning_rate'"),

@@ -105,7 +105,7 @@ def choice(trials, run, tuning, losses, names=("mlm", "mlm")):
             + " (known: budget, grid, objectives, score, seeds)",
         ),
         ({"seeds": [7, 1]}, "test: tuning seed 1 is one of the study's seeds: name another"),
-        ({"seeds": [7, 7]}, "test: tuning.seeds = [7, 7]: lists something twice"),
+        ({"seeds": [7, 7]}, "test: tuning.seeds = [7, 7]: 7 is listed twice"),
         (
             {"seeds": []},
             "test: tuning.seeds = []: Tuple should have at least 1 item after validation, not 0",
