@@ -106,7 +106,10 @@ def _draw(
     if reference is not None and len(reference.shares) - 1 in reference.whole:
         panel.axhline(float(reference.scores[-1].mean()), color=QUIET, lw=0.9, ls=(0, (5, 4)))
     if np.median(together) < _CROWDED * most:
-        logarithmic_spend(panel, float(together.min()) / size, most / size)
+        # Every seed's own spend must be in sight: device time differs between seeds.
+        each_seed = [c.spend[list(c.whole), :, axis] for c in drawn.values()]
+        low, high = min(float(s.min()) for s in each_seed), max(float(s.max()) for s in each_seed)
+        logarithmic_spend(panel, low / size, high / size)
     else:
         panel.set_xlim(left=0)
     panel.set_xlabel(words)

@@ -45,7 +45,7 @@ _STYLE = {
 QUIET = "#4d4d4d"
 # In inches; names and numbers are 9 points high, and a letter is about 0.075 wide.
 _WIDTH, _LEFT, _BOTTOM, _PANEL, _LINE, _LETTER = 8.4, 0.62, 0.5, 2.35, 0.17, 0.078
-_TITLE, _SAMPLE = 0.22, 0.16
+_TITLE, _SAMPLE = 0.22, 0.34
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +138,15 @@ def name_lines(panel: Axes, ends: Mapping[str, float], looks: Mapping[str, Look]
     to_share = panel.get_yaxis_transform() + panel.transAxes.inverted()
     wanted = [float(to_share.transform((1.0, end))[1]) for end in ends.values()]
     # A line of 9-point text is about a fifteenth of a panel's height.
-    heights = spread_out([min(max(share, 0.0), 1.0) for share in wanted], 1 / 15)
+    heights = within_panel(
+        spread_out([min(max(share, 0.0), 1.0) for share in wanted], 1 / 15), 1 / 15
+    )
     repeats = _colours_repeat(looks)
     for name, height in zip(ends, heights, strict=True):
         own = looks[name]
         if repeats:  # the colour alone does not tell whose line it is
             panel.plot(
-                (1.01, 1.035, 1.06),
+                (1.01, 1.06, 1.11),
                 (height,) * 3,
                 transform=panel.transAxes,
                 color=own.colour,
@@ -157,7 +159,7 @@ def name_lines(panel: Axes, ends: Mapping[str, float], looks: Mapping[str, Look]
             )
         panel.annotate(
             name,
-            xy=(1.075 if repeats else 1.02, height),
+            xy=(1.125 if repeats else 1.02, height),
             xycoords="axes fraction",
             color=own.colour,
             va="center",
@@ -214,6 +216,18 @@ def spread_out(wanted: Sequence[float], gap: float) -> list[float]:
         low = _low(block, wanted, gap)
         for offset, index in enumerate(block):
             placed[index] = low + offset * gap
+    return placed
+
+
+def within_panel(heights: Sequence[float], gap: float) -> list[float]:
+    """``heights`` moved down as little as keeps all at 1 or below, at least ``gap`` apart.
+
+    Names above the panel would run into the title.
+    """
+    placed, limit = list(heights), 1.0
+    for index in sorted(range(len(placed)), key=lambda own: -heights[own]):
+        placed[index] = min(placed[index], limit)
+        limit = placed[index] - gap
     return placed
 
 

@@ -162,6 +162,8 @@ def _draw_claim(panel: Axes, claim: ClaimedSpeedup, own: Look) -> None:
         color=own.colour,
         fontsize=8,
         va="bottom",
+        # Legible where a band lies under it.
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
     )
 
 

@@ -12,7 +12,7 @@ from objbench.leaderboard.curve_sources import (
     unfinished_schedule,
 )
 from objbench.leaderboard.pictures.convergence import convergence_picture
-from objbench.leaderboard.pictures.drawing import look, ticks_within
+from objbench.leaderboard.pictures.drawing import look, ticks_within, within_panel
 from objbench.leaderboard.pictures.speedup import ClaimedSpeedup, band_edge, speedup_picture
 from objbench.results.study_results import join
 
@@ -155,3 +155,7 @@ def test_ticks_are_1_2_and_5():
     assert ticks_within(0.3, 12.0) == pytest.approx([0.5, 1.0, 2.0, 5.0, 10.0])
     assert ticks_within(1.0, 1.0) == [1.0]
     assert ticks_within(80.0, 600.0) == pytest.approx([100.0, 200.0, 500.0])
+
+
+def test_names_stay_below_the_title():
+    assert within_panel([1.2, 1.1, 0.3], 0.1) == [1.0, 0.9, 0.3]
