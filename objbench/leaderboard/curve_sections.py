@@ -218,4 +218,4 @@ def _forked_in_warm_up(report: Report, curve: CurveReport) -> int:
     forks = [
         share / (1 + float(training["cooldown"])) for share in curve.curves[report.baseline].shares
     ]
-    return sum(fork < float(training["warmup"]) for fork in forks)
+    return sum(fork < float(training.get("warmup", 0.0)) for fork in forks)
