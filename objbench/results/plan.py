@@ -102,8 +102,9 @@ class PlannedObjective(Stored):
     options: dict[str, Any]
     overrides: dict[str, Any] = Field(default_factory=dict)
     teachers: tuple[str, ...] = ()
-    rate: RealisedRate | None = None
-    across_sequences: str = ""
+    # Plans of before these were known are written as they were.
+    rate: RealisedRate | None = Field(default=None, exclude_if=lambda rate: rate is None)
+    across_sequences: str = Field(default="", exclude_if=lambda why: not why)
 
 
 class Plan(Stored):

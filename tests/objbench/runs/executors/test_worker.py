@@ -11,6 +11,7 @@ class Elsewhere:
     """Runs each cell with settings that were sent as bytes, in the order of the plan."""
 
     threads = None
+    jobs = 1
 
     def __init__(self):
         self.seen = []
