@@ -106,6 +106,6 @@ def test_objective(name, leaves, measured):
         leaves.clear()
         module.zero_grad()
         totals, counts = module(batch, Streams(0, 0, rows=ROWS))
-        return mean_loss(totals, counts, weights, 1, 1)
+        return mean_loss(totals, counts, weights, 1)
 
     assert measured(forward).isfinite()
