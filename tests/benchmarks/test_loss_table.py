@@ -1,6 +1,7 @@
 """What ``pytest --benchmark-only`` runs by itself, and the table that it ends with."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -46,12 +47,16 @@ def test_without_measured_losses_there_is_no_table():
 )
 def test_alone_only_the_losses_run_and_what_is_named_runs(words, files):
     # The folders of other tests are ignored: importing them all takes long, and finds no benchmark.
-    ignored = [f"--ignore=tests/{name}" for name in ("objbench", "objectives", "suites")]
+    others = ("objbench", "objectives", "repository", "suites")
+    ignored = [f"--ignore=tests/{name}" for name in others]
+    # This test's own pytest must not be taken for the other's.
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     command = [sys.executable, "-m", "pytest", "--benchmark-only", "--collect-only", "-q"]
     found = subprocess.run(
         [*command, *ignored, *words],
         check=False,
         cwd=HERE.parents[1],
+        env=alone,
         capture_output=True,
         text=True,
     )
