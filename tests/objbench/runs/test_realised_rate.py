@@ -56,7 +56,7 @@ def test_a_rate_far_below_the_declared_one_is_refused(
 def test_the_plan_holds_what_is_predicted(make_study, run, tmp_path):
     run(make_study(budget="2-steps", objectives=["clm", "wwm"]), tmp_path / "run")
     plan = json.loads((tmp_path / "run/plan.json").read_text())
-    clm, wwm = (item["rate"] for item in plan["objectives"])
+    clm, wwm = (item.get("rate") for item in plan["objectives"])
     assert clm is None
     assert wwm["declared"] == pytest.approx(0.15)
     assert wwm["predicted"] == pytest.approx(0.15, rel=0.1)
