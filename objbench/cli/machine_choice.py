@@ -8,12 +8,11 @@ continues it.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from objbench.errors import HubError, one_line
+from objbench.errors import HubError, RecordError, one_line
 from objbench.study.files import Layer, merge, preset_layer
 
 ON_CPU, ON_CPU_WITH_TEXT, ON_GPU = "demo", "tiny", "mini"
@@ -139,9 +138,12 @@ def _chosen(preset: str, reason: str, corpus: str | None, gpu: Gpu | None) -> Ma
 
 def _preset_of(run: Path) -> str | None:
     """The preset of the study in ``run``, if it is one of those chosen here."""
+    # Imported here: it brings pydantic, which ``--help`` does without.
+    from objbench.results.run_folder import read_plan
+
     try:
-        preset = json.loads((run / "plan.json").read_text("utf-8"))["study"]["preset"]
-    except (OSError, ValueError, KeyError, TypeError):
+        preset = read_plan(run).study.get("preset")
+    except RecordError:
         # No study, or one that cannot be read: reported where the folder is opened.
         return None
     return preset if preset in (ON_CPU, ON_CPU_WITH_TEXT, ON_GPU) else None

@@ -55,11 +55,16 @@ def start_sentence(plan: Plan) -> str:
 
 
 def _values(plan: Plan, name: str) -> str:
-    tuning = plan.study.get("tuning")
-    tried = str(tuning) if isinstance(tuning, Mapping) else ""
-    how = "tuned " if name in tried else ""
+    how = "tuned " if name in _tried(plan) else ""
     values = [f"{value} ({listed(who)})" for value, who in _by_value(plan, name).items()]
     return f"{how}{name.rpartition('.')[2]} {', '.join(values)}"
+
+
+def _tried(plan: Plan) -> set[str]:
+    """The settings that the study's trials tried, by their dotted place."""
+    tuning = plan.study.get("tuning") or {}
+    grids = [tuning.get("grid", {}), *tuning.get("objectives", {}).values()]
+    return {place for grid in grids for place in grid}
 
 
 def _by_value(plan: Plan, name: str) -> dict[str, list[str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+import torch
+
 from objbench.engine.encoder.build import build_encoder
 from objbench.judge.formatting import amount, duration, memory
 from objbench.results.plan import Plan, PlannedObjective
@@ -28,7 +30,8 @@ def say_what_is_left(prepared: PreparedStudy, plan: Plan, jobs: int) -> None:
     if compared is not None:
         seconds |= {step.objective: step.seconds for step in compared.objectives}
     study, words = prepared.study, prepared.text.vocabulary
-    encoder = build_encoder(study.encoder, words, study.data.length, seed=0)
+    with torch.device("meta"):  # Shapes suffice to count parameters.
+        encoder = build_encoder(study.encoder, words, study.data.length, seed=0)
     parameters = sum(parameter.numel() for parameter in encoder.parameters())
     finished = prepared.folder.finished_cells(plan.cells)
     for line in forecast(plan, finished, seconds, parameters, jobs):
