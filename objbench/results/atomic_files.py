@@ -7,6 +7,7 @@ renamed. What a killed process leaves under such a name is never read; ``remove_
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import secrets
@@ -14,6 +15,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -102,10 +104,16 @@ def sweep(root: Path, older_than: float = 0.0) -> None:
 
 
 def _changed(path: Path) -> float:
-    """When something in ``path`` was last changed, in seconds; 0 where it is gone."""
-    with suppress(OSError):
-        return max(one.stat().st_mtime for one in [path, *path.rglob("*")])
-    return 0.0
+    """When something in ``path`` was last changed, in seconds; infinity where it is gone.
+
+    What vanishes meanwhile is another writer's: it is no sign that the rest is old.
+    """
+    below = (Path(at, name) for at, *names in os.walk(path) for name in chain(*names))
+    times = []
+    for one in chain([path], below):
+        with suppress(OSError):
+            times.append(one.lstat().st_mtime)
+    return max(times, default=math.inf)
 
 
 def is_unfinished(name: str) -> bool:

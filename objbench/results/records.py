@@ -8,9 +8,10 @@ A record whose key is not in the plan is stale: its code, data or settings have 
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, field_validator
 
 from objbench.contract.meters import Axis
 from objbench.contract.suite import CurveValue
@@ -57,7 +58,7 @@ class ExportedPoint(Stored):
     Attributes:
         meters: the spend at the export.
         share: share of the cell's own budget spent.
-        encoder: folder relative to the run folder.
+        encoder: folder relative to the run folder, and inside it: records come from other people.
         heldout: mean of each term that has items in the held-out text, named as in
             ``heldout_loss_names``, and "loss", their weighted sum.
         digest: of that folder, as ``sealed_folder.seal`` makes it; "" in records from before
@@ -69,6 +70,14 @@ class ExportedPoint(Stored):
     encoder: str
     heldout: dict[str, float]
     digest: str = Field(default="", exclude_if=_is_empty)
+
+    @field_validator("encoder")
+    @classmethod
+    def _is_inside(cls, encoder: str) -> str:
+        path = PurePosixPath(encoder)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"{encoder!r} is outside the run folder")
+        return encoder
 
 
 class Origin(Stored):

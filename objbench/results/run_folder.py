@@ -91,10 +91,12 @@ class RunFolder:
         """The record of a cell; None where there is none.
 
         Raises:
-            RecordError: it cannot be read.
+            RecordError: it cannot be read, or is that of another cell.
         """
         name = _record_name(cell)
-        return read_from(self.store, name, RECORD) if self.store.exists(name) else None
+        record = self._read_record(name) if self.store.exists(name) else None
+        # A name has the beginning of the key only.
+        return record if record is not None and record.key == cell.key else None
 
     def write_record(self, record: AnyRecord) -> None:
         """Store a record in its place, in place of an older one with the same key."""
@@ -104,9 +106,9 @@ class RunFolder:
         """Every record, sorted by kind and file name, current or stale.
 
         Raises:
-            RecordError: one of the files cannot be read.
+            RecordError: one of the files cannot be read, or is that of another cell.
         """
-        return [read_from(self.store, name, RECORD) for name in self._record_names()]
+        return [self._read_record(name) for name in self._record_names()]
 
     def has_records(self) -> bool:
         """Whether there is any record, current or stale."""
@@ -195,6 +197,19 @@ class RunFolder:
 
     def _record_names(self) -> list[str]:
         return [name for name in self.store.list("records") if name.endswith(".json")]
+
+    def _read_record(self, name: str) -> AnyRecord:
+        """The record in the file ``name``, which is of the cell that the name says.
+
+        So no cell has two records, and none has that of another one under its name.
+        """
+        record = read_from(self.store, name, RECORD)
+        if _record_name(record) != name:
+            raise RecordError(
+                f"{self.store.where(name)} holds the record of another cell, {record.id}: delete "
+                "it and run the study again"
+            )
+        return record
 
     def _write(self, name: str, model: Stored) -> None:
         self.store.write(name, dump(model).encode())

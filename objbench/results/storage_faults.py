@@ -18,7 +18,7 @@ from objbench.results.run_folder import RunFolder
 _FAULTS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO}
 )
-_IN_WORDS = re.compile(r"\b(?:os error|code:) (\d+)\b")
+_IN_WORDS = re.compile(r"(?:\(os error |\bOs { code: )(\d+)\b")
 """How libraries written in Rust (safetensors, tokenizers) put an errno into their messages."""
 
 

@@ -79,6 +79,7 @@ pretraining = shared | {
             ExportedPoint,
             meters=meters,
             share=number,
+            encoder=name,
             heldout=st.dictionaries(text, number, max_size=2),
         ),
         max_size=2,

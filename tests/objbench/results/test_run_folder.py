@@ -96,6 +96,48 @@ def test_a_damaged_file_is_named_by_its_store(run, store, make_study):
         assert str(caught.value).startswith(f"{run.where(cell)} is ")
 
 
+def test_a_record_under_the_name_of_another_cell_is_refused(run, store, make_study):
+    study = make_study()
+    one, other = study.plan.cells[:2]
+    run.write_record(study.records[one.id])
+    (name,) = store.list("records")
+    copied = store.read(name)
+    store.delete(name)
+    run.write_record(study.records[other.id])
+    (name,) = store.list("records")
+    store.write(name, copied)
+    for read in (run.read_records, lambda: run.read_record(other)):
+        with pytest.raises(RecordError, match=rf"another cell, {one.id}: delete it") as caught:
+            read()
+        assert str(caught.value).startswith(f"{run.where(other)} holds ")
+
+
+def test_a_second_file_for_a_cell_or_an_id_outside_the_folder_is_refused(run, store, make_study):
+    study = make_study()
+    run.write_record(study.records[study.plan.cells[0].id])
+    (name,) = store.list("records")
+    content = store.read(name)
+    for at, what in [
+        (name.replace(".json", ".2.json"), content),
+        ("records/pretrain/x.json", content.replace(b'"id": "', b'"id": "../../')),
+    ]:
+        store.write(at, what)
+        with pytest.raises(RecordError, match="the record of another cell"):
+            run.read_records()
+        store.delete(at)
+
+
+@pytest.mark.parametrize("place", ["/tmp/e", "../e", "a/../../e"])
+def test_an_encoder_outside_the_run_folder_is_refused(run, store, make_study, place):
+    study = make_study()
+    cell = next(cell for cell in study.plan.cells if cell.kind == "pretrain")
+    run.write_record(study.records[cell.id])
+    (name,) = store.list("records")
+    store.write(name, store.read(name).replace(b'"encoder": "e"', f'"encoder": "{place}"'.encode()))
+    with pytest.raises(RecordError, match=r"points\.0\.encoder: .*outside the run folder"):
+        run.read_record(cell)
+
+
 def test_unfinished_files_are_not_listed(tmp_path):
     store = LocalStore(tmp_path)
     store.write("records/pretrain/b", b"")

@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from pathlib import Path
 
 import pytest
 from safetensors import SafetensorError
@@ -26,6 +27,7 @@ def disk(number, name=None):
         (SafetensorError("I/O error: No space left on device (os error 28)"), "No space left"),
         (SafetensorError('IoError(Os { code: 28, kind: StorageFull, message: "" })'), "No space"),
         (ValueError("no such option"), ""),
+        (RuntimeError("the server answered with code: 28"), ""),
         (FileNotFoundError(errno.ENOENT, "No such file", "corpus.txt"), ""),
         (PermissionError(errno.EACCES, "Permission denied", "corpus.txt"), ""),
         (DataError("line 3 says (os error 28)"), ""),
@@ -68,3 +70,20 @@ def test_the_sweep_removes_what_killed_writers_left_and_nothing_else(tmp_path):
     found = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert found == set(kept)
     sweep(tmp_path / "absent")
+
+
+def test_a_folder_from_which_a_file_vanishes_is_not_taken_for_an_old_one(tmp_path, monkeypatch):
+    folder = tmp_path / ".tokens.12-0123abcd"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / name).touch()
+    lstat = Path.lstat
+
+    def vanishing(path):
+        if path.name == "a":
+            raise FileNotFoundError(errno.ENOENT, "No such file", str(path))
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", vanishing)
+    sweep(tmp_path, older_than=60)
+    assert (folder / "b").exists()
