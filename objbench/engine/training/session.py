@@ -8,7 +8,6 @@ Shape legend: K terms of the objective.
 
 from __future__ import annotations
 
-import gc
 import logging
 import math
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from dataclasses import replace
 import torch
 import torch.distributed
 from accelerate import Accelerator
+from accelerate.utils import release_memory
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -228,9 +228,9 @@ class Session:
 
     def close(self) -> None:
         """Free the model now, not when Python next collects cycles."""
-        self.accelerator.free_memory()
-        del self.model, self.module, self.optimizer, self.update
-        gc.collect()
+        # Not accelerator.free_memory(), which collects before it lets go of the model.
+        del self.model, self.module, self.optimizer, self.update, self.accelerator
+        release_memory()
 
     def _plain_progress(self, step: int) -> float:
         # The middle of the step, as for the learning rate; steps that are only timed may go beyond
