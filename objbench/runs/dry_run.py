@@ -32,7 +32,7 @@ from objbench.runs.planning.planned_cells import (
 )
 from objbench.runs.planning.planner import make_plan
 from objbench.runs.planning.teachers import training_order
-from objbench.runs.planning.trials import Tuner
+from objbench.runs.planning.trials import Tuner, cells_out_of_reach
 from objbench.runs.processes import processes
 from objbench.runs.rehearsal import rehearse
 from objbench.study.study import Study
@@ -93,16 +93,17 @@ def _finished(
     trials: dict[str, Status] = {}
     if study.tuning is not None:
         tuner = Tuner(study, study.tuning, chosen, folder)
-        costs = _stored_costs(study, chosen, folder, plan.data)
+        costs, unmeasured = _stored_costs(study, chosen, folder, plan.data)
         cells: list[PlannedCell] = []
         for names in tuner.rounds() if costs else ():
-            cells += tuner.cells(names, tuner.best(cells), plan.data, costs, processes())
+            best = tuner.best(cells, unmeasured)
+            cells += tuner.cells(names, best, plan.data, costs, processes())
             trials = folder.finished_cells(cells)
-            if len(trials) < len(cells):
+            if {cell.id for cell in cells} - {*trials} - cells_out_of_reach(cells, unmeasured):
                 return trials
-        study = tuner.tuned(cells)
+        study = tuner.tuned(cells, unmeasured)
         chosen = configure_plugins(study, registry)
-    costs = _stored_costs(study, chosen, folder, plan.data)
+    costs, _ = _stored_costs(study, chosen, folder, plan.data)
     if not costs:
         return trials
     made = make_plan(
@@ -119,21 +120,22 @@ def _finished(
 
 def _stored_costs(
     study: Study, chosen: ConfiguredPlugins, folder: RunFolder, data: Mapping[str, Any]
-) -> dict[str, StepCost]:
-    """What a step costs as it was measured in ``folder``; nothing where the baseline's was not.
+) -> tuple[dict[str, StepCost], set[str]]:
+    """(what a step costs as it was measured in ``folder``, of which objectives it was not).
 
-    A step that was never measured belongs to cells that were never run. The baseline's cost stands
-    in for it here, where it only has to give some number of steps.
+    There are no costs where the baseline's was not measured. A step that was never measured belongs
+    to cells that were never run. The baseline's cost stands in for it here, where it only has to
+    give some number of steps.
     """
     keys = {name: cost_key(study, chosen, name, data, is_timed(study)) for name in study.objectives}
-    baseline = study.objectives[0]
-    if not folder.has_cost(baseline, keys[baseline]):
-        return {}
-    return {
-        name: folder.read_cost(*((name, key) if folder.has_cost(name, key) else first))
-        for first in [(baseline, keys[baseline])]
+    found = {
+        name: folder.read_cost(name, key)
         for name, key in keys.items()
+        if folder.has_cost(name, key)
     }
+    baseline = found.get(study.objectives[0])
+    costs = {name: found.get(name, baseline) for name in keys} if baseline else {}
+    return costs, keys.keys() - found.keys()
 
 
 def _trials(study: Study, chosen: ConfiguredPlugins) -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 
 from objbench.engine.encoder.build import build_encoder
 from objbench.judge.formatting import amount, duration, memory
-from objbench.results.plan import Plan, PlannedObjective
+from objbench.results.plan import Plan, PlannedCell, PlannedObjective
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.study.budget import export_steps
 
@@ -19,12 +19,18 @@ _COPIES = 4
 while the old one is still there, rounded up for heads."""
 
 
-def say_what_is_left(prepared: PreparedStudy, plan: Plan, jobs: int) -> None:
-    """Show the forecast of a plan, by the steps that were measured.
+def say_what_is_left(
+    prepared: PreparedStudy, plan: Plan, finished: Collection[str], jobs: int
+) -> None:
+    """Show the forecast of a plan, by the steps that were measured; nothing if all is pretrained.
 
     Args:
+        finished: ids of the cells that are done.
         jobs: pretrainings that run at the same time.
     """
+    left = [c for c in plan.cells if c.kind == "pretrain" and c.id not in finished]
+    if not left:
+        return
     compared = prepared.folder.read_step_comparison()
     seconds = {o.name: o.seconds_per_step for o in plan.objectives if o.seconds_per_step}
     if compared is not None:
@@ -33,14 +39,13 @@ def say_what_is_left(prepared: PreparedStudy, plan: Plan, jobs: int) -> None:
     with torch.device("meta"):  # Shapes suffice to count parameters.
         encoder = build_encoder(study.encoder, words, study.data.length, seed=0)
     parameters = sum(parameter.numel() for parameter in encoder.parameters())
-    finished = prepared.folder.finished_cells(plan.cells)
-    for line in forecast(plan, finished, seconds, parameters, jobs):
+    for line in _forecast(plan, left, seconds, parameters, jobs):
         prepared.display.say(line)
 
 
-def forecast(
+def _forecast(
     plan: Plan,
-    finished: Collection[str],
+    left: Sequence[PlannedCell],
     seconds: Mapping[str, float],
     parameters: int,
     jobs: int,
@@ -49,14 +54,11 @@ def forecast(
 
     Args:
         plan: the plan.
-        finished: ids of the cells that are done.
+        left: its pretrainings that are still to be run.
         seconds: objective -> measured seconds of one step; empty where nothing was measured.
         parameters: of the encoder.
         jobs: cells that run at the same time.
     """
-    left = [c for c in plan.cells if c.kind == "pretrain" and c.id not in finished]
-    if not left:
-        return []
     of = {objective.name: objective for objective in plan.objectives}
     lines = ["each pretraining: " + "; ".join(_one(one, seconds) for one in plan.objectives)]
     flops = sum(cell.step * of[cell.objective].flops_per_step for cell in left)

@@ -39,7 +39,7 @@ def keep_step_comparison(prepared: PreparedStudy) -> None:
     say("comparing the optimizer steps of " + ", ".join(names))
     started = now()
     try:
-        measured = compare_steps(step_jobs(prepared))
+        measured = compare_steps(step_jobs(prepared, names))
     # An objective's own fault shows in its cells.
     except (Exception, SystemExit) as error:  # noqa: BLE001
         say(f"the steps are not compared: {type(error).__name__}: {one_line(error)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from objbench.contract.composition import recorded_options
@@ -24,9 +24,7 @@ from objbench.study.budget import parse_budget
 from objbench.study.study import Study
 
 
-def step_costs(
-    prepared: PreparedStudy, faults: dict[str, str] | None = None
-) -> dict[str, StepCost]:
+def step_costs(prepared: PreparedStudy, faults: dict[str, str]) -> dict[str, StepCost]:
     """What a step of each objective costs: counted and timed once, then kept in the run folder.
 
     A stored cost is used as long as what it was measured on is the same, so that a time budget
@@ -34,8 +32,9 @@ def step_costs(
 
     Args:
         prepared: the study.
-        faults: receives, by objective, why a step of it cannot be taken. The baseline's cost
-            stands in for that of such a step, and no cell of the objective may be run.
+        faults: by objective, why a step of it cannot be taken, as far as that is known; receives
+            those that are found. The baseline's cost stands in for that of such a step, and no
+            cell of the objective may be run.
 
     Raises:
         ConfigError: an objective predicts much less of this text, or more, than it declares.
@@ -44,19 +43,18 @@ def step_costs(
     study, folder = prepared.study, prepared.folder
     timed = is_timed(study)
     keys = step_cost_keys(prepared, timed)
-    missing = [name for name, key in keys.items() if not folder.has_cost(name, key)]
-    faulty: dict[str, str] = {}
+    able = [name for name in study.objectives if name not in faults]
+    missing = [name for name in able if not folder.has_cost(name, keys[name])]
     if missing:
-        prepared.display.say("measuring a step of " + ", ".join(study.objectives))
-        measured, faulty = _measured(prepared, timed)
+        prepared.display.say("measuring a step of " + ", ".join(able))
+        measured, found = _measured(prepared, able, timed)
+        faults |= found
         if is_main():
             for name, cost in measured.items():
                 if name in missing:
                     folder.write_cost(name, keys[name], cost)
     wait_for_all()
-    costs = {name: folder.read_cost(name, key) for name, key in keys.items() if name not in faulty}
-    if faults is not None:
-        faults |= faulty
+    costs = {name: folder.read_cost(name, keys[name]) for name in able if name not in faults}
     for name, cost in costs.items():
         require_declared(name, cost.rate)
         if cost.rate is not None and cost.rate.is_said and name in missing:
@@ -64,17 +62,20 @@ def step_costs(
     return {name: costs.get(name, costs[study.objectives[0]]) for name in study.objectives}
 
 
-def _measured(prepared: PreparedStudy, timed: bool) -> tuple[dict[str, StepCost], dict[str, str]]:
-    """(the costs of the objectives, why the others cannot take a step), both by name."""
+def _measured(
+    prepared: PreparedStudy, names: Sequence[str], timed: bool
+) -> tuple[dict[str, StepCost], dict[str, str]]:
+    """(the costs of the objectives ``names``, why the others cannot take a step), both by name."""
     from objbench.engine.measuring.step_cost import calibrate
 
-    jobs = dict(zip(prepared.study.objectives, step_jobs(prepared), strict=True))
+    jobs = dict(zip(names, step_jobs(prepared, names), strict=True))
     try:
         return dict(zip(jobs, calibrate([*jobs.values()], timed=timed), strict=True)), {}
     except ObjbenchError:
         raise
-    except (Exception, SystemExit):  # noqa: BLE001 - one at a time, to find out whose it is
-        faulty = {name: reason for name, job in jobs.items() if (reason := _fault(job))}
+    except (Exception, SystemExit):  # noqa: BLE001, S110 - found again below, one at a time
+        pass
+    faulty = {name: reason for name, job in jobs.items() if (reason := _fault(job))}
     if not faulty:
         raise RuntimeError("a step fails only beside those of the other objectives")
     for name, reason in faulty.items():
@@ -97,10 +98,10 @@ def _fault(job: PretrainJob) -> str:
     return ""
 
 
-def step_jobs(prepared: PreparedStudy) -> list[PretrainJob]:
-    """Jobs to measure a step of each objective of the study with, in its order."""
+def step_jobs(prepared: PreparedStudy, names: Sequence[str]) -> list[PretrainJob]:
+    """Jobs to measure a step of each of the objectives ``names`` with."""
     seed = prepared.study.seeds[0]
-    return [prepared.pretrain_job(_step_of(name, seed)) for name in prepared.study.objectives]
+    return [prepared.pretrain_job(_step_of(name, seed)) for name in names]
 
 
 def is_timed(study: Study) -> bool:

@@ -15,7 +15,7 @@ settings of each, with the same tuning seed. So trials come in rounds, those of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -113,29 +113,38 @@ class Tuner:
             for cell in cells:
                 yield from trial_evaluation_cells(study, self._suite, cell)
 
-    def tuned(self, cells: Sequence[PlannedCell]) -> Study:
+    def tuned(self, cells: Sequence[PlannedCell], faulty: Collection[str] = ()) -> Study:
         """The study with each objective's settings as its best trials had them.
 
+        An objective whose trials cannot be run keeps those that it has.
+
         Args:
-            cells: the trials and their evaluations, all of them finished.
+            cells: the trials and their evaluations, all of them finished or out of reach.
+            faulty: as for ``best``.
 
         Raises:
             ConfigError, UnknownNameError, RecordError: as ``best``.
         """
         overrides = dict(self.study.overrides)
-        for name, best in self.best(cells).items():
+        out_of_reach = cells_out_of_reach(cells, faulty)
+        for name, best in self.best(cells, faulty).items():
             for trial in best.values():
-                overrides[name] = {**overrides.get(name, {}), **trial.settings}
+                if trial.id not in out_of_reach:
+                    overrides[name] = {**overrides.get(name, {}), **trial.settings}
         return self.study.model_copy(update={"overrides": overrides})
 
-    def best(self, cells: Sequence[PlannedCell]) -> dict[str, dict[int, PlannedCell]]:
+    def best(
+        self, cells: Sequence[PlannedCell], faulty: Collection[str] = ()
+    ) -> dict[str, dict[int, PlannedCell]]:
         """The trials of the best settings of each objective that ``cells`` holds trials of.
 
         Args:
-            cells: trials and their evaluations, all of them finished.
+            cells: trials and their evaluations, all of them finished or out of reach.
+            faulty: the objectives of which no step can be taken, and so no trial. Those of
+                objectives that learn from them are out of reach as well.
 
         Returns:
-            Objective -> tuning seed -> the trial with that seed.
+            Objective -> tuning seed -> the trial with that seed; the first where none can be run.
 
         Raises:
             ConfigError: every setting of an objective failed or diverged on one of the seeds.
@@ -143,12 +152,14 @@ class Tuner:
             RecordError: a record cannot be read.
         """
         scoring = [cell for cell in cells if cell.kind == "trial_evaluation"]
+        out_of_reach = cells_out_of_reach(cells, faulty)
         found = {}
         for name in dict.fromkeys(cell.objective for cell in cells if cell.kind == "trial"):
             tried = tried_settings(cells, name)
             means = [fmean(self._badness(cell, scoring) for cell in trials) for trials in tried]
             place = min(range(len(tried)), key=means.__getitem__)
-            if not math.isfinite(means[place]):
+            can_be_run = any(out_of_reach.isdisjoint(cell.id for cell in row) for row in tried)
+            if can_be_run and not math.isfinite(means[place]):
                 raise self._nothing_to_choose(name, [cell for row in tried for cell in row])
             found[name] = {cell.seed: cell for cell in tried[place]}
         return found
@@ -193,3 +204,16 @@ class Tuner:
             f"tuning: every setting of {objective} failed or diverged{one}; widen its grid, "
             f"or delete their records in {self.folder.where_records('trial')} to run them again"
         )
+
+
+def cells_out_of_reach(cells: Sequence[PlannedCell], faulty: Collection[str]) -> set[str]:
+    """The ids of the cells of ``faulty`` objectives, and of all that need one of these.
+
+    Args:
+        cells: each after all that it needs.
+    """
+    found: set[str] = set()
+    for cell in cells:
+        if cell.objective in faulty or found.intersection(cell.needs):
+            found.add(cell.id)
+    return found

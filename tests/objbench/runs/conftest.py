@@ -90,11 +90,12 @@ def page_of(tmp_path_factory):
 
 @pytest.fixture
 def with_objective(registry):
-    """(class) -> the registry with that objective in it."""
+    """(classes) -> the registry with these objectives in it."""
 
-    def add(cls):
-        origins = {**registry._origins, cls.name: registry.origin("mlm")}
-        objectives = {**registry.objectives, cls.name: cls}
+    def add(*classes):
+        added = {cls.name: cls for cls in classes}
+        origins = registry._origins | dict.fromkeys(added, registry.origin("mlm"))
+        objectives = {**registry.objectives, **added}
         return dataclasses.replace(registry, objectives=objectives, _origins=origins)
 
     return add

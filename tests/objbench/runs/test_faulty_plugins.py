@@ -9,7 +9,9 @@ import pytest
 
 from objbench.contract.suite import Average, Column, Suite, TaskResult
 from objbench.errors import PluginError
-from objbench.results.run_folder import read_records
+from objbench.results.run_folder import read_plan, read_records
+from objbench.runs.cells.pretrain import PretrainWork
+from objbench.runs.dry_run import dry_run
 from objbench_objectives.mlm import MaskedLanguageModeling
 
 ALONE = {"suites": [], "points": 1, "heldout_batches": 1}
@@ -60,6 +62,85 @@ def test_an_objective_that_takes_no_step_fails_alone(
     # It is tried again, and counts once it works.
     repaired = type("Repaired", (MaskedLanguageModeling,), {"name": "faulty"})
     assert run(study, tmp_path / "run", registry=with_objective(repaired)).complete
+
+
+class Learns(MaskedLanguageModeling):
+    """Learns from the faulty objective."""
+
+    name = "learns"
+
+    @classmethod
+    def teachers(cls, config):
+        return ("faulty",)
+
+
+def test_in_a_study_with_tuning_the_trials_of_such_an_objective_fail_and_no_others(
+    make_study, run, with_objective, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("objbench.runs.progress._QUIET_SECONDS", 0.0)
+    grid = {"training.learning_rate": [1e-6, 1e-2]}
+    study = make_study(
+        objectives=["mlm", "faulty", "learns"],
+        evaluation=ALONE,
+        tuning={"grid": grid, "score": "mlm", "budget": "20-steps"},
+    )
+    more = with_objective(RaisesAtItsFirstStep, Learns)
+    end = run(study, tmp_path / "run", registry=more)
+    assert (end.complete, end.exit_code) == (False, 1)
+    failed = ["faulty.trial-0", "faulty.trial-1", "faulty.seed-0"]
+    assert [failure.id for failure in end.failures] == failed
+    records = {record.id: record for record in read_records(tmp_path / "run")}
+    assert {name for name, record in records.items() if record.status == "failed"} == {*failed}
+    assert {name for name, record in records.items() if record.status == "ok"} == {
+        "mlm.trial-0",
+        "mlm.trial-1",
+        "mlm.seed-0",
+    }
+    assert read_plan(tmp_path / "run").objectives[0].overrides == {"training.learning_rate": 1e-2}
+    assert read_plan(tmp_path / "run").objectives[1].overrides == {}
+    printed = capsys.readouterr().err
+    assert printed.count("Traceback") == 1  # What is known to be at fault is not measured again.
+    assert "\n8 of 9 cells\n" in printed
+    # A dry run says the same of the folder.
+    states = dict(
+        reversed(line.rsplit(maxsplit=1))
+        for line in dry_run(study, run=tmp_path / "run", registry=more).splitlines()[:-1]
+    )
+    assert {cell for cell, state in states.items() if state == "done"} == {
+        name for name in records if name.startswith("mlm")
+    }
+
+
+def test_a_trial_that_failed_is_not_tried_again_by_the_same_command(
+    make_study, run, with_objective, tmp_path, monkeypatch
+):
+    class Wavers(MaskedLanguageModeling):
+        """Fails in the first cell of its own that is trained."""
+
+        name = "wavers"
+        cells = 0
+
+        def corrupt(self, batch, streams):
+            if Wavers.cells == 1:
+                raise RuntimeError("planted fault")
+            return super().corrupt(batch, streams)
+
+    pretrain = PretrainWork.do
+
+    def counting(work, cell, started):
+        Wavers.cells += cell.objective == "wavers"
+        return pretrain(work, cell, started)
+
+    monkeypatch.setattr(PretrainWork, "do", counting)
+    grid = {"training.learning_rate": [1e-3, 1e-4]}
+    study = make_study(
+        objectives=["mlm", "wavers"], evaluation=ALONE, tuning={"grid": grid, "score": "mlm"}
+    )
+    end = run(study, tmp_path, registry=with_objective(Wavers))
+    assert [failure.id for failure in end.failures] == ["wavers.trial-0"]
+    assert Wavers.cells == 3
+    assert {r.id: r.status for r in read_records(tmp_path)}["wavers.trial-0"] == "failed"
+    assert read_plan(tmp_path).objectives[1].overrides == {"training.learning_rate": 1e-4}
 
 
 def test_a_baseline_that_takes_no_step_gives_no_budget(make_study, run, with_objective, tmp_path):

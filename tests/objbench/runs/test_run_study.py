@@ -12,7 +12,7 @@ from objbench.blocks.heads import TokenPrediction
 from objbench.contract.term import TermLoss
 from objbench.errors import BudgetError, ConfigError, ObjbenchError, RecordError
 from objbench.results.run_folder import RunFolder, read_plan, read_records
-from objbench.runs import run_study
+from objbench.runs import study_rounds
 from objbench.runs.dry_run import dry_run
 from objbench_objectives.mlm import MaskedLanguageModeling
 
@@ -255,13 +255,13 @@ def test_a_failing_cell_does_not_stop_the_others(
                 raise RuntimeError("planted fault")
             return super().corrupt(batch, streams)
 
-    carry_out = run_study._Run.carry_out
+    carry_out = study_rounds.StudyRounds.carry_out
 
     def after_measuring(*arguments):
         Faulty.is_trained = True
         carry_out(*arguments)
 
-    monkeypatch.setattr(run_study._Run, "carry_out", after_measuring)
+    monkeypatch.setattr(study_rounds.StudyRounds, "carry_out", after_measuring)
     study = make_study(objectives=["faulty", "mlm"])
     end = run(study, tmp_path / "run", registry=with_objective(Faulty))
     assert end.exit_code == 1
@@ -306,7 +306,7 @@ def test_steps_are_measured_with_the_threads_of_a_cell(make_study, run, tmp_path
     seen = []
     monkeypatch.setattr("os.cpu_count", lambda: 6)
     monkeypatch.setattr(
-        "objbench.runs.run_study.keep_step_comparison",
+        "objbench.runs.study_rounds.keep_step_comparison",
         lambda *given: seen.append(torch.get_num_threads()),
     )
     torch.set_num_threads(5)
