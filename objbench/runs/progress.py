@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import suppress
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,10 +16,13 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.text import Text
+
+from objbench.runs.time_left import TimeLeft
 
 _QUIET_SECONDS = 15.0
+_WHOLE = "all cells"
 
 
 class Display:
@@ -27,8 +31,8 @@ class Display:
     def say(self, text: str) -> None:
         """Show one line that stays."""
 
-    def plan(self, done: int, total: int, jobs: int) -> None:
-        """Note that ``done`` of ``total`` cells are finished, and ``jobs`` run at a time."""
+    def plan(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
+        """Note which cells are still to be run; arguments as for ``TimeLeft``."""
 
     def update(self, cell: str, done: int, total: int, text: str) -> None:
         """Show how far ``cell`` is."""
@@ -44,10 +48,11 @@ class Display:
 
 
 class Lines(Display):
-    """Plain lines on stderr: the end of each cell, and its progress every 15 seconds."""
+    """Plain lines on stderr: the end of each cell, and how far it and the study are now and then."""
 
     def __init__(self) -> None:
         self._last: dict[str, float] = {}
+        self._left = TimeLeft({}, 0, 1)
 
     def say(self, text: str) -> None:
         """Print ``text``; where nobody reads it any more, the run goes on."""
@@ -55,34 +60,64 @@ class Lines(Display):
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
 
+    def plan(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
+        """Count the cells that end from now on."""
+        self._left = TimeLeft(left, total, jobs)
+        self._is_due(_WHOLE)
+
     def update(self, cell: str, done: int, total: int, text: str) -> None:
         """Print a line if the cell has not printed one for a while."""
-        now = time.monotonic()
-        if now - self._last.setdefault(cell, now) >= _QUIET_SECONDS:
-            self._last[cell] = now
+        self._left.update(cell, done / max(total, 1))
+        if self._is_due(cell):
             self.say(f"{cell}: {done:,}/{total:,} {text}".rstrip())
 
     def end(self, cell: str, text: str) -> None:
-        """Print how the cell ended."""
+        """Print how the cell ended, and what is left if that was not printed for a while."""
+        self._left.end(cell)
         self._last.pop(cell, None)
         self.say(f"{cell}: {text}")
+        if self._is_due(_WHOLE):
+            self.say(self._left.words)
+
+    def _is_due(self, what: str) -> bool:
+        """Whether ``what`` is due to be printed; it is not when it is first asked about."""
+        now = time.monotonic()
+        due = now - self._last.setdefault(what, now) >= _QUIET_SECONDS
+        if due:
+            self._last[what] = now
+        return due
+
+
+class _CountedBars(Progress):
+    """Bars with a line below them that says how far the whole is."""
+
+    left = TimeLeft({}, 0, 1)
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """The bars and the line, as they are now."""
+        yield self.make_tasks_table(self.tasks)
+        if self.left.words:
+            yield Text(self.left.words)
 
 
 class Bars(Display):
-    """A bar for each running cell, with its text, count, and time left."""
+    """A bar for each running cell, with its count and text, and a line for all cells."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
+        self._progress = _CountedBars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
             TextColumn("{task.fields[text]}"),
             console=Console(stderr=True),
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
+
+    def plan(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
+        """Count the cells that end from now on."""
+        self._progress.left = TimeLeft(left, total, jobs)
 
     def say(self, text: str) -> None:
         """Print ``text`` above the bars."""
@@ -90,12 +125,14 @@ class Bars(Display):
 
     def update(self, cell: str, done: int, total: int, text: str) -> None:
         """Move the cell's bar."""
+        self._progress.left.update(cell, done / max(total, 1))
         if cell not in self._tasks:
             self._tasks[cell] = self._progress.add_task(cell, total=total, text=text)
         self._progress.update(self._tasks[cell], completed=done, total=total, text=text)
 
     def end(self, cell: str, text: str) -> None:
         """Replace the cell's bar by a line."""
+        self._progress.left.end(cell)
         if cell in self._tasks:
             self._progress.remove_task(self._tasks.pop(cell))
         self.say(f"{cell}: {text}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Self
 
@@ -43,9 +43,9 @@ class Watch(Display):
         """Show one line that stays."""
         self._shown.say(text)
 
-    def plan(self, done: int, total: int, jobs: int) -> None:
-        """Note how many cells there are."""
-        self._shown.plan(done, total, jobs)
+    def plan(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
+        """Show what is still to be run."""
+        self._shown.plan(left, total, jobs)
 
     def update(self, cell: str, done: int, total: int, text: str) -> None:
         """Note a step of ``cell``, and show it."""

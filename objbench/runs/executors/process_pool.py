@@ -9,9 +9,10 @@ import multiprocessing
 import os
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for_any
 from typing import Any
@@ -57,17 +58,18 @@ class ProcessPool:
         pool = ProcessPoolExecutor(
             self.jobs, mp_context=context, initializer=_start, initargs=start
         )
-        running: set[Future[Outcome]] = set()
+        running: dict[Future[Outcome], str] = {}
         try:
             while True:
                 while len(running) < self.jobs and (cell := waiting.next()) is not None:
-                    running.add(pool.submit(_work, cell))
+                    running[pool.submit(_work, cell)] = cell.id
                 if not running:
                     break
-                done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                _show(events, prepared.display)
+                done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                _show(events, prepared.display, {*running.values()})
                 for future in done:
                     outcome = future.result()
+                    del running[future]
                     waiting.end(outcome)
                     ended(outcome)
         except BrokenProcessPool as error:
@@ -133,9 +135,10 @@ def _work(cell: PlannedCell) -> Outcome:
     return _worker(cell)
 
 
-def _show(events: Any, display: Display) -> None:
-    while True:
-        try:
-            display.update(*events.get_nowait())
-        except queue.Empty:
-            return
+def _show(events: Any, display: Display, running: Collection[str]) -> None:
+    """Show the progress of running cells; what arrives late would revive one that has ended."""
+    with suppress(queue.Empty):
+        while True:
+            cell, *progress = events.get_nowait()
+            if cell in running:
+                display.update(cell, *progress)

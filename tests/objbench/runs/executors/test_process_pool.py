@@ -2,13 +2,15 @@
 
 import multiprocessing
 import os
+import queue
 import signal
 
 import pytest
 
 from objbench.errors import ObjbenchError
 from objbench.results.run_folder import RunFolder
-from objbench.runs.progress import Lines
+from objbench.runs.executors.process_pool import _show
+from objbench.runs.progress import Display, Lines
 
 
 @pytest.mark.slow
@@ -33,3 +35,19 @@ def test_a_killed_worker_is_one_line_and_the_next_run_continues(
     assert finished.keys() >= set(ended) != set()
     assert len(finished) < len(folder.read_plan().cells)
     assert run(make_study(), tmp_path, jobs=2).complete
+
+
+def test_progress_that_arrives_after_the_end_of_its_cell_is_not_shown():
+    class Heard(Display):
+        def __init__(self):
+            self.seen = []
+
+        def update(self, *event):
+            self.seen.append(event)
+
+    events, shown = queue.Queue(), Heard()
+    events.put(("ended", 9, 9, ""))
+    events.put(("running", 1, 9, "loss"))
+    _show(events, shown, {"running"})
+    assert shown.seen == [("running", 1, 9, "loss")]
+    assert events.empty()

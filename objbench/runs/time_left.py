@@ -1,0 +1,80 @@
+"""How much of a plan is done and how long the rest takes, in a few words.
+
+Cells that are alike take about as long: those that have ended, or are under way, say how long the
+others of their sort will take. As long as nothing is known of a sort, there is only a lower bound.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from statistics import fmean
+
+_SURE = 0.05
+"""Share of a cell after which its speed says how long the whole of it takes."""
+
+
+class TimeLeft:
+    """What is left of a plan.
+
+    Args:
+        left: the id of each cell that is still to be run -> its sort.
+        total: all cells of the plan.
+        jobs: cells that run at the same time.
+    """
+
+    def __init__(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
+        self._sorts = dict(left)
+        self._waiting = Counter(left.values())
+        self._total = total
+        self._jobs = jobs
+        self._done = total - len(left)
+        self._running: dict[str, tuple[float, float]] = {}
+        self._taken: dict[Hashable, list[float]] = {}
+
+    def update(self, cell: str, share: float) -> None:
+        """Note that ``share`` of a cell is done."""
+        if cell not in self._sorts:
+            return
+        if cell not in self._running:
+            self._waiting[self._sorts[cell]] -= 1
+        started, _ = self._running.get(cell, (time.monotonic(), 0.0))
+        self._running[cell] = started, share
+
+    def end(self, cell: str) -> None:
+        """Note that a cell has ended."""
+        sort = self._sorts.pop(cell, None)
+        if sort is None:
+            return
+        self._done += 1
+        if cell in self._running:
+            started, _ = self._running.pop(cell)
+            self._taken.setdefault(sort, []).append(time.monotonic() - started)
+        else:
+            self._waiting[sort] -= 1
+
+    @property
+    def words(self) -> str:
+        """Such as "12 of 44 cells, 6 min left"; "" as long as there is no plan."""
+        if not self._total:
+            return ""
+        now = time.monotonic()
+        whole = {sort: fmean(taken) for sort, taken in self._taken.items()}
+        for cell, (started, share) in self._running.items():
+            if share >= _SURE:
+                whole.setdefault(self._sorts[cell], (now - started) / share)
+        seconds = sum(number * whole.get(sort, 0.0) for sort, number in self._waiting.items())
+        for cell, (started, _) in self._running.items():
+            seconds += max(0.0, whole.get(self._sorts[cell], 0.0) - (now - started))
+        known = all(sort in whole for cell, sort in self._sorts.items())
+        text = f"{self._done:,} of {self._total:,} cells"
+        if not seconds:
+            return text
+        return f"{text}, {'' if known else 'at least '}{_rounded(seconds / self._jobs)} left"
+
+
+def _rounded(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,88 @@
+"""The line for all cells: how many are done, and how long those of each sort still take."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from objbench.runs import progress
+from objbench.runs.progress import Bars, Lines
+from objbench.runs.time_left import TimeLeft
+
+CELLS = {"a.0": "long", "a.1": "long", "t.0": "short", "t.1": "short", "t.2": "short"}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time, in a list of one."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    return now
+
+
+def test_every_sort_is_counted_by_what_its_own_cells_took(clock):
+    left = TimeLeft(CELLS, total=7, jobs=1)
+    assert left.words == "2 of 7 cells"
+    left.update("a.0", 0.0)
+    clock[0] += 60
+    left.update("a.0", 0.25)
+    # 180 s of this one and 240 s of the next, and nothing is known of the short ones.
+    assert left.words == "2 of 7 cells, at least 7 min left"
+    clock[0] += 140
+    left.end("a.0")
+    left.update("t.0", 0.0)
+    clock[0] += 10
+    left.end("t.0")
+    left.end("t.0")
+    # One of 200 s and two of 10 s.
+    assert left.words == "4 of 7 cells, 4 min left"
+    left.update("a.1", 0.0)
+    clock[0] += 150
+    # What runs is expected to take as long as the one before, not as long as its share says.
+    left.update("a.1", 0.1)
+    assert left.words == "4 of 7 cells, 70 s left"
+    for cell in ("a.1", "t.1", "t.2", "unknown"):
+        left.end(cell)
+    assert left.words == "7 of 7 cells"
+
+
+def test_cells_side_by_side_take_their_share_of_the_time(clock):
+    left = TimeLeft({str(n): "sort" for n in range(5)}, total=5, jobs=2)
+    left.update("0", 0.0)
+    clock[0] += 3600
+    left.end("0")
+    assert left.words == "1 of 5 cells, 2.0 h left"
+
+
+def test_lines_say_it_when_a_cell_ends_but_not_too_often(clock, capsys):
+    shown = Lines()
+    shown.plan({"a": "sort", "b": "sort", "c": "sort"}, total=3, jobs=1)
+    for cell, seconds in (("a", 10), ("b", 10), ("c", 5)):
+        shown.update(cell, 0, 1, "")
+        clock[0] += seconds
+        shown.end(cell, "done")
+    assert capsys.readouterr().err.splitlines() == [
+        "a: done",
+        "b: done",
+        "2 of 3 cells, 10 s left",
+        "c: done",
+    ]
+
+
+def test_bars_have_a_line_for_all_cells(clock, monkeypatch):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr(progress, "Console", lambda stderr: console)
+    shown = Bars()
+    console.print(shown._progress)
+    assert "cells" not in screen.getvalue()
+    shown.plan({"a": "sort", "b": "sort"}, total=12, jobs=1)
+    shown.update("a", 0, 8, "")
+    clock[0] += 100
+    shown.update("a", 2, 8, "loss 5.1")
+    console.print(shown._progress)
+    assert "loss 5.1" in screen.getvalue()
+    assert "10 of 12 cells, 12 min left" in screen.getvalue()
+    shown.end("a", "held-out loss 4.2")
+    console.print(shown._progress)
+    assert "11 of 12 cells, 2 min left" in screen.getvalue()
