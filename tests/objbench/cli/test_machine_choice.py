@@ -1,13 +1,13 @@
 """A run without a preset: what the machine decides, what is said first, and where it goes."""
 
-import json
 import shutil
 
 import pytest
 
 from objbench.cli import machine_choice as machine
+from objbench.cli.chosen_study import chosen_study
 from objbench.cli.main import main, parse
-from objbench.cli.study_arguments import chosen_study
+from objbench.results.run_folder import RunFolder
 
 LINE = ["run", "--objectives", "mlm,taco", "--budget"]
 GPU = machine.Gpu("NVIDIA H100", 80 * 2**30, has_bfloat16=True)
@@ -80,10 +80,10 @@ def test_a_gpu_that_is_small_or_old_is_allowed_for(on):
     assert (old.study.preset, old.study.training.precision) == ("mini", "fp16")
 
 
-def test_a_study_that_was_begun_keeps_its_preset_whatever_the_hub_answers(on, tmp_path):
-    run = tmp_path / "runs" / "mlm-taco-100k-steps"
-    run.mkdir(parents=True)
-    (run / "plan.json").write_text(json.dumps({"study": {"preset": "demo"}}))
+def test_a_study_that_was_begun_keeps_its_preset_whatever_the_hub_answers(on, tmp_path, make_study):
+    plan = make_study().plan
+    begun = plan.model_copy(update={"study": {**plan.study, "preset": "demo"}})
+    RunFolder(tmp_path / "runs" / "mlm-taco-100k-steps").write_plan(begun)
     assert on(GPU).study.preset == "demo"
 
 
