@@ -7,10 +7,11 @@ import shlex
 import sys
 
 from objbench.cli import arguments as read
+from objbench.cli.chosen_study import chosen_study
 from objbench.cli.leaderboard import write_and_print
 from objbench.cli.machine_choice import described
 from objbench.cli.plugin_arguments import default_cache, load
-from objbench.cli.study_arguments import add_study_arguments, chosen_study
+from objbench.cli.study_arguments import add_study_arguments
 from objbench.cli.terminal import say
 from objbench.contract.composition import configured
 from objbench.contract.options import configure

@@ -22,15 +22,12 @@ from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.step_costs import cost_key, is_timed
 from objbench.runs.planning.cell_count import require_countable
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
+from objbench.runs.planning.curve_cells import curve_id
 from objbench.runs.planning.declared_seeds import declared_seeds
+from objbench.runs.planning.evaluation_cells import evaluations, trial_evaluation_id
 from objbench.runs.planning.folder_owner import require_same_study
-from objbench.runs.planning.planned_cells import (
-    curve_id,
-    evaluations,
-    pretraining_id,
-    trial_evaluation_id,
-)
 from objbench.runs.planning.planner import make_plan
+from objbench.runs.planning.pretraining_cells import pretraining_id
 from objbench.runs.planning.teachers import training_order
 from objbench.runs.planning.trials import Tuner, cells_out_of_reach
 from objbench.runs.processes import processes

@@ -25,7 +25,7 @@ from objbench.results.json_files import content_key
 from objbench.results.records import StepCost
 from objbench.results.run_folder import RunFolder
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
-from objbench.runs.planning.planned_cells import require_choosable
+from objbench.runs.planning.evaluation_cells import require_choosable
 from objbench.runs.planning.planner import require_points
 from objbench.runs.planning.teachers import training_order
 from objbench.runs.planning.trials import Tuner

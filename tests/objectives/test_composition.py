@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from objbench.cli.arguments import assignment, options_of
-from objbench.cli.study_arguments import every_objective
+from objbench.cli.chosen_study import every_objective
 from objbench.contract.composition import ComposedConfig, Composition, configured, recorded_options
 from objbench.contract.objective import AddedTerm
 from objbench.contract.random_streams import Streams

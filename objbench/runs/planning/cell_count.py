@@ -38,7 +38,7 @@ def _pretrainings(study: Study) -> int:
 
 
 def _cells(study: Study, plugins: ConfiguredPlugins) -> int:
-    """The cells of the study, as ``planned_cells`` makes them one by one."""
+    """The cells of the study, as the planner makes them one by one."""
     points = study.evaluation.points
     followed = {curve.follows(tuple(plugins.suites)): curve for curve in plugins.curves.values()}
     each = 1 + len(plugins.curves)

@@ -15,12 +15,9 @@ from objbench.errors import BudgetError
 from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
 from objbench.results.records import StepCost
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
-from objbench.runs.planning.planned_cells import (
-    curve_cell,
-    evaluation_cell,
-    evaluations,
-    pretrain_cell,
-)
+from objbench.runs.planning.curve_cells import curve_cell
+from objbench.runs.planning.evaluation_cells import evaluation_cell, evaluations
+from objbench.runs.planning.pretraining_cells import pretrain_cell
 from objbench.runs.planning.teachers import teachers_of, training_order
 from objbench.study.budget import baseline_steps, equal_steps, export_steps, parse_budget
 from objbench.study.study import Study

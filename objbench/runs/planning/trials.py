@@ -28,8 +28,9 @@ from objbench.results.records import StepCost, TrialEvaluationRecord, TrialRecor
 from objbench.results.run_folder import RunFolder
 from objbench.results.scores import column_scores
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
-from objbench.runs.planning.planned_cells import trial_cell, trial_evaluation_cells
+from objbench.runs.planning.evaluation_cells import trial_evaluation_cells
 from objbench.runs.planning.planner import planned_steps
+from objbench.runs.planning.pretraining_cells import trial_cell
 from objbench.runs.planning.teachers import generations
 from objbench.study.study import Study
 from objbench.study.tuning import TuningSection

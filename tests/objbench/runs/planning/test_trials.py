@@ -21,7 +21,7 @@ from objbench.results.records import (
 from objbench.results.run_folder import RunFolder, read_records
 from objbench.results.study_results import read_study_results
 from objbench.runs.dry_run import dry_run
-from objbench.runs.planning import planned_cells
+from objbench.runs.planning import evaluation_cells, pretraining_cells
 from objbench.runs.planning.configured_plugins import configure_plugins
 from objbench.runs.planning.trials import Tuner
 from objbench.study.study import build_study
@@ -128,9 +128,10 @@ def test_keys_of_a_study_tuned_on_one_seed_stay_what_they_were(trials, monkeypat
         "mlm.trial-1": "7acf56f16b0d5e72c1d207ceaba54a7ba815758e91ef000a74260daf01f5a82e",
         "taco.trial-1": "c8fa8c541d4c711a9e7c435e451694d21e9c2b04731f9fa122e3a2ea891d5bb2",
     }
-    monkeypatch.setattr(planned_cells, "ENGINE_VERSION", 1)
-    monkeypatch.setattr(planned_cells, "source_digest", lambda thing: "source")
-    monkeypatch.setattr(planned_cells, "recorded_options", lambda config: {"rate": 0.15})
+    for cells in (pretraining_cells, evaluation_cells):
+        monkeypatch.setattr(cells, "ENGINE_VERSION", 1)
+        monkeypatch.setattr(cells, "source_digest", lambda thing: "source")
+    monkeypatch.setattr(pretraining_cells, "recorded_options", lambda config: {"rate": 0.15})
     for tuning in ({}, {"seeds": [1000]}):
         _, cells = trials(study({"grid": GRID, **tuning}))
         assert {cell.id: cell.key for cell in cells} == known

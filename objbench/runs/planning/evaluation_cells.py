@@ -1,38 +1,24 @@
-"""The cells of a study: each has an id to read and a key of all that determines its result.
+"""The cells that score what was pretrained, for the study's results or to choose between trials.
 
-A key includes the keys of the cells that it needs, so a change anywhere upstream changes it too.
+Each has an id and a key of all that determines its score, with the key of the pretraining.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from objbench.contract.composition import Composition, recorded_options
-from objbench.contract.suite import CurveSuite, Suite
+from objbench.contract.suite import Suite
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import ConfigError
 from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
+from objbench.runs.planning.pretraining_cells import pretraining_id
 from objbench.study.budget import export_steps, point_shares
 from objbench.study.study import Study
-from objbench.study.tuning import Settings
-
-# Settings that change what is written down or when, but no number that is computed.
-_NOT_IN_KEY = {"log_every", "checkpoint_every"}
-
-
-def pretraining_id(objective: str, seed: int) -> str:
-    """The id of a pretraining."""
-    return f"{objective}.seed-{seed}"
-
-
-def curve_id(curve: str, objective: str, seed: int) -> str:
-    """The id of a curve."""
-    return f"{curve}.{pretraining_id(objective, seed)}"
 
 
 def trial_evaluation_id(suite: str, task: str, trial: str) -> str:
@@ -76,95 +62,6 @@ def evaluations(study: Study, plugins: ConfiguredPlugins) -> Iterator[Evaluation
                     for finetune_seed in suite.seeds()[:count]:
                         for task in suite.tasks():
                             yield Evaluation(name, task, objective, seed, share, finetune_seed)
-
-
-def pretrain_cell(
-    study: Study,
-    plugins: ConfiguredPlugins,
-    objective: str,
-    seed: int,
-    steps: int,
-    data: Mapping[str, Any],
-    cells: Mapping[str, PlannedCell],
-) -> PlannedCell:
-    """The cell that pretrains one objective with one seed; ``cells`` holds its teachers'."""
-    own = study.for_objective(objective)
-    cls, config = plugins.objectives[objective]
-    exports = export_steps(steps, study.evaluation.points, study.evaluation.spacing)
-    teachers = [cells[pretraining_id(teacher, seed)] for teacher in cls.teachers(config)]
-    parts = _training_parts(own, cls, config, seed, steps, exports, data, teachers)
-    return PlannedCell(
-        id=pretraining_id(objective, seed),
-        kind="pretrain",
-        key=content_key(parts),
-        objective=objective,
-        seed=seed,
-        step=steps,
-        needs=tuple(teacher.id for teacher in teachers),
-    )
-
-
-def trial_cell(
-    study: Study,
-    plugins: ConfiguredPlugins,
-    *,
-    objective: str,
-    cell_id: str,
-    seed: int,
-    settings: Settings,
-    steps: int,
-    data: Mapping[str, Any],
-    best: Mapping[str, Mapping[int, PlannedCell]],
-) -> PlannedCell:
-    """The cell that pretrains one objective with one combination of its grid and one tuning seed.
-
-    Args:
-        best: objective -> tuning seed -> the trial of its best settings, for all objectives that
-            this one may learn from.
-    """
-    own = study.for_objective(objective, settings)
-    cls, _ = plugins.objectives[objective]
-    config = plugins.config(own, objective)
-    teachers = [best[teacher][seed] for teacher in cls.teachers(config)]
-    parts = _training_parts(own, cls, config, seed, steps, [steps], data, teachers)
-    return PlannedCell(
-        id=cell_id,
-        kind="trial",
-        key=content_key({**parts, "heldout_part": "tuning"}),
-        objective=objective,
-        seed=seed,
-        step=steps,
-        needs=tuple(teacher.id for teacher in teachers),
-        settings=settings,
-    )
-
-
-def _training_parts(
-    own: Study,
-    cls: type[Any] | Composition,
-    config: Any,
-    seed: int,
-    steps: int,
-    exports: list[int],
-    data: Mapping[str, Any],
-    teachers: Sequence[PlannedCell],
-) -> dict[str, Any]:
-    """All that determines what a pretraining computes."""
-    taught = {"teachers": {teacher.objective: teacher.key for teacher in teachers}}
-    return {
-        **(taught if teachers else {}),
-        "engine": ENGINE_VERSION,
-        "objective": cls.name,
-        "source": source_digest(cls),
-        "options": recorded_options(config),
-        "encoder": own.encoder.model_dump(mode="json"),
-        "data": data["key"],
-        "training": own.training.model_dump(mode="json", exclude=_NOT_IN_KEY),
-        "steps": steps,
-        "exports": exports,
-        "heldout_batches": own.evaluation.heldout_batches,
-        "seed": seed,
-    }
 
 
 def evaluation_cell(
@@ -250,45 +147,3 @@ def _scoring_parts(
         "max_train_samples": study.evaluation.max_train_samples,
         "precision": study.training.precision,
     }
-
-
-def curve_cell(
-    study: Study,
-    plugins: ConfiguredPlugins,
-    name: str,
-    curve: CurveSuite,
-    objective: str,
-    seed: int,
-    cells: Mapping[str, PlannedCell],
-) -> PlannedCell:
-    """The cell of one curve; ``cells`` holds the evaluations it reads."""
-    follows = curve.follows(tuple(plugins.suites))
-    chosen = plugins.suites[follows].seeds()[: curve.seeds_per_point]
-    needs = tuple(
-        cell.id
-        for cell in cells.values()
-        if cell.kind == "evaluation"
-        and cell.suite == follows
-        and cell.seed == seed
-        and cell.objective in (objective, study.objectives[0])
-        and cell.finetune_seed in chosen
-    )
-    key = content_key(
-        {
-            "suite": name,
-            "version": curve.version,
-            "source": source_digest(type(curve)),
-            "options": asdict(curve.config),
-            "average": asdict(plugins.suites[follows].average()),
-            "upstream": [cells[needed].key for needed in needs],
-        }
-    )
-    return PlannedCell(
-        id=curve_id(name, objective, seed),
-        kind="curve",
-        key=key,
-        objective=objective,
-        seed=seed,
-        suite=name,
-        needs=needs,
-    )

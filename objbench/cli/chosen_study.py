@@ -1,0 +1,186 @@
+"""The study that preset, study file and flags make together, checked before a plugin is loaded.
+
+Names of objectives, suites and plugins are checked against the package metadata, before pydantic is
+imported, so that a misspelt name is reported at once. Options are checked as far as they are known
+from an earlier run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from objbench.cli.machine_choice import MachineChoice, machine_choice
+from objbench.cli.plugin_arguments import known_plugins, load
+from objbench.cli.study_arguments import flag_layer
+from objbench.contract.composition import JOINT, parts_of, plugins_of
+from objbench.errors import ConfigError
+from objbench.plugins.known_plugins import KnownPlugins
+from objbench.plugins.registry import Registry
+from objbench.runs.processes import processes
+from objbench.study.files import Layer, file_layer, merge, preset_layer
+
+if TYPE_CHECKING:
+    from objbench.study.study import Study
+
+ALL = "all"
+# More objectives than this are counted in the name of a run folder.
+_MOST_NAMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenStudy:
+    """What the command line asks for.
+
+    Attributes:
+        study: the study.
+        run: its folder.
+        by_machine: the preset that the machine decided; None where a preset or file was named.
+    """
+
+    study: Study
+    run: Path
+    by_machine: MachineChoice | None
+
+
+def chosen_study(arguments: argparse.Namespace) -> ChosenStudy:
+    """The study chosen on the command line.
+
+    Args:
+        arguments: the parsed flags of ``objbench run``.
+
+    Raises:
+        ConfigError: a name or an option is unknown, or something is missing or out of range.
+    """
+    known = known_plugins()
+    for plugin, _, _ in arguments.set:
+        known.require("plugin", plugin)
+    flags, by_machine = flag_layer(arguments), None
+    run = _run_folder(arguments, flags)
+    layers, sources = _named_layers(arguments)
+    if not layers:
+        # Whatever is wrong with the names is reported before the machine is looked at.
+        _check_names({**flags, "objectives": [n for n in _names(flags) if n != ALL]}, known)
+        _require_objectives(flags)
+        alone = processes() == 1
+        by_machine = machine_choice(flags, arguments.device, run, alone=alone)
+        layers, sources = [by_machine.layer], [f"preset {by_machine.preset}"]
+    layers, sources = [*layers, flags], [*sources, "command line"]
+    whole: Layer = {}
+    for layer in layers:
+        whole = merge(whole, layer)
+    if ALL in _names(whole):
+        layers = [*layers, {"objectives": every_objective(_names(whole), load())}]
+        whole = merge(whole, layers[-1])
+    _check_names(whole, known)
+    _require_objectives(whole)
+    if not _table(whole, "data").get("corpus"):
+        raise ConfigError("no corpus: name a file or folder of text with --corpus, or --corpus toy")
+    from objbench.study.study import build_study
+
+    study = build_study(layers, " + ".join(sources))
+    suites = study.evaluation.suites
+    for plugin, option, _ in arguments.set:
+        if plugin not in {*study.objectives, *plugins_of(study.objectives), *suites}:
+            raise ConfigError(
+                f"--set {plugin}.{option}: {plugin} has no part in this study;"
+                " add it to --objectives or --suites, or leave the option out"
+            )
+    known.check_options(study.objectives, suites, study.options)
+    return ChosenStudy(study, run, by_machine)
+
+
+def every_objective(named: Sequence[str], registry: Registry) -> tuple[str, ...]:
+    """``named`` with ``all`` replaced by every objective, and the baseline with every term.
+
+    The baseline is what is named before ``all``, or the one objective that declares itself one.
+    After it come the other objectives by name, then the baseline with each term that it lacks.
+
+    Args:
+        named: names as on the command line, ``all`` among them.
+        registry: every plugin, loaded.
+
+    Raises:
+        ConfigError: no objective, or more than one, declares itself the baseline.
+    """
+    before = list(named[: named.index(ALL)])
+    if not before:
+        # Declared by the class itself: what derives from the baseline is none.
+        before = [name for name, cls in registry.objectives.items() if vars(cls).get("is_baseline")]
+        if len(before) != 1:
+            raise ConfigError(
+                "--objectives all needs a baseline: name it first, as in --objectives NAME,all"
+            )
+    # A composed baseline has some of the terms already.
+    own = parts_of(before[0])
+    joined = [f"{before[0]}{JOINT}{term}" for term in registry.terms if term not in own]
+    after = named[named.index(ALL) + 1 :]
+    return tuple(dict.fromkeys([*before, *registry.objectives, *joined, *after]))
+
+
+def _named_layers(arguments: argparse.Namespace) -> tuple[list[Layer], list[str]]:
+    """Preset and study file as far as they are named, lowest first, and what to call them."""
+    layers, sources = [], []
+    if arguments.preset:
+        layers.append(preset_layer(arguments.preset))
+        sources.append(f"preset {arguments.preset}")
+    if arguments.config:
+        layers.append(file_layer(arguments.config))
+        sources.append(f"study file {arguments.config}")
+    return layers, sources
+
+
+def _run_folder(arguments: argparse.Namespace, flags: Layer) -> Path:
+    """``--out``, or a folder below runs/, named after ``--name``, the file, the preset or the words.
+
+    Where the machine chooses the preset, other objectives or another budget are another study, so
+    these make the name.
+    """
+    if arguments.out:
+        return Path(arguments.out)
+    own = arguments.config.stem if arguments.config else arguments.preset
+    name = str(arguments.name or own or _name_of(flags))
+    if Path(name).name != name or name in {".", ".."}:
+        raise ConfigError(f"--name {name!r} is not a plain name; give a folder with --out")
+    return Path("runs") / name
+
+
+def _name_of(flags: Layer) -> str:
+    """A folder's name from objectives and budget, such as "mlm-taco-100k-steps"."""
+    names = list(_names(flags))
+    if len(names) > _MOST_NAMED:
+        names = [names[0], "and", str(len(names) - 1), "others"]
+    words = "-".join([*names, *([str(flags["budget"])] if "budget" in flags else [])])
+    return re.sub(r"[^\w.+-]+", "-", words) or "study"
+
+
+def _require_objectives(layer: Layer) -> None:
+    if not layer.get("objectives"):
+        raise ConfigError("no objectives: name them with --objectives A,B, the baseline first")
+
+
+def _check_names(whole: Layer, known: KnownPlugins) -> None:
+    for kind, names in (
+        ("objective", whole.get("objectives")),
+        ("suite", _table(whole, "evaluation").get("suites")),
+        ("plugin", list(_table(whole, "options"))),
+    ):
+        # Anything but a list of names is left to the study's own check.
+        if isinstance(names, list | tuple):
+            for name in filter(lambda name: isinstance(name, str), names):
+                known.require(kind, name)
+
+
+def _names(layer: Layer) -> Sequence[str]:
+    """The objectives that a layer names; anything but a list of names is left to the study."""
+    names = layer.get("objectives")
+    return tuple(names) if isinstance(names, list | tuple) else ()
+
+
+def _table(layer: Layer, name: str) -> dict[str, Any]:
+    table = layer.get(name)
+    return table if isinstance(table, dict) else {}
