@@ -1,5 +1,6 @@
 """An exported encoder small enough to fine-tune in a test."""
 
+import gc
 from types import SimpleNamespace
 
 import pytest
@@ -41,6 +42,13 @@ WORDS = [
 def _one_thread():
     # Such small matrices gain nothing from a second thread, and on busy cores wait for it.
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _only_garbage_of_this_module():
+    # Half a million objects of imported libraries need not be searched whenever a model is freed.
+    gc.collect()
+    gc.freeze()
 
 
 def _tokenizer():

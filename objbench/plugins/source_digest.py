@@ -15,6 +15,7 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from objbench import PUBLIC_NAMES
@@ -76,6 +77,9 @@ def _path(name: str) -> Path | None:
     """The source file of a module, None where ``name`` is no module or has none."""
     loaded = getattr(sys.modules.get(name), "__file__", None)
     if loaded is None:
+        parent = sys.modules.get(name.rpartition(".")[0])
+        if parent is not None and not hasattr(parent, "__path__"):
+            return None
         try:
             spec = importlib.util.find_spec(name)
         except (ImportError, ValueError):
@@ -84,8 +88,13 @@ def _path(name: str) -> Path | None:
     return Path(loaded) if loaded and loaded.endswith(".py") else None
 
 
-def _imported(text: str, name: str, *, is_package: bool) -> Iterator[str]:
+@lru_cache(maxsize=512)
+def _imported(text: str, name: str, *, is_package: bool) -> tuple[str, ...]:
     """Names of modules, or of things in modules, that a module's source imports."""
+    return tuple(_names_imported(text, name, is_package=is_package))
+
+
+def _names_imported(text: str, name: str, *, is_package: bool) -> Iterator[str]:
     package = name if is_package else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
