@@ -21,8 +21,12 @@ traceback.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+# C0 and C1 but for tab and line feed, and what turns the direction of the text around.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class ObjbenchError(Exception):
@@ -103,4 +107,9 @@ def guess(given: str, known: Iterable[str]) -> str:
 
 def one_line(text: object) -> str:
     """``text`` with every run of white space folded to one space, for one-line messages."""
-    return " ".join(str(text).split())
+    return printable(" ".join(str(text).split()))
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters: it may be foreign, and a terminal would obey it."""
+    return _CONTROLS.sub("", text)
