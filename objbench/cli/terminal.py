@@ -8,6 +8,8 @@ import sys
 import textwrap
 from typing import TextIO
 
+from objbench.errors import printable
+
 _IN_ASCII = str.maketrans(
     {
         "\N{MULTIPLICATION SIGN}": "x",
@@ -27,9 +29,9 @@ _IN_ASCII = str.maketrans(
 def say(text: str = "", *, end: str = "\n", file: TextIO | None = None, wrap: bool = False) -> None:
     """Print ``text``, at once.
 
-    Signs that the terminal cannot show are replaced. Where the reader of a pipe has left, as in
-    ``objbench leaderboard runs/demo | head``, the rest is not shown and no error: what the command
-    was for has been done.
+    Signs that the terminal cannot show are replaced, control characters left out. Where the reader
+    of a pipe has left, as in ``objbench leaderboard runs/demo | head``, the rest is not shown and
+    no error: what the command was for has been done.
 
     Args:
         text: what to print.
@@ -37,7 +39,7 @@ def say(text: str = "", *, end: str = "\n", file: TextIO | None = None, wrap: bo
         file: stdout unless given.
         wrap: break the lines of a terminal between words.
     """
-    stream = sys.stdout if file is None else file
+    stream, text = sys.stdout if file is None else file, printable(text)
     if wrap and stream.isatty():
         width = shutil.get_terminal_size().columns - 1
         text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)

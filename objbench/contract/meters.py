@@ -26,6 +26,7 @@ _UNITS: Mapping[str, tuple[str, tuple[tuple[float, float, str], ...]]] = {
         ((3 * 3600.0, 3600.0, "hours"), (300.0, 60.0, "minutes"), (0.0, 1.0, "seconds")),
     ),
 }
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def column_axis(column: str) -> Axis | None:
@@ -38,7 +39,8 @@ def unit(axis: Axis, largest: float) -> tuple[float, str]:
     noun, choices = _UNITS[axis]
     if axis == "flops":
         exponent = 3 * math.floor(math.log10(max(largest, 1.0)) / 3)
-        return 10.0**exponent, rf"{noun} ($\times 10^{{{exponent}}}$)" if exponent else noun
+        power = f"\N{MULTIPLICATION SIGN}10{str(exponent).translate(_RAISED)}"
+        return 10.0**exponent, f"{noun} ({power})" if exponent else noun
     for least, size, words in choices:
         if largest >= least:
             return size, f"{noun} ({words})"

@@ -24,13 +24,6 @@ class Strong:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
-    """Text to be shown as typed."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Link:
     """Text that leads to an address, which is relative to the page or a URL."""
 
@@ -38,7 +31,7 @@ class Link:
     address: str
 
 
-Inline = str | Strong | Code | Link
+Inline = str | Strong | Link
 Text = Inline | tuple[Inline, ...]
 Cell = Text | Quantity | None
 
@@ -60,9 +53,9 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
-    """A list of points."""
+    """A list of points; one that is a list itself belongs to the point before it."""
 
-    items: tuple[Text, ...]
+    items: tuple[Text | Bullets, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +113,7 @@ class Fold:
     """Blocks that are shown when the reader asks for them."""
 
     title: str
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]
 
 
 Block = Heading | Paragraph | Bullets | Notes | Table | Picture | Listing | Comment | Fold
@@ -136,7 +129,7 @@ def table(lines: Sequence[Mapping[str, Cell]], text_columns: int = 1) -> Table:
     return Table(columns, rows, text_columns)
 
 
-def bullets(items: Sequence[Text]) -> list[Block]:
+def bullets(items: Sequence[Text | Bullets]) -> list[Block]:
     """A list of points; nothing where there is none."""
     return [Bullets(tuple(items))] if items else []
 
@@ -147,10 +140,10 @@ def paragraph(*sentences: str) -> list[Block]:
     return [Paragraph(text)] if text else []
 
 
-def shortened(text: object) -> str:
-    """``text`` on one line, cut at 240 characters."""
+def shortened(text: object, longest: int = _LONGEST) -> str:
+    """``text`` on one line, cut at ``longest`` characters."""
     line = one_line(text)
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip() + "…"
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def mark(number: int) -> str:

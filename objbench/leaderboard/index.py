@@ -6,7 +6,7 @@ folder; the same files give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from objbench.errors import ConfigError, one_line
@@ -17,6 +17,7 @@ from objbench.judge.papers.published_files import CLAIMS, FIGURES, SELFTEST
 from objbench.judge.papers.replay_text import replay_headline
 from objbench.leaderboard.document import (
     Block,
+    Bullets,
     Cell,
     Comment,
     Heading,
@@ -105,23 +106,16 @@ def _row(run: Path, report: Report) -> dict[str, Cell]:
     said = conclusion(report)
     gaps = gaps_sentence(len(report.plan.cells), report.gaps, report.stale)
     more: tuple[Inline, ...] = (Link("page", f"{run.name}/README.md"),)
-    if (run / NOTES).is_file() and not (run / NOTES).is_symlink():
+    if (run / NOTES).is_file():
         more = (*more, ", ", Link("notes", f"{run.name}/{NOTES}"))
     return {
         "study": run.name,
-        "comparison": _comparison(report),
+        "comparison": compared_words(report),
         "scale": _scale(report),
         "seeds": str(len(report.seeds)),
         "result": " ".join(part for part in (f"{said[0].upper()}{said[1:]}.", gaps) if part),
         "details": more,
     }
-
-
-def _comparison(report: Report) -> str:
-    """Who is compared; a study of one objective compares nothing."""
-    if not report.others:
-        return f"{report.baseline} only"
-    return compared_words(report)
 
 
 def _scale(report: Report) -> str | None:
@@ -149,11 +143,11 @@ def _against(file: ClaimFile) -> str:
     return f"{file.objective} against {file.baseline}"
 
 
-def _figures(folder: Path) -> Iterator[Text]:
+def _figures(folder: Path) -> Iterator[Text | Bullets]:
     for path in sorted((folder / FIGURES).glob("*.json")):
         verdict, *said = replay_headline(read_figure(str(path)))
-        link = Link(path.name, f"{FIGURES}/{path.name}")
-        yield (link, f": {verdict} {' '.join(f'{text[0].upper()}{text[1:]}.' for text in said)}")
+        yield (Link(path.name, f"{FIGURES}/{path.name}"), f": {verdict}")
+        yield Bullets(tuple(f"{text}." for text in said))
 
 
 def _tests(folder: Path) -> Iterator[Text]:
@@ -169,5 +163,5 @@ def _title(path: Path) -> str:
         return one_line(file.readline().lstrip("# "))
 
 
-def _titled(title: str, items: list[Text]) -> list[Block]:
+def _titled(title: str, items: Sequence[Text | Bullets]) -> list[Block]:
     return [Heading(2, title), *bullets(items)] if items else []

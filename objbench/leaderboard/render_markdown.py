@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from textwrap import indent
+from urllib.parse import quote
 
 from tabulate import tabulate
 
+from objbench.errors import printable
 from objbench.judge.formatting import DASH
 from objbench.leaderboard.document import (
     Block,
     Bullets,
     Cell,
-    Code,
     Comment,
     Fold,
     Heading,
@@ -31,6 +33,8 @@ from objbench.leaderboard.quantity import Quantity
 # Not the underscore: inside words it means nothing to GitHub, and names are full of it. Brackets
 # around numbers are intervals and no links, and "< 1" and "> 1" are no tags.
 _MARKUP = re.compile(r"[\\`*|]|\[(?![-+<>]?\s?\d)|\](?=[(\[])|(?<=\d)\](?=:)")
+_BREAKS = re.compile(r"\s*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
+_IN_ADDRESSES = ":/?#@!$&'*+,;=%~"
 _ENTITIES = (("&", "&amp;"), (r"<(?!\s?\d)", "&lt;"), (r">(?!\s?\d)", "&gt;"))
 
 
@@ -46,7 +50,10 @@ def _block(block: Block) -> str:
         case Paragraph(text):
             return _text(text)
         case Bullets(items):
-            return "\n".join(f"- {_text(item)}" for item in items)
+            return "\n".join(
+                indent(_block(item), "  ") if isinstance(item, Bullets) else f"- {_text(item)}"
+                for item in items
+            )
         case Notes(items):
             lines = (f"{mark(number)} {escaped(note)}" for number, note in enumerate(items, 1))
             return "<sub>" + "<br>\n".join(lines) + "</sub>"
@@ -55,7 +62,8 @@ def _block(block: Block) -> str:
         case Picture(alt, file):
             return f"![{escaped(alt)}]({file})"
         case Listing(language, text):
-            return f"```{language}\n{text}\n```"
+            fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
+            return f"{fence}{language}\n{printable(text)}\n{fence}"
         case Comment(text):
             return f"<!-- {text} -->"
         case Fold(title, blocks):
@@ -89,16 +97,15 @@ def _text(text: Text) -> str:
             return escaped(text)
         case Strong(inner):
             return f"**{escaped(inner)}**"
-        case Code(inner):
-            return f"`{inner}`"
         case Link(inner, address):
-            return f"[{escaped(inner)}]({address})"
+            return f"[{escaped(inner)}]({quote(address, safe=_IN_ADDRESSES)})"
         case _:
             return "".join(_text(part) for part in text)
 
 
 def escaped(text: str) -> str:
-    """``text`` with nothing that markdown would act on."""
+    """``text`` on one line, with nothing that markdown would act on."""
+    text = printable(_BREAKS.sub(" ", text))
     text = _MARKUP.sub(r"\\\g<0>", text)
     for pattern, entity in _ENTITIES:
         text = re.sub(pattern, entity, text)

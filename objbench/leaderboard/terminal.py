@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import indent
 
 from tabulate import tabulate
 
 from objbench.judge.formatting import DASH
 from objbench.judge.verdict_sentence import sentence
-from objbench.leaderboard.curve_sources import source_words
+from objbench.leaderboard.curve_sources import score_words
 from objbench.leaderboard.document import (
     Block,
     Bullets,
     Cell,
-    Code,
     Heading,
     Link,
     Paragraph,
@@ -28,6 +28,7 @@ from objbench.leaderboard.missing import gaps_sentence, missing_tasks
 from objbench.leaderboard.quantity import Quantity
 from objbench.leaderboard.report import Report
 from objbench.leaderboard.tables.ranking import final_speedups, ranking_table
+from objbench.results.plan import Plan
 
 
 def terminal_summary(report: Report) -> str:
@@ -47,8 +48,7 @@ def summary_document(report: Report) -> list[Block]:
             title = f"Speedup to {report.baseline}'s final {curve.source.words}"
             blocks += [Heading(2, title), *speedups]
     claims = [
-        f"{item.title}{f', by {source_words(item.source)}' if item.source else ''}: {sentence(item)}"
-        for item in report.verdicts
+        f"{item.title}{_by(report.plan, item.source)}: {sentence(item)}" for item in report.verdicts
     ]
     unranked = [
         f"Not ranked on {suite.suite.name}: {row.objective} ({row.why})."
@@ -61,6 +61,10 @@ def summary_document(report: Report) -> list[Block]:
     return [*blocks, *paragraph(gaps), *bullets([*claims, *unranked, *missing, *report.caveats])]
 
 
+def _by(plan: Plan, source: str) -> str:
+    return f", by {score_words(plan, source)}" if source else ""
+
+
 def render_text(document: Sequence[Block]) -> str:
     """A document of headings, paragraphs, lists and tables as plain text."""
     return "\n\n".join(_block(block) for block in document) + "\n"
@@ -71,7 +75,10 @@ def _block(block: Block) -> str:
         case Heading(_, text) | Paragraph(text):
             return _text(text)
         case Bullets(items):
-            return "\n".join(f"* {_text(item)}" for item in items)
+            return "\n".join(
+                indent(_block(item), "  ") if isinstance(item, Bullets) else f"* {_text(item)}"
+                for item in items
+            )
         case Table(columns, rows):
             cells = [[_cell(cell) for cell in row] for row in rows]
             headers = [column.replace(" over ", " over\n") for column in columns]
@@ -90,7 +97,7 @@ def _text(text: Text) -> str:
     match text:
         case str():
             return text
-        case Strong(inner) | Code(inner) | Link(inner, _):
+        case Strong(inner) | Link(inner, _):
             return inner
         case _:
             return "".join(_text(part) for part in text)

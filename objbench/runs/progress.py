@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from objbench.errors import printable
 from objbench.runs.time_left import TimeLeft
 
 _QUIET_SECONDS = 15.0
@@ -57,7 +58,7 @@ class Lines(Display):
     def say(self, text: str) -> None:
         """Print ``text``; where nobody reads it any more, the run goes on."""
         with suppress(BrokenPipeError):
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{printable(text)}\n")
             sys.stderr.flush()
 
     def plan(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
@@ -121,7 +122,7 @@ class Bars(Display):
 
     def say(self, text: str) -> None:
         """Print ``text`` above the bars."""
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(printable(text), markup=False, highlight=False)
 
     def update(self, cell: str, done: int, total: int, text: str) -> None:
         """Move the cell's bar."""

@@ -23,8 +23,8 @@ from objbench.judge.papers.replay import (
 _FACTOR = re.compile(r"(\d+(?:\.\d+)?)\s?x\b")
 _GAIN = re.compile(r"(\d+(?:\.\d+)?)\s?points?\b")
 NO_INTERVAL = (
-    "there is one number per point, from one pretraining run as far as the file says, so there is "
-    "no interval and nothing is confirmed or refuted"
+    "there is one number per point, apparently from one pretraining run, which gives no confidence "
+    "interval"
 )
 # How many of the columns that contribute most to a gain are named.
 _LARGEST = 2

@@ -16,7 +16,9 @@ from matplotlib.axes import Axes
 
 from objbench.contract.meters import AXES, unit
 from objbench.judge.score_arrays import Curve
+from objbench.leaderboard.document import shortened
 from objbench.leaderboard.pictures.drawing import (
+    LONGEST_LABEL,
     QUIET,
     Look,
     logarithmic_spend,
@@ -55,10 +57,10 @@ def convergence_picture(
         for index, panel in enumerate(panels):
             _draw(panel, index, drawn, looks, baseline, is_finished)
             if index % 2 == 0:
-                panel.set_ylabel(label)
-        for panel in panels[1::2]:
-            ends = {name: float(c.scores[c.whole[-1]].mean()) for name, c in drawn.items()}
-            name_lines(panel, ends, looks)
+                panel.set_ylabel(shortened(label, LONGEST_LABEL))
+        # Once: the panels share the vertical axis, so the names of the lower would be the same.
+        ends = {name: float(c.scores[c.whole[-1]].mean()) for name, c in drawn.items()}
+        name_lines(panels[1], ends, looks)
 
     return picture(draw, title, _heading(drawn, baseline, is_finished), looks, kind)
 
@@ -110,6 +112,7 @@ def _draw(
         each_seed = [c.spend[list(c.whole), :, axis] for c in drawn.values()]
         low, high = min(float(s.min()) for s in each_seed), max(float(s.max()) for s in each_seed)
         logarithmic_spend(panel, low / size, high / size)
+        words += ", log scale"
     else:
         panel.set_xlim(left=0)
     panel.set_xlabel(words)

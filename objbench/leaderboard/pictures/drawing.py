@@ -18,6 +18,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from objbench.leaderboard.document import shortened
+
 # Okabe and Ito's colours, distinct with every common colour blindness; grey for the baseline,
 # which is the reference and not a contender. Yellow is left out: too pale for a line on white.
 _BASELINE_COLOUR = "#4d4d4d"
@@ -27,6 +29,8 @@ _MARKERS = "osD^vPX"
 _DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
 _FONT, _POINTS = "DejaVu Sans", 9.0
 _STYLE = {
+    # Names and titles may be foreign, and are no formulas.
+    "text.parse_math": False,
     "svg.hashsalt": "objbench",
     "svg.fonttype": "path",
     "font.family": _FONT,
@@ -43,6 +47,8 @@ _STYLE = {
     "ytick.color": "#4d4d4d",
 }
 QUIET = "#4d4d4d"
+# In characters: a longer name would leave no room for the panels.
+_LONGEST_NAME, LONGEST_LABEL, _LONGEST_LINE = 30, 50, 120
 # In inches; names and numbers are 9 points high, and a letter is about 0.075 wide.
 _WIDTH, _LEFT, _BOTTOM, _PANEL, _LINE, _LETTER = 8.4, 0.62, 0.5, 2.35, 0.17, 0.078
 _TITLE, _SAMPLE = 0.22, 0.34
@@ -99,8 +105,8 @@ def picture(
     top = 0.16 + _LINE * (len(heading) + bool(title)) + above
     height = top + 2 * (_PANEL + _BOTTOM) + above
     sample = _SAMPLE if _colours_repeat(looks) else 0.0
-    right = 0.12 + sample + max(map(_inches, looks), default=0)
     with matplotlib.style.context(["default", _STYLE]):
+        right = 0.12 + sample + max(map(_inches, looks), default=0)
         figure = Figure(figsize=(_WIDTH, height))
         # By hand: a layout engine draws everything once more, for the same places.
         panels: Sequence[Axes] = figure.subplots(2, 2, sharey=True).flatten().tolist()
@@ -115,11 +121,11 @@ def picture(
         for panel in panels[1::2]:
             panel.tick_params(axis="y", left=False)
         place, line = (0.1 / _WIDTH, 1 - 0.08 / height), _LINE / height
-        figure.text(*place, title, va="top", weight="bold")
+        figure.text(*place, shortened(title, _LONGEST_LINE), va="top", weight="bold")
         figure.text(
             place[0],
             place[1] - bool(title) * line,
-            "\n".join(heading),
+            "\n".join(shortened(line, _LONGEST_LINE) for line in heading),
             va="top",
             color=QUIET,
             linespacing=1.25,
@@ -158,7 +164,7 @@ def name_lines(panel: Axes, ends: Mapping[str, float], looks: Mapping[str, Look]
                 clip_on=False,
             )
         panel.annotate(
-            name,
+            shortened(name, _LONGEST_NAME),
             xy=(1.125 if repeats else 1.02, height),
             xycoords="axes fraction",
             color=own.colour,
@@ -175,6 +181,7 @@ def _colours_repeat(looks: Mapping[str, Look]) -> bool:
 
 def _inches(name: str) -> float:
     """The width of a name; of a short one rather more than it needs."""
+    name = shortened(name, _LONGEST_NAME)
     bold = FontProperties(family=_FONT, weight="bold")
     exact = float(TextPath((0, 0), name, size=_POINTS, prop=bold).get_extents().x1) / 72
     return max(_LETTER * len(name), exact)

@@ -18,7 +18,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from objbench.contract.meters import AXES, AXIS_WORDS, Axis
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.speedup import Bound, SpeedupAt
+from objbench.leaderboard.document import shortened
 from objbench.leaderboard.pictures.drawing import (
+    LONGEST_LABEL,
     QUIET,
     Look,
     look,
@@ -78,7 +80,7 @@ def speedup_picture(
     def draw(panels: Sequence[Axes]) -> None:
         for panel, axis in zip(panels, AXES, strict=True):
             _frame(panel, low, high, f"{label} (target)", is_falling=sign < 0)
-            panel.set_title(f"speedup in {AXIS_WORDS[axis]}", fontsize=9, loc="left")
+            panel.set_title(f"speedup in {AXIS_WORDS[axis]}, log scale", fontsize=9, loc="left")
             for name, functions in found.items():
                 if functions.get(axis):
                     _draw(panel, functions[axis], looks[name], sign, low, high)
@@ -96,13 +98,8 @@ def _heading(found: Mapping[str, Functions]) -> list[str]:
     ends = [at.low for functions in found.values() for f in functions.values() for at in f]
     triangles = "Triangles: only a bound is known (faster, or slower, than drawn)."
     if any(end is not None for end in ends):
-        return [
-            (
-                "Lines: estimates. Bands: 95% interval at each target by itself; where a band runs off "
-                "the panel,"
-            ),
-            f"its end was not measured. {triangles}",
-        ]
+        bands = "Bands: 95% interval at each target by itself; where a band runs off the panel,"
+        return [f"Lines: estimates. {bands}", f"its end was not measured. {triangles}"]
     return [f"Lines: estimates; too few seeds for an interval. {triangles}"]
 
 
@@ -126,7 +123,7 @@ def _frame(panel: Axes, low: float, high: float, label: str, *, is_falling: bool
     panel.yaxis.set_minor_locator(NullLocator())
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
     panel.axhline(1.0, color=QUIET, lw=0.9)
-    panel.set_xlabel(label)
+    panel.set_xlabel(shortened(label, LONGEST_LABEL))
     if is_falling and not panel.xaxis_inverted():
         panel.invert_xaxis()
 

@@ -13,6 +13,7 @@ import pytest
 from objbench.cli import main as command
 from objbench.cli.arguments import path
 from objbench.cli.terminal import say
+from objbench.runs.progress import Bars, Lines
 
 TEXT = "a gain of 1.20\N{MULTIPLICATION SIGN} \N{PLUS-MINUS SIGN} 0.1 \N{EM DASH} \N{GREEK SMALL LETTER ALPHA}"
 
@@ -22,6 +23,16 @@ def test_signs_that_a_terminal_lacks_are_replaced():
         terminal = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
         say(TEXT, file=terminal)
         assert terminal.buffer.getvalue().decode(encoding) == shown + "\n"
+
+
+def test_no_text_commands_the_terminal(capsys):
+    hostile = "a\x1b]0;title\x07b\x9bc\u202ed\te\n"
+    say(hostile, end="")
+    Lines().say(hostile)
+    Bars().say(hostile)
+    shown = capsys.readouterr()
+    assert shown.out == "a]0;titlebcd\te\n"
+    assert not set(shown.err) & set("\x1b\x07\x9b\u202e")
 
 
 def test_a_terminal_breaks_lines_between_words(monkeypatch):

@@ -97,7 +97,7 @@ def test_columns_are_known_by_their_axis(column, axis):
         ("seconds", 299.0, (1.0, "device time (seconds)")),
         ("seconds", 3_600.0, (60.0, "device time (minutes)")),
         ("seconds", 11_000.0, (3600.0, "device time (hours)")),
-        ("flops", 8.7e13, (1e12, r"training FLOPs ($\times 10^{12}$)")),
+        ("flops", 8.7e13, (1e12, "training FLOPs (\N{MULTIPLICATION SIGN}10¹²)")),
         ("flops", 500.0, (1.0, "training FLOPs")),
     ],
 )

@@ -4,10 +4,10 @@ import pytest
 
 from objbench.leaderboard.document import (
     Bullets,
-    Code,
     Fold,
     Heading,
     Link,
+    Listing,
     Notes,
     Paragraph,
     Strong,
@@ -30,6 +30,8 @@ from objbench.leaderboard.terminal import render_text
         ("[1](http://x)", r"[1\](http://x)"),
         ("[1]: http://x", r"[1\]: http://x"),
         ("&lt;", "&amp;lt;"),
+        ("a\n\n# b\r\nc", "a # b c"),
+        ("\x1b[31mred\x9b\u202e", "[31mred"),
         ("attention_probs_dropout_prob", "attention_probs_dropout_prob"),
         # Numbers stay readable in the source.
         ("< 1.02x [< 1.02x, > 8.00x]", "< 1.02x [< 1.02x, > 8.00x]"),
@@ -38,6 +40,18 @@ from objbench.leaderboard.terminal import render_text
 )
 def test_text_is_never_markup(text, markdown):
     assert escaped(text) == markdown
+
+
+def test_a_listing_cannot_be_closed_from_inside():
+    lines = render_markdown([Listing("sh", "echo\n```\n# no title\x1b[0m")]).splitlines()
+    assert lines == ["````sh", "echo", "```", "# no title[0m", "````"]
+
+
+def test_an_address_cannot_end_its_link():
+    link = Link("paper", "https://x.org/a) [b](javascript:x\n<")
+    assert render_markdown([Paragraph(link)]) == (
+        "[paper](https://x.org/a%29%20%5Bb%5D%28javascript:x%0A%3C)\n"
+    )
 
 
 def test_a_table_is_padded_and_a_missing_value_a_dash():
@@ -56,13 +70,13 @@ def test_a_table_is_padded_and_a_missing_value_a_dash():
 def test_blocks():
     document = [
         Heading(2, "Title"),
-        Paragraph(("see ", Link("the page", "toy/README.md"), " by ", Code("objbench run"))),
-        Bullets(("one", "two")),
+        Paragraph(("see ", Link("the page", "toy/README.md"), ", please")),
+        Bullets(("one", Bullets(("a", "b")), "two")),
         Notes(("First.", "Second.")),
         Fold("More", (Paragraph("inside"),)),
     ]
     assert render_markdown(document) == (
-        "## Title\n\nsee [the page](toy/README.md) by `objbench run`\n\n- one\n- two\n\n"
+        "## Title\n\nsee [the page](toy/README.md), please\n\n- one\n  - a\n  - b\n- two\n\n"
         "<sub>¹ First.<br>\n² Second.</sub>\n\n"
         "<details><summary>More</summary>\n\ninside\n\n</details>\n"
     )
@@ -70,8 +84,8 @@ def test_blocks():
 
 
 def test_the_terminal_has_no_markup():
-    document = [Heading(2, "Title"), Bullets((Strong("a | b"),))]
-    assert render_text(document) == "Title\n\n* a | b\n"
+    document = [Heading(2, "Title"), Bullets((Strong("a | b"), Bullets(("c",))))]
+    assert render_text(document) == "Title\n\n* a | b\n  * c\n"
 
 
 def test_long_text_is_cut():
