@@ -81,11 +81,8 @@ def paper_differences(
 
 
 def _undecayed(results: StudyResults) -> str:
-    """Whether the schedule goes on after the curves' points before the last; "" if not."""
-    training = results.plan.study.get("training")
-    schedule = training.get("schedule") if isinstance(training, dict) else None
-    # On a trunk every point has its own cooldown branch.
-    if schedule is None or schedule == "trunk":
+    schedule = results.plan.training.unfinished
+    if not schedule:
         return ""
     return f"learning rate not yet decayed before the last point ({schedule} schedule)"
 
@@ -99,8 +96,7 @@ def _clocks(results: StudyResults, pair: Pair) -> str:
     both = [(ours[seed], theirs[seed]) for seed in ours if seed in theirs]
     if any(_machine(one) != _machine(other) for one, other in both):
         return "device seconds from different machines or settings"
-    # Times of one form, in one time zone: they sort as text.
-    if any(one.finished <= other.started or other.finished <= one.started for one, other in both):
+    if not all(one.overlaps(other) for one, other in both):
         return "device seconds of runs that did not run side by side"
     return ""
 

@@ -11,8 +11,8 @@ from objbench.judge.budgets import measured_spend
 from objbench.judge.formatting import listed, three_digits
 from objbench.judge.spending import spent
 from objbench.judge.teacher_costs import mean_spend, taken_text, teachers
-from objbench.leaderboard.curve_sources import curve_sources, unfinished_schedule
-from objbench.results.records import EvaluationRecord, Provenance
+from objbench.leaderboard.curve_sources import curve_sources
+from objbench.results.records import EvaluationRecord
 from objbench.results.study_results import StudyResults
 
 
@@ -119,7 +119,8 @@ def _side_by_side(results: StudyResults) -> str:
         objective.name
         for objective in results.plan.objectives
         if any(
-            record.seed in baseline and _apart(record.provenance, baseline[record.seed].provenance)
+            record.seed in baseline
+            and not record.provenance.overlaps(baseline[record.seed].provenance)
             for record in results.pretrained(objective.name)
         )
     ]
@@ -131,13 +132,8 @@ def _side_by_side(results: StudyResults) -> str:
     )
 
 
-def _apart(one: Provenance, other: Provenance) -> bool:
-    # Times of one form, in one time zone: they sort as text.
-    return one.finished <= other.started or other.finished <= one.started
-
-
 def _schedule(results: StudyResults) -> str:
-    schedule = unfinished_schedule(results)
+    schedule = results.plan.training.unfinished
     if not schedule or not curve_sources(results):
         return ""
     return (

@@ -7,6 +7,7 @@ named.
 from __future__ import annotations
 
 from objbench.judge.formatting import count, listed
+from objbench.judge.score_arrays import Curve
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.comparable_losses import term_sentence
 from objbench.leaderboard.document import Block, Fold, Heading, Paragraph, Picture, paragraph
@@ -17,6 +18,7 @@ from objbench.leaderboard.pictures.speedup import ClaimedSpeedup, speedup_pictur
 from objbench.leaderboard.report import CurveReport, Report
 from objbench.leaderboard.tables.ranking import final_speedups
 from objbench.leaderboard.tables.speedups import speedup_table
+from objbench.results.plan import PlannedTraining
 
 NO_CURVE = "No objective has two finished points along its budget: no curve to draw."
 
@@ -43,11 +45,11 @@ def curve_details(report: Report) -> list[Block]:
             continue
         blocks = [] if number == 0 else [_picture(curve), *_final(report, curve)]
         blocks += paragraph(*_convergence_sentences(report, curve))
-        folds.append(Fold(f"Curves: {curve.source.words}", tuple(blocks)))
+        folds.append(Fold(f"Curves: {curve.source.words}", blocks))
         targets = _targets(report, curve)
         if targets:
             title = f"Speedup to each {curve.source.words} of {report.baseline}"
-            folds.append(Fold(title, tuple(targets)))
+            folds.append(Fold(title, targets))
     return folds
 
 
@@ -70,7 +72,7 @@ def pictures(report: Report, name: str = "") -> dict[str, bytes]:
             report.baseline,
             f"{source.words}{lower}",
             title=title,
-            is_finished=not report.unfinished_schedule,
+            is_finished=not report.plan.training.unfinished,
         )
         functions = {n: s.functions for n, s in curve.speedups.items() if s.headline}
         if functions:
@@ -137,35 +139,42 @@ def _convergence_sentences(report: Report, curve: CurveReport) -> list[str]:
     if curve.source.suite is None:
         own = "Each loss is under the objective's own corruption of the text."
         found.append(term_sentence(report, curve.source.term) or own)
-    training = report.plan.study.get("training", {})
-    if report.unfinished_schedule:
-        found.append(
-            "Hollow points are unfinished models, whose learning rate has not yet decayed "
-            f"({report.unfinished_schedule} schedule)."
-        )
-    elif isinstance(training, dict) and training.get("schedule") == "trunk":
-        share = 100 * float(training.get("cooldown", 0.0))
-        found.append(
-            "Every point is a finished model: a branch of its own, cooled down over "
-            f"{share:g}% of the steps so far (trunk schedule)."
-        )
-        if report.plan.engine_version >= _OWN_RUNS_SINCE:
-            found.append(
-                "It is a run of its length, with the steps of warm-up of the whole budget; a point "
-                "that would leave the trunk during these is a run of its own, with its own warm-up."
-            )
-        elif early := _forked_in_warm_up(report, curve):
-            found.append(
-                f"The first {count(early, 'point')} left the trunk during the "
-                "warm-up and cooled down from below the peak rate, so a run of that length would differ "
-                f"(engine version {report.plan.engine_version}; not so since {_OWN_RUNS_SINCE})."
-            )
+    found += _points_sentences(report, curve)
     if words := uncounted_words(report, curve.curves):
         found.append(f"{words}.")
     absent = [name for name, own in curve.curves.items() if not own.whole]
     if absent:
         found.append(f"Not drawn, because records of this score are missing: {listed(absent)}.")
     return found
+
+
+def _points_sentences(report: Report, curve: CurveReport) -> list[str]:
+    """What kind of model a point is."""
+    training, engine = report.plan.training, report.plan.engine_version
+    if training.unfinished:
+        hollow = "Hollow points are unfinished models, whose learning rate has not yet decayed"
+        return [f"{hollow} ({training.unfinished} schedule)."]
+    if training.schedule != "trunk":
+        return []
+    cooled = f"cooled down over {100 * training.cooldown:g}% of the steps so far (trunk schedule)"
+    found = [f"Every point is a finished model: a branch of its own, {cooled}."]
+    if engine >= _OWN_RUNS_SINCE:
+        found.append(
+            "It is a run of its length, with the steps of warm-up of the whole budget; a point "
+            "that would leave the trunk during these is a run of its own, with its own warm-up."
+        )
+    elif early := _forked_in_warm_up(training, curve.curves[report.baseline]):
+        found.append(
+            f"The first {count(early, 'point')} left the trunk during the warm-up and cooled down "
+            "from below the peak rate, so a run of that length would differ (engine version "
+            f"{engine}; not so since {_OWN_RUNS_SINCE})."
+        )
+    return found
+
+
+def _forked_in_warm_up(training: PlannedTraining, curve: Curve) -> int:
+    """How many points of a curve left the trunk before the warm-up was over."""
+    return sum(share / (1 + training.cooldown) < training.warmup for share in curve.shares)
 
 
 def _targets(report: Report, curve: CurveReport) -> list[Block]:
@@ -210,12 +219,3 @@ def _claimed(report: Report) -> list[ClaimedSpeedup]:
         if item.claim.kind == "speedup"
     }
     return list(claims.values())
-
-
-def _forked_in_warm_up(report: Report, curve: CurveReport) -> int:
-    """How many points of the baseline's curve left the trunk before the warm-up was over."""
-    training = report.plan.study["training"]
-    forks = [
-        share / (1 + float(training["cooldown"])) for share in curve.curves[report.baseline].shares
-    ]
-    return sum(fork < float(training.get("warmup", 0.0)) for fork in forks)

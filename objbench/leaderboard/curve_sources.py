@@ -18,7 +18,7 @@ import numpy as np
 from objbench.judge.score_arrays import Curve, score_curves
 from objbench.judge.score_source import HELDOUT, Pair, curve_side, score_sources
 from objbench.leaderboard.quantity import Notation
-from objbench.results.plan import PlannedSuite
+from objbench.results.plan import Plan, PlannedSuite
 from objbench.results.records import PretrainRecord
 from objbench.results.study_results import StudyResults
 
@@ -29,18 +29,15 @@ class CurveSource:
 
     Attributes:
         name: as in ``score_source``: a suite, or "heldout:TERM".
+        words: what it is called; see ``score_words``.
         suite: the curve suite that follows it; None for a held-out term.
         sign: -1 where lower is better.
     """
 
     name: str
+    words: str
     suite: PlannedSuite | None
     sign: float
-
-    @property
-    def words(self) -> str:
-        """What it is called, such as "glue score" or "held-out mlm loss"."""
-        return source_words(self.name)
 
     @property
     def term(self) -> str:
@@ -58,30 +55,36 @@ class CurveSource:
         return "loss" if self.suite is None else "points"
 
 
-def source_words(name: str) -> str:
-    """What a score is called: "glue score" or "held-out mlm loss"."""
-    if name.startswith(HELDOUT):
-        return f"held-out {name.removeprefix(HELDOUT)} loss"
-    return f"{name} score"
+def score_words(plan: Plan, source: str) -> str:
+    """What a score is called: "glue score" or "held-out mlm loss".
+
+    A suite that shares its name with the study or with its text says what it is: "toy suite score".
+    """
+    if source.startswith(HELDOUT):
+        return f"held-out {source.removeprefix(HELDOUT)} loss"
+    return f"{source} suite score" if source in (plan.name, plan.corpus) else f"{source} score"
 
 
 def curve_sources(results: StudyResults) -> tuple[CurveSource, ...]:
     """Every score with curves: those of curve suites first, then held-out terms."""
-    followed: dict[str, CurveSource] = {}
+    plan = results.plan
     directions = {suite.name: suite.direction for suite in results.suites}
+    followed: dict[str, CurveSource] = {}
     for suite in results.curve_suites:
         sign = 1.0 if directions[suite.follows] == "max" else -1.0
-        followed.setdefault(suite.follows, CurveSource(name=suite.follows, suite=suite, sign=sign))
-    baseline = results.plan.baseline
-    terms = [
+        followed.setdefault(suite.follows, _source(plan, suite.follows, suite, sign))
+    terms = dict.fromkeys(
         source
-        for objective in results.plan.objectives
-        if objective.name != baseline
-        for source in score_sources(results, Pair(objective.name, baseline))
+        for objective in plan.objectives
+        if objective.name != plan.baseline
+        for source in score_sources(results, Pair(objective.name, plan.baseline))
         if source.startswith(HELDOUT)
-    ]
-    losses = [CurveSource(name=term, suite=None, sign=-1.0) for term in dict.fromkeys(terms)]
-    return (*followed.values(), *losses)
+    )
+    return (*followed.values(), *(_source(plan, term, None, -1.0) for term in terms))
+
+
+def _source(plan: Plan, name: str, suite: PlannedSuite | None, sign: float) -> CurveSource:
+    return CurveSource(name=name, words=score_words(plan, name), suite=suite, sign=sign)
 
 
 def source_curves(results: StudyResults, source: CurveSource) -> Mapping[str, Curve]:
@@ -89,16 +92,6 @@ def source_curves(results: StudyResults, source: CurveSource) -> Mapping[str, Cu
     if source.suite is not None:
         return score_curves(results, source.suite)
     return _heldout_curves(results, source.name)
-
-
-def unfinished_schedule(results: StudyResults) -> str:
-    """The schedule, where it leaves the points before the last unfinished; "" where it does not.
-
-    On a trunk every point is finished by a cooldown of its own.
-    """
-    training = results.plan.study.get("training")
-    schedule = training.get("schedule") if isinstance(training, dict) else None
-    return "" if schedule in (None, "trunk") else str(schedule)
 
 
 def _heldout_curves(results: StudyResults, source: str) -> Mapping[str, Curve]:

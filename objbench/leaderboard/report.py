@@ -24,12 +24,7 @@ from objbench.leaderboard.aggregates import interquartile_gains
 from objbench.leaderboard.caveats import caveats
 from objbench.leaderboard.columns import ColumnScores, Gains, column_scores, gains
 from objbench.leaderboard.costs import ObjectiveCost, heldout_losses, objective_costs
-from objbench.leaderboard.curve_sources import (
-    CurveSource,
-    curve_sources,
-    source_curves,
-    unfinished_schedule,
-)
+from objbench.leaderboard.curve_sources import CurveSource, curve_sources, source_curves
 from objbench.leaderboard.curve_values import CurveValues, curve_values
 from objbench.leaderboard.missing import Gap, StaleRecords, gaps, stale_records
 from objbench.leaderboard.quantity import Quantity
@@ -120,8 +115,6 @@ class Report:
         seeds: the pretraining seeds.
         scale: None before the baseline has been run.
         date: of the last pretraining run, such as "2026-01-31"; "" before the first.
-        unfinished_schedule: the schedule, where it leaves the models before the end of the budget
-            unfinished; "" where it does not.
         verdicts: on the claims about the study's objectives, by every score that can answer.
         other_claims: those that ship and are about other objectives.
         rates: the judge's error rates; None where they were not measured of this judge.
@@ -137,7 +130,6 @@ class Report:
     seeds: tuple[int, ...]
     scale: Scale | None
     date: str
-    unfinished_schedule: str
     verdicts: tuple[Judged, ...]
     other_claims: tuple[ClaimFile, ...]
     rates: Rates | None
@@ -179,7 +171,6 @@ def analyse(results: StudyResults, steps: StepComparison | None = None) -> Repor
         seeds=results.seeds,
         scale=_scale(results),
         date=_date(results),
-        unfinished_schedule=unfinished_schedule(results),
         verdicts=judge_by_every_score(results, about),
         other_claims=tuple(file for file in claims if file not in about),
         rates=read_rates(),

@@ -7,23 +7,12 @@ stale: its code, data or settings have changed since.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from objbench.contract.meters import Axis
-from objbench.contract.suite import Average, Direction
-from objbench.results.foreign_values import (
-    Count,
-    Fields,
-    Key,
-    Name,
-    NameOrNone,
-    Positive,
-    Share,
-    Steps,
-    StoredColumn,
-)
+from objbench.contract.suite import Average, Column, Direction
 from objbench.results.json_files import SCHEMA_VERSION, Stored
 from objbench.results.realised_rate import RealisedRate
 
@@ -44,18 +33,18 @@ class PlannedCell(Stored):
         settings: of a trial: what it tries.
     """
 
-    id: Name
+    id: str
     kind: CellKind
-    key: Key
-    objective: Name
-    seed: Count
-    suite: NameOrNone = ""
-    task: NameOrNone = ""
-    finetune_seed: Count = 0
-    step: Steps = 0
-    share: Share = 1.0
+    key: str
+    objective: str
+    seed: int
+    suite: str = ""
+    task: str = ""
+    finetune_seed: int = 0
+    step: int = 0
+    share: float = 1.0
     needs: tuple[str, ...] = ()
-    settings: Fields = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
 class PlannedSuite(Stored):
@@ -67,18 +56,18 @@ class PlannedSuite(Stored):
         average_label, average_groups, direction: see ``average``.
     """
 
-    name: Name
+    name: str
     summary: str
-    version: Count
+    version: int
     protocol: str
-    columns: tuple[StoredColumn, ...]
+    columns: tuple[Column, ...]
     average_label: str = ""
     average_groups: tuple[tuple[str, ...], ...] = ()
     direction: Direction = "max"
-    seeds: tuple[Count, ...] = ()
+    seeds: tuple[int, ...] = ()
     missing: dict[str, str] = Field(default_factory=dict)
-    follows: NameOrNone = ""
-    seeds_per_point: Count = 0
+    follows: str = ""
+    seeds_per_point: int = 0
 
     @property
     def average(self) -> Average:
@@ -103,19 +92,45 @@ class PlannedObjective(Stored):
         across_sequences: why its loss depends on other sequences of the batch; "" if it does not.
     """
 
-    name: Name
+    name: str
     summary: str
     reference: str
-    steps: Steps
-    flops_per_step: Positive
-    tokens_per_step: Annotated[int, Field(strict=True, gt=0, le=10**18)]
-    seconds_per_step: Positive | None
-    options: Fields
-    overrides: Fields = Field(default_factory=dict)
+    steps: int
+    flops_per_step: float
+    tokens_per_step: int
+    seconds_per_step: float | None
+    options: dict[str, Any]
+    overrides: dict[str, Any] = Field(default_factory=dict)
     teachers: tuple[str, ...] = ()
     # Plans of before these were known are written as they were.
     rate: RealisedRate | None = Field(default=None, exclude_if=lambda rate: rate is None)
     across_sequences: str = Field(default="", exclude_if=lambda why: not why)
+
+
+class PlannedTraining(BaseModel):
+    """The settings of training that pages and verdicts depend on; the others are only shown.
+
+    Attributes:
+        schedule: of the learning rate; "" where it is not known.
+        warmup: share of the budget over which the rate rises.
+        cooldown: steps of a branch of the schedule "trunk", as a share of the trunk's steps so far.
+        micro_batches: the parts that a batch is computed in.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    schedule: str = ""
+    warmup: float = Field(default=0.0, ge=0, lt=1)
+    cooldown: float = Field(default=0.0, ge=0, le=1)
+    micro_batches: int = Field(default=1, ge=1)
+
+    @property
+    def unfinished(self) -> str:
+        """The schedule, where it leaves the points before the last unfinished; "" elsewhere.
+
+        On a "trunk" every point is finished by a cooldown of its own.
+        """
+        return "" if self.schedule == "trunk" else self.schedule
 
 
 class Plan(Stored):
@@ -129,46 +144,52 @@ class Plan(Stored):
             were added; seeds are never taken away.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    name: Name
+    schema_version: int = SCHEMA_VERSION
+    name: str
     command: str
-    engine_version: Count
-    study: Fields
-    data: Fields
-    baseline: Name
+    engine_version: int
+    study: dict[str, Any]
+    data: dict[str, Any]
+    baseline: str
     budget: str
     equalize: Axis
     objectives: tuple[PlannedObjective, ...]
     suites: tuple[PlannedSuite, ...]
-    declared: tuple[tuple[Count, ...], ...] = ()
+    declared: tuple[tuple[int, ...], ...] = ()
     cells: tuple[PlannedCell, ...]
+
+    @field_validator("study")
+    @classmethod
+    def _is_readable(cls, study: dict[str, Any]) -> dict[str, Any]:
+        try:
+            PlannedTraining.model_validate(study.get("training", {}))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(["training", *map(str, first["loc"])])
+            raise ValueError(f"{place}: {first['msg']}") from error
+        return study
+
+    @property
+    def preset(self) -> str:
+        """The preset that the study began from; "" where it had none."""
+        return str(self.study.get("preset") or "")
+
+    @property
+    def corpus(self) -> str:
+        """The text that was trained on, as the study names it; "" where it does not."""
+        data = self.study.get("data")
+        return str(data.get("corpus") or "") if isinstance(data, dict) else ""
+
+    @property
+    def training(self) -> PlannedTraining:
+        """How encoders are trained, as far as a page depends on it."""
+        return PlannedTraining.model_validate(self.study.get("training", {}))
 
     @property
     def parts_sentence(self) -> str:
         """Which objectives see less of a batch at a time than it has; "" if none does."""
-        parts = int(self.study.get("training", {}).get("micro_batches", 1))
+        parts = self.training.micro_batches
         return parts_sentence(parts, {o.name: o.across_sequences for o in self.objectives})
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        objectives = {objective.name for objective in self.objectives}
-        suites = {suite.name for suite in self.suites} | {""}
-        cells: dict[str, PlannedCell] = {}
-        for cell in self.cells:
-            if cell.id in cells:
-                raise ValueError(f"two cells are called {cell.id}")
-            if cell.objective not in objectives:
-                raise ValueError(f"{cell.id} is of {cell.objective}, which is no objective of it")
-            if cell.suite not in suites:
-                raise ValueError(f"{cell.id} is of {cell.suite}, which is no suite of it")
-            cells[cell.id] = cell
-        if self.objectives and self.baseline not in objectives:
-            raise ValueError(f"the baseline {self.baseline} is no objective of it")
-        for cell in self.cells:
-            for need in cell.needs:
-                if need not in cells:
-                    raise ValueError(f"{cell.id} needs {need!r}, which is no cell of it")
-        return self
 
     def only_trials(self) -> Plan:
         """The plan while its settings are still being chosen: nothing else can be run yet."""

@@ -8,7 +8,7 @@ from objbench.judge.judgement import Judged
 from objbench.judge.papers.claims import Claim
 from objbench.judge.verdict import Finding
 from objbench.judge.verdict_sentence import held_back_text, limits, verdict_words
-from objbench.leaderboard.curve_sources import source_words
+from objbench.leaderboard.curve_sources import score_words
 from objbench.leaderboard.document import Block, Cell, Notes, Strong, mark, table
 from objbench.leaderboard.quantity import Quantity, quantity
 from objbench.leaderboard.report import Report
@@ -34,16 +34,6 @@ def finding_quantity(claim: Claim, finding: Finding) -> Quantity:
         high=finding.high,
         notation="speedup" if claim.kind == "speedup" else "gain",
     )
-
-
-def score_words(report: Report, source: str) -> str:
-    """What a score is called; a suite that shares its name with the study or text says what it is."""
-    data = report.plan.study.get("data")
-    corpus = data.get("corpus") if isinstance(data, dict) else None
-    suite = next((s.suite for s in report.suites if s.suite.name == source), None)
-    if suite is None or source not in (report.plan.name, corpus):
-        return source_words(source)
-    return f"suite {source} ({suite.average_label})"
 
 
 def bounds_sentence(report: Report) -> str:
@@ -92,7 +82,7 @@ def _line(report: Report, item: Judged, notes: dict[str, int]) -> dict[str, Cell
     numbers = [notes.setdefault(note, len(notes) + 1) for note in verdict_notes(item)]
     return {
         "claim": item.title,
-        "score": score_words(report, item.source) if item.source else None,
+        "score": score_words(report.plan, item.source) if item.source else None,
         "verdict": Strong(verdict_words(item)),
         "estimate [95%]": None if finding is None else finding_quantity(item.claim, finding),
         "claimed": claim_words(item.claim),

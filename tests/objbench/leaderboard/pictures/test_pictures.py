@@ -8,8 +8,8 @@ from objbench.leaderboard.curve_sections import picture_title
 from objbench.leaderboard.curve_sources import (
     CurveSource,
     curve_sources,
+    score_words,
     source_curves,
-    unfinished_schedule,
 )
 from objbench.leaderboard.pictures.convergence import convergence_picture
 from objbench.leaderboard.pictures.drawing import look, ticks_within, within_panel
@@ -63,9 +63,18 @@ def test_held_out_terms_have_curves_where_two_objectives_have_them(make_study):
     assert source_curves(results, glue)["taco"].scores.shape == (3, 2)
 
 
-def test_a_loss_on_rearranged_text_has_words_and_a_file_name():
-    source = CurveSource(name="heldout:mlm after sop", suite=None, sign=-1.0)
+def test_a_loss_on_rearranged_text_has_words_and_a_file_name(make_study):
+    name = "heldout:mlm after sop"
+    words = score_words(make_study().plan, name)
+    source = CurveSource(name=name, words=words, suite=None, sign=-1.0)
     assert (source.words, source.stem) == ("held-out mlm after sop loss", "heldout-mlm-after-sop")
+
+
+def test_a_suite_that_shares_its_name_with_study_or_text_says_what_it_is(make_study):
+    plan = make_study().plan  # its text is "toy"
+    assert score_words(plan, "glue") == "glue score"
+    assert score_words(plan, "toy") == "toy suite score"
+    assert score_words(plan.model_copy(update={"name": "glue"}), "glue") == "glue suite score"
 
 
 def test_an_objective_without_the_term_has_no_curve_of_it(make_study):
@@ -85,7 +94,7 @@ def test_an_objective_without_the_term_has_no_curve_of_it(make_study):
     ("schedule", "unfinished"), [("linear", "linear"), ("constant", "constant"), ("trunk", "")]
 )
 def test_only_a_trunk_finishes_every_point(make_study, schedule, unfinished):
-    assert unfinished_schedule(standing_of(make_study(schedule=schedule))) == unfinished
+    assert make_study(schedule=schedule).plan.training.unfinished == unfinished
 
 
 def test_finished_points_look_otherwise(make_study):

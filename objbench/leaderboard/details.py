@@ -1,0 +1,133 @@
+"""What is folded away below a page's first minute: findings, costs, settings, what is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from objbench.judge.formatting import listed
+from objbench.leaderboard.comparable_losses import comparable_losses
+from objbench.leaderboard.curve_sections import curve_details
+from objbench.leaderboard.document import Block, Fold, Listing, Paragraph, bullets
+from objbench.leaderboard.findings import findings
+from objbench.leaderboard.headline import scale_words
+from objbench.leaderboard.judge_rates import rates_sentences
+from objbench.leaderboard.missing import missing_tasks
+from objbench.leaderboard.reading import reading
+from objbench.leaderboard.report import Report
+from objbench.leaderboard.settings import budget_sentence, seeds_words
+from objbench.leaderboard.suite_details import suite_details
+from objbench.leaderboard.tables.costs import (
+    cost_table,
+    heldout_table,
+    step_sentence,
+    step_table,
+)
+from objbench.leaderboard.tables.settings import (
+    gaps_table,
+    objectives_table,
+    settings_table,
+    stale_table,
+)
+from objbench.leaderboard.tables.tuning import tuning_sentence, tuning_table
+from objbench.results.heldout_loss_names import AFTER
+
+NOT_MEASURED = "Steps were not compared: that is done when one process runs a study."
+
+_ARRANGED = (
+    f'"mlm{AFTER}sop" is the loss of mlm on text that sop has rearranged, which is not '
+    "comparable with a loss of mlm on text as it is."
+)
+
+
+def details(report: Report) -> list[Block]:
+    """Everything but a page's first minute, each kind in a fold."""
+    return [
+        Fold("What the numbers show, and what they do not", _shown(report)),
+        *(fold for suite in report.suites for fold in suite_details(report, suite)),
+        *curve_details(report),
+        *_cost_details(report),
+        Fold("How to read this page", bullets(reading(report))),
+        *_settings_details(report),
+        Fold("What was not run", _not_run(report)),
+        *_stale(report),
+    ]
+
+
+def _shown(report: Report) -> list[Block]:
+    text = " ".join(
+        part
+        for part in (
+            budget_sentence(report.plan),
+            f"Seeds: {seeds_words(report.plan)}.",
+            _machines(report.devices),
+        )
+        if part
+    )
+    scale = (
+        f"Measured at {scale_words(report)}; nothing here says what happens at another scale."
+        if report.scale
+        else ""
+    )
+    rates = rates_sentences(report.rates) if report.verdicts else []
+    shown = [*findings(report), *missing_tasks(s.suite for s in report.suites), scale]
+    return [
+        Paragraph(text),
+        *bullets([item for item in (*shown, *report.caveats, *rates) if item]),
+    ]
+
+
+def _machines(devices: Sequence[str]) -> str:
+    if not devices:
+        return ""
+    which = "one machine" if len(devices) == 1 else f"{len(devices)} machines"
+    return f"All runs used {which}: {listed(devices)}."
+
+
+def _cost_details(report: Report) -> list[Block]:
+    means = Paragraph("Means over the finished pretraining seeds; the largest peak memory.")
+    folds = [Fold("Cost of pretraining", [means, cost_table(report)])]
+    steps: list[Block] = [Paragraph(NOT_MEASURED)]
+    if report.steps is not None:
+        steps = [step_table(report.steps), Paragraph(step_sentence(report.steps))]
+    folds.append(Fold("Cost of an optimizer step", steps))
+    losses = heldout_table(report)
+    if losses is not None:
+        is_arranged = any(AFTER in title for title in losses.columns)
+        text = comparable_losses(report) + (f" {_ARRANGED}" if is_arranged else "")
+        folds.append(Fold("Loss on held-out text", [Paragraph(text), losses]))
+    return [*folds]
+
+
+def _settings_details(report: Report) -> list[Block]:
+    plan = report.plan
+    whole = json.dumps(
+        {"study": plan.study, "data": plan.data}, indent=1, sort_keys=True, ensure_ascii=False
+    )
+    folds = [
+        Fold(
+            "Settings",
+            [Listing("sh", plan.command), objectives_table(report), settings_table(report)],
+        )
+    ]
+    if report.tuning is not None:
+        text = Paragraph(tuning_sentence(report.tuning))
+        folds.append(Fold("Tuning trials", [text, tuning_table(report.tuning)]))
+    return [*folds, Fold("Every setting", [Listing("json", whole)])]
+
+
+def _not_run(report: Report) -> list[Block]:
+    names = [f"{f.name} ({f.objective} against {f.baseline})" for f in report.other_claims]
+    found = [
+        "" if report.gaps else "Every planned cell was run.",
+        *missing_tasks(suite.suite for suite in report.suites),
+        f"Not judged, since an objective is not in the study: {listed(names)}." if names else "",
+    ]
+    return [*bullets([text for text in found if text]), *gaps_table(report.gaps)]
+
+
+def _stale(report: Report) -> list[Block]:
+    if not report.stale:
+        return []
+    text = "Made with code, data or settings that have changed since; not counted above."
+    return [Fold("Stale records", [Paragraph(text), *stale_table(report.stale)])]

@@ -1,0 +1,85 @@
+"""What is folded away of each suite: protocol, columns, seeds, curves, gains on each column."""
+
+from __future__ import annotations
+
+from objbench.judge.formatting import listed
+from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.leaderboard.document import Block, Cell, Fold, Heading, Paragraph, paragraph, table
+from objbench.leaderboard.report import Report, SuiteReport
+from objbench.leaderboard.tables.columns import budget_table, column_table, gain_table
+from objbench.leaderboard.tables.ranking import seeds_table
+
+
+def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
+    """What a suite measured beyond its ranking, each kind in a fold."""
+    name = suite.suite.name
+    protocol = f"{suite.suite.summary.rstrip('.')}. Protocol: {suite.suite.protocol.rstrip('.')}."
+    if not suite.is_ranked:
+        protocol += " It has no average: its numbers are neither better nor worse."
+    blocks: list[Block] = [
+        Paragraph(protocol),
+        *paragraph(suite.unscored),
+        column_table(report, suite),
+    ]
+    if suite.interquartile:
+        blocks += _interquartile(report, suite)
+    folds: list[Block] = [Fold(f"{name}: protocol and columns", blocks)]
+    seeds = seeds_table(report, suite)
+    if seeds:
+        folds.append(Fold(f"{name}: the score of every seed", seeds))
+    if suite.along_budget is not None:
+        number = len(report.seeds)
+        means = Paragraph(
+            "Scores of one pretraining seed."
+            if number == 1
+            else f"Means over {number} pretraining seeds."
+        )
+        along = budget_table(report, suite, suite.along_budget)
+        folds.append(Fold(f"{name} over the budget", [means, along]))
+    if suite.gains:
+        blocks = [Paragraph(_gains_sentence(report))]
+        for gains in suite.gains:
+            blocks += [
+                Heading(4, f"{gains.objective} against {report.baseline}"),
+                gain_table(report, gains),
+            ]
+        folds.append(Fold(f"{name}: the gain on each column", blocks))
+    if suite.other_curves:
+        lines: list[dict[str, Cell]] = [
+            {"objective": item.name, **_texts(suite, item.name)} for item in report.plan.objectives
+        ]
+        folds.append(Fold(f"{name}: other numbers of its curves", [table(lines)]))
+    return folds
+
+
+def _texts(suite: SuiteReport, objective: str) -> dict[str, Cell]:
+    return {column: values[objective].text for column, values in suite.other_curves.items()}
+
+
+def _interquartile(report: Report, suite: SuiteReport) -> list[Block]:
+    groups = [" and ".join(group) for group in suite.suite.average_groups]
+    text = (
+        f"Interquartile mean of the gains over {report.baseline}: the mean of the middle half of "
+        f"all seeds x {len(groups)} tasks ({listed(groups)})."
+    )
+    if len(report.seeds) >= MIN_RUNS:
+        text += " Its interval is t with the standard error of a bootstrap over the seeds."
+    lines: list[dict[str, Cell]] = [
+        {"objective": name, "interquartile mean gain": found}
+        for name, found in suite.interquartile.items()
+    ]
+    return [Paragraph(text), table(lines)]
+
+
+def _gains_sentence(report: Report) -> str:
+    text = (
+        "Differences are paired by seed; the per-column contributions sum to the gain of the "
+        "average."
+    )
+    if len(report.seeds) < MIN_RUNS:
+        return text
+    return (
+        f"{text} Significant: by the paired t-test at 5%, corrected for the number of columns "
+        "(Holm). The gains without a column are not corrected: they are one verdict seen several "
+        "times."
+    )
