@@ -12,12 +12,14 @@ Everything here is numbers and codes; ``verdict_sentence`` puts them into words.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray, t_interval
+from objbench.judge.statistics.multiple_tests import ERROR_RATE
 from objbench.judge.statistics.power import more_seeds
 from objbench.judge.statistics.seed_curves import SAME_SPEND, SeedCurves
 from objbench.judge.statistics.speedup import Bound, TargetGaps, read_speedup, target_gaps
@@ -154,6 +156,34 @@ def speedup_comparison(found: TargetGaps, spends: Crossing) -> Comparison:
     touches = bool(spends.late >= at * (1 - SAME_SPEND))
     faster = bool(spends.reached_by(at)) and not touches
     return _comparison(faster, bool(spends.missed_at(at)))
+
+
+def compare_at_once(curves: Mapping[str, tuple[SeedCurves, SeedCurves]]) -> dict[str, Comparison]:
+    """Which candidates are faster or slower than the baseline, with all of them compared at once.
+
+    Holm's correction at 5% (see ``multiple_tests``) of the test that the intervals invert: the
+    candidates that differ at the level for all of them are settled, then the others are tested at
+    the level for those that are left, until none differs.
+
+    Args:
+        curves: candidate -> the baseline's and its own curves, as for ``judge_speedup``.
+
+    Raises:
+        ValueError: as ``target_gaps``.
+    """
+    gaps = {name: target_gaps(*pair) for name, pair in curves.items()}
+    found: dict[str, Comparison] = dict.fromkeys(curves, "unclear")
+    waiting = list(curves)
+    while waiting:
+        level = 1.0 - ERROR_RATE / len(waiting)
+        for name in waiting:
+            own = gaps[name]
+            found[name] = speedup_comparison(own, crossing(own.gaps, own.candidate_spend, level))
+        left = [name for name in waiting if found[name] == "unclear"]
+        if left == waiting:
+            break
+        waiting = left
+    return found
 
 
 def _needed(distances: FloatArray) -> int | None:

@@ -71,8 +71,10 @@ def direction_sentences(report: Report, curve: CurveReport) -> list[str]:
                 f"{_DIRECTIONS[direction]} on {'any' if direction == 'unclear' else 'every'} axis"
             ]
         if parts:
+            # Only the headline corrects for the number of objectives.
+            alone = "" if len(report.others) == 1 else ", each by itself"
             sentence = (
-                f"To {report.baseline}'s final {curve.source.words}, by the 95% intervals, "
+                f"To {report.baseline}'s final {curve.source.words}, by the 95% intervals{alone}, "
                 f"{item.objective} is {', '.join(parts)}."
             )
             found.append(_qualified(report, [item.objective], sentence))

@@ -6,18 +6,21 @@ What was compared, at which scale, on how many seeds, and what may be concluded:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.formatting import amount, count, listed
-from objbench.judge.shared_corruption import shared_masking
 from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.judge.verdict import Finding
 from objbench.judge.verdict_sentence import few_seeds_text
+from objbench.leaderboard.document import shortened
 from objbench.leaderboard.ranking import Row
 from objbench.leaderboard.report import Report
+from objbench.leaderboard.speedups import Speedups
+from objbench.results.plan import Plan
 
 # More names than this are counted and not listed.
 _MOST_NAMES = 4
+_LONGEST_SETTING = 60
 
 
 def headline(report: Report) -> str:
@@ -32,7 +35,7 @@ def headline(report: Report) -> str:
 def compared_words(report: Report) -> str:
     """Who is compared with whom, such as "taco against mlm"."""
     if not report.others:
-        return f"{report.baseline} alone"
+        return f"{report.baseline} only"
     return f"{_names(report.others)} against {report.baseline}"
 
 
@@ -61,9 +64,20 @@ def _compared(report: Report) -> str:
     text = compared_words(report)
     if report.others:
         text += f" at equal {AXIS_WORDS[report.plan.equalize]}"
-    scale = scale_words(report)
-    at = f", {scale}" if scale else ""
-    return f"{text}{at}, {count(len(report.seeds), 'seed')}"
+    what = [text, *_setting(report.plan), scale_words(report), count(len(report.seeds), "seed")]
+    return ", ".join(part for part in what if part)
+
+
+def _setting(plan: Plan) -> list[str]:
+    """Preset and text, such as "preset demo" and "corpus toy"; of a path its last two parts."""
+    corpus = plan.corpus
+    if not corpus.startswith("hf:"):
+        corpus = "/".join(part for part in PurePosixPath(corpus).parts[-2:] if part != "/")
+    return [
+        f"{what} {shortened(name, _LONGEST_SETTING)}"
+        for what, name in (("preset", plan.preset), ("corpus", corpus))
+        if name
+    ]
 
 
 def _parts(report: Report) -> list[str]:
@@ -85,18 +99,14 @@ def _suites(names: Sequence[str]) -> str:
 
 def _losses(report: Report) -> list[str]:
     """Who reaches the baseline's final held-out losses sooner or later, where masked alike."""
-    axis, found = report.plan.equalize, []
+    found = []
     for curve in report.curves:
         if curve.source.suite is not None:
             # What a suite says is said by its ranking.
             continue
         groups: dict[str, list[str]] = {}
         for name, item in curve.speedups.items():
-            finding = item.headline.get(axis)
-            if finding is not None and shared_masking(
-                report.plan, curve.source.term, (name, report.baseline)
-            ):
-                groups.setdefault(_reaching(finding, AXIS_WORDS[axis]), []).append(name)
+            groups.setdefault(_reaching(report, item), []).append(name)
         target = f"{report.baseline}'s final {curve.source.words}"
         found += [
             words.format(
@@ -111,15 +121,16 @@ def _losses(report: Report) -> list[str]:
     return found
 
 
-def _reaching(finding: Finding, axis: str) -> str:
-    """How a target is reached, as a pattern; "" where the interval leaves the direction open."""
-    if finding.comparison == "better":
-        return f"{{who}} reach{{es}} {{target}} with significantly fewer {axis}"
-    if finding.comparison == "unclear":
+def _reaching(report: Report, item: Speedups) -> str:
+    """How a target is reached, as a pattern; "" where that is open or cannot be compared."""
+    axis = report.plan.equalize
+    if item.comparison == "unclear":
         return ""
-    if finding.estimate.side == "below":
+    if item.comparison == "better":
+        return f"{{who}} reach{{es}} {{target}} with significantly fewer {AXIS_WORDS[axis]}"
+    if item.headline[axis].estimate.side == "below":
         return "{who} never reach{es} {target} within the budget"
-    return f"{{who}} need{{s}} significantly more {axis} to reach {{target}}"
+    return f"{{who}} need{{s}} significantly more {AXIS_WORDS[axis]} to reach {{target}}"
 
 
 def _outcome(report: Report, rows: Sequence[Row]) -> str:

@@ -18,12 +18,20 @@ from objbench.judge.evidence import CurveEvidence, curve_evidence
 from objbench.judge.formatting import listed
 from objbench.judge.score_arrays import Curve
 from objbench.judge.score_source import Pair
+from objbench.judge.shared_corruption import shared_masking
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.seed_curves import isotonic
 from objbench.judge.statistics.speedup import SpeedupAt, speedup_function
-from objbench.judge.verdict import NO_SPEEDUP, Finding, judge_speedup
+from objbench.judge.verdict import (
+    NO_SPEEDUP,
+    Comparison,
+    Finding,
+    compare_at_once,
+    judge_speedup,
+)
 from objbench.leaderboard.curve_sources import CurveSource
 from objbench.leaderboard.quantity import Quantity
+from objbench.results.plan import Plan
 from objbench.results.study_results import StudyResults
 
 # Parts of the way from the baseline's first point to its last.
@@ -60,6 +68,9 @@ class Speedups:
             where ``why`` says why, and without axes that were not measured.
         targets: the baseline's final score, then others down its curve; as empty.
         functions: axis -> the speedup at every target, by rising target; as empty.
+        comparison: whether it is faster or slower than the baseline on the axis of equal spend,
+            with all objectives compared at once; "unclear" where ``headline`` lacks that axis, and
+            for a held-out loss that is not measured under the baseline's masking.
         why: what is missing; "" where nothing is.
     """
 
@@ -67,6 +78,7 @@ class Speedups:
     headline: Mapping[Axis, Finding]
     targets: tuple[AtTarget, ...]
     functions: Mapping[Axis, Function]
+    comparison: Comparison
     why: str
 
 
@@ -81,24 +93,26 @@ def speedups(
     """Objective -> its speedups, in the order of the plan; without the baseline."""
     baseline = results.plan.baseline
     targets = _targets(source, curves[baseline])
+    others = [o.name for o in results.plan.objectives if o.name != baseline]
+    evidences = {n: curve_evidence(results, Pair(n, baseline), source.name) for n in others}
+    headlines = {n: {} if e.left_out else _headline(e) for n, e in evidences.items()}
+    comparisons = _compared_at_once(results.plan, source, evidences, headlines)
     found = {}
-    for objective in results.plan.objectives:
-        if objective.name == baseline:
-            continue
-        evidence = curve_evidence(results, Pair(objective.name, baseline), source.name)
+    for name, evidence in evidences.items():
         whys = dict.fromkeys(f"seed {gone.seed}: {gone.why}" for gone in evidence.left_out)
-        headline = {} if evidence.left_out else _headline(evidence)
+        headline = headlines[name]
         at = [_at_target(evidence, headline, source, *target) for target in targets]
         final = AtTarget(
             score=float(curves[baseline].scores[-1].mean()) if headline else float("nan"),
             where="final score (judged)",
             speedups={axis: speedup_quantity(item) for axis, item in headline.items()},
         )
-        found[objective.name] = Speedups(
-            objective=objective.name,
+        found[name] = Speedups(
+            objective=name,
             headline=headline,
             targets=(final, *at) if headline else (),
             functions=_functions(evidence, headline),
+            comparison=comparisons.get(name, "unclear"),
             why=listed(list(whys)),
         )
     return found
@@ -134,6 +148,24 @@ def _headline(evidence: CurveEvidence) -> dict[Axis, Finding]:
         with suppress(ValueError):
             headline[axis] = judge_speedup(baseline, candidate, NO_SPEEDUP)
     return headline
+
+
+def _compared_at_once(
+    plan: Plan,
+    source: CurveSource,
+    evidences: Mapping[str, CurveEvidence],
+    headlines: Mapping[str, Mapping[Axis, Finding]],
+) -> dict[str, Comparison]:
+    """Objective -> its comparison on the axis of equal spend, of those that can be compared."""
+    axis = plan.equalize
+    return compare_at_once(
+        {
+            name: evidences[name].curves[axis]
+            for name, headline in headlines.items()
+            if axis in headline
+            and (source.suite or shared_masking(plan, source.term, (name, plan.baseline)))
+        }
+    )
 
 
 def _functions(

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import nct, t
 
+from objbench.judge.statistics.multiple_tests import holm, paired_p_values
 from objbench.judge.statistics.power import MOST_SEEDS, more_seeds
 from objbench.judge.statistics.seed_curves import SeedCurves
 from objbench.judge.statistics.speedup import Bound
-from objbench.judge.verdict import judge_gain, judge_speedup
+from objbench.judge.verdict import compare_at_once, judge_gain, judge_speedup
 
 # Mean 2, sd 1: half-width t(2, 0.975) / sqrt(3) = 4.302653 / 1.732051.
 GAINS = np.array([1.0, 2.0, 3.0])
@@ -169,3 +170,47 @@ def test_out_of_reach_or_undefined():
     assert more_seeds(1.0, 1.0, MOST_SEEDS) is None
     assert more_seeds(1.0, 0.0, 5) == 1
     assert more_seeds(1.0, 0.0, 2) == 1
+
+
+def pair(gaps):
+    """A baseline that rises early, and a candidate that is better by these gaps at every point.
+
+    A crossing between the last two points would be a matter of their spacing.
+    """
+    spend = np.tile([1.0, 2.0, 3.0, 4.0], (len(gaps), 1))
+    level = np.arange(len(gaps), dtype=float)[:, None] + np.array([0.0, 0.9998, 0.9999, 1.0])
+    return SeedCurves(spend, level), SeedCurves(spend, level + np.array(gaps)[:, None])
+
+
+def test_comparing_at_once_is_holms_correction_of_the_paired_t_test():
+    """Where the curves are parallel the test is that of the gaps at the end of the budget."""
+    rows = {
+        "clear": (0.20, 0.21, 0.19, 0.20),
+        "doubtful": (0.06, 0.20, 0.08, 0.14),
+        "worse": (-0.30, -0.29, -0.31, -0.35),
+        "none": (0.1, -0.1, 0.2, -0.2),
+    }
+    for names in (("doubtful",), ("clear", "doubtful"), ("doubtful", "none"), tuple(rows)):
+        raw = paired_p_values(np.array([rows[name] for name in names]))
+        adjusted = dict(zip(names, holm(raw), strict=True))
+        wanted = {
+            name: "unclear"
+            if adjusted[name] > 0.05
+            else "better"
+            if np.mean(rows[name]) > 0
+            else "worse"
+            for name in names
+        }
+        assert compare_at_once({name: pair(rows[name]) for name in names}) == wanted
+    # Holm and not Bonferroni: what is settled no longer counts.
+    assert (
+        compare_at_once({n: pair(rows[n]) for n in ("clear", "doubtful")})["doubtful"] == "better"
+    )
+    assert (
+        compare_at_once({n: pair(rows[n]) for n in ("none", "doubtful")})["doubtful"] == "unclear"
+    )
+    assert compare_at_once({}) == {}
+
+
+def test_too_few_seeds_compare_nothing():
+    assert compare_at_once({"a": pair((0.2, 0.2))}) == {"a": "unclear"}

@@ -1,8 +1,10 @@
 """The sentence on top may be quoted without being wrong."""
 
+import pytest
+
 from objbench.leaderboard.headline import headline
 
-SCALE = "1.23M parameters and 2.46M tokens"
+SCALE = "preset tiny, corpus toy, 1.23M parameters and 2.46M tokens"
 ELSEWHERE = "nothing here says what happens at another scale"
 
 
@@ -46,7 +48,7 @@ def test_many_are_counted(make_study, report_of):
 
 def test_one_objective_alone(make_study, report_of):
     study = make_study(objectives=("mlm",), seeds=(1, 2, 3))
-    assert headline(report_of(study)) == f"mlm alone, {SCALE}, 3 seeds: nothing is compared."
+    assert headline(report_of(study)) == f"mlm only, {SCALE}, 3 seeds: nothing is compared."
 
 
 def test_an_incomplete_side_concludes_nothing(make_study, report_of):
@@ -60,4 +62,97 @@ def test_an_incomplete_side_concludes_nothing(make_study, report_of):
 def test_before_the_first_run_there_is_no_scale(make_study, report_of):
     study = make_study()
     study.records.clear()
-    assert headline(report_of(study)).startswith("taco against mlm at equal FLOPs, 2 seeds: ")
+    assert headline(report_of(study)).startswith(
+        "taco against mlm at equal FLOPs, preset tiny, corpus toy, 2 seeds: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("study", "said"),
+    [
+        (
+            {"preset": "demo", "data": {"corpus": "hf:org/name:part"}},
+            "preset demo, corpus hf:org/name:part",
+        ),
+        ({"preset": None, "data": {"corpus": "/home/a/texts/wiki"}}, "corpus texts/wiki"),
+        ({"data": {"corpus": "/wiki"}}, "corpus wiki"),
+        ({"preset": "demo", "data": 3}, "preset demo"),
+        ({}, ""),
+    ],
+)
+def test_preset_and_text_are_named_where_the_plan_holds_them(make_study, report_of, study, said):
+    made = make_study()
+    made.plan = made.plan.model_copy(update={"study": study})
+    setting = f", {said}" if said else ""
+    assert headline(report_of(made)).startswith(
+        f"taco against mlm at equal FLOPs{setting}, 1.23M parameters"
+    )
+
+
+def masked_alike(study):
+    """All objectives have MLM's masking, so that their held-out losses can be compared."""
+    objectives = tuple(
+        o.model_copy(update={"options": {"rate": 0.15}}) for o in study.plan.objectives
+    )
+    study.plan = study.plan.model_copy(update={"objectives": objectives})
+    return study
+
+
+def lose(study, gaps):
+    """Held-out losses that fall early in the budget; of each objective mlm's and one gap per seed.
+
+    After the first point the curves are nearly flat: a speedup between the last two points would
+    be a matter of their spacing.
+    """
+    names = [o.name for o in study.plan.objectives]
+    seeds = [c.seed for c in study.plan.cells if c.kind == "pretrain" and c.objective == "mlm"]
+    for name in names:
+        for seed, gap in zip(seeds, gaps.get(name, [0.0] * len(seeds)), strict=True):
+            points = study.records[f"{name}.seed-{seed}"].points
+            losses = [4.0 + seed / 10 + gap, *(3.0 + seed / 10 + gap for _ in points[1:])]
+            points = [
+                point.model_copy(update={"heldout": {"mlm": loss - place / 1000}})
+                for place, (point, loss) in enumerate(zip(points, losses, strict=True))
+            ]
+            study.change(f"{name}.seed-{seed}", points=points)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "said"),
+    [
+        (
+            (-0.2, -0.21, -0.19, -0.2),
+            "taco reaches mlm's final held-out mlm loss with significantly fewer FLOPs",
+        ),
+        (
+            (0.2, 0.21, 0.19, 0.2),
+            "taco never reaches mlm's final held-out mlm loss within the budget",
+        ),
+        ((-0.2, 0.2, -0.1, 0.1), ""),
+    ],
+)
+def test_the_held_out_loss_is_said_where_it_settles_something(make_study, report_of, gaps, said):
+    study = masked_alike(make_study(seeds=(1, 2, 3, 4), points=4))
+    unlike_mlm(study, "taco", -0.025)
+    lose(study, {"taco": gaps})
+    on_glue = "on the suite glue, taco is not significantly different from mlm"
+    found = f"{on_glue}; {said}" if said else on_glue
+    assert headline(report_of(study)).endswith(f": {found}; {ELSEWHERE}.")
+
+
+def test_losses_under_other_masking_are_not_in_the_sentence(make_study, report_of):
+    study = make_study(seeds=(1, 2, 3, 4), points=4)
+    lose(study, {"taco": (-0.2, -0.21, -0.19, -0.2)})
+    assert "held-out" not in headline(report_of(study))
+
+
+def test_significantly_is_said_of_all_objectives_at_once(make_study, report_of):
+    # p = 0.032 by itself, which is no finding among two.
+    gaps = (-0.06, -0.2, -0.08, -0.14)
+    for others in (("taco",), ("taco", "other")):
+        study = masked_alike(make_study(("mlm", *others), seeds=(1, 2, 3, 4), points=4))
+        lose(study, {"taco": gaps, "other": (-0.2, 0.2, -0.1, 0.1)})
+        report = report_of(study)
+        loss = next(curve for curve in report.curves if curve.source.suite is None)
+        assert loss.speedups["taco"].headline["flops"].comparison == "better"
+        assert ("taco reaches" in headline(report)) == (len(others) == 1)

@@ -55,7 +55,8 @@ def test_a_record_with_another_key_is_stale_and_not_counted(make_study, report_o
 
 def test_the_terminal_shows_headline_ranking_and_verdicts(make_study, report_of):
     text = terminal_summary(report_of(make_study()))
-    assert text.startswith("taco against mlm at equal FLOPs, 1.23M parameters and 2.46M tokens, 2")
+    setting = "preset tiny, corpus toy, 1.23M parameters and 2.46M tokens"
+    assert text.startswith(f"taco against mlm at equal FLOPs, {setting}, 2")
     assert "because 2 seeds give no confidence interval" in text
     row = next(line for line in text.splitlines() if line.startswith("1    taco"))
     assert row.split()[2:4] == ["52.00", "+2.50"]

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from objbench.errors import ConfigError, RecordError
+from objbench.leaderboard.details import NOT_MEASURED
 from objbench.leaderboard.page import MARK, write_leaderboard
 from objbench.leaderboard.render_markdown import render_markdown
-from objbench.leaderboard.sections import NOT_MEASURED, page_document
+from objbench.leaderboard.sections import page_document
 from objbench.results.records import StepCost
 from objbench.results.run_folder import RunFolder
 from objbench.results.step_comparison import ComparedStep, StepComparison
@@ -34,7 +35,7 @@ def test_the_page_is_the_golden_page(make_study, tmp_path, monkeypatch):
             and (cell.objective, cell.seed) == ("taco", 2)
         ):
             del study.records[cell.id]
-    study.records["older"] = study.records["mlm.seed-1"].model_copy(update={"key": "01de4"})
+    study.records["older"] = study.records["mlm.seed-1"].model_copy(update={"key": "older"})
     page = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out")
     text = page.read_text()
     assert text == GOLDEN.read_text(), f"if the change is wanted, copy {page} to {GOLDEN}"
@@ -90,7 +91,8 @@ def test_one_minute_first_then_details(make_study, tmp_path):
         "What was not run",
     ]
     assert lines[4] == (
-        "**taco against mlm at equal FLOPs, 1.23M parameters and 2.46M tokens, 4 seeds: on the suite "
+        "**taco against mlm at equal FLOPs, preset tiny, corpus toy, 1.23M parameters and 2.46M "
+        "tokens, 4 seeds: on the suite "
         "glue, taco is significantly better than mlm; nothing here says what happens at another scale.**"
     )
     assert "Seeds: 1, 2, 3 declared first; 4 added later." in text
@@ -168,12 +170,12 @@ def test_no_path_or_date_of_this_machine_in_the_files(make_study, tmp_path):
 def test_a_copy_with_its_records_makes_the_same_page(make_study, tmp_path):
     study = make_study(points=1)
     run = study.write(tmp_path / "run")
-    stale = study.records["mlm.seed-1"].model_copy(update={"key": "01de4"})
+    stale = study.records["mlm.seed-1"].model_copy(update={"key": "an-older-key"})
     study.records["older"] = stale
     study.write(run)
     page = write_leaderboard(run, tmp_path / "published", with_records=True)
     text = page.read_text()
-    assert "01de4" not in (page.parent / "pretrain.jsonl").read_text()
+    assert "an-older-key" not in (page.parent / "pretrain.jsonl").read_text()
     assert not (page.parent / "records").exists()
     again = write_leaderboard(page.parent, page.parent)
     assert again == page
@@ -184,7 +186,7 @@ def test_publishing_again_drops_copies_that_went_stale(make_study, tmp_path):
     study = make_study(points=1)
     page = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out", with_records=True)
     before = contents(page.parent)
-    left = page.parent / "records" / "pretrain" / "mlm.seed-1.01de4.json"
+    left = page.parent / "records" / "pretrain" / "mlm.seed-1.an-older-key.json"
     left.parent.mkdir(parents=True)
     left.write_text(json.dumps({}))
     (page.parent / "trial.jsonl").write_text("{}\n")
