@@ -21,6 +21,7 @@ from objbench.results.atomic_files import sweep
 from objbench.results.published_study import refuse_published
 from objbench.results.run_folder import RunFolder
 from objbench.results.storage_faults import storage_faults
+from objbench.results.study_results import join
 from objbench.runs.cells.cell_runner import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
 from objbench.runs.executors.choose import choose_executor
@@ -41,7 +42,7 @@ class StudyEnd:
 
     Attributes:
         failures: the cells of this run that failed or diverged.
-        complete: every cell of the plan has succeeded, now or before.
+        complete: the page sees that every cell of the plan has succeeded, now or before.
     """
 
     failures: tuple[Outcome, ...]
@@ -117,8 +118,9 @@ def run_study(
         plan = started.plan(prepared, trials)
         started.compare_steps(prepared)
         started.carry_out(prepared, plan)
-    finished = folder.finished_cells(plan.cells)
-    complete = all(finished.get(cell.id) == "ok" for cell in plan.cells)
+    # As the page reads them, so that no cell is done here and missing there.
+    results = join(plan, folder.read_records())
+    complete = all(results.state(cell) == "ok" for cell in plan.cells)
     return StudyEnd(tuple(started.failures), complete)
 
 

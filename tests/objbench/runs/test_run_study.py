@@ -98,6 +98,27 @@ def test_a_damaged_record_is_named_and_nothing_is_lost(copy, make_study, run):
     assert victim.is_file()
 
 
+def test_a_record_copied_over_another_is_neither_done_nor_missing(copy, make_study, run, page_of):
+    one, other = sorted((copy / "records" / "evaluation").iterdir())[:2]
+    shutil.copyfile(one, other)
+    for read in (lambda: run(make_study(), copy), lambda: page_of(copy)):
+        with pytest.raises(RecordError, match="holds the record of another cell") as caught:
+            read()
+        assert "\n" not in str(caught.value)
+
+
+def test_complete_is_what_the_page_sees(copy, make_study, run, monkeypatch):
+    carry_out = study_rounds.StudyRounds.carry_out
+
+    def and_lose_a_record(*arguments):
+        carry_out(*arguments)
+        next((copy / "records" / "curve").iterdir()).unlink()
+
+    monkeypatch.setattr(study_rounds.StudyRounds, "carry_out", and_lose_a_record)
+    end = run(make_study(), copy)
+    assert (end.complete, end.failures) == (False, ())
+
+
 def test_an_encoder_that_is_gone_is_an_error_that_says_so(copy, make_study, run):
     shutil.rmtree(copy / "encoders")
     next((copy / "records" / "evaluation").glob("*.taco.*100pct*")).unlink()
