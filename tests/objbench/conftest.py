@@ -6,6 +6,7 @@ The projects are real metadata and modules in a temporary folder; nothing is ins
 import importlib.metadata
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -158,3 +159,44 @@ def projects(tmp_path, monkeypatch):
 def objective_source():
     """(name) -> the source of a plugin with one good objective."""
     return lambda name: OBJECTIVE.format(name=name)
+
+
+class Trainers:
+    """Processes that train the tiny job, or run a command, and can be killed."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("engine") / "train_tiny.py")]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        self._server = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    def start(self, run: Path, result: Path, env=None, die_at=None, **options) -> int:
+        """Begin to train; returns the process id."""
+        start = [str(run), str(result), options]
+        return self._ask({"start": start, "env": env or {}, "die_at": die_at})
+
+    def command(self, words: list[str], log: Path, number=0, after=0, delay=0.0) -> tuple[int, str]:
+        """(exit code, minus the signal that ended it; what was printed); as ``train_tiny.command``."""
+        status = self.wait(self._ask({"command": [words, str(log), number, after, delay]}))
+        return os.waitstatus_to_exitcode(status), log.read_text()
+
+    def wait(self, process: int) -> int:
+        """Wait for the end; returns 0, or the signal or exit code as ``os.wait`` gives it."""
+        return self._ask({"wait": process})
+
+    def close(self) -> None:
+        self._server.stdin.close()
+        self._server.wait(timeout=30)
+
+    def _ask(self, request: dict) -> int:
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        return int(self._server.stdout.readline())
+
+
+@pytest.fixture(scope="session")
+def trainers():
+    server = Trainers()
+    yield server
+    server.close()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -38,42 +35,6 @@ def one_thread():
 @pytest.fixture(scope="session")
 def tiny() -> ModuleType:
     return load_script()
-
-
-class Trainers:
-    """Processes that train the tiny job and can be killed."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, str(SCRIPT)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        self._server = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-
-    def start(self, run: Path, result: Path, env=None, die_at=None, **options) -> int:
-        """Begin to train; returns the process id."""
-        start = [str(run), str(result), options]
-        return self._ask({"start": start, "env": env or {}, "die_at": die_at})
-
-    def wait(self, process: int) -> int:
-        """Wait for the end; returns 0, or the signal or exit code as ``os.wait`` gives it."""
-        return self._ask({"wait": process})
-
-    def close(self) -> None:
-        self._server.stdin.close()
-        self._server.wait(timeout=30)
-
-    def _ask(self, request: dict) -> int:
-        self._server.stdin.write(json.dumps(request) + "\n")
-        self._server.stdin.flush()
-        return int(self._server.stdout.readline())
-
-
-@pytest.fixture(scope="session")
-def trainers():
-    server = Trainers()
-    yield server
-    server.close()
 
 
 @pytest.fixture

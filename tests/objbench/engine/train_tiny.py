@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
@@ -246,16 +247,47 @@ def die_at(place: str, after: int) -> None:
     setattr(module, name, deadly)
 
 
-def serve() -> None:
-    """Fork a trainer for each request on stdin: imports are paid for once.
+def command(words: list[str], log: str, number: int, after: int, delay: float) -> int:
+    """Run the command line, which prints into ``log``, last of all how many files it stored.
 
-    Requests are JSON lines, {"start": [run, result, options], "env": {}, "die_at": [...]} or
-    {"wait": pid}; the answers are the process id and the exit status.
+    Args:
+        number: of a signal that it gets; 0 for none.
+        after: the files that are stored before that.
+        delay: seconds from the next one, or 0 for while it has no name yet.
     """
-    import objbench.engine.training.trainer  # noqa: F401 - so that the forks need not
+    from objbench.cli.main import main
+
+    stored, fsync = [0], os.fsync
+
+    def counted(handle: int) -> None:
+        if number and stored[0] == after:
+            send = threading.Timer(delay, os.kill, (os.getpid(), number))
+            send.start() if delay else os.kill(os.getpid(), number)
+        stored[0] += 1
+        fsync(handle)
+
+    os.fsync = counted
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    code = main(words)
+    print(stored[0])
+    return code
+
+
+def serve() -> None:
+    """Fork a process for each request on stdin: imports are paid for once.
+
+    Requests are JSON lines, {"start": [run, result, options], "env": {}, "die_at": [...]},
+    {"command": [...]} or {"wait": pid}; the answers are the process id and the exit status.
+    """
+    import objbench.engine.training.trainer
 
     for line in sys.stdin:
         request = json.loads(line)
+        if "command" in request:
+            import objbench.leaderboard.page
+            import objbench.runs.run_study  # noqa: F401
         if "wait" in request:
             print(os.waitpid(request["wait"], 0)[1], flush=True)
             continue
@@ -266,11 +298,15 @@ def serve() -> None:
                 os.environ.update(request.get("env", {}))
                 if request.get("die_at"):
                     die_at(*request["die_at"])
-                train(*request["start"])
-                status = 0
+                if "command" in request:
+                    status = command(*request["command"])
+                else:
+                    train(*request["start"])
+                    status = 0
             except BaseException:  # noqa: BLE001 - a fork must not go on as the server
                 traceback.print_exc()
             finally:
+                sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(status)
         print(process, flush=True)
