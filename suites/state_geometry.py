@@ -49,7 +49,7 @@ def measured(
             f"{len(rows)} held-out sequences of {rows.shape[1]} tokens: their geometry needs at "
             f"least 2 sequences of {MIN_LENGTH}; use more text or longer sequences"
         )
-    special = np.array(sorted(load_tokenizer(encoder).all_special_ids))
+    special = np.array(load_tokenizer(encoder).vocabulary().special)
     states, added = PairSums(), PairSums()
     gram: Array = np.zeros(())
     done = 0

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.atomic_folder import built_once
 from objbench.data.corpus import Corpus
+from objbench.data.layout import Layout, layout_of, role_id, special_tokens
+from objbench.data.literal_text import literal_copy, require_literal
 from objbench.data.word_marks import word_mark
 from objbench.errors import ConfigError, DataError, HubError, one_line
 
@@ -51,25 +53,33 @@ class TokenizerHandle:
         tokens = [""] * (max(ids.values()) + 1)
         for token, index in ids.items():
             tokens[index] = token
-        special = set(self.hf.all_special_ids)
-        special |= {i for i, token in self.hf.added_tokens_decoder.items() if token.special}
+        layout = self.layout
         return Vocabulary(
             size=len(tokens),
-            pad=self.hf.pad_token_id,
-            cls=self.hf.cls_token_id,
-            sep=self.hf.sep_token_id,
-            mask=self.hf.mask_token_id,
-            special=tuple(sorted(special)),
+            pad=layout.pad,
+            cls=layout.cls,
+            sep=layout.sep,
+            mask=layout.mask,
+            special=tuple(sorted(special_tokens(self.hf, layout).values())),
             tokens=tuple(tokens),
             word_mark=word_mark(self.hf.backend_tokenizer),
         )
 
-    def encoder(self) -> Tokenizer:
-        """A copy that turns running text into ids: never cut, padded or given special tokens.
+    @property
+    def layout(self) -> Layout:
+        """Which special tokens an input has, and where; see ``layout_of``."""
+        return layout_of(self.hf, self.name)
 
-        The text "[MASK]" gives the word pieces of its characters, not the mask.
+    def encoder(self) -> Tokenizer:
+        """What turns text into ids, in pretraining and in every evaluation.
+
+        It cuts and pads nothing, the text "[MASK]" gives the pieces of its characters, not the
+        mask, and its template is the layout, with token type 1 for the second text of a pair.
         """
-        return _plain_copy(self.hf.backend_tokenizer)
+        layout = self.layout
+        copy = literal_copy(self.hf.backend_tokenizer, special_tokens(self.hf, layout))
+        copy.post_processor = layout.processor(self.hf, types=True)
+        return copy
 
 
 def load_tokenizer(spec: str, corpus: Corpus, cache_dir: Path | str) -> TokenizerHandle:
@@ -205,17 +215,17 @@ def _fast(spec: str, tokenizer: object) -> PreTrainedTokenizerFast:
 
 def _checked(spec: str, tokenizer: PreTrainedTokenizerFast) -> TokenizerHandle:
     """Refuses a tokenizer that a masked encoder cannot use; fingerprints one that it can."""
-    needed = {
-        role: getattr(tokenizer, f"{role}_token_id") for role in ("pad", "cls", "sep", "mask")
-    }
-    if missing := [role for role, index in needed.items() if index is None]:
-        raise DataError(
-            f"tokenizer {spec} does not fit: it has no {', '.join(missing)} token; choose a "
-            "masked encoder's, such as bert-base-uncased, or train:8192"
-        )
-    text = _plain_copy(tokenizer.backend_tokenizer).to_str() + repr(sorted(needed.items()))
-    key = hashlib.sha256(text.encode()).hexdigest()
-    return TokenizerHandle(name=spec, fingerprint=key, hf=tokenizer)
+    handle = TokenizerHandle(name=spec, fingerprint=fingerprint(tokenizer), hf=tokenizer)
+    special = special_tokens(tokenizer, handle.layout)
+    require_literal(handle.encoder(), special, role_id(tokenizer, "unk"), spec)
+    return handle
+
+
+def fingerprint(tokenizer: PreTrainedTokenizerFast) -> str:
+    """Sha256 in hex of everything that determines the token ids."""
+    roles = {role: role_id(tokenizer, role) for role in ("pad", "cls", "sep", "mask")}
+    text = _plain_copy(tokenizer.backend_tokenizer).to_str() + repr(sorted(roles.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plain_copy(backend: Tokenizer) -> Tokenizer:
@@ -225,5 +235,4 @@ def _plain_copy(backend: Tokenizer) -> Tokenizer:
     # Both are left over from the last call or from training; they do not define the tokenizer.
     copy.no_truncation()
     copy.no_padding()
-    copy.encode_special_tokens = True
     return copy

@@ -181,7 +181,7 @@ def differing(score, labels, pairs, which):
 def test_finetuning(task, benchmark, measures, seconds, data, encoder, tmp_path):
     parts = data[task].train, data[task].held, data[task].seen
     train, held, seen = parts
-    tokenizer = exported_encoder.load_tokenizer(encoder)
+    tokenizer = exported_encoder.load_tokenizer(encoder).hf
     dense = [padded(examples, tokenizer) for examples in parts]
     ragged = [Source(examples.fingerprint, lambda e=examples: e) for examples in parts]
 

@@ -53,11 +53,11 @@ def write(tmp_path):
 def word_model(tiny_encoder):
     """A model in which every word has the log-probability of ``LIKELY``, whatever stands around."""
     tokenizer = load_tokenizer(tiny_encoder)
-    table = {tokenizer.convert_tokens_to_ids(word): value for word, value in LIKELY.items()}
+    table = {tokenizer.hf.convert_tokens_to_ids(word): value for word, value in LIKELY.items()}
 
     def log_probabilities(input_ids, attention, columns, targets):
         # Every target is hidden from the model.
-        assert (input_ids.gather(1, columns) == tokenizer.mask_token_id).all()
+        assert (input_ids.gather(1, columns) == tokenizer.layout.mask).all()
         return torch.tensor(
             [[table.get(token, -16.0) for token in row] for row in targets.tolist()]
         )

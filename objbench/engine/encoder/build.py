@@ -22,6 +22,7 @@ from objbench.contract.composition import ObjectiveClass
 from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import stream_key
+from objbench.engine.encoder.inputs import longest_input, unused_positions
 from objbench.errors import ConfigError, guess, one_line
 from objbench.study.encoder_size import INNER, OWN_NAMES
 from objbench.study.settings import EncoderSection
@@ -63,10 +64,10 @@ def build_encoder(
     config = _configuration(section, vocabulary)
     _at_least_positions(config, length)
     encoder = _initialised(section, config, seed)
-    offset = _position_offset(encoder)
-    if offset:
+    longest = longest_input(encoder)
+    if longest is not None and longest < length:
         # RoBERTa and its relatives number positions from pad + 1, so their table is that much longer.
-        _at_least_positions(config, length + offset)
+        _at_least_positions(config, length + unused_positions(encoder))
         encoder = _initialised(section, config, seed)
     return encoder
 
@@ -130,6 +131,7 @@ def _configuration(section: EncoderSection, vocabulary: Vocabulary) -> PreTraine
         "pad_token_id": vocabulary.pad,
         "cls_token_id": vocabulary.cls,
         "sep_token_id": vocabulary.sep,
+        "mask_token_id": vocabulary.mask,
         "bos_token_id": vocabulary.cls,
         "eos_token_id": vocabulary.sep,
     }
@@ -184,11 +186,3 @@ def _initialised(section: EncoderSection, config: PreTrainedConfig, seed: int) -
         ) from error
     assert isinstance(encoder, PreTrainedModel)
     return encoder
-
-
-def _position_offset(encoder: PreTrainedModel) -> int:
-    """The number of entries at the start of the position table that no token uses."""
-    for name, module in encoder.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
-            return 0 if module.padding_idx is None else module.padding_idx + 1
-    return 0

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from objbench.contract.objective import Objective
+from objbench.engine.encoder.exported_tokenizer import save_tokenizer
 from objbench.engine.encoder.token_head import save_token_head
 from objbench.results.atomic_files import whole_folder
 from objbench.results.sealed_folder import seal
@@ -17,7 +18,7 @@ from objbench.results.sealed_folder import seal
 
 def export_encoder(
     encoder: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: PreTrainedTokenizerFast,
     folder: Path,
     objective: Objective | None = None,
 ) -> str:
@@ -28,6 +29,7 @@ def export_encoder(
 
     Args:
         encoder: its weights are written as safetensors.
+        tokenizer: what of it depends on the encoder is set; see ``exported_tokenizer``.
         folder: for the encoder alone; its parents are made.
         objective: its token head, if it has one, is written into the same folder.
 
@@ -36,7 +38,7 @@ def export_encoder(
     """
     with whole_folder(folder) as unfinished, _no_progress_bars():
         encoder.save_pretrained(unfinished)
-        tokenizer.save_pretrained(unfinished)
+        save_tokenizer(tokenizer, encoder, unfinished)
         if objective is not None:
             save_token_head(objective, unfinished)
         return seal(unfinished)

@@ -19,9 +19,10 @@ from typing import NamedTuple
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
+from objbench.data.tokenizer import TokenizerHandle, fingerprint
 from objbench.errors import CheckpointError, one_line
 
 
@@ -64,17 +65,22 @@ def fresh_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
     return copy.deepcopy(_kept[wanted])
 
 
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+def load_tokenizer(folder: Path) -> TokenizerHandle:
     """The tokenizer of an exported encoder.
 
     Raises:
         CheckpointError: the folder holds none.
     """
     with _exported(folder):
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=False
         )
-    return tokenizer
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise CheckpointError(
+            f"{folder} holds a tokenizer without tokenizer.json: delete the folder and run the "
+            "study again"
+        )
+    return TokenizerHandle(name=str(folder), fingerprint=fingerprint(tokenizer), hf=tokenizer)
 
 
 def load_encoder(folder: Path, dropout: float | None = None) -> nn.Module:

@@ -11,16 +11,15 @@ Shape legend: B examples, T tokens, D width of the encoder, C classes (1 for a r
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase
 
 from objbench.contract.random_streams import torch_generator
+from objbench.data.tokenizer import TokenizerHandle
+from objbench.engine.encoder.inputs import longest_input, takes_token_types
 from objbench.engine.encoder.load import fresh_encoder
 from objbench.engine.evaluation.batching import ExampleBatch
 from objbench.engine.evaluation.recipe import Pooling
@@ -80,17 +79,10 @@ class Classifier(nn.Module):
 
 def token_states(encoder: nn.Module, batch: ExampleBatch) -> Tensor:
     """The last layer's states, (B, T, D), those at padding included."""
-    known = _arguments(type(encoder).forward)
-    has_types = "token_type_ids" in known and getattr(encoder.config, "type_vocab_size", 0) > 1
-    types = {"token_type_ids": batch.types} if has_types else {}
+    types = {"token_type_ids": batch.types} if takes_token_types(encoder) else {}
     output = encoder(input_ids=batch.ids, attention_mask=batch.attention, **types)
     states: Tensor = output.last_hidden_state
     return states
-
-
-@cache
-def _arguments(forward: Callable[..., object]) -> frozenset[str]:
-    return frozenset(inspect.signature(forward).parameters)
 
 
 def mean_state(states: Tensor, attention: Tensor | None) -> Tensor:
@@ -152,21 +144,19 @@ def load_classifier(
     return Classifier(encoder, labels, float(dropout), seed, pooling)
 
 
-def length_limit(
-    encoder: nn.Module, tokenizer: PreTrainedTokenizerBase, length: int, folder: Path
-) -> int:
-    """``length``, or less if the encoder has fewer positions or the tokenizer a lower limit.
+def length_limit(encoder: nn.Module, tokenizer: TokenizerHandle, length: int, folder: Path) -> int:
+    """``length``, or less if the encoder has fewer positions.
 
     Raises:
         DataError: the tokenizer has more tokens than the encoder.
     """
     config = encoder.config
     size = getattr(config, "vocab_size", None)
-    if size is not None and len(tokenizer) > int(size):
+    tokens = len(tokenizer.hf)
+    if size is not None and tokens > int(size):
         raise DataError(
-            f"{folder}: its tokenizer has {len(tokenizer)} tokens but its encoder {size}; "
+            f"{folder}: its tokenizer has {tokens} tokens but its encoder {size}; "
             "they do not match: export the encoder again"
         )
-    positions = getattr(config, "max_position_embeddings", None)
-    limits = [length, int(tokenizer.model_max_length)]
-    return min([*limits, int(positions)] if positions else limits)
+    longest = longest_input(encoder)
+    return length if longest is None else min(length, longest)

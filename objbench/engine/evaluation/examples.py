@@ -24,11 +24,13 @@ from numpy.typing import NDArray
 from objbench.results.atomic_files import whole_file
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from tokenizers import Encoding
+
+    from objbench.data.tokenizer import TokenizerHandle
 
 _log = logging.getLogger(__name__)
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Raised whenever the same sentences would give different arrays."""
 
 
@@ -90,7 +92,7 @@ class TokenisedExamples:
 
     Attributes:
         ids: (S,) int32, the tokens of all examples, one example after the other.
-        types: (S,) uint8, token types (1 in the second sentence where the tokenizer says so).
+        types: (S,) uint8, token types: 1 from the second sentence on, for encoders that have them.
         offsets: (N + 1,) int64; example i is ``ids[offsets[i]:offsets[i + 1]]``.
         labels: (N,) int64 classes, or float32 targets of a regression.
         pad: the token that fills a batch up.
@@ -111,46 +113,50 @@ class TokenisedExamples:
         return np.diff(self.offsets)
 
 
-def tokenise(
-    examples: Examples, tokenizer: PreTrainedTokenizerBase, length: int
-) -> TokenisedExamples:
-    """Tokenise all examples in one batch call, cut to ``length`` tokens each."""
-    encoded = tokenizer(
-        list(examples.first),
-        None if examples.second is None else list(examples.second),
-        truncation=True,
-        max_length=length,
-        return_attention_mask=False,
-        return_token_type_ids=True,
-    )
-    sizes = np.fromiter(map(len, encoded["input_ids"]), np.int64, len(examples))
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+def tokenise(examples: Examples, tokenizer: TokenizerHandle, length: int) -> TokenisedExamples:
+    """All examples tokenised in one call, laid out as in pretraining, cut to ``length`` tokens each.
 
-    def flat(name: str, kind: Any) -> NDArray[Any]:
-        tokens = (token for row in encoded[name] for token in row)
-        return np.fromiter(tokens, kind, int(offsets[-1]))
+    Of a pair, the longer text is cut first.
+    """
+    return joined(encodings(examples, tokenizer, length), examples.labels, tokenizer.layout.pad)
 
+
+def encodings(examples: Examples, tokenizer: TokenizerHandle, length: int) -> Sequence[Encoding]:
+    """What `tokenizers` makes of each example; see ``tokenise``."""
+    backend = tokenizer.encoder()
+    backend.enable_truncation(length)
+    texts: list[Any] = list(examples.first)
+    if examples.second is not None:
+        texts = list(zip(texts, examples.second, strict=True))
+    made: Sequence[Encoding] = backend.encode_batch(texts)
+    return made
+
+
+def joined(made: Sequence[Encoding], labels: NDArray[Any], pad: int) -> TokenisedExamples:
+    """The encodings of N examples in flat arrays."""
+    ids = [np.array(encoding.ids, np.int32) for encoding in made]
+    types = [np.array(encoding.type_ids, np.uint8) for encoding in made]
     return TokenisedExamples(
-        ids=flat("input_ids", np.int32),
-        types=flat("token_type_ids", np.uint8),
-        offsets=offsets,
-        labels=examples.labels,
-        pad=int(tokenizer.pad_token_id or 0),
+        ids=np.concatenate([np.zeros(0, np.int32), *ids]),
+        types=np.concatenate([np.zeros(0, np.uint8), *types]),
+        offsets=np.cumsum([0, *map(len, ids)], dtype=np.int64),
+        labels=labels,
+        pad=pad,
     )
 
 
 def tokenised(
-    source: Source, tokenizer: PreTrainedTokenizerBase, length: int, cache: Path
+    source: Source, tokenizer: TokenizerHandle, length: int, cache: Path
 ) -> TokenisedExamples:
     """The tokenised examples, read from the cache or made now and stored there.
 
     Args:
         source: the examples; loaded only if the cache lacks them.
-        tokenizer: a fast tokenizer.
         length: most tokens of an example.
         cache: a folder; it is created.
     """
-    text = f"{CACHE_VERSION} {source.fingerprint} {_fingerprint(tokenizer)} {length}"
+    parts = source.fingerprint, tokenizer.fingerprint, tokenizer.layout, length
+    text = f"{CACHE_VERSION} {parts}"
     key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     path = cache / f"examples-{key}.npz"
     try:
@@ -185,18 +191,6 @@ def _digest(key: str, examples: TokenisedExamples) -> str:
         digest.update(f" {array.dtype} {array.shape} ".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
-    """What decides the tokens: the tokenizer's whole pipeline."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is not None:
-        # Left over from an earlier call, and set again by the next one.
-        backend.no_truncation()
-        backend.no_padding()
-    pipeline = backend.to_str() if backend is not None else repr(sorted(tokenizer.get_vocab()))
-    text = f"{type(tokenizer).__name__} {tokenizer.pad_token_id} {pipeline}"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _store(path: Path, key: str, examples: TokenisedExamples) -> None:

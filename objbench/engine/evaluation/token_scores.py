@@ -21,14 +21,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from objbench.blocks.heads import at_positions
 from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
@@ -69,7 +67,7 @@ class WordModel:
     encoder: nn.Module
     head: nn.Module
     reading: TokenReading
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: TokenizerHandle
     vocabulary: Vocabulary
     length: int
     device: torch.device
@@ -130,8 +128,7 @@ def load_word_model(folder: Path, length: int, context: EvaluationContext) -> Wo
     """
     device = torch.device(context.device)
     tokenizer = load_tokenizer(folder)
-    fast = cast(PreTrainedTokenizerFast, tokenizer)
-    vocabulary = TokenizerHandle(name=str(folder), fingerprint="", hf=fast).vocabulary()
+    vocabulary = tokenizer.vocabulary()
     head, reading = load_token_head(folder, vocabulary)
     encoder = frozen_encoder(folder, device)
     length = length_limit(encoder, tokenizer, length, folder)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
 
-from objbench.engine.evaluation.examples import Examples, TokenisedExamples, tokenise
+from objbench.data.tokenizer import TokenizerHandle
+from objbench.engine.evaluation.examples import Examples, TokenisedExamples, encodings, joined
 
 
 def tokenise_words(
-    sentences: Sequence[str], tokenizer: PreTrainedTokenizerBase, length: int
+    sentences: Sequence[str], tokenizer: TokenizerHandle, length: int
 ) -> tuple[TokenisedExamples, NDArray[np.int64]]:
     """The sentences tokenised, cut to ``length`` tokens each, with the ends of their words.
 
@@ -23,7 +23,6 @@ def tokenise_words(
 
     Args:
         sentences: N.
-        tokenizer: a fast tokenizer.
         length: most tokens of a sentence, special tokens included.
 
     Returns:
@@ -31,9 +30,9 @@ def tokenise_words(
         token is a word by itself.
     """
     labels = np.zeros(len(sentences), np.int64)
-    tokens = tokenise(Examples(sentences, None, labels), tokenizer, length)
-    encoded = tokenizer(list(sentences), truncation=True, max_length=length)
-    ends = [end for number in range(len(sentences)) for end in _ends(encoded.word_ids(number))]
+    made = encodings(Examples(sentences, None, labels), tokenizer, length)
+    ends = [end for encoding in made for end in _ends(encoding.word_ids)]
+    tokens = joined(made, labels, tokenizer.layout.pad)
     return tokens, np.fromiter(ends, np.int64, len(ends))
 
 

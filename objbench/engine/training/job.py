@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerFast
 
 from objbench.contract.composition import ObjectiveClass
 from objbench.contract.encoder_spec import Vocabulary
@@ -59,7 +59,7 @@ class PretrainJob:
     train: PackedSequences
     heldout: PackedSequences
     vocabulary: Vocabulary
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: PreTrainedTokenizerFast
     run: Path
     encoders: str
     checkpoints: Path

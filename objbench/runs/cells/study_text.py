@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerFast
 
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.data import PackedSequences, load_tokenizer, open_corpus, open_token_cache
@@ -28,7 +28,7 @@ class StudyText:
 
     train: PackedSequences
     heldout: PackedSequences
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: PreTrainedTokenizerFast
     vocabulary: Vocabulary
     key: str
     digests: Mapping[str, str]

@@ -37,7 +37,7 @@ def _embed(encoder, cache, first, second=None, length=24, **context):
 def _by_loops(encoder, first, second=None):
     """[(mean, first state)] of one example after the other, unpadded, in float64."""
     model = BertModel.from_pretrained(encoder, add_pooling_layer=False).double().eval()
-    tokenizer = load_tokenizer(encoder)
+    tokenizer = load_tokenizer(encoder).hf
     found = []
     for row, sentence in enumerate(first):
         pair = () if second is None else (second[row],)

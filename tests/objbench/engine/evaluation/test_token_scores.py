@@ -10,6 +10,7 @@ from transformers import BertModel, PreTrainedTokenizerFast
 
 from objbench.contract.batch import IGNORE_INDEX
 from objbench.contract.suite import EvaluationContext
+from objbench.data.tokenizer import TokenizerHandle
 from objbench.engine.encoder.token_head import load_token_head
 from objbench.engine.evaluation.examples import TokenisedExamples
 from objbench.engine.evaluation.token_scores import load_word_model, token_log_likelihoods
@@ -161,12 +162,15 @@ def test_an_encoder_without_a_head(tiny_encoder, tmp_path):
 
 
 def test_where_words_end():
-    vocabulary = {word: n for n, word in enumerate(["[UNK]", "dog", "##s", "##y", "run", "."])}
+    words = ["[UNK]", "dog", "##s", "##y", "run", ".", "[PAD]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = {word: n for n, word in enumerate(words)}
     made = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]")
+    roles = {f"{role}_token": f"[{role.upper()}]" for role in ("unk", "pad", "cls", "sep", "mask")}
+    hf = PreTrainedTokenizerFast(tokenizer_object=made, **roles)
+    tokenizer = TokenizerHandle(name="test", fingerprint="", hf=hf)
     tokens, ends = tokenise_words(["dogsy run.", "run runs"], tokenizer, 20)
-    assert tokens.ids.tolist() == [1, 2, 3, 4, 5, 4, 4, 2]
-    assert ends.tolist() == [3, 3, 3, 4, 5, 1, 3, 3]
-    cut, ends = tokenise_words(["dogsy run."], tokenizer, 2)
-    assert cut.ids.tolist() == [1, 2] and ends.tolist() == [2, 2]
+    assert tokens.ids.tolist() == [7, 1, 2, 3, 4, 5, 8, 7, 4, 4, 2, 8]
+    assert ends.tolist() == [1, 4, 4, 4, 5, 6, 7, 1, 2, 4, 4, 5]
+    cut, ends = tokenise_words(["dogsy run."], tokenizer, 4)
+    assert cut.ids.tolist() == [7, 1, 2, 8] and ends.tolist() == [1, 3, 3, 4]
