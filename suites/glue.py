@@ -24,7 +24,7 @@ class GlueSuite(FinetuneSuite):
     name = "glue"
     summary = "GLUE: nine sentence tasks, fine-tuned, scored on the development sets"
     reference = "Wang et al. 2019, arXiv:1804.07461"
-    version = 1
+    version = 2
 
     @dataclass(frozen=True, kw_only=True)
     class Config(FinetuneSuite.Config):

@@ -22,7 +22,7 @@ class ToySuite(FinetuneSuite):
     name = "toy"
     summary = "five generated tasks over the toy language, fine-tuned"
     reference = "objbench.data.toy.tasks"
-    version = 1
+    version = 2
 
     @dataclass(frozen=True, kw_only=True)
     class Config(FinetuneSuite.Config):

@@ -273,8 +273,8 @@ def test_options(write_glue):
     assert suite.seeds() == (0, 1, 2)
     assert suite.protocol == (
         "default (changed: learning_rate 0.0005, epochs 2): AdamW, lr 0.0005 linear, "
-        "warm-up 10%, batch 32, 2 epochs, length 128, weight decay 0.01; 3 fine-tuning seeds; "
-        "mrpc accuracy+f1; mean of 2 of 8 tasks (without sst2, stsb, qqp, mnli, qnli, rte)"
+        "warm-up 10%, batch 32, 2 epochs, each a plain shuffle, length 128, weight decay 0.01; "
+        "3 fine-tuning seeds; mrpc accuracy+f1; mean of 2 of 8 tasks (without sst2, stsb, qqp, mnli, qnli, rte)"
     )
     with pytest.raises(ConfigError, match="epochs = 0"):
         _suite(folder, epochs=0)

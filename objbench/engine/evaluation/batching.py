@@ -1,9 +1,11 @@
-"""Batches of examples of similar length, drawn by counter-based streams and built by indexing.
+"""Batches of examples, drawn by counter-based streams and built by indexing.
 
-Sorting by length inside shuffled blocks keeps padding low while every epoch still sees its
-examples in another order, as transformers' ``group_by_length`` does. The order is a pure function
-of (seed, epoch, lengths), so two encoders with the same tokenizer are fine-tuned on the same
-batches in the same order.
+The training order is a plain shuffle of all examples for every epoch, as transformers' Trainer
+draws it by default. Batches of similar length would need less padding, but an example would meet
+the same few others in epoch after epoch, which lowers the accuracy on training examples
+(``leaderboard/performance-notes.md``). Padding is saved within a batch instead: it is computed in
+parts of similar length. The order is a pure function of (seed, epoch, N), so two encoders are
+fine-tuned on the same batches in the same order.
 
 Shape legend: N examples, B examples of a batch, T tokens of its longest.
 """
@@ -20,8 +22,8 @@ from torch import Tensor
 from objbench.contract.random_streams import numpy_generator
 from objbench.engine.evaluation.examples import TokenisedExamples
 
-BLOCK_BATCHES = 50
-"""Batches in a block that is sorted by length, as in transformers' ``LengthGroupedSampler``."""
+PART_TOKENS = 128
+"""Tokens, padding included, that another part must save; computing a part costs about as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +51,40 @@ class ExampleBatch:
         )
 
 
-def training_batches(
-    lengths: NDArray[np.int64], batch: int, seed: int, epoch: int
-) -> list[NDArray[np.int64]]:
-    """One epoch's batches as arrays of example indices; every example occurs exactly once.
+def training_batches(count: int, batch: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    """One epoch's batches as arrays of example indices: a shuffle of all examples, cut in order.
 
     Args:
-        lengths: (N,) tokens of each example.
-        batch: B; the batch that holds the remainder is smaller.
+        count: N; every example occurs exactly once.
+        batch: B; the last batch holds the remainder.
         seed: the fine-tuning seed.
         epoch: number of the epoch, from 0.
     """
-    generator = numpy_generator(seed, "finetune/order", epoch)
-    count = len(lengths)
-    # At least four blocks, or none: one block of everything would be the same batches each epoch.
-    block = batch * max(1, min(BLOCK_BATCHES, count // (4 * batch)))
-    shuffled = generator.permutation(count)
-    blocks = np.arange(count) // block
-    order = shuffled[np.lexsort((-lengths[shuffled], blocks))]
-    batches = np.split(order, np.arange(batch, count, batch))
-    return [batches[index] for index in generator.permutation(len(batches))]
+    order = numpy_generator(seed, "finetune/order", epoch).permutation(count)
+    return np.split(order, np.arange(batch, count, batch))
+
+
+def parts_of_similar_length(
+    rows: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    """The examples of a batch, (B,), in parts that need less padding, longest first.
+
+    The examples in order of length are halved, and each half again, for as long as that saves
+    more than ``PART_TOKENS`` tokens.
+
+    Args:
+        rows: (B,) example indices.
+        lengths: (N,) tokens of each example.
+    """
+    return _halved(rows[np.argsort(-lengths[rows], kind="stable")], lengths)
+
+
+def _halved(rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    half = len(rows) // 2
+    saved = (len(rows) - half) * (lengths[rows[0]] - lengths[rows[half]])
+    if saved <= PART_TOKENS:
+        return [rows]
+    return [*_halved(rows[:half], lengths), *_halved(rows[half:], lengths)]
 
 
 def evaluation_batches(lengths: NDArray[np.int64], tokens: int) -> list[NDArray[np.int64]]:

@@ -11,6 +11,7 @@ Shape legend: B examples, T tokens, D width of the encoder, C classes (1 for a r
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -69,12 +70,16 @@ class Classifier(nn.Module):
         logits: Tensor = self.linear(self.dropout(pooled))
         return logits.float()
 
-    def loss(self, batch: ExampleBatch) -> Tensor:
-        """Mean loss, (): cross-entropy, or the squared error where there is one label."""
-        logits = self(batch)
+    def loss(self, parts: Sequence[ExampleBatch]) -> Tensor:
+        """Mean loss, (), over the examples of a batch that is computed in parts.
+
+        Cross-entropy, or the squared error where there is one label.
+        """
+        logits = torch.cat([self(part) for part in parts])
+        labels = torch.cat([part.labels for part in parts])
         if logits.shape[1] == 1:
-            return F.mse_loss(logits[:, 0], batch.labels)
-        return F.cross_entropy(logits, batch.labels)
+            return F.mse_loss(logits[:, 0], labels)
+        return F.cross_entropy(logits, labels)
 
 
 def token_states(encoder: nn.Module, batch: ExampleBatch) -> Tensor:

@@ -15,7 +15,9 @@ Pooling = Literal["cls", "mean"]
 
 
 class Recipe(BaseModel):
-    """How to fine-tune: AdamW with linear warm-up and linear decay to zero, batches by length.
+    """How to fine-tune: AdamW with linear warm-up and linear decay to zero.
+
+    Every epoch is a plain shuffle of the training examples, cut into batches.
 
     Attributes:
         learning_rate: peak rate.
@@ -78,7 +80,7 @@ class Recipe(BaseModel):
             f"AdamW, lr {self.learning_rate:g} linear",
             f"warm-up {warmup}",
             f"batch {self.batch}",
-            f"{self.epochs} epochs",
+            f"{self.epochs} epochs, each a plain shuffle",
             f"length {self.length}",
             f"weight decay {self.weight_decay:g}",
         ]

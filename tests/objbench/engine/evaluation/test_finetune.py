@@ -1,22 +1,29 @@
 """Fine-tuning: batches, cache, determinism, the cut last layer, learning, and bad input."""
 
 import shutil
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import BertForSequenceClassification
 
 from objbench.contract.suite import EvaluationContext
 from objbench.engine.encoder.load import load_tokenizer
+from objbench.engine.evaluation import batching
 from objbench.engine.evaluation.batching import (
+    PART_TOKENS,
     ExampleBatch,
     assemble,
     evaluation_batches,
+    parts_of_similar_length,
     subset,
     training_batches,
 )
-from objbench.engine.evaluation.classifier import load_classifier
+from objbench.engine.evaluation.classifier import Classifier, load_classifier
 from objbench.engine.evaluation.examples import (
     Examples,
     Source,
@@ -74,20 +81,102 @@ def tokens():
 
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 500])
 def test_an_epoch_has_every_example_once(count):
-    lengths = np.random.default_rng(0).integers(3, 40, count)
-    batches = training_batches(lengths, 16, seed=3, epoch=1)
+    batches = training_batches(count, 16, seed=3, epoch=1)
     assert sorted(np.concatenate(batches)) == list(range(count))
-    assert sorted(map(len, batches))[1:] == [16] * (len(batches) - 1)
+    assert [len(b) for b in batches[:-1]] == [16] * (len(batches) - 1)
 
 
-def test_batches_are_of_similar_length_and_differ_between_epochs():
-    lengths = np.random.default_rng(0).integers(3, 100, 3200)
-    first, second = (training_batches(lengths, 16, seed=0, epoch=e) for e in (0, 1))
-    waste = sum(len(b) * lengths[b].max() for b in first) / lengths.sum()
-    assert waste < 1.05
-    assert {frozenset(b) for b in first}.isdisjoint({frozenset(b) for b in second})
-    again = training_batches(lengths, 16, seed=0, epoch=0)
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+def _number_of_batch(seed, epoch, count, batch):
+    batches = training_batches(count, batch, seed, epoch)
+    numbers = np.empty(count, int)
+    numbers[np.concatenate(batches)] = np.repeat(np.arange(len(batches)), [*map(len, batches)])
+    return numbers
+
+
+def test_batch_mates_meet_again_as_in_a_plain_shuffle():
+    # Batches of similar length repeat 13 to 17% of their pairs at this size.
+    count, batch, transitions = 2048, 32, 40
+    again = 0
+    for seed in range(transitions // 4):
+        epochs = [_number_of_batch(seed, epoch, count, batch) for epoch in range(5)]
+        for first, second in pairwise(epochs):
+            _, both = np.unique(first * count + second, return_counts=True)
+            again += int((both * (both - 1) // 2).sum())
+    pairs = transitions * count * (batch - 1) / 2
+    expected = (batch - 1) / (count - 1)
+    deviation = (expected * (1 - expected) / pairs) ** 0.5
+    assert abs(again / pairs - expected) < 5 * deviation
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    orders = {
+        (seed, epoch): np.concatenate(training_batches(3200, 16, seed, epoch))
+        for seed in (0, 1)
+        for epoch in (0, 1)
+    }
+    assert len({order.tobytes() for order in orders.values()}) == 4
+    np.random.seed(5)
+    torch.manual_seed(5)
+    for key, order in orders.items():
+        assert np.array_equal(np.concatenate(training_batches(3200, 16, *key)), order)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 128), min_size=1, max_size=70),
+    chosen=st.randoms(use_true_random=False),
+)
+def test_parts_of_a_batch_need_less_padding(lengths, chosen):
+    lengths = np.array(lengths)
+    rows = np.array(chosen.sample(range(len(lengths)), chosen.randint(1, len(lengths))))
+    parts = parts_of_similar_length(rows, lengths)
+    assert sorted(np.concatenate(parts)) == sorted(rows)
+    padded = sum(len(part) * lengths[part].max() for part in parts)
+    # Every part beyond the first has saved more than it costs.
+    assert padded <= len(rows) * lengths[rows].max() - PART_TOKENS * (len(parts) - 1)
+    # What is left would not have been worth another halving.
+    for part in parts:
+        longest = np.sort(lengths[part])[::-1]
+        half = len(part) // 2
+        assert (len(part) - half) * (longest[0] - longest[half]) <= PART_TOKENS
+
+
+def test_padding_of_batches_in_parts_by_hand():
+    lengths = np.array([10, 90, 10, 10, 90, 10, 10, 10])
+    # 8 x 90; the shorter four save 4 x 80 and stay whole, the longer four save 2 x 80.
+    parts = parts_of_similar_length(np.arange(8), lengths)
+    assert [part.tolist() for part in parts] == [[1, 4], [0, 2], [3, 5, 6, 7]]
+    assert [len(p) for p in parts_of_similar_length(np.arange(8), lengths // 10)] == [8]
+
+
+@pytest.mark.parametrize("labels", [1, 2])
+def test_a_batch_in_parts_has_the_gradient_of_the_batch(tiny_encoder, labels):
+    examples = tokenise(_sentences(13, 4), load_tokenizer(tiny_encoder), 24)
+    examples = replace(examples, labels=examples.labels.astype([np.float32, np.int64][labels - 1]))
+    model = load_classifier(tiny_encoder, labels, 0.0, seed=0)
+    gradients = []
+    for parts in ([np.arange(13)], [np.array([4, 0, 9]), np.array([1]), np.r_[2:4, 5:9, 10:13]]):
+        loss = model.loss([assemble(examples, part) for part in parts])
+        gradients.append(
+            (
+                loss,
+                *torch.autograd.grad(
+                    loss, [*model.dense.parameters(), *model.encoder.embeddings.parameters()]
+                ),
+            )
+        )
+    for whole, parted in zip(*gradients, strict=True):
+        torch.testing.assert_close(parted, whole, rtol=1e-5, atol=1e-7)
+
+
+def test_training_computes_batches_in_parts(tiny_encoder, tmp_path, monkeypatch):
+    sizes = []
+    loss = Classifier.loss
+    monkeypatch.setattr(
+        Classifier, "loss", lambda self, parts: (sizes.append(len(parts)), loss(self, parts))[1]
+    )
+    monkeypatch.setattr(batching, "PART_TOKENS", 16)
+    _run(tiny_encoder, tmp_path)
+    assert max(sizes) > 1
 
 
 def test_evaluation_batches_keep_to_the_tokens():
@@ -253,7 +342,7 @@ def test_logits_are_those_of_berts_own_classifier(tiny_encoder):
     output = theirs(batch.ids, attention_mask=batch.attention, token_type_ids=batch.types)
     torch.testing.assert_close(mine(batch), output.logits)
     torch.testing.assert_close(
-        mine.loss(batch), torch.nn.functional.cross_entropy(output.logits, batch.labels)
+        mine.loss([batch]), torch.nn.functional.cross_entropy(output.logits, batch.labels)
     )
 
 
