@@ -1,4 +1,4 @@
-"""An exported encoder small enough to fine-tune in a test."""
+"""What all tests share: one thread, a cache of their own, and an encoder small enough to fine-tune."""
 
 import gc
 from types import SimpleNamespace
@@ -49,6 +49,14 @@ def _only_garbage_of_this_module():
     # Half a million objects of imported libraries need not be searched whenever a model is freed.
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """A cache folder for the tests alone, also in the processes that they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def _tokenizer():

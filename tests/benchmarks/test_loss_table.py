@@ -2,9 +2,6 @@
 
 import importlib.util
 import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,6 +35,13 @@ def test_without_measured_losses_there_is_no_table():
     assert shared.loss_table(SimpleNamespace(benchmarks=[])) == []
 
 
+class Collected:
+    """A plugin that keeps the files whose tests are left."""
+
+    def pytest_collection_finish(self, session):
+        self.files = {item.path.name for item in session.items}
+
+
 @pytest.mark.parametrize(
     ("words", "files"),
     [
@@ -45,20 +49,15 @@ def test_without_measured_losses_there_is_no_table():
         (["tests/benchmarks/test_training_step.py"], {"test_training_step.py"}),
     ],
 )
-def test_alone_only_the_losses_run_and_what_is_named_runs(words, files):
+def test_alone_only_the_losses_run_and_what_is_named_runs(words, files, monkeypatch):
     # The folders of other tests are ignored: importing them all takes long, and finds no benchmark.
     others = ("objbench", "objectives", "repository", "suites")
     ignored = [f"--ignore=tests/{name}" for name in others]
-    # This test's own pytest must not be taken for the other's.
-    alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    command = [sys.executable, "-m", "pytest", "--benchmark-only", "--collect-only", "-q"]
-    found = subprocess.run(
-        [*command, *ignored, *words],
-        check=False,
-        cwd=HERE.parents[1],
-        env=alone,
-        capture_output=True,
-        text=True,
-    )
-    listed = set(re.findall(r"benchmarks/(test_\w+\.py)", found.stdout))
-    assert listed == files, found.stdout + found.stderr
+    # This test's own pytest must not be taken for the other's, which starts in the same process.
+    for name in [name for name in os.environ if name.startswith("PYTEST")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(HERE.parents[1])
+    found = Collected()
+    command = ["--benchmark-only", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    assert pytest.main([*command, *ignored, *words], plugins=[found]) == 0
+    assert found.files == files

@@ -74,14 +74,6 @@ def _load(name):
 make_study = _load("made_study").make_study
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory):
-    """A cache folder for the tests alone, also in the processes that they start."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="session")
 def remembered_plugins(_own_cache):
     """Every installed plugin has been loaded before, so its kind and options are in the cache."""

@@ -1,61 +1,95 @@
 """The tutorial is true: its commands are run, in a project of their own, and print what it says."""
 
+import contextlib
 import doctest
+import io
+import multiprocessing
 import os
 import re
+import shlex
+import site
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from objbench.cli.main import main
+from objbench.plugins.conformance import two_processes
 
 PAGE = (Path(__file__).parents[2] / "objectives" / "README.md").read_text("utf-8")
 BLOCK = re.compile(r"^```(console|python)(?: ([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture
-def reader(tmp_path):
-    """(command) -> what it prints, for a reader with a virtual environment in an empty folder."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    site = tmp_path / "venv" / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
-    shared = sysconfig.get_path("purelib")
-    (site / "shared.pth").write_text(f"import site; site.addsitedir({shared!r})\n")
-    script = python.with_name("objbench")
-    # Guarded as pip's are: processes that are spawned run it again.
-    guarded = 'if __name__ == "__main__":\n    raise SystemExit(main())\n'
-    script.write_text(f"#!{python}\nfrom objbench.cli.main import main\n\n{guarded}")
-    script.chmod(0o755)
-    folder = tmp_path / "reader"
-    folder.mkdir()
-    environment = {
-        **os.environ,
-        "PATH": f"{python.parent}{os.pathsep}{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "OMP_NUM_THREADS": "1",
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        # What the environment that the tests run in has already is not fetched again.
-        "PIP_PYTHON": str(python),
-        "PIP_NO_DEPS": "1",
-        "PIP_NO_BUILD_ISOLATION": "false",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    }
+class Reader:
+    """A reader with a virtual environment in an empty folder.
 
-    def run(command):
+    ``objbench`` is called in this process, which has imported torch already; everything else is
+    started. ``test_foreign_plugin.py`` has a foreign project in processes of their own.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder / "reader"
+        self.folder.mkdir()
+        environment = folder / "venv"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+        python = environment / "bin" / "python"
+        version = sysconfig.get_python_version()
+        self.site = environment / "lib" / f"python{version}" / "site-packages"
+        shared = sysconfig.get_path("purelib")
+        (self.site / "shared.pth").write_text(f"import site; site.addsitedir({shared!r})\n")
+        self.environment = {
+            **os.environ,
+            "PATH": f"{python.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            # What the environment that the tests run in has already is not fetched again.
+            "PIP_PYTHON": str(python),
+            "PIP_NO_DEPS": "1",
+            "PIP_NO_BUILD_ISOLATION": "false",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        }
+
+    def run(self, command):
+        """What ``command`` prints."""
+        first, *words = shlex.split(command)
+        printed, errors = (self._here if first == "objbench" else self._started)(command, words)
+        assert "Traceback" not in errors, errors
+        return printed
+
+    def _here(self, command, words):
+        out, errors = io.StringIO(), io.StringIO()
+        site.addsitedir(str(self.site))
+        sys.modules.pop("objbench_later", None)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+            main(words)
+        return out.getvalue(), errors.getvalue()
+
+    def _started(self, command, words):
         ended = subprocess.run(
             command,
             shell=True,
-            cwd=folder,
-            env=environment,
+            cwd=self.folder,
+            env=self.environment,
             capture_output=True,
             text=True,
-            check=False,
+            check=True,
         )
-        assert "Traceback" not in ended.stderr, ended.stderr
-        return ended.stdout
+        return ended.stdout, ended.stderr
 
-    run.folder = folder
-    return run
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    made = Reader(tmp_path)
+    monkeypatch.chdir(made.folder)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    # Processes that import torch again are for other tests.
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    fork = SimpleNamespace(get_context=lambda _: multiprocessing.get_context("fork"))
+    monkeypatch.setattr(two_processes, "multiprocessing", fork)
+    yield made
+    sys.modules.pop("objbench_later", None)
 
 
 def commands(text):
@@ -71,7 +105,7 @@ def test_every_command_prints_what_the_page_says(reader):
     for language, note, text in BLOCK.findall(PAGE):
         if language == "console":
             for command, expected in commands(text):
-                printed = reader(command)
+                printed = reader.run(command)
                 same = doctest.OutputChecker().check_output(
                     expected, printed, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
                 )
