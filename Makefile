@@ -14,7 +14,8 @@ demo: $(INSTALLED)
 	$(BIN)/objbench run --objectives mlm,taco --preset demo
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --benchmark-disable
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal \
+	    --benchmark-disable
 
 # Needs an otherwise idle machine; writes leaderboard/performance.md, its picture and its record.
 bench: $(INSTALLED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import tempfile
 import time
 from pathlib import Path
@@ -62,6 +63,8 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.plugins.conformance.checks import CHECKS
     from objbench.runs.progress import Lines
 
+    # Libraries stay to the end: no search for garbage after a check need look through them.
+    gc.freeze()
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         subject = chosen_subject(

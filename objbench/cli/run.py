@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import shlex
 import sys
 
@@ -100,6 +101,8 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         return 0
     from objbench.runs.run_study import run_study
 
+    # Libraries stay to the end: no search for garbage after a cell need look through them.
+    gc.freeze()
     end = run_study(
         study,
         run=run,

@@ -5,6 +5,7 @@ That suits many small cells on a CPU, where one cell cannot keep all cores busy.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import queue
@@ -115,6 +116,8 @@ def _start(settings: WorkerSettings, threads: int, events: Any) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     _worker = start_worker(settings, lambda *event: events.put(event))
+    # Libraries stay to the end: no search for garbage after a cell need look through them.
+    gc.freeze()
 
 
 def _end_with_parent() -> None:

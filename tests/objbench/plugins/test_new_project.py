@@ -95,22 +95,17 @@ def test_it_is_planned_beside_the_baseline(made, tmp_path, capsys):
     assert "half_words.seed-0" in capsys.readouterr().out
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("cache"))
-
-
-def test_it_is_checked_and_the_report_is_readable(made, cache, monkeypatch, capsys):
+def test_it_is_checked_and_the_report_is_readable(made, monkeypatch, capsys):
     chosen = tuple(check for check in checks.CHECKS if check.name in QUICK)
     monkeypatch.setattr(checks, "CHECKS", chosen)
-    assert main(["check", "half_words", "--cache", cache]) == 0
+    assert main(["check", "half_words"]) == 0
     first, *lines, last = capsys.readouterr().out.splitlines()
     assert first.startswith("half_words: demo encoder, batches of 16 x 32 tokens")
     assert [line.split()[0] for line in lines] == ["ok"] * len(QUICK)
     assert last.startswith(f"{len(QUICK)} ok, 0 failed, 0 skipped in ")
 
 
-def test_a_fault_is_told_with_its_meaning_and_remedy(made, cache, monkeypatch, capsys):
+def test_a_fault_is_told_with_its_meaning_and_remedy(made, monkeypatch, capsys):
     source = made / "objbench_half_words.py"
     text = source.read_text()
     source.write_text(
@@ -118,7 +113,7 @@ def test_a_fault_is_told_with_its_meaning_and_remedy(made, cache, monkeypatch, c
     )
     chosen = tuple(check for check in checks.CHECKS if check.name in QUICK)
     monkeypatch.setattr(checks, "CHECKS", chosen)
-    assert main(["check", "half_words", "--cache", cache]) == 1
+    assert main(["check", "half_words"]) == 1
     lines = capsys.readouterr().out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("failed  inputs unchanged"))
     assert "changes the batch's input_ids in place" in lines[at]
@@ -127,19 +122,11 @@ def test_a_fault_is_told_with_its_meaning_and_remedy(made, cache, monkeypatch, c
 
 
 @pytest.mark.slow
-def test_it_passes_every_check(made, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(made), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    ended = subprocess.run(
-        [sys.executable, "-m", "objbench", "check", "half_words", "--against", "mlm"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-        cwd=tmp_path,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert ", 0 failed, " in ended.stdout.splitlines()[-1]
-    assert "of mlm: " in ended.stdout
+def test_it_passes_every_check(made, capsys):
+    assert main(["check", "half_words", "--against", "mlm"]) == 0
+    printed = capsys.readouterr().out
+    assert ", 0 failed, " in printed.splitlines()[-1]
+    assert "of mlm: " in printed
 
 
 @pytest.mark.parametrize("name", ["Half", "1st", "half-masked", "", "class", "a b", "_a"])

@@ -119,14 +119,6 @@ def test_a_teachers_encoder_that_is_gone_is_an_error_that_says_so(copy, make_stu
     assert "mlm.seed-0" in end.failures[0].text
 
 
-@pytest.mark.slow
-def test_workers_wait_for_the_teacher_too(finished, make_study, run, tmp_path):
-    assert run(make_study(**SMALL), tmp_path, jobs=2).complete
-    ours, theirs = (cells_of(folder)["tacl.seed-0"] for folder in (finished, tmp_path))
-    one, two = weights_of(finished, ours), weights_of(tmp_path, theirs)
-    assert all(torch.equal(one[name], two[name]) for name in one)
-
-
 class Interrupted(TokenAwareContrast):
     """TaCL whose corruption is interrupted once, as by Ctrl-C."""
 
