@@ -106,7 +106,7 @@ def _row(run: Path, report: Report) -> dict[str, Cell]:
     said = conclusion(report)
     gaps = gaps_sentence(len(report.plan.cells), report.gaps, report.stale)
     more: tuple[Inline, ...] = (Link("page", f"{run.name}/README.md"),)
-    if (run / NOTES).is_file():
+    if (run / NOTES).is_file() and not (run / NOTES).is_symlink():
         more = (*more, ", ", Link("notes", f"{run.name}/{NOTES}"))
     return {
         "study": run.name,

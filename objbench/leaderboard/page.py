@@ -49,6 +49,8 @@ def write_leaderboard(
         RecordError: the plan or a record is missing or cannot be read.
         ConfigError: ``out`` cannot be written, or copying there would mix two studies' records.
     """
+    if out.is_symlink() and out.parent.resolve() == run.resolve():
+        raise ConfigError(f"{out} is a link out of the study's folder: name a folder with --out")
     if results is None:
         results = read_study_results(run)
     comparison = RunFolder(run).read_step_comparison()

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
 from objbench.errors import RecordError
+from objbench.results.json_files import parsed
 
 AGAIN = "restore the file, or publish again with `objbench leaderboard RUN --with-records`"
 
@@ -70,7 +69,7 @@ def read_lines(path: Path, written: str) -> Iterator[tuple[str, Fields]]:
     for number, line in enumerate(lines, start=1):
         where = f"{path}:{number}"
         try:
-            fields = from_json(line, allow_inf_nan=False)
+            fields = parsed(line)
             # Writing a line takes longer than reading it, so only a changed file is compared.
             is_canonical = is_as_written or canonical_line(fields).encode() == line
             this = identity(fields)

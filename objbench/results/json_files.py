@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 
-from objbench.errors import RecordError
+from objbench.errors import RecordError, one_line
 from objbench.results.store import LocalStore, Store
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 Read = TypeVar("Read")
 
@@ -23,7 +24,7 @@ Read = TypeVar("Read")
 class Stored(BaseModel):
     """A strict, immutable model that is stored as JSON."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def dump(model: BaseModel) -> str:
@@ -45,16 +46,47 @@ def read_from(store: Store, name: str, kind: TypeAdapter[Read]) -> Read:
         RecordError: the file is not a whole one of a schema this version reads.
     """
     try:
-        return kind.validate_json(store.read(name))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        return kind.validate_python(parsed(store.read(name)))
+    except ValueError as error:  # of both kinds: no JSON, and not what is asked for
         raise RecordError(
-            f"{store.where(name)} is corrupted or of another version: {place}: {first['msg']}; "
+            f"{store.where(name)} is corrupted or of another version: {fault(error)}; "
             "delete it and run the study again to make it again"
         ) from error
     except OSError as error:
         raise RecordError(f"{store.where(name)} cannot be read: {error.strerror}") from error
+
+
+def parsed(data: bytes) -> Any:
+    """What the JSON text ``data`` holds.
+
+    Raises:
+        ValueError: it is no JSON, is nested too deep, names a key twice, or has a number that is
+            not finite or of too many digits.
+    """
+    value = from_json(data, allow_inf_nan=False)
+    # Of a key that is there twice one is lost, and its colon with it. Written again, a colon in
+    # text is the same, but for the one that was written as \u003a.
+    if data.count(b":") != to_json(value).count(b":") or b"\\u003" in data:
+        json.loads(data, object_pairs_hook=_once)
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is there twice")
+    return found
+
+
+def fault(error: ValueError) -> str:
+    """What is wrong, and at which place, in one line of at most some 300 characters."""
+    if not isinstance(error, ValidationError):
+        return one_line(error)[:300]
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the file"
+    return one_line(f"{place[:100]}: {first['msg'][:200]}")
 
 
 def content_key(parts: Any) -> str:

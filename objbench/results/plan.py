@@ -7,12 +7,30 @@ stale: its code, data or settings have changed since.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from objbench.contract.meters import Axis
-from objbench.contract.suite import Average, Column, Direction
+from objbench.contract.suite import Average, Direction
+from objbench.results.foreign_values import (
+    Count,
+    Fields,
+    Key,
+    Name,
+    NameOrNone,
+    Positive,
+    Share,
+    Steps,
+    StoredColumn,
+)
 from objbench.results.json_files import SCHEMA_VERSION, Stored
 from objbench.results.realised_rate import RealisedRate
 
@@ -33,18 +51,18 @@ class PlannedCell(Stored):
         settings: of a trial: what it tries.
     """
 
-    id: str
+    id: Name
     kind: CellKind
-    key: str
-    objective: str
-    seed: int
-    suite: str = ""
-    task: str = ""
-    finetune_seed: int = 0
-    step: int = 0
-    share: float = 1.0
+    key: Key
+    objective: Name
+    seed: Count
+    suite: NameOrNone = ""
+    task: NameOrNone = ""
+    finetune_seed: Count = 0
+    step: Steps = 0
+    share: Share = 1.0
     needs: tuple[str, ...] = ()
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: Fields = Field(default_factory=dict)
 
 
 class PlannedSuite(Stored):
@@ -56,18 +74,18 @@ class PlannedSuite(Stored):
         average_label, average_groups, direction: see ``average``.
     """
 
-    name: str
+    name: Name
     summary: str
-    version: int
+    version: Count
     protocol: str
-    columns: tuple[Column, ...]
+    columns: tuple[StoredColumn, ...]
     average_label: str = ""
     average_groups: tuple[tuple[str, ...], ...] = ()
     direction: Direction = "max"
-    seeds: tuple[int, ...] = ()
+    seeds: tuple[Count, ...] = ()
     missing: dict[str, str] = Field(default_factory=dict)
-    follows: str = ""
-    seeds_per_point: int = 0
+    follows: NameOrNone = ""
+    seeds_per_point: Count = 0
 
     @property
     def average(self) -> Average:
@@ -92,15 +110,15 @@ class PlannedObjective(Stored):
         across_sequences: why its loss depends on other sequences of the batch; "" if it does not.
     """
 
-    name: str
+    name: Name
     summary: str
     reference: str
-    steps: int
-    flops_per_step: float
-    tokens_per_step: int
-    seconds_per_step: float | None
-    options: dict[str, Any]
-    overrides: dict[str, Any] = Field(default_factory=dict)
+    steps: Steps
+    flops_per_step: Positive
+    tokens_per_step: Annotated[int, Field(strict=True, gt=0, le=10**18)]
+    seconds_per_step: Positive | None
+    options: Fields
+    overrides: Fields = Field(default_factory=dict)
     teachers: tuple[str, ...] = ()
     # Plans of before these were known are written as they were.
     rate: RealisedRate | None = Field(default=None, exclude_if=lambda rate: rate is None)
@@ -144,18 +162,18 @@ class Plan(Stored):
             were added; seeds are never taken away.
     """
 
-    schema_version: int = SCHEMA_VERSION
-    name: str
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: Name
     command: str
-    engine_version: int
-    study: dict[str, Any]
-    data: dict[str, Any]
-    baseline: str
+    engine_version: Count
+    study: Fields
+    data: Fields
+    baseline: Name
     budget: str
     equalize: Axis
     objectives: tuple[PlannedObjective, ...]
     suites: tuple[PlannedSuite, ...]
-    declared: tuple[tuple[int, ...], ...] = ()
+    declared: tuple[tuple[Count, ...], ...] = ()
     cells: tuple[PlannedCell, ...]
 
     @field_validator("study")
@@ -190,6 +208,27 @@ class Plan(Stored):
         """Which objectives see less of a batch at a time than it has; "" if none does."""
         parts = self.training.micro_batches
         return parts_sentence(parts, {o.name: o.across_sequences for o in self.objectives})
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        objectives = {objective.name for objective in self.objectives}
+        suites = {suite.name for suite in self.suites} | {""}
+        cells: dict[str, PlannedCell] = {}
+        for cell in self.cells:
+            if cell.id in cells:
+                raise ValueError(f"two cells are called {cell.id}")
+            if cell.objective not in objectives:
+                raise ValueError(f"{cell.id} is of {cell.objective}, which is no objective of it")
+            if cell.suite not in suites:
+                raise ValueError(f"{cell.id} is of {cell.suite}, which is no suite of it")
+            cells[cell.id] = cell
+        if self.objectives and self.baseline not in objectives:
+            raise ValueError(f"the baseline {self.baseline} is no objective of it")
+        for cell in self.cells:
+            for need in cell.needs:
+                if need not in cells:
+                    raise ValueError(f"{cell.id} needs {need!r}, which is no cell of it")
+        return self
 
     def only_trials(self) -> Plan:
         """The plan while its settings are still being chosen: nothing else can be run yet."""

@@ -19,11 +19,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from objbench.errors import ConfigError, RecordError
+from objbench.errors import ConfigError, RecordError, one_line
 from objbench.results.atomic_files import write_text
 from objbench.results.canonical_lines import (
     AGAIN,
@@ -35,7 +35,7 @@ from objbench.results.canonical_lines import (
     identity,
     read_lines,
 )
-from objbench.results.json_files import SCHEMA_VERSION, Stored, read_stored
+from objbench.results.json_files import SCHEMA_VERSION, Stored, fault, read_stored
 from objbench.results.plan import Plan
 from objbench.results.records import RECORD, AnyRecord, Origin, Plugin
 from objbench.results.run_folder import RunFolder
@@ -54,7 +54,7 @@ class Sources(Stored):
         protocols: how suites evaluated.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     files: dict[str, str]
     origins: tuple[Origin, ...]
     plugins: tuple[Plugin, ...]
@@ -217,11 +217,9 @@ def _record(
                 raise LookupError(f"{LOGS}.jsonl has {len(fields['log'])} of {points} log points")
         return RECORD.validate_python(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RecordError(f"{where}: {place}: {first['msg']}; {AGAIN}") from error
+        raise RecordError(f"{where}: {fault(error)}; {AGAIN}") from error
     except (AttributeError, LookupError, TypeError) as error:
-        raise RecordError(f"{where}: {error}; {AGAIN}") from error
+        raise RecordError(f"{where}: {one_line(error)}; {AGAIN}") from error
 
 
 def _row(rows: dict[str, Sequence[Any]], name: str, number: Any) -> Any:

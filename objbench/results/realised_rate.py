@@ -32,9 +32,9 @@ class RealisedRate(Stored):
         tokens: the non-special tokens that it was measured on.
     """
 
-    declared: float = Field(gt=0, le=1)
-    predicted: float = Field(ge=0, le=1)
-    tokens: int = Field(gt=0)
+    declared: float = Field(strict=True, gt=0, le=1)
+    predicted: float = Field(strict=True, ge=0, le=1)
+    tokens: int = Field(strict=True, gt=0, le=10**18)
 
     @property
     def off(self) -> float:

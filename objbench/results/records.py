@@ -8,14 +8,26 @@ A record whose key is not in the plan is stale: its code, data or settings have 
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, field_validator
+from pydantic import Field, TypeAdapter
 
 from objbench.contract.meters import Axis
-from objbench.contract.suite import CurveValue
 from objbench.errors import BudgetError
+from objbench.results.foreign_values import (
+    Count,
+    Fields,
+    Inside,
+    Key,
+    Name,
+    Number,
+    Positive,
+    Scores,
+    Share,
+    Spend,
+    Steps,
+    StoredCurveValue,
+)
 from objbench.results.json_files import SCHEMA_VERSION, Stored
 from objbench.results.realised_rate import RealisedRate
 
@@ -37,19 +49,19 @@ class Meters(Stored):
         seconds: device seconds of training; evaluation, checkpoints and warm-up not counted.
     """
 
-    steps: int
-    tokens: int
-    flops: float
-    seconds: float
+    steps: Steps
+    tokens: Count
+    flops: Spend
+    seconds: Spend
 
 
 class LoggedPoint(Stored):
     """A point of the training log."""
 
     meters: Meters
-    loss: float
-    terms: dict[str, float]
-    learning_rate: float
+    loss: Number
+    terms: dict[str, Number]
+    learning_rate: Number
 
 
 class ExportedPoint(Stored):
@@ -66,18 +78,10 @@ class ExportedPoint(Stored):
     """
 
     meters: Meters
-    share: float
-    encoder: str
-    heldout: dict[str, float]
+    share: Share
+    encoder: Inside
+    heldout: dict[str, Number]
     digest: str = Field(default="", exclude_if=_is_empty)
-
-    @field_validator("encoder")
-    @classmethod
-    def _is_inside(cls, encoder: str) -> str:
-        path = PurePosixPath(encoder)
-        if path.is_absolute() or ".." in path.parts:
-            raise ValueError(f"{encoder!r} is outside the run folder")
-        return encoder
 
 
 class Origin(Stored):
@@ -86,8 +90,8 @@ class Origin(Stored):
     command: str
     versions: dict[str, str]
     device: str
-    threads: int
-    processes: int
+    threads: Count
+    processes: Count
     git_commit: str | None
 
 
@@ -121,13 +125,13 @@ class CellRecord(Stored):
             which reads records only, and in records from before there were digests.
     """
 
-    schema_version: int = SCHEMA_VERSION
-    id: str
-    key: str
+    schema_version: Literal[1] = SCHEMA_VERSION
+    id: Name
+    key: Key
     status: Status
     reason: str = ""
-    objective: str
-    seed: int
+    objective: Name
+    seed: Count
     provenance: Provenance
     made_from: dict[str, str] = Field(default_factory=dict, exclude_if=_is_empty)
 
@@ -144,14 +148,14 @@ class Cost(Stored):
             last model's own spend; 0 unless the schedule is "trunk".
     """
 
-    encoder_parameters: int
-    head_parameters: int
-    flops_per_step: float
-    tokens_per_second: float
-    peak_memory: int
+    encoder_parameters: Count
+    head_parameters: Count
+    flops_per_step: Spend
+    tokens_per_second: Spend
+    peak_memory: Count
     memory_kind: str
-    branch_steps: int = 0
-    branch_seconds: float = 0.0
+    branch_steps: Steps = 0
+    branch_seconds: Spend = 0.0
 
 
 class PretrainRecord(CellRecord):
@@ -164,8 +168,8 @@ class PretrainRecord(CellRecord):
 
     kind: Literal["pretrain"] = "pretrain"
     plugin: Plugin
-    config: dict[str, Any]
-    steps: int
+    config: Fields
+    steps: Steps
     teachers: dict[str, str] = Field(default_factory=dict)
     cost: Cost | None = None
     log: list[LoggedPoint] = Field(default_factory=list)
@@ -180,7 +184,7 @@ class TrialRecord(PretrainRecord):
     """
 
     kind: Literal["trial"] = "trial"  # type: ignore[assignment]
-    settings: dict[str, Any]
+    settings: Fields
 
 
 class EvaluationRecord(CellRecord):
@@ -192,20 +196,20 @@ class EvaluationRecord(CellRecord):
 
     kind: Literal["evaluation"] = "evaluation"
     plugin: Plugin
-    suite: str
-    suite_version: int
+    suite: Name
+    suite_version: Count
     protocol: str
-    task: str
-    finetune_seed: int
+    task: Name
+    finetune_seed: Count
     meters: Meters
-    share: float
+    share: Share
     upstream: str
-    max_train_samples: int | None = None
-    scores: dict[str, dict[str, float]] = Field(default_factory=dict)
-    train_examples: int = 0
-    eval_examples: dict[str, int] = Field(default_factory=dict)
-    seconds: float = 0.0
-    details: dict[str, Any] = Field(default_factory=dict)
+    max_train_samples: Count | None = None
+    scores: Scores = Field(default_factory=dict)
+    train_examples: Count = 0
+    eval_examples: dict[str, Count] = Field(default_factory=dict)
+    seconds: Spend = 0.0
+    details: Fields = Field(default_factory=dict)
     unscored: dict[str, str] = Field(default_factory=dict)
 
 
@@ -220,12 +224,12 @@ class CurveRecord(CellRecord):
 
     kind: Literal["curve"] = "curve"
     plugin: Plugin
-    suite: str
-    suite_version: int
-    follows: str
-    baseline: str
+    suite: Name
+    suite_version: Count
+    follows: Name
+    baseline: Name
     upstream: list[str]
-    values: dict[str, CurveValue] = Field(default_factory=dict)
+    values: dict[str, StoredCurveValue] = Field(default_factory=dict)
 
 
 AnyRecord = TrialRecord | TrialEvaluationRecord | PretrainRecord | EvaluationRecord | CurveRecord
@@ -242,9 +246,9 @@ class StepCost(Stored):
         rate: the share of the tokens that it predicts; None where none is declared.
     """
 
-    tokens: float
-    flops: float
-    seconds: float | None = None
+    tokens: Positive
+    flops: Positive
+    seconds: Positive | None = None
     rate: RealisedRate | None = None
 
     def on(self, axis: Axis) -> float:

@@ -206,8 +206,8 @@ class RunFolder:
         record = read_from(self.store, name, RECORD)
         if _record_name(record) != name:
             raise RecordError(
-                f"{self.store.where(name)} holds the record of another cell, {record.id}: delete "
-                "it and run the study again"
+                f"{self.store.where(name)} holds the record of another cell, {record.kind} "
+                f"{record.id}: delete it and run the study again"
             )
         return record
 

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
+from objbench.results.foreign_values import Count, Name, Spend
 from objbench.results.json_files import SCHEMA_VERSION, Stored
 from objbench.results.records import Provenance
 
@@ -24,12 +25,12 @@ class ComparedStep(Stored):
         peak_memory: bytes; ``memory_kind`` says of what.
     """
 
-    objective: str
-    seconds: float = Field(ge=0)
-    shortest: float = Field(ge=0)
-    longest: float = Field(ge=0)
-    flops: float = Field(ge=0)
-    peak_memory: int = Field(ge=0)
+    objective: Name
+    seconds: Spend
+    shortest: Spend
+    longest: Spend
+    flops: Spend
+    peak_memory: Count
     memory_kind: str
 
 
@@ -44,10 +45,10 @@ class StepComparison(Stored):
         provenance: where and with what.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     baseline: str
     objectives: tuple[ComparedStep, ...]
-    repetitions: int
+    repetitions: Count
     cost_keys: dict[str, str]
     provenance: Provenance
 

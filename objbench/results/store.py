@@ -6,6 +6,7 @@ nothing but a run folder reads or writes a study's files, and it only does what 
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,16 +50,16 @@ class LocalStore:
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
-        return (self.root / name).read_bytes()
+        return self._inside(name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
         """Store a file; missing folders are made."""
-        with whole_file(self.root / name) as file:
+        with whole_file(self._inside(name)) as file:
             file.write(content)
 
     def delete(self, name: str) -> None:
         """Remove a file, if it is there, and the folders that are empty then."""
-        path = self.root / name
+        path = self._inside(name)
         path.unlink(missing_ok=True)
         with suppress(OSError):
             while (path := path.parent) != self.root:
@@ -70,11 +71,25 @@ class LocalStore:
 
     def list(self, folder: str) -> list[str]:
         """The names of all files in ``folder`` and below it, but for unfinished ones."""
-        found = []
+        found: list[str] = []
+        if not self._inside(folder).is_dir():
+            return found
         for parent, _, files in os.walk(self.root / folder):
             below = Path(parent).relative_to(self.root).as_posix()
             found += [f"{below}/{file}" for file in files if not is_unfinished(file)]
         return sorted(found)
+
+    def _inside(self, name: str) -> Path:
+        """The path of a file, which no link may lead out of the folder.
+
+        Raises:
+            OSError: one does.
+        """
+        path = self.root / name
+        root = self.root.resolve()
+        if not path.resolve().is_relative_to(root):
+            raise OSError(errno.ELOOP, "it leads out of the folder", str(path))
+        return path
 
     def where(self, name: str) -> str:
         """The path of a file."""

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from objbench.errors import RecordError
 from objbench.results.plan import Plan, PlannedCell, PlannedSuite
 from objbench.results.published_study import is_published, read_published
 from objbench.results.records import AnyRecord, PretrainRecord
@@ -95,12 +96,21 @@ def read_study_results(folder: Path) -> StudyResults:
 
 
 def join(plan: Plan, records: Iterable[AnyRecord]) -> StudyResults:
-    """The plan and its records; in time linear in both."""
+    """The plan and its records; in time linear in both.
+
+    Raises:
+        RecordError: two records are of one cell.
+    """
     wanted = {(cell.kind, cell.id, cell.key) for cell in plan.cells}
     current: dict[str, AnyRecord] = {}
     stale: list[AnyRecord] = []
     for record in records:
         if (record.kind, record.id, record.key) in wanted:
+            if record.id in current:
+                raise RecordError(
+                    f"there are two records of {record.kind} {record.id}; delete the one that "
+                    "does not belong to this study"
+                )
             current[record.id] = record
         else:
             stale.append(record)

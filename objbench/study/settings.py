@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from objbench.study.budget import parse_budget
 from objbench.study.choices import Precision, Schedule, Spacing
+
+
+def _no_repeats(listed: tuple[Any, ...]) -> tuple[Any, ...]:
+    twice = next((item for item in listed if listed.count(item) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice} is listed twice")
+    return listed
+
+
+def _readable(budget: str) -> str:
+    parse_budget(budget)
+    return budget
+
+
+Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_no_repeats)]
+Seeds = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_no_repeats)]
+BudgetText = Annotated[str, AfterValidator(_readable)]
+"""A budget as it is written, such as "100k-steps"; see ``budget.parse_budget``."""
 
 
 class Section(BaseModel):

@@ -12,18 +12,20 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, get_args
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from objbench.contract.meters import Axis
 from objbench.errors import ConfigError, UnknownNameError, one_line
-from objbench.study.budget import parse_budget
 from objbench.study.files import Layer, merge, setting_layer
 from objbench.study.old_names import with_current_names
 from objbench.study.settings import (
+    BudgetText,
     DataSection,
     EncoderSection,
     EvaluationSection,
+    Names,
     Section,
+    Seeds,
     TrainingSection,
 )
 from objbench.study.tuning import TUNABLE, Settings, TuningSection
@@ -35,7 +37,7 @@ class Study(Section):
     Attributes:
         objectives: names, the baseline first.
         seeds: pretraining seeds.
-        budget: what the baseline may spend, such as "100k-steps"; see ``budget.parse_budget``.
+        budget: what the baseline may spend, such as "100k-steps".
         equalize: the compute axis on which every objective spends as much as the baseline.
         options: plugin name -> option -> value.
         tuning: trials before the seeds are run; None for no tuning.
@@ -43,9 +45,9 @@ class Study(Section):
         preset: the preset that the study started from, for the record.
     """
 
-    objectives: tuple[str, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
-    budget: str
+    objectives: Names
+    seeds: Seeds = (0,)
+    budget: BudgetText
     equalize: Axis = "flops"
     encoder: EncoderSection = EncoderSection()
     data: DataSection = DataSection()
@@ -105,20 +107,6 @@ class Study(Section):
             listed = ", ".join(f"{name} {count}" for name, count in counts.items())
             raise ValueError(f"every objective must get the same number of trials, not {listed}")
         return self
-
-    @field_validator("objectives", "seeds")
-    @classmethod
-    def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        twice = next((item for item in value if value.count(item) > 1), None)
-        if twice is not None:
-            raise ValueError(f"{twice} is listed twice")
-        return value
-
-    @field_validator("budget")
-    @classmethod
-    def _readable(cls, value: str) -> str:
-        parse_budget(value)
-        return value
 
 
 def build_study(layers: Sequence[Layer], source: str) -> Study:

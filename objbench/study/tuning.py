@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from objbench.study.budget import parse_budget
-from objbench.study.settings import Section
+from objbench.study.settings import BudgetText, Section, Seeds
 
 Settings = dict[str, Any]
 """Settings by their dotted place in the study, such as {"training.learning_rate": 1e-3}."""
@@ -41,8 +40,8 @@ class TuningSection(Section):
 
     grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     objectives: dict[str, dict[str, tuple[Any, ...]]] = Field(default_factory=dict)
-    seeds: tuple[int, ...] = Field(default=(1000,), min_length=1)
-    budget: str | None = None
+    seeds: Seeds = (1000,)
+    budget: BudgetText | None = None
     score: str = "loss"
 
     def trials(self, objective: str) -> list[Settings]:
@@ -69,21 +68,6 @@ class TuningSection(Section):
                     f"{place!r} cannot be tuned; name training.X, encoder.config.X or "
                     f"options.OBJECTIVE.X, but none of {', '.join(_NOT_TUNABLE)}"
                 )
-        return value
-
-    @field_validator("seeds")
-    @classmethod
-    def _no_repeats(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        twice = next((item for item in value if value.count(item) > 1), None)
-        if twice is not None:
-            raise ValueError(f"{twice} is listed twice")
-        return value
-
-    @field_validator("budget")
-    @classmethod
-    def _readable(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_budget(value)
         return value
 
 

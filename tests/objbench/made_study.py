@@ -12,6 +12,7 @@ is worse by 0.5.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,9 @@ def planned_cells(objectives, seeds, points, finetune, trials, tuning_seeds):
     cells = []
 
     def add(kind, cell_id, **values):
-        cells.append(PlannedCell(id=cell_id, kind=kind, key=f"key-of-{cell_id}", **values))
+        cells.append(
+            PlannedCell(id=cell_id, kind=kind, key=sha256(cell_id.encode()).hexdigest(), **values)
+        )
 
     for seed in tuning_seeds:
         for number in range(trials):
@@ -233,7 +236,7 @@ def record_of(plan: Plan, cell: PlannedCell):
         share=cell.share,
         upstream="",
         scores={
-            name: {metric: value + plus for metric, value in metrics.items()}
+            name: {metric: min(1.0, value + plus) for metric, value in metrics.items()}
             for name, (task, metrics) in COLUMNS.items()
             if task == cell.task
         },

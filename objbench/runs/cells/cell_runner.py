@@ -21,7 +21,6 @@ from objbench.results.storage_faults import refuse_storage_fault, storage_faults
 from objbench.runs.cells.cell_kinds import KINDS
 from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.run_context import RunContext
-from objbench.runs.cells.storable import require_storable
 from objbench.runs.processes import is_main
 from objbench.runs.watch import TimeUp, time_limit
 
@@ -67,7 +66,6 @@ class CellRunner:
         try:
             with time_limit(self._time):
                 record, text = work.do(cell, started)
-            require_storable(record)
         # The one place that stores any failure; foreign code may also try to end the program.
         except (Exception, SystemExit, TimeUp) as error:  # noqa: BLE001
             refuse_storage_fault(error, self.folder)

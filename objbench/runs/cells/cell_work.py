@@ -6,12 +6,15 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from objbench.contract.composition import Composition
 from objbench.plugins.source_digest import source_digest
 from objbench.results.plan import PlannedCell
 from objbench.results.provenance import provenance
 from objbench.results.records import AnyRecord, Plugin
 from objbench.runs.cells.run_context import RunContext
+from objbench.runs.cells.storable import require_storable, unlike_a_record
 from objbench.runs.processes import processes
 
 
@@ -52,26 +55,35 @@ class CellWork(ABC):
             cell: the cell.
             started: when it was started.
             outcome: its status, and what depends on how it ended.
+
+        Raises:
+            PluginError: the plugin returned what a record cannot hold.
         """
         name = cell.suite or cell.objective
         origin = self.prepared.registry.origin(name)
-        return self._kind(
-            id=cell.id,
-            key=cell.key,
-            objective=cell.objective,
-            seed=cell.seed,
-            plugin=Plugin(
-                name=name,
-                project=origin.project,
-                version=origin.version,
-                source=source_digest(self.plugin(cell)),
-            ),
-            provenance=provenance(
-                self.prepared.command, self.prepared.device, processes(), started
-            ),
-            **self.fields(cell),
-            **outcome,
+        plugin = Plugin(
+            name=name,
+            project=origin.project,
+            version=origin.version,
+            source=source_digest(self.plugin(cell)),
         )
+        require_storable(plugin, outcome)
+        fields = self.fields(cell)
+        try:
+            return self._kind(
+                id=cell.id,
+                key=cell.key,
+                objective=cell.objective,
+                seed=cell.seed,
+                plugin=plugin,
+                provenance=provenance(
+                    self.prepared.command, self.prepared.device, processes(), started
+                ),
+                **fields,
+                **outcome,
+            )
+        except ValidationError as error:
+            raise unlike_a_record(plugin, error) from error
 
     def leftovers(self, cell: PlannedCell, record: AnyRecord) -> Path | None:
         """The folder that is of no more use once the record is stored, if there is one."""

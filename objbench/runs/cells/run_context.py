@@ -98,6 +98,8 @@ class RunContext:
         point = self._point(cell, step)
         folder = self.prepared.folder.path / point.encoder
         again = f"delete {self._where(cell)} to pretrain it again"
+        if not folder.resolve().is_relative_to(self.prepared.folder.path.resolve()):
+            raise RecordError(f"the encoder {folder} is a link out of the run's folder; {again}")
         if not folder.is_dir():
             raise RecordError(f"the encoder {folder} is gone; {again}")
         # Encoders from before there were digests have nothing that they could be compared with.

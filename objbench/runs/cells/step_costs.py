@@ -153,5 +153,10 @@ def cost_key(
 def _step_of(objective: str, seed: int) -> PlannedCell:
     """A cell of one step, of which nothing is stored."""
     return PlannedCell(
-        id=f"{objective}.step", kind="pretrain", key="", objective=objective, seed=seed, step=1
+        id=f"{objective}.step",
+        kind="pretrain",
+        key="0" * 64,
+        objective=objective,
+        seed=seed,
+        step=1,
     )

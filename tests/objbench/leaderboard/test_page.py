@@ -35,7 +35,7 @@ def test_the_page_is_the_golden_page(make_study, tmp_path, monkeypatch):
             and (cell.objective, cell.seed) == ("taco", 2)
         ):
             del study.records[cell.id]
-    study.records["older"] = study.records["mlm.seed-1"].model_copy(update={"key": "older"})
+    study.records["older"] = study.records["mlm.seed-1"].model_copy(update={"key": "01de4"})
     page = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out")
     text = page.read_text()
     assert text == GOLDEN.read_text(), f"if the change is wanted, copy {page} to {GOLDEN}"
@@ -170,12 +170,12 @@ def test_no_path_or_date_of_this_machine_in_the_files(make_study, tmp_path):
 def test_a_copy_with_its_records_makes_the_same_page(make_study, tmp_path):
     study = make_study(points=1)
     run = study.write(tmp_path / "run")
-    stale = study.records["mlm.seed-1"].model_copy(update={"key": "an-older-key"})
+    stale = study.records["mlm.seed-1"].model_copy(update={"key": "01de4"})
     study.records["older"] = stale
     study.write(run)
     page = write_leaderboard(run, tmp_path / "published", with_records=True)
     text = page.read_text()
-    assert "an-older-key" not in (page.parent / "pretrain.jsonl").read_text()
+    assert "01de4" not in (page.parent / "pretrain.jsonl").read_text()
     assert not (page.parent / "records").exists()
     again = write_leaderboard(page.parent, page.parent)
     assert again == page
@@ -186,7 +186,7 @@ def test_publishing_again_drops_copies_that_went_stale(make_study, tmp_path):
     study = make_study(points=1)
     page = write_leaderboard(study.write(tmp_path / "run"), tmp_path / "out", with_records=True)
     before = contents(page.parent)
-    left = page.parent / "records" / "pretrain" / "mlm.seed-1.an-older-key.json"
+    left = page.parent / "records" / "pretrain" / "mlm.seed-1.01de4.json"
     left.parent.mkdir(parents=True)
     left.write_text(json.dumps({}))
     (page.parent / "trial.jsonl").write_text("{}\n")

@@ -35,7 +35,9 @@ ROOT = Path(__file__).parents[3]
 STUDIES = sorted(path.parent for path in (ROOT / "leaderboard").glob("*/plan.json"))
 
 number = st.floats(allow_nan=False, allow_infinity=False)
-count = st.integers(0, 2**70)
+count = st.integers(0, 10**12)
+spend = st.floats(0, 1e40)
+share = st.floats(0, 1)
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 name = st.from_regex(r"[ab][ab.1é-]{0,3}", fullmatch=True)
 json_value = st.recursive(
@@ -43,13 +45,13 @@ json_value = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(text, inner, max_size=2),
     max_leaves=4,
 )
-meters = st.builds(Meters, steps=count, tokens=count, flops=number, seconds=number)
+meters = st.builds(Meters, steps=count, tokens=count, flops=spend, seconds=spend)
 shared = {
     "id": name,
     "key": st.text("abc", min_size=1, max_size=3),
     "status": st.sampled_from(["ok", "failed", "diverged"]),
     "reason": text,
-    "objective": text,
+    "objective": name,
     "seed": count,
     "provenance": st.builds(
         Provenance,
@@ -63,7 +65,7 @@ shared = {
 pretraining = shared | {
     "config": st.dictionaries(text, json_value, max_size=2),
     "steps": count,
-    "cost": st.none() | st.builds(Cost, flops_per_step=number, tokens_per_second=number),
+    "cost": st.none() | st.builds(Cost, flops_per_step=spend, tokens_per_second=spend),
     "log": st.lists(
         st.builds(
             LoggedPoint,
@@ -77,18 +79,24 @@ pretraining = shared | {
     "points": st.lists(
         st.builds(
             ExportedPoint,
-            meters=meters,
-            share=number,
             encoder=name,
+            meters=meters,
+            share=share,
             heldout=st.dictionaries(text, number, max_size=2),
         ),
         max_size=2,
     ),
 }
 evaluating = shared | {
+    "suite": name,
+    "suite_version": count,
+    "task": name,
+    "finetune_seed": count,
+    "train_examples": count,
+    "seconds": spend,
     "protocol": text,
     "meters": meters,
-    "share": number,
+    "share": share,
     "scores": st.dictionaries(text, st.dictionaries(text, number, max_size=2), max_size=2),
     "details": st.dictionaries(text, json_value, max_size=2),
 }
@@ -100,6 +108,10 @@ record = (
     | st.builds(
         CurveRecord,
         **shared,
+        suite=name,
+        suite_version=count,
+        follows=name,
+        baseline=name,
         upstream=st.lists(text, max_size=2),
         values=st.dictionaries(text, st.builds(CurveValue, value=st.none() | number), max_size=2),
     )
@@ -272,7 +284,7 @@ def test_damage_is_one_line_that_names_the_place(published, name, edit, message)
         (lambda data: data[:-1], "evaluation.jsonl:24: the last line is cut off"),
         (lambda data: data[: len(data) // 2], "the last line is cut off"),
         (lambda data: data.replace(b'"seed":1', b'"seed": 1', 1), ":1: not sorted keys"),
-        (lambda data: data.replace(b'"seed":1,', b'"seed":1,"seed":1,', 1), ":1: not sorted keys"),
+        (lambda data: data.replace(b'"seed":1,', b'"seed":1,"seed":1,', 1), ":1: not a record"),
         (lambda data: data.replace(b"\n", b"\r\n"), ":1: not sorted keys"),
         (lambda data: data.replace(b'"seed":1', b'"seed":NaN', 1), ":1: not a record"),
         (lambda data: data.replace(b'"share":1.0', b'"share":0.5', 1), "jsonl was changed after"),

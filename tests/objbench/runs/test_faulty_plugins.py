@@ -186,6 +186,7 @@ def _hangs():
 
 RESULTS = [
     (lambda: _result(float("nan")), "scores.task.accuracy = nan"),
+    (lambda: _result(75.0), "scores: Value error, task accuracy of 75 is not within 0 to 1"),
     (lambda: _result(loss=float("inf")), "details.loss = inf"),
     (lambda: _result(loss=np.zeros(2)), "details.loss = a numpy.ndarray"),
     (lambda: _result(parts=[1, np.float32(2)]), "details.parts[1] = a numpy.float32"),

@@ -64,7 +64,7 @@ def trials(registry, tmp_path):
 
 def record_trial(run, cell, loss, name="mlm"):
     """The trial's record; it has diverged where the loss is not finite."""
-    heldout = {name: loss, "loss": loss}
+    heldout = {name: loss, "loss": loss} if math.isfinite(loss) else {}
     point = ExportedPoint(meters=NOTHING, share=1.0, encoder="e", heldout=heldout)
     RunFolder(run).write_record(
         TrialRecord(
