@@ -10,7 +10,8 @@ from objbench.cli import arguments as read
 from objbench.contract.composition import plugins_of
 from objbench.errors import ConfigError, WrongKindError
 from objbench.plugins.known_plugins import KnownPlugins
-from objbench.plugins.registry import Registry, load_plugins
+from objbench.plugins.loading import load_plugins
+from objbench.plugins.registry import Registry
 
 
 def default_cache() -> Path:

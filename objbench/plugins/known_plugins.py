@@ -24,7 +24,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from objbench.contract.composition import parts_of
 from objbench.contract.options import checked, option_types
 from objbench.errors import UnknownNameError, WrongKindError
-from objbench.plugins.registry import HINT, Registry, load_plugins, plugin_entry_points
+from objbench.plugins.loading import load_plugins, plugin_entry_points
+from objbench.plugins.registry import HINT, Registry
 from objbench.plugins.source_digest import source_files
 from objbench.results.atomic_files import write_text
 

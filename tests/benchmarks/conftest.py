@@ -21,7 +21,7 @@ from objbench.data.packed_sequences import PackedSequences
 from objbench.engine.measuring.objective_size import made_up_vocabulary
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.engine.training.job import PretrainJob
-from objbench.plugins.registry import load_plugins
+from objbench.plugins.loading import load_plugins
 from objbench.results.provenance import processor_name, versions
 from objbench.study.settings import EncoderSection, TrainingSection
 

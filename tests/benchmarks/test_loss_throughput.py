@@ -22,7 +22,7 @@ from objbench.contract.batch import Batch, Rows
 from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
 from objbench.contract.random_streams import Streams
 from objbench.engine.training.step import TrainingStep, mean_loss
-from objbench.plugins.registry import load_plugins
+from objbench.plugins.loading import load_plugins
 
 ROWS, LENGTH, WIDTH, WORDS = 32, 128, 256, 8192
 OBJECTIVES = dict(load_plugins().objectives)

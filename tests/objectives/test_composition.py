@@ -16,7 +16,7 @@ from objbench.contract.term import TermLoss
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError, UnknownNameError, WrongKindError
-from objbench.plugins.registry import load_plugins
+from objbench.plugins.loading import load_plugins
 from objbench.plugins.source_digest import source_digest
 from objbench_objectives.mlm import MaskedLanguageModeling as Mlm
 from objbench_objectives.rtd import ReplacedTokenDetection as Rtd

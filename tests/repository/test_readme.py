@@ -23,7 +23,7 @@ from objbench.data.corpus import open_corpus
 from objbench.engine.encoder.build import build_encoder
 from objbench.errors import ObjbenchError
 from objbench.judge.papers.claims import parse_claims
-from objbench.plugins.registry import load_plugins
+from objbench.plugins.loading import load_plugins
 from objbench.study.files import file_layer
 from objbench.study.study import build_study
 

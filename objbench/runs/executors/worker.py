@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from objbench.plugins.registry import load_plugins
+from objbench.plugins.loading import load_plugins
 from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.cell_runner import CellRunner
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare

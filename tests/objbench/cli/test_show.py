@@ -9,8 +9,8 @@ import pytest
 
 from objbench.cli.main import main
 from objbench.engine.measuring.objective_size import ROWS, made_up_vocabulary, size_of
+from objbench.plugins.loading import load_plugins
 from objbench.plugins.option_docs import PluginOption, attribute_meanings, plugin_options
-from objbench.plugins.registry import load_plugins
 from objbench.study.settings import EncoderSection
 
 D, LAYERS, INNER, WORDS, LENGTH = 16, 2, 32, 50, 20

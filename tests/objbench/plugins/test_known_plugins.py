@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from objbench.contract.options import configure, option_types
 from objbench.errors import ConfigError, ObjbenchError, UnknownNameError, WrongKindError
 from objbench.plugins.known_plugins import KnownPlugins
-from objbench.plugins.registry import load_plugins
+from objbench.plugins.loading import load_plugins
 
 PLAIN = """\
 from dataclasses import dataclass, field

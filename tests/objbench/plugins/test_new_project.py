@@ -10,8 +10,8 @@ import pytest
 from objbench.cli.main import main
 from objbench.errors import ConfigError
 from objbench.plugins.conformance import checks
+from objbench.plugins.loading import load_plugins
 from objbench.plugins.new_project import write_project
-from objbench.plugins.registry import load_plugins
 
 QUICK = {
     "finite scalar losses",

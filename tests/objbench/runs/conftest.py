@@ -6,7 +6,7 @@ import pytest
 
 from objbench.data.toy.language import toy_documents
 from objbench.leaderboard.page import write_leaderboard
-from objbench.plugins.registry import load_plugins
+from objbench.plugins.loading import load_plugins
 from objbench.runs.run_study import run_study
 from objbench.study.study import build_study
 

@@ -17,7 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 from objbench.contract.composition import configured
 from objbench.engine.measuring.objective_size import made_up_vocabulary
 from objbench.engine.training.session import Session
-from objbench.plugins.registry import load_plugins
+from objbench.plugins.loading import load_plugins
 
 WAITING = {
     "aten::_local_scalar_dense",  # item, bool, int, float of a tensor

@@ -15,7 +15,7 @@ from torch.nn import functional
 from objbench.blocks.heads import TokenHead
 from objbench.engine.training import session as module
 from objbench.engine.training.session import Session
-from objbench.plugins.registry import load_plugins
+from objbench.plugins.loading import load_plugins
 
 STEPS, RATE = 40, 3e-3
 MLM = load_plugins().objectives["mlm"]

@@ -22,7 +22,7 @@ from objbench.engine.training.parts import counts_itself, counts_of, deal
 from objbench.engine.training.session import Session
 from objbench.plugins.conformance import two_processes
 from objbench.plugins.conformance.subject import Subject, relative_difference
-from objbench.plugins.registry import load_plugins
+from objbench.plugins.loading import load_plugins
 from objbench_objectives.nsp import NextSentencePrediction
 
 STEP = 3

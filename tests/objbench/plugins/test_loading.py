@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from objbench.errors import PluginError, UnknownNameError, WrongKindError
-from objbench.plugins.registry import load_plugins, plugin_entry_points
+from objbench.plugins.loading import load_plugins, plugin_entry_points
 
 IN_TREE = {"mlm", "taco", "glue", "toy", "probe", "convergence"}
 
