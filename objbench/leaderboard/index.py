@@ -35,6 +35,7 @@ from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.report import Report, analyse
 from objbench.leaderboard.tables.verdicts import claim_words
 from objbench.results.atomic_files import write_text
+from objbench.results.own_files import require_own
 from objbench.results.run_folder import studies_in
 from objbench.results.study_results import read_study_results
 
@@ -106,7 +107,7 @@ def _row(run: Path, report: Report) -> dict[str, Cell]:
     said = conclusion(report)
     gaps = gaps_sentence(len(report.plan.cells), report.gaps, report.stale)
     more: tuple[Inline, ...] = (Link("page", f"{run.name}/README.md"),)
-    if (run / NOTES).is_file() and not (run / NOTES).is_symlink():
+    if require_own(run, NOTES).is_file():
         more = (*more, ", ", Link("notes", f"{run.name}/{NOTES}"))
     return {
         "study": run.name,
@@ -129,7 +130,7 @@ def _scale(report: Report) -> str | None:
 
 
 def _claims(folder: Path) -> Iterator[Text]:
-    for path in sorted((folder / CLAIMS).glob("*.toml")):
+    for path in _files(folder, CLAIMS, "*.toml"):
         file = read_claims(str(path))
         paper = Link(file.source.paper, file.source.url)
         yield (
@@ -144,18 +145,24 @@ def _against(file: ClaimFile) -> str:
 
 
 def _figures(folder: Path) -> Iterator[Text | Bullets]:
-    for path in sorted((folder / FIGURES).glob("*.json")):
+    for path in _files(folder, FIGURES, "*.json"):
         verdict, *said = replay_headline(read_figure(str(path)))
         yield (Link(path.name, f"{FIGURES}/{path.name}"), f": {verdict}")
         yield Bullets(tuple(f"{text}." for text in said))
 
 
 def _tests(folder: Path) -> Iterator[Text]:
-    for path in sorted((folder / SELFTEST).glob("*.md")):
+    for path in _files(folder, SELFTEST, "*.md"):
         yield Link(_title(path), f"{SELFTEST}/{path.name}")
-    performance = folder / PERFORMANCE
+    performance = require_own(folder, PERFORMANCE)
     if performance.is_file():
         yield Link(_title(performance), PERFORMANCE)
+
+
+def _files(folder: Path, below: str, pattern: str) -> list[Path]:
+    """The files of one of the folders beside the studies, sorted by name."""
+    found = sorted((folder / below).glob(pattern))
+    return [require_own(folder, f"{below}/{path.name}") for path in found]
 
 
 def _title(path: Path) -> str:

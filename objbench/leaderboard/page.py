@@ -16,6 +16,7 @@ from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.report import Report, analyse
 from objbench.leaderboard.sections import MARK, page_document
 from objbench.results.atomic_files import write_text
+from objbench.results.own_files import require_own
 from objbench.results.published_study import is_published, write_published
 from objbench.results.run_folder import RunFolder
 from objbench.results.study_results import StudyResults, read_study_results
@@ -49,8 +50,6 @@ def write_leaderboard(
         RecordError: the plan or a record is missing or cannot be read.
         ConfigError: ``out`` cannot be written, or copying there would mix two studies' records.
     """
-    if out.is_symlink() and out.parent.resolve() == run.resolve():
-        raise ConfigError(f"{out} is a link out of the study's folder: name a folder with --out")
     if results is None:
         results = read_study_results(run)
     comparison = RunFolder(run).read_step_comparison()
@@ -62,7 +61,7 @@ def write_leaderboard(
         report = analyse(results, comparison)
     title = _title(run, out, copying, results)
     files = pictures(report, title)
-    notes = NOTES if (out / NOTES).is_file() else ""
+    notes = NOTES if require_own(out, NOTES).is_file() else ""
     text = render_markdown(page_document(report, title, notes))
     try:
         if copying:

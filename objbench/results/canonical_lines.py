@@ -14,6 +14,7 @@ from typing import Any
 
 from objbench.errors import RecordError
 from objbench.results.json_files import parsed
+from objbench.results.own_files import own_file
 
 AGAIN = "restore the file, or publish again with `objbench leaderboard RUN --with-records`"
 
@@ -58,7 +59,7 @@ def read_lines(path: Path, written: str) -> Iterator[tuple[str, Fields]]:
             order or of the same record as the one before.
     """
     try:
-        data = path.read_bytes()
+        data = own_file(path.parent, path.name).read_bytes()
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}; {AGAIN}") from error
     is_as_written = digest(data) == written

@@ -9,23 +9,38 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from objbench.contract.suite import Column, CurveValue
+from objbench.contract.suite import Column, CurveValue, Direction
+from objbench.results.json_files import Stored
 
 # Of a file's name without "/": words of any script, and what ids, options and versions are made of.
-_NAME = r"^[^\W_][\w.+=@,:() -]*$"
+_LONGEST = 100_000
+_PART = r"[^\W_][\w.+=@,:() -]*"
 
-Name = Annotated[str, Field(pattern=_NAME, max_length=200)]
+Name = Annotated[str, Field(pattern=rf"^{_PART}$", max_length=200)]
 """A name that may become a part of a file's name."""
 
-NameOrNone = Annotated[str, Field(pattern=rf"{_NAME}|^$", max_length=200)]
+NameOrNone = Annotated[str, Field(pattern=rf"^({_PART})?$", max_length=200)]
 """The same, or "" where nothing is meant."""
 
-Key = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
-"""A content-addressed key, in hex."""
+Key = Annotated[str, Field(pattern=r"^[0-9a-f]+$", max_length=64)]
+"""A content-addressed key or a digest, in hex."""
+
+KeyOrNone = Annotated[str, Field(pattern=r"^[0-9a-f]*$", max_length=64)]
+"""The same, or "" where there is none."""
+
+Label = Annotated[str, Field(pattern=r"^[^\p{C}\p{Zl}\p{Zp}]*$", max_length=200)]
+"""A short name that is only shown, such as a column's."""
+
+Text = Annotated[str, Field(max_length=_LONGEST)]
+"""Text that is only shown."""
+
+Time = Annotated[str, Field(pattern=r"^[0-9T:.+-]{0,40}Z?$")]
+"""A time by ISO 8601; "" where it is not known."""
 
 Count = Annotated[int, Field(strict=True, ge=0, le=10**18)]
 """A number of things."""
@@ -50,14 +65,7 @@ _DEEPEST = 20
 _LARGEST = sys.float_info.max
 
 
-def _inside(path: str) -> str:
-    parts = path.split("/")
-    if path.startswith("/") or "\\" in path or not path.isprintable() or {"", ".", ".."} & {*parts}:
-        raise ValueError("leads outside the run folder")
-    return path
-
-
-Inside = Annotated[str, AfterValidator(_inside)]
+Inside = Annotated[str, Field(pattern=rf"^{_PART}(/{_PART})*$", max_length=1000)]
 """A path relative to a folder that, by its text, stays inside it; links are looked at when opened."""
 
 
@@ -70,8 +78,11 @@ def _plain(value: Any, depth: int = 1) -> Any:
             raise ValueError("a number that is not finite")
         if kind is int and not -_LARGEST <= inner <= _LARGEST:
             raise ValueError("a number that is too large")
-        if kind is str and not inner.isascii():
-            inner.encode()  # half a surrogate pair is no text: a ValueError
+        if kind is str:
+            if len(inner) > _LONGEST:
+                raise ValueError(f"text of more than {_LONGEST} characters")
+            if not inner.isascii():
+                inner.encode()  # half a surrogate pair is no text: a ValueError
         if kind in (dict, list, tuple):
             _plain(inner, depth + 1)
     return value
@@ -81,24 +92,31 @@ Fields = Annotated[dict[str, Any], AfterValidator(_plain)]
 """A mapping without a schema of its own, such as options and details."""
 
 
-def _with_a_number(name: str) -> BeforeValidator:
+class _Column(Stored):
+    name: Label
+    task: NameOrNone
+    metrics: tuple[Label, ...]
+    direction: Direction = "max"
+    scale: Number = 100.0
+
+
+class _CurveValue(Stored):
+    value: Number | None
+    note: Text = ""
+
+
+def _like(model: type[Stored]) -> BeforeValidator:
     """The contract's own classes know no pydantic, which would read a number from text."""
 
     def check(value: Any) -> Any:
-        number = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
-        if number is not None and (
-            isinstance(number, bool)
-            or not isinstance(number, int | float)
-            or not abs(number) <= 1e300
-        ):
-            raise ValueError(f"{name} is no finite number")
+        model.model_validate(value if isinstance(value, dict) else asdict(value))
         return value
 
     return BeforeValidator(check)
 
 
-StoredColumn = Annotated[Column, _with_a_number("scale")]
-StoredCurveValue = Annotated[CurveValue, _with_a_number("value")]
+StoredColumn = Annotated[Column, _like(_Column)]
+StoredCurveValue = Annotated[CurveValue, _like(_CurveValue)]
 
 # Raw metrics that have a range by their definition; of others nothing is known.
 RANGES = {
@@ -122,5 +140,5 @@ def _possible(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float]
     return scores
 
 
-Scores = Annotated[dict[str, dict[str, Number]], AfterValidator(_possible)]
+Scores = Annotated[dict[Label, dict[Label, Number]], AfterValidator(_possible)]
 """Column -> metric -> value, unscaled."""

@@ -8,15 +8,25 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from objbench.errors import RecordError, one_line
 from objbench.results.store import LocalStore, Store
 
 SCHEMA_VERSION: Final = 1
+
+
+def _whole(version: Any) -> Any:
+    if type(version) is not int:  # true and 1.0 equal 1
+        raise ValueError("the version of a schema is a whole number")
+    return version
+
+
+SchemaVersion = Annotated[Literal[1], BeforeValidator(_whole)]
+"""The schemas that this version reads."""
 
 Read = TypeVar("Read")
 

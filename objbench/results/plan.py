@@ -20,18 +20,21 @@ from pydantic import (
 
 from objbench.contract.meters import Axis
 from objbench.contract.suite import Average, Direction
+from objbench.results.agreement import misfits
 from objbench.results.foreign_values import (
     Count,
     Fields,
     Key,
+    Label,
     Name,
     NameOrNone,
     Positive,
     Share,
     Steps,
     StoredColumn,
+    Text,
 )
-from objbench.results.json_files import SCHEMA_VERSION, Stored
+from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
 from objbench.results.realised_rate import RealisedRate
 
 CellKind = Literal["trial", "trial_evaluation", "pretrain", "evaluation", "curve"]
@@ -61,7 +64,7 @@ class PlannedCell(Stored):
     finetune_seed: Count = 0
     step: Steps = 0
     share: Share = 1.0
-    needs: tuple[str, ...] = ()
+    needs: tuple[Name, ...] = ()
     settings: Fields = Field(default_factory=dict)
 
 
@@ -75,15 +78,15 @@ class PlannedSuite(Stored):
     """
 
     name: Name
-    summary: str
+    summary: Text
     version: Count
-    protocol: str
+    protocol: Text
     columns: tuple[StoredColumn, ...]
-    average_label: str = ""
-    average_groups: tuple[tuple[str, ...], ...] = ()
+    average_label: Label = ""
+    average_groups: tuple[tuple[Label, ...], ...] = ()
     direction: Direction = "max"
     seeds: tuple[Count, ...] = ()
-    missing: dict[str, str] = Field(default_factory=dict)
+    missing: dict[Label, Text] = Field(default_factory=dict)
     follows: NameOrNone = ""
     seeds_per_point: Count = 0
 
@@ -111,18 +114,18 @@ class PlannedObjective(Stored):
     """
 
     name: Name
-    summary: str
-    reference: str
+    summary: Text
+    reference: Text
     steps: Steps
     flops_per_step: Positive
     tokens_per_step: Annotated[int, Field(strict=True, gt=0, le=10**18)]
     seconds_per_step: Positive | None
     options: Fields
     overrides: Fields = Field(default_factory=dict)
-    teachers: tuple[str, ...] = ()
+    teachers: tuple[Name, ...] = ()
     # Plans of before these were known are written as they were.
     rate: RealisedRate | None = Field(default=None, exclude_if=lambda rate: rate is None)
-    across_sequences: str = Field(default="", exclude_if=lambda why: not why)
+    across_sequences: Text = Field(default="", exclude_if=lambda why: not why)
 
 
 class PlannedTraining(BaseModel):
@@ -162,14 +165,14 @@ class Plan(Stored):
             were added; seeds are never taken away.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: SchemaVersion = SCHEMA_VERSION
     name: Name
-    command: str
+    command: Text
     engine_version: Count
     study: Fields
     data: Fields
     baseline: Name
-    budget: str
+    budget: Label
     equalize: Axis
     objectives: tuple[PlannedObjective, ...]
     suites: tuple[PlannedSuite, ...]
@@ -211,23 +214,8 @@ class Plan(Stored):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        objectives = {objective.name for objective in self.objectives}
-        suites = {suite.name for suite in self.suites} | {""}
-        cells: dict[str, PlannedCell] = {}
-        for cell in self.cells:
-            if cell.id in cells:
-                raise ValueError(f"two cells are called {cell.id}")
-            if cell.objective not in objectives:
-                raise ValueError(f"{cell.id} is of {cell.objective}, which is no objective of it")
-            if cell.suite not in suites:
-                raise ValueError(f"{cell.id} is of {cell.suite}, which is no suite of it")
-            cells[cell.id] = cell
-        if self.objectives and self.baseline not in objectives:
-            raise ValueError(f"the baseline {self.baseline} is no objective of it")
-        for cell in self.cells:
-            for need in cell.needs:
-                if need not in cells:
-                    raise ValueError(f"{cell.id} needs {need!r}, which is no cell of it")
+        for fault in misfits(self):
+            raise ValueError(fault)
         return self
 
     def only_trials(self) -> Plan:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -35,7 +35,8 @@ from objbench.results.canonical_lines import (
     identity,
     read_lines,
 )
-from objbench.results.json_files import SCHEMA_VERSION, Stored, fault, read_stored
+from objbench.results.foreign_values import Key, Name, Text
+from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored, fault, read_stored
 from objbench.results.plan import Plan
 from objbench.results.records import RECORD, AnyRecord, Origin, Plugin
 from objbench.results.run_folder import RunFolder
@@ -54,11 +55,11 @@ class Sources(Stored):
         protocols: how suites evaluated.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    files: dict[str, str]
+    schema_version: SchemaVersion = SCHEMA_VERSION
+    files: dict[Name, Key]
     origins: tuple[Origin, ...]
     plugins: tuple[Plugin, ...]
-    protocols: tuple[str, ...]
+    protocols: tuple[Text, ...]
 
 
 _SOURCES = TypeAdapter(Sources)
@@ -140,7 +141,7 @@ def read_published(folder: Path) -> list[AnyRecord]:
     logs = dict(_logs(folder, sources))
     rows: dict[str, Sequence[Any]] = {
         "origin": [row.model_dump() for row in sources.origins],
-        "plugin": [row.model_dump() for row in sources.plugins],
+        "plugin": sources.plugins,
         "protocol": sources.protocols,
     }
     records = [

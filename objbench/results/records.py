@@ -8,17 +8,19 @@ A record whose key is not in the plan is stale: its code, data or settings have 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
-from objbench.contract.meters import Axis
+from objbench.contract.meters import AXES, Axis
 from objbench.errors import BudgetError
 from objbench.results.foreign_values import (
     Count,
     Fields,
     Inside,
     Key,
+    KeyOrNone,
+    Label,
     Name,
     Number,
     Positive,
@@ -27,8 +29,10 @@ from objbench.results.foreign_values import (
     Spend,
     Steps,
     StoredCurveValue,
+    Text,
+    Time,
 )
-from objbench.results.json_files import SCHEMA_VERSION, Stored
+from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
 from objbench.results.realised_rate import RealisedRate
 
 Status = Literal["ok", "failed", "diverged"]
@@ -60,7 +64,7 @@ class LoggedPoint(Stored):
 
     meters: Meters
     loss: Number
-    terms: dict[str, Number]
+    terms: dict[Name, Number]
     learning_rate: Number
 
 
@@ -80,26 +84,26 @@ class ExportedPoint(Stored):
     meters: Meters
     share: Share
     encoder: Inside
-    heldout: dict[str, Number]
-    digest: str = Field(default="", exclude_if=_is_empty)
+    heldout: dict[Name, Number]
+    digest: KeyOrNone = Field(default="", exclude_if=_is_empty)
 
 
 class Origin(Stored):
     """Where and with what records were made; the same for all that one command made."""
 
-    command: str
-    versions: dict[str, str]
-    device: str
+    command: Text
+    versions: dict[Label, Label]
+    device: Label
     threads: Count
     processes: Count
-    git_commit: str | None
+    git_commit: Label | None
 
 
 class Provenance(Origin):
     """Where, with what and when a record was made."""
 
-    started: str
-    finished: str
+    started: Time
+    finished: Time
 
     def overlaps(self, other: Provenance) -> bool:
         """Whether the two were made at the same time, at least in part."""
@@ -110,10 +114,10 @@ class Provenance(Origin):
 class Plugin(Stored):
     """The plugin a cell was run with."""
 
-    name: str
-    project: str
-    version: str
-    source: str
+    name: Name
+    project: Label
+    version: Label
+    source: KeyOrNone
 
 
 class CellRecord(Stored):
@@ -125,15 +129,15 @@ class CellRecord(Stored):
             which reads records only, and in records from before there were digests.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: SchemaVersion = SCHEMA_VERSION
     id: Name
     key: Key
     status: Status
-    reason: str = ""
+    reason: Text = ""
     objective: Name
     seed: Count
     provenance: Provenance
-    made_from: dict[str, str] = Field(default_factory=dict, exclude_if=_is_empty)
+    made_from: dict[Label, Key] = Field(default_factory=dict, exclude_if=_is_empty)
 
 
 class Cost(Stored):
@@ -153,7 +157,7 @@ class Cost(Stored):
     flops_per_step: Spend
     tokens_per_second: Spend
     peak_memory: Count
-    memory_kind: str
+    memory_kind: Label
     branch_steps: Steps = 0
     branch_seconds: Spend = 0.0
 
@@ -170,10 +174,19 @@ class PretrainRecord(CellRecord):
     plugin: Plugin
     config: Fields
     steps: Steps
-    teachers: dict[str, str] = Field(default_factory=dict)
+    teachers: dict[Name, Key] = Field(default_factory=dict)
     cost: Cost | None = None
     log: list[LoggedPoint] = Field(default_factory=list)
     points: list[ExportedPoint] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _spends_more_and_more(self) -> Self:
+        for what, points in (("log", self.log), ("points", self.points)):
+            for axis in AXES:
+                found = [getattr(point.meters, axis) for point in points]
+                if found != sorted(found) or (axis == "steps" and len({*found}) < len(found)):
+                    raise ValueError(f"the {axis} of its {what} are not in order")
+        return self
 
 
 class TrialRecord(PretrainRecord):
@@ -198,19 +211,19 @@ class EvaluationRecord(CellRecord):
     plugin: Plugin
     suite: Name
     suite_version: Count
-    protocol: str
+    protocol: Text
     task: Name
     finetune_seed: Count
     meters: Meters
     share: Share
-    upstream: str
+    upstream: KeyOrNone
     max_train_samples: Count | None = None
     scores: Scores = Field(default_factory=dict)
     train_examples: Count = 0
-    eval_examples: dict[str, Count] = Field(default_factory=dict)
+    eval_examples: dict[Label, Count] = Field(default_factory=dict)
     seconds: Spend = 0.0
     details: Fields = Field(default_factory=dict)
-    unscored: dict[str, str] = Field(default_factory=dict)
+    unscored: dict[Label, Text] = Field(default_factory=dict)
 
 
 class TrialEvaluationRecord(EvaluationRecord):
@@ -228,8 +241,8 @@ class CurveRecord(CellRecord):
     suite_version: Count
     follows: Name
     baseline: Name
-    upstream: list[str]
-    values: dict[str, StoredCurveValue] = Field(default_factory=dict)
+    upstream: list[Key]
+    values: dict[Label, StoredCurveValue] = Field(default_factory=dict)
 
 
 AnyRecord = TrialRecord | TrialEvaluationRecord | PretrainRecord | EvaluationRecord | CurveRecord

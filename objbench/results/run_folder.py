@@ -16,13 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from pydantic import TypeAdapter
 
 from objbench.errors import RecordError
 from objbench.results.json_files import Stored, dump, read_from
+from objbench.results.own_files import require_own
 from objbench.results.plan import CellKind, Plan, PlannedCell
-from objbench.results.records import COST, RECORD, AnyRecord, Status, StepCost
+from objbench.results.records import COST, RECORD, AnyRecord, ExportedPoint, Status, StepCost
 from objbench.results.step_comparison import StepComparison
 from objbench.results.store import LocalStore, Store
 
@@ -55,16 +57,14 @@ class RunFolder:
             OSError: it cannot be made or written.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        probe = self.path / ".writable"
-        probe.touch()
-        probe.unlink(missing_ok=True)
+        with TemporaryFile(dir=self.path):
+            pass
 
     def fault(self) -> str:
         """Why nothing can be stored here now, in a few words; "" where something can."""
-        probe = self.path / ".writable"
         try:
-            probe.write_bytes(bytes(4096))
-            probe.unlink(missing_ok=True)
+            with TemporaryFile(dir=self.path) as probe:
+                probe.write(bytes(4096))
         except OSError as error:
             return error.strerror or str(error)
         return ""
@@ -178,22 +178,31 @@ class RunFolder:
             self._write(_COMPARISON, comparison)
 
     def encoders(self, cell: PlannedCell) -> str:
-        """The folder of the encoders that a cell exports, relative to ``path``."""
-        return f"encoders/{_file_name(cell)}"
+        """The folder of the encoders that a cell exports, relative to ``path``.
+
+        Here and below, a ConfigError where a link leads out of ``path``.
+        """
+        name = f"encoders/{_file_name(cell)}"
+        require_own(self.path, name)
+        return name
+
+    def encoder(self, point: ExportedPoint) -> Path:
+        """The folder of an exported encoder."""
+        return require_own(self.path, point.encoder)
 
     def checkpoints(self, cell: PlannedCell) -> Path:
         """The folder of a cell's checkpoints."""
-        return self.path / "checkpoints" / _file_name(cell)
+        return require_own(self.path, f"checkpoints/{_file_name(cell)}")
 
     @property
     def leaderboard(self) -> Path:
         """The folder of the run's page."""
-        return self.path / "leaderboard"
+        return require_own(self.path, "leaderboard")
 
     @property
     def lock(self) -> Path:
         """The file that is locked while a run lasts."""
-        return self.path / ".lock"
+        return require_own(self.path, ".lock")
 
     def _record_names(self) -> list[str]:
         return [name for name in self.store.list("records") if name.endswith(".json")]

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import model_validator
 
-from objbench.results.foreign_values import Count, Name, Spend
-from objbench.results.json_files import SCHEMA_VERSION, Stored
+from objbench.results.foreign_values import Count, Key, Label, Name, Spend
+from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
 from objbench.results.records import Provenance
 
 
@@ -31,7 +31,7 @@ class ComparedStep(Stored):
     longest: Spend
     flops: Spend
     peak_memory: Count
-    memory_kind: str
+    memory_kind: Label
 
 
 class StepComparison(Stored):
@@ -45,11 +45,11 @@ class StepComparison(Stored):
         provenance: where and with what.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    baseline: str
+    schema_version: SchemaVersion = SCHEMA_VERSION
+    baseline: Name
     objectives: tuple[ComparedStep, ...]
     repetitions: Count
-    cost_keys: dict[str, str]
+    cost_keys: dict[Name, Key]
     provenance: Provenance
 
     @model_validator(mode="after")

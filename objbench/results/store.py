@@ -6,7 +6,6 @@ nothing but a run folder reads or writes a study's files, and it only does what 
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from objbench.results.atomic_files import is_unfinished, whole_file
+from objbench.results.own_files import own_file
 
 
 class Store(Protocol):
@@ -50,16 +50,16 @@ class LocalStore:
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
-        return self._inside(name).read_bytes()
+        return own_file(self.root, name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
         """Store a file; missing folders are made."""
-        with whole_file(self._inside(name)) as file:
+        with whole_file(own_file(self.root, name)) as file:
             file.write(content)
 
     def delete(self, name: str) -> None:
         """Remove a file, if it is there, and the folders that are empty then."""
-        path = self._inside(name)
+        path = own_file(self.root, name)
         path.unlink(missing_ok=True)
         with suppress(OSError):
             while (path := path.parent) != self.root:
@@ -72,24 +72,12 @@ class LocalStore:
     def list(self, folder: str) -> list[str]:
         """The names of all files in ``folder`` and below it, but for unfinished ones."""
         found: list[str] = []
-        if not self._inside(folder).is_dir():
+        if not own_file(self.root, folder).is_dir():
             return found
         for parent, _, files in os.walk(self.root / folder):
             below = Path(parent).relative_to(self.root).as_posix()
             found += [f"{below}/{file}" for file in files if not is_unfinished(file)]
         return sorted(found)
-
-    def _inside(self, name: str) -> Path:
-        """The path of a file, which no link may lead out of the folder.
-
-        Raises:
-            OSError: one does.
-        """
-        path = self.root / name
-        root = self.root.resolve()
-        if not path.resolve().is_relative_to(root):
-            raise OSError(errno.ELOOP, "it leads out of the folder", str(path))
-        return path
 
     def where(self, name: str) -> str:
         """The path of a file."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from objbench.errors import RecordError
+from objbench.results.agreement import disagreement
 from objbench.results.plan import Plan, PlannedCell, PlannedSuite
 from objbench.results.published_study import is_published, read_published
 from objbench.results.records import AnyRecord, PretrainRecord
@@ -99,21 +100,28 @@ def join(plan: Plan, records: Iterable[AnyRecord]) -> StudyResults:
     """The plan and its records; in time linear in both.
 
     Raises:
-        RecordError: two records are of one cell.
+        RecordError: two records are of one cell, or one is not what its cell was planned to be.
     """
-    wanted = {(cell.kind, cell.id, cell.key) for cell in plan.cells}
+    wanted = {(cell.kind, cell.id, cell.key): cell for cell in plan.cells}
+    objectives = {objective.name: objective for objective in plan.objectives}
     current: dict[str, AnyRecord] = {}
     stale: list[AnyRecord] = []
     for record in records:
-        if (record.kind, record.id, record.key) in wanted:
-            if record.id in current:
-                raise RecordError(
-                    f"there are two records of {record.kind} {record.id}; delete the one that "
-                    "does not belong to this study"
-                )
-            current[record.id] = record
-        else:
+        cell = wanted.get((record.kind, record.id, record.key))
+        if cell is None:
             stale.append(record)
+            continue
+        if record.id in current:
+            raise RecordError(
+                f"there are two records of {record.kind} {record.id}; delete the one that does "
+                "not belong to this study"
+            )
+        if wrong := disagreement(record, cell, objectives[cell.objective]):
+            raise RecordError(
+                f"the record of {record.kind} {record.id} does not fit the plan: {wrong}; delete "
+                "it and run the study again"
+            )
+        current[record.id] = record
     stale.sort(key=lambda record: (record.kind, record.id, record.key))
     pretraining = {(c.objective, c.seed): c.id for c in plan.cells if c.kind == "pretrain"}
     seeds = tuple(dict.fromkeys(cell.seed for cell in plan.cells if cell.kind == "pretrain"))

@@ -72,6 +72,7 @@ def _load(name):
 
 
 make_study = _load("made_study").make_study
+_load("foreign_study")
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,17 @@ class MadeStudy:
         """Replace fields of one record."""
         self.records[cell_id] = self.records[cell_id].model_copy(update=values)
 
+    def give_steps(self, name: str, steps: int) -> None:
+        """Plan another number of steps for an objective; its runs took as many."""
+        changed = [
+            o.model_copy(update={"steps": steps}) if o.name == name else o
+            for o in self.plan.objectives
+        ]
+        self.plan = self.plan.model_copy(update={"objectives": tuple(changed)})
+        for cell in self.plan.cells:
+            if cell.kind == "pretrain" and cell.objective == name:
+                self.change(cell.id, steps=steps)
+
     def write(self, run: Path, order: Callable[[Iterable[str]], Iterable[str]] = sorted) -> Path:
         """Write the plan and the records, the records in the given order; returns ``run``."""
         folder = RunFolder(run)
@@ -108,6 +119,7 @@ def planned_cells(objectives, seeds, points, finetune, trials, tuning_seeds):
                             suite="glue",
                             task=task,
                             finetune_seed=ft,
+                            step=meters(objective, seed, part / points).steps,
                             share=part / points,
                             needs=(f"{objective}.seed-{seed}",),
                             **own,

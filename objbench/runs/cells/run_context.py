@@ -91,15 +91,17 @@ class RunContext:
         return record
 
     def _point(self, cell: PlannedCell, step: int) -> ExportedPoint:
-        points = self._pretrained(cell).points
-        return next(point for point in points if point.meters.steps == step)
+        for point in self._pretrained(cell).points:
+            if point.meters.steps == step:
+                return point
+        raise RecordError(
+            f"{self._where(cell)} has no encoder of step {step}; delete it to pretrain it again"
+        )
 
     def _encoder(self, cell: PlannedCell, step: int) -> Path:
         point = self._point(cell, step)
-        folder = self.prepared.folder.path / point.encoder
+        folder = self.prepared.folder.encoder(point)
         again = f"delete {self._where(cell)} to pretrain it again"
-        if not folder.resolve().is_relative_to(self.prepared.folder.path.resolve()):
-            raise RecordError(f"the encoder {folder} is a link out of the run's folder; {again}")
         if not folder.is_dir():
             raise RecordError(f"the encoder {folder} is gone; {again}")
         # Encoders from before there were digests have nothing that they could be compared with.

@@ -128,8 +128,8 @@ def test_the_papers_own_measurement_carries_no_label(make_study):
     trunk = {**study.plan.study, "training": {"schedule": "trunk"}}
     label = "mean of nine columns"
     replan(study, "taco-2022: AdamW, lr 5e-5", label, equalize="steps", study=trunk)
-    same = {o.name: o.model_copy(update={"steps": 1200}) for o in study.plan.objectives}
-    study.plan = study.plan.model_copy(update={"objectives": tuple(same.values())})
+    for objective in study.plan.objectives:
+        study.give_steps(objective.name, 1200)
     scale = TACO.scale.model_copy(
         update={"parameters": 1_200_000, "tokens": 2_500_000, "sequences": 0, "length": 0}
     )
@@ -227,9 +227,7 @@ def test_what_is_left_after_a_divergence_decides_nothing(make_study):
 
 def test_unequal_spend_is_no_gain(make_study):
     study = make_study(seeds=SEEDS)
-    mlm, taco = study.plan.objectives
-    dearer = taco.model_copy(update={"steps": 1100})
-    study.plan = study.plan.model_copy(update={"objectives": (mlm, dearer)})
+    study.give_steps("taco", 1100)
     speedup, gain = judged(study)
     assert gain.finding.verdict == "confirmed"
     assert gain.verdict == "inconclusive"

@@ -134,7 +134,7 @@ def test_a_suite_may_have_chosen(make_study, report_of, rows):
             "kind": "trial_evaluation",
         }
         cells.append(of.model_copy(update={**changes, "seed": 1000, "needs": ("mlm.trial-0",)}))
-        study.records[scored] = study.records[of.id].model_copy(update=changes)
+        study.records[scored] = study.records[of.id].model_copy(update={**changes, "seed": 1000})
     changes = {"cells": tuple(cells), "study": {**study.plan.study, "tuning": tuning}}
     study.plan = study.plan.model_copy(update=changes)
     report = report_of(study)

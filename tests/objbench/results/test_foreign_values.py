@@ -96,7 +96,9 @@ def test_a_link_out_of_the_folder_is_not_followed(run, tmp_path):
     outside = tmp_path / "outside.json"
     path.rename(outside)
     path.symlink_to(outside)
-    with pytest.raises(RecordError, match="it leads out of the folder"):
+    with pytest.raises(
+        RecordError, match="a link leads out of its folder: put the file itself there"
+    ):
         run.read_records()
 
 

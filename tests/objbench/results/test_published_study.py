@@ -37,6 +37,9 @@ STUDIES = sorted(path.parent for path in (ROOT / "leaderboard").glob("*/plan.jso
 number = st.floats(allow_nan=False, allow_infinity=False)
 count = st.integers(0, 10**12)
 spend = st.floats(0, 1e40)
+label = st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=6)
+key = st.text("abc", min_size=1, max_size=3)
+time = st.sampled_from(["", "2026-11-28T22:34:06+00:00", "2026-11-28T22:34:07+00:00"])
 share = st.floats(0, 1)
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 name = st.from_regex(r"[ab][ab.1é-]{0,3}", fullmatch=True)
@@ -45,10 +48,19 @@ json_value = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(text, inner, max_size=2),
     max_leaves=4,
 )
-meters = st.builds(Meters, steps=count, tokens=count, flops=spend, seconds=spend)
+meters = st.builds(lambda n: Meters(steps=n, tokens=n, flops=n / 3, seconds=n / 7), count)
+
+
+def in_order(points):
+    """Up to two points of a run, which spends more and more."""
+    return st.lists(points, max_size=2, unique_by=lambda point: point.meters.steps).map(
+        lambda found: sorted(found, key=lambda point: point.meters.steps)
+    )
+
+
 shared = {
     "id": name,
-    "key": st.text("abc", min_size=1, max_size=3),
+    "key": key,
     "status": st.sampled_from(["ok", "failed", "diverged"]),
     "reason": text,
     "objective": name,
@@ -56,35 +68,38 @@ shared = {
     "provenance": st.builds(
         Provenance,
         command=text,
-        versions=st.dictionaries(text, text, max_size=2),
+        versions=st.dictionaries(label, label, max_size=2),
+        device=label,
         threads=count,
-        git_commit=st.none() | text,
+        git_commit=st.none() | label,
+        started=time,
+        finished=time,
     ),
-    "plugin": st.builds(Plugin, name=text, project=text, version=text, source=text),
+    "plugin": st.builds(Plugin, name=name, project=label, version=label, source=key),
 }
 pretraining = shared | {
     "config": st.dictionaries(text, json_value, max_size=2),
     "steps": count,
-    "cost": st.none() | st.builds(Cost, flops_per_step=spend, tokens_per_second=spend),
-    "log": st.lists(
+    "cost": st.none()
+    | st.builds(Cost, flops_per_step=spend, tokens_per_second=spend, memory_kind=label),
+    "log": in_order(
         st.builds(
             LoggedPoint,
             meters=meters,
             loss=number,
-            terms=st.dictionaries(text, number, max_size=2),
+            terms=st.dictionaries(name, number, max_size=2),
             learning_rate=number,
-        ),
-        max_size=2,
+        )
     ),
-    "points": st.lists(
+    "points": in_order(
         st.builds(
             ExportedPoint,
             encoder=name,
             meters=meters,
             share=share,
-            heldout=st.dictionaries(text, number, max_size=2),
-        ),
-        max_size=2,
+            heldout=st.dictionaries(name, number, max_size=2),
+            digest=key,
+        )
     ),
 }
 evaluating = shared | {
@@ -97,7 +112,8 @@ evaluating = shared | {
     "protocol": text,
     "meters": meters,
     "share": share,
-    "scores": st.dictionaries(text, st.dictionaries(text, number, max_size=2), max_size=2),
+    "scores": st.dictionaries(label, st.dictionaries(label, number, max_size=2), max_size=2),
+    "upstream": key,
     "details": st.dictionaries(text, json_value, max_size=2),
 }
 record = (
@@ -112,8 +128,8 @@ record = (
         suite_version=count,
         follows=name,
         baseline=name,
-        upstream=st.lists(text, max_size=2),
-        values=st.dictionaries(text, st.builds(CurveValue, value=st.none() | number), max_size=2),
+        upstream=st.lists(key, max_size=2),
+        values=st.dictionaries(label, st.builds(CurveValue, value=st.none() | number), max_size=2),
     )
 )
 

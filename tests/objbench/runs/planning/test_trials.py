@@ -29,7 +29,7 @@ from objbench.study.study import build_study
 GRID = {"training.learning_rate": [1e-3, 2e-3]}
 BASE = {"objectives": ["mlm", "taco"], "budget": "9-steps", "seeds": [0, 1]}
 ANY = {
-    "plugin": Plugin(name="any", project="any", version="1", source="any"),
+    "plugin": Plugin(name="any", project="any", version="1", source="a1"),
     "provenance": Provenance(
         command="",
         versions={},

@@ -1,0 +1,128 @@
+"""Whether the cells of a plan fit together, and whether a record is of the cell that it names.
+
+Plans and records may be edited or sent by anyone; what disagrees is refused when it is read, since
+no table could say which of the two is right.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from objbench.results.records import AnyRecord, EvaluationRecord, Meters, PretrainRecord
+
+if TYPE_CHECKING:
+    from objbench.results.plan import Plan, PlannedCell, PlannedObjective
+
+_OF_EVALUATION = ("objective", "seed", "suite", "task", "finetune_seed", "share")
+_SHARED: dict[str, tuple[str, ...]] = {
+    "trial": ("objective", "seed", "settings"),
+    "trial_evaluation": _OF_EVALUATION,
+    "pretrain": ("objective", "seed"),
+    "evaluation": _OF_EVALUATION,
+    "curve": ("objective", "seed", "suite"),
+}
+"""What the record of a cell has under the name that it has in the plan."""
+
+# A spend that came out a little unequal is reported on the page; beyond, it is of another step.
+_MOST_FLOPS = 2.0
+
+
+def misfits(plan: Plan) -> Iterator[str]:
+    """What does not fit together in a plan, one sentence each."""
+    for what, names in [
+        ("objectives", [objective.name for objective in plan.objectives]),
+        ("suites", [suite.name for suite in plan.suites]),
+        ("cells", [cell.id for cell in plan.cells]),
+    ]:
+        if len(set(names)) < len(names):
+            yield f"two {what} are called {_repeated(names)}"
+    objectives = {objective.name for objective in plan.objectives}
+    suites = {suite.name for suite in plan.suites}
+    if plan.baseline not in objectives:
+        yield f"the baseline {plan.baseline} is no objective of it"
+    yield from (
+        f"the suite {suite.name} follows {suite.follows}, which is no suite of it"
+        for suite in plan.suites
+        if suite.follows and suite.follows not in suites
+    )
+    cells = {cell.id: cell for cell in plan.cells}
+    for cell in plan.cells:
+        if cell.objective not in objectives:
+            yield f"{cell.id} is of {cell.objective}, which is no objective of it"
+        if cell.suite and cell.suite not in suites:
+            yield f"{cell.id} is of {cell.suite}, which is no suite of it"
+        for need in cell.needs:
+            if need not in cells:
+                yield f"{cell.id} needs {need}, which is no cell of it"
+    yield from _seeds(plan)
+    yield from _points(plan)
+
+
+def _seeds(plan: Plan) -> Iterator[str]:
+    of: dict[str, list[int]] = {}
+    for cell in plan.cells:
+        if cell.kind == "pretrain":
+            of.setdefault(cell.objective, []).append(cell.seed)
+    for name, seeds in of.items():
+        if len(set(seeds)) < len(seeds):
+            yield f"{name} is pretrained twice with seed {_repeated(seeds)}"
+    if of and {objective.name for objective in plan.objectives} - {*of}:
+        yield f"only {', '.join(of)} of its objectives are pretrained"
+    if len({frozenset(seeds) for seeds in of.values()}) > 1:
+        yield "its objectives are pretrained with different seeds"
+    declared = [seed for row in plan.declared for seed in row]
+    if len(set(declared)) < len(declared):
+        yield f"the seed {_repeated(declared)} is declared twice"
+    if declared and (undeclared := {seed for seeds in of.values() for seed in seeds} - {*declared}):
+        yield f"the seed {min(undeclared)} is not among those declared"
+
+
+def _points(plan: Plan) -> Iterator[str]:
+    """An objective's points have the same order by steps and by share of the budget."""
+    points: dict[str, set[tuple[int, float]]] = {}
+    for cell in plan.cells:
+        if cell.kind == "evaluation" and cell.step:
+            points.setdefault(cell.objective, set()).add((cell.step, cell.share))
+    for name, found in points.items():
+        for (step, share), (later, more) in pairwise(sorted(found)):
+            if step == later or share >= more:
+                yield f"step {later} of {name} is {more:g} of its budget, step {step} is {share:g}"
+
+
+def disagreement(record: AnyRecord, cell: PlannedCell, planned: PlannedObjective) -> str:
+    """In what a record is not what its cell was planned to be; "" where it is.
+
+    Args:
+        planned: the cell's objective.
+    """
+    for name in _SHARED[cell.kind]:
+        found, wanted = getattr(record, name), getattr(cell, name)
+        if found != wanted:
+            return f"its {name.replace('_', ' ')} is {found}, planned {wanted}"
+    if record.status != "ok" or cell.kind not in ("pretrain", "evaluation"):
+        return ""
+    if isinstance(record, PretrainRecord):
+        if record.steps != planned.steps:
+            return f"it took {record.steps} steps, planned {planned.steps}"
+        return next(filter(None, (_flops(point.meters, planned) for point in record.points)), "")
+    if isinstance(record, EvaluationRecord):
+        if cell.step and cell.step != record.meters.steps:
+            return f"its encoder took {record.meters.steps} steps, planned {cell.step}"
+        return _flops(record.meters, planned)
+    return ""
+
+
+def _flops(spent: Meters, planned: PlannedObjective) -> str:
+    wanted = spent.steps * planned.flops_per_step
+    if wanted / _MOST_FLOPS <= spent.flops <= wanted * _MOST_FLOPS:
+        return ""
+    return (
+        f"{spent.steps} steps took {spent.flops:g} FLOPs, planned {planned.flops_per_step:g} a step"
+    )
+
+
+def _repeated(names: Sequence[str | int]) -> str | int:
+    return next(name for name, found in Counter(names).items() if found > 1)

@@ -1,0 +1,39 @@
+"""Files in a folder that someone else may have made: no link in it may lead out of it.
+
+A run or a published study is passed on as a folder. A link in it could publish a file of this
+machine under the name of notes, or have something else overwritten under the name of a page. The
+folder itself may be a link: it is named by the user.
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from objbench.errors import ConfigError
+
+
+def own_file(folder: Path, name: str) -> Path:
+    """The path of the file or folder ``name`` in ``folder``; it need not exist.
+
+    Raises:
+        OSError: a link leads out of the folder.
+    """
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise OSError(
+            errno.ELOOP, "a link leads out of its folder: put the file itself there", name
+        )
+    return path
+
+
+def require_own(folder: Path, name: str) -> Path:
+    """The same for a file that the user can put there.
+
+    Raises:
+        ConfigError: a link leads out of the folder.
+    """
+    try:
+        return own_file(folder, name)
+    except OSError as error:
+        raise ConfigError(f"{folder / name} cannot be used: {error.strerror}") from error
