@@ -1,6 +1,9 @@
 """What all tests share: one thread, a cache of their own, and an encoder small enough to fine-tune."""
 
 import gc
+import importlib.util
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -70,6 +73,16 @@ def _tokenizer():
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     return BertTokenizerFast(tokenizer_object=made, model_max_length=512)
+
+
+@pytest.fixture(scope="session")
+def families():
+    """The module of encoder families and their tokenizers; the tests are no package."""
+    path = Path(__file__).with_name("families.py")
+    spec = importlib.util.spec_from_file_location("families", path)
+    sys.modules["families"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

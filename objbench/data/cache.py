@@ -30,7 +30,7 @@ from objbench.errors import DataError
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Part of every key: raised whenever the same text would give different files."""
 
 CHUNK_CHARACTERS = 4_000_000

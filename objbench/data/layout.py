@@ -22,7 +22,7 @@ from tokenizers import Encoding, Tokenizer, models
 from tokenizers.processors import PostProcessor, TemplateProcessing
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from objbench.errors import DataError
+from objbench.errors import DataError, one_line
 
 _ADVICE = "choose a masked encoder's, such as bert-base-uncased, or train:8192"
 
@@ -92,8 +92,7 @@ def layout_of(tokenizer: PreTrainedTokenizerFast, name: str) -> Layout:
     Raises:
         DataError: it lacks a special token, has one for two roles, or its template does not fit.
     """
-    processor = tokenizer.backend_tokenizer.post_processor
-    single, pair = framed(processor, 1), framed(processor, 2)
+    single, pair = _own_templates(tokenizer, name)
     ids = _roles(tokenizer, single)
     if missing := [role for role, index in ids.items() if index is None]:
         raise DataError(
@@ -110,6 +109,21 @@ def layout_of(tokenizer: PreTrainedTokenizerFast, name: str) -> Layout:
         if pair == layout.pair:
             return layout
     raise _contradiction(tokenizer, name, "a pair", pair, plain.pair)
+
+
+def _own_templates(tokenizer: PreTrainedTokenizerFast, name: str) -> tuple[Framed, Framed]:
+    """What the tokenizer's own template makes of one text and of a pair."""
+    processor = tokenizer.backend_tokenizer.post_processor
+    try:
+        return framed(processor, 1), framed(processor, 2)
+    except BaseException as error:
+        # A fault in the library's compiled code is no Exception.
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise DataError(
+            f"tokenizer {name} does not fit: its template fails on one text or on a pair "
+            f"({one_line(error)[:120]}); {_ADVICE}"
+        ) from error
 
 
 def role_id(tokenizer: PreTrainedTokenizerFast, role: str) -> int | None:

@@ -13,11 +13,11 @@ import json
 from pathlib import Path
 
 from tokenizers import Tokenizer
-from tokenizers.processors import PostProcessor, Sequence
+from tokenizers.processors import ByteLevel, PostProcessor, Sequence
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from objbench.data.layout import framed, layout_of, processed
+from objbench.data.layout import layout_of, processed
 from objbench.engine.encoder.inputs import longest_input, takes_token_types
 
 _ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
@@ -53,9 +53,9 @@ def exported_tokenizer(
     backend.no_padding()
     own, wanted = backend.post_processor, layout.processor(tokenizer, types=types)
     if _made(own) != _made(wanted):
-        plain = own is not None and framed(own, 2) == ("A", "B")
-        # A step without special tokens of its own, such as byte-level's of offsets, is kept.
-        backend.post_processor = Sequence([own, wanted]) if plain else wanted
+        # The step that trims byte-level offsets has no special tokens and is kept.
+        trims = isinstance(own, ByteLevel)
+        backend.post_processor = Sequence([own, wanted]) if trims else wanted
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=backend,
         model_max_length=_longest(encoder, tokenizer),
