@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from objbench.errors import ConfigError, ObjbenchError, UnknownNameError, guess, one_line
+from objbench.study.choices import MOST
 
 Value = TypeVar("Value")
 Group = argparse.ArgumentParser | argparse._ArgumentGroup
@@ -143,7 +144,7 @@ def seeds(text: str) -> tuple[int, ...]:
     if "," not in text and int(text) > MOST_SEEDS:
         raise ValueError(
             f"{text} is a number of seeds and would make {int(text):,} of each cell: for the one "
-            f"seed {text} write {text}, with a comma; more than {MOST_SEEDS:,} seeds are refused"
+            f"seed {text} write --seeds {text}, with the comma; more than {MOST_SEEDS:,} seeds are refused"
         )
     found = tuple(map(int, names(text))) if "," in text else tuple(range(int(text)))
     if not found:
@@ -152,10 +153,6 @@ def seeds(text: str) -> tuple[int, ...]:
     if twice is not None:
         raise ValueError(f"seed {twice} is listed twice")
     return found
-
-
-MOST = 2**31 - 1
-"""The largest count: what the sizes of arrays, queues and files are sure to hold."""
 
 
 def count(text: str, most: int = MOST) -> int:

@@ -125,7 +125,7 @@ def every_objective(named: Sequence[str], registry: Registry) -> tuple[str, ...]
 def _named_layers(arguments: argparse.Namespace) -> tuple[list[Layer], list[str]]:
     """Preset and study file as far as they are named, lowest first, and what to call them."""
     layers, sources = [], []
-    if arguments.preset:
+    if arguments.preset is not None:
         layers.append(preset_layer(arguments.preset))
         sources.append(f"preset {arguments.preset}")
     if arguments.config:
@@ -143,8 +143,8 @@ def _run_folder(arguments: argparse.Namespace, flags: Layer) -> Path:
     if arguments.out:
         return Path(arguments.out)
     own = arguments.config.stem if arguments.config else arguments.preset
-    name = str(arguments.name or own or _name_of(flags))
-    if Path(name).name != name or name in {".", ".."}:
+    name = str(own or _name_of(flags)) if arguments.name is None else arguments.name
+    if not name or Path(name).name != name or name in {".", ".."}:
         raise ConfigError(f"--name {name!r} is not a plain name; give a folder with --out")
     return Path("runs") / name
 

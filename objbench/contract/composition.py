@@ -29,6 +29,18 @@ def parts_of(name: str) -> tuple[str, ...]:
     return tuple(name.split(JOINT))
 
 
+def distinct_parts(name: str) -> tuple[str, ...]:
+    """The parts of the name of an objective that is to be built.
+
+    Raises:
+        ConfigError: a term is named twice.
+    """
+    first, *terms = parts_of(name)
+    if len(set(terms)) < len(terms):
+        raise ConfigError(f"objective {name!r} names a term twice; leave one of the two out")
+    return first, *terms
+
+
 def plugins_of(names: Iterable[str]) -> tuple[str, ...]:
     """The plugins that ``names`` are composed of, each once, in order."""
     return tuple(dict.fromkeys(part for name in names for part in parts_of(name)))

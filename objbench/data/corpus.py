@@ -21,7 +21,7 @@ from pathlib import Path
 
 from objbench.data.corpus_files import find_files, require_files
 from objbench.data.document_files import kind_of, pieces, read_documents
-from objbench.data.hub_documents import PREFIX, open_hub
+from objbench.data.hub_documents import PREFIX, open_hub, parts_of_hub_name
 from objbench.errors import DataError
 
 CORPUS_VERSION = 2
@@ -183,14 +183,17 @@ def open_corpus(
     return _of_files(spec, column)
 
 
-def require_corpus(spec: str) -> None:
-    """Refuses a ``--corpus`` on this machine that is not there; reads no file and asks no hub.
+def require_corpus(spec: str, *, column: str = "text") -> None:
+    """Refuses what ``open_corpus`` refuses, but reads no whole file and asks no hub.
 
     Raises:
-        DataError: it does not exist.
+        DataError: it does not exist, nothing in it is readable, or all of it is empty.
+        ConfigError: a malformed hub name.
     """
-    if spec != "toy" and not spec.startswith(PREFIX):
-        require_files(spec)
+    if spec.startswith(PREFIX):
+        parts_of_hub_name(spec)
+    elif spec != "toy":
+        require_files(spec, column)
 
 
 def _toy(seed: int, documents: int) -> Corpus:
@@ -209,8 +212,6 @@ def _of_files(spec: str, column: str) -> Corpus:
     files = find_files(spec, column)
     if not files.training:
         raise DataError(f"corpus {spec} has no file to train on ({files.summary()}): add one")
-    if not any(path.stat().st_size for path in files.training):
-        raise DataError(f"corpus {spec} is empty: give one with documents in it")
     digests = [
         f"{path in files.heldout}{kind_of(path)}{digest}" for path, digest in files.digests.items()
     ]

@@ -61,8 +61,33 @@ def find_files(spec: str, column: str) -> CorpusFiles:
         column: the field or column that holds the text.
 
     Raises:
-        DataError: nothing is there, nothing can be read, or two versions are mixed.
+        DataError: nothing is there, nothing can be read, all of it is empty, or two versions are
+            mixed.
     """
+    training, heldout, leave_out, skipped = _parts(spec, column)
+    digests = _digests([*heldout, *training], leave_out)
+    return CorpusFiles(
+        training=[file for file in training if file in digests],
+        heldout=[file for file in heldout if file in digests],
+        digests=digests,
+        skipped=skipped,
+        notes=_missing_parts(digests),
+    )
+
+
+def require_files(spec: str, column: str) -> None:
+    """Refuses what ``find_files`` refuses, but reads no whole file.
+
+    Raises:
+        DataError: as ``find_files`` does.
+    """
+    _parts(spec, column)
+
+
+def _parts(
+    spec: str, column: str
+) -> tuple[list[Path], list[Path], Callable[[Path, str], None], dict[str, list[str]]]:
+    """(to train on, to hold out, how to leave a file out, what is left out so far)."""
     found, base = _listed(spec)
     skipped: dict[str, list[str]] = {}
 
@@ -84,23 +109,13 @@ def find_files(spec: str, column: str) -> CorpusFiles:
     training, heldout, others = _by_role(readable, roles)
     for file in others:
         leave_out(file, "in neither part, since other files are the held-out part")
-    digests = _digests([*heldout, *training], leave_out)
-    return CorpusFiles(
-        training=[file for file in training if file in digests],
-        heldout=[file for file in heldout if file in digests],
-        digests=digests,
-        skipped=skipped,
-        notes=_missing_parts(digests),
-    )
-
-
-def require_files(spec: str) -> None:
-    """Refuses a file, folder or glob that is not there; reads none of them.
-
-    Raises:
-        DataError: it names nothing.
-    """
-    _listed(spec)
+    try:
+        is_empty = not any(file.stat().st_size for file in training)
+    except OSError as error:
+        raise _unreadable(error) from error
+    if is_empty:
+        raise DataError(f"corpus {spec} is empty: give one with documents in it")
+    return training, heldout, leave_out, skipped
 
 
 def _by_role(

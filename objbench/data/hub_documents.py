@@ -85,14 +85,24 @@ def open_hub(spec: str, column: str) -> HubSource:
         ConfigError: ``spec`` is malformed.
         HubError: the hub is out of reach or does not know the name.
     """
+    name, revision, config, chosen = parts_of_hub_name(spec)
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        revision = _commit(name, revision or None)
+    return HubSource(name=name, config=config or None, column=chosen or column, commit=revision)
+
+
+def parts_of_hub_name(spec: str) -> tuple[str, str, str, str]:
+    """(name, revision, configuration, column) of ``hf:NAME[@COMMIT][:CONFIG][:COLUMN]``, or "".
+
+    Raises:
+        ConfigError: ``spec`` is malformed.
+    """
     parts = spec.removeprefix(PREFIX).split(":")
     name, _, revision = parts[0].partition("@")
     if len(parts) > 3 or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", name):
         raise ConfigError(f"corpus {spec!r} is malformed: write hf:NAME[:CONFIG][:COLUMN]")
-    config, chosen = [*parts[1:], "", ""][:2]
-    if not re.fullmatch(r"[0-9a-f]{40}", revision):
-        revision = _commit(name, revision or None)
-    return HubSource(name=name, config=config or None, column=chosen or column, commit=revision)
+    config, column = [*parts[1:], "", ""][:2]
+    return name, revision, config, column
 
 
 def _commit(name: str, revision: str | None) -> str:

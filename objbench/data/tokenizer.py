@@ -122,7 +122,9 @@ def require_tokenizer(spec: str) -> None:
 
 
 def _require_hub_name(spec: str) -> None:
-    if spec.startswith((".", "~", os.sep)) or spec.count("/") > 1:
+    if Path(spec).expanduser().exists():
+        raise DataError(f"tokenizer {spec} is a file: name the folder that holds tokenizer.json")
+    if not spec or spec.startswith((".", "~", os.sep)) or spec.count("/") > 1:
         raise DataError(f"tokenizer {spec}: no such folder: check the path")
 
 
@@ -132,8 +134,8 @@ def _size(spec: str) -> int:
     digits = spec.removeprefix(TRAIN_PREFIX)
     if not re.fullmatch(r"\d{1,7}", digits) or int(digits) < SMALLEST_VOCABULARY:
         raise ConfigError(
-            f"tokenizer {spec!r} is malformed: write train:SIZE with a SIZE of at least "
-            f"{SMALLEST_VOCABULARY}, such as train:8192"
+            f"tokenizer {spec!r} is malformed: write train:SIZE with a SIZE from "
+            f"{SMALLEST_VOCABULARY} to 9,999,999, such as train:8192"
         )
     return int(digits)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from objbench.contract.composition import parts_of
+from objbench.contract.composition import distinct_parts, parts_of
 from objbench.contract.options import checked, option_types
 from objbench.errors import UnknownNameError, WrongKindError
 from objbench.plugins.loading import load_plugins, plugin_entry_points
@@ -80,6 +80,7 @@ class KnownPlugins:
         Raises:
             UnknownNameError: no plugin is called so.
             WrongKindError: a plugin is known to be of another kind.
+            ConfigError: a term is named twice.
         """
         for wanted, part in _kinds(kind, name):
             if part not in self.names:
@@ -189,7 +190,7 @@ def _decoded(stored: Any) -> Any:
 
 def _kinds(kind: str, name: str) -> Iterator[tuple[str, str]]:
     """(kind, plugin) of every part of a name."""
-    first, *rest = parts_of(name)
+    first, *rest = distinct_parts(name)
     yield kind, first
     for part in rest:
         yield "term", part

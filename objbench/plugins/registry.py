@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from objbench.contract.composition import Composition, ObjectiveClass, parts_of
-from objbench.errors import ConfigError, PluginError, UnknownNameError, WrongKindError
+from objbench.contract.composition import Composition, ObjectiveClass, distinct_parts, parts_of
+from objbench.errors import PluginError, UnknownNameError, WrongKindError
 
 if TYPE_CHECKING:
     from objbench.contract.objective import AddedTerm, Objective
@@ -74,12 +74,10 @@ class Registry:
             UnknownNameError: no plugin has that name.
             ConfigError: a term is named twice.
         """
-        first, *rest = parts_of(name)
+        first, *rest = distinct_parts(name)
         base: type[Objective] = self._find("objective", first)
         if not rest:
             return base
-        if len(set(rest)) < len(rest):
-            raise ConfigError(f"objective {name!r} names a term twice; leave one of the two out")
         return Composition(base, tuple(self._find("term", term) for term in rest))
 
     def suite(self, name: str) -> type[Suite | CurveSuite]:

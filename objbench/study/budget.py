@@ -67,7 +67,8 @@ def parse_budget(text: str) -> Budget:
     """The budget that ``text`` stands for: NUMBER[k|M|B|T]-UNIT.
 
     Raises:
-        BudgetError: the text cannot be read, or the amount is not positive and finite.
+        BudgetError: the text cannot be read, the amount is not positive and finite, or it is a
+            number of steps that cannot be run.
     """
     match = _PATTERN.fullmatch(text.strip())
     if match is None:
@@ -79,6 +80,8 @@ def parse_budget(text: str) -> Budget:
     amount = float(number) * _SCALES[scale.lower()] * factor
     if not math.isfinite(amount) or amount <= 0:
         raise BudgetError(f"budget {text!r} is not a positive amount; {_HELP}")
+    if axis == "steps":
+        _whole_steps(amount, f"{amount:g} steps")
     return Budget(axis, amount, per_device=unit.lower().startswith("gpu-"))
 
 

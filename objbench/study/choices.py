@@ -1,8 +1,11 @@
-"""The settings that are one of a few words, named once; no pydantic, for the command line."""
+"""What settings may be, where the command line asks for it too; no pydantic is imported."""
 
 from __future__ import annotations
 
 from typing import Literal
+
+MOST = 2**31 - 1
+"""The largest count: what the sizes of arrays, queues and files are sure to hold."""
 
 Schedule = Literal["linear", "constant", "trunk"]
 """Of the learning rate: linear decay; constant with a linear decay at the end; or constant with a

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from objbench.study.budget import parse_budget
-from objbench.study.choices import Precision, Schedule, Spacing
+from objbench.study.choices import MOST, Precision, Schedule, Spacing
 
 
 def _no_repeats(listed: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -23,7 +24,11 @@ def _readable(budget: str) -> str:
 
 
 Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_no_repeats)]
-Seeds = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_no_repeats)]
+Seed = Annotated[int, Field(ge=0, le=10**18)]
+"""As large as a stored plan may have it."""
+
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_no_repeats)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
 BudgetText = Annotated[str, AfterValidator(_readable)]
 """A budget as it is written, such as "100k-steps"; see ``budget.parse_budget``."""
 
@@ -31,7 +36,7 @@ BudgetText = Annotated[str, AfterValidator(_readable)]
 class Section(BaseModel):
     """A strict, immutable part of a study."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class EncoderSection(Section):
@@ -48,6 +53,15 @@ class EncoderSection(Section):
     model_type: str = "bert"
     config: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("config")
+    @classmethod
+    def _storable(cls, config: dict[str, Any]) -> dict[str, Any]:
+        try:
+            json.dumps(config, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError("numbers must be finite, and no value a date or a time") from error
+        return config
+
 
 class DataSection(Section):
     """The text and how it is cut into sequences.
@@ -60,7 +74,7 @@ class DataSection(Section):
 
     corpus: str = "toy"
     tokenizer: str = "train:8192"
-    length: int = Field(default=128, ge=2)
+    length: int = Field(default=128, ge=2, le=MOST)
 
 
 class OptimizerSettings(Section):
@@ -110,8 +124,8 @@ class TrainingSection(Section):
         checkpoint_every: seconds between two checkpoints.
     """
 
-    batch: int = Field(default=32, ge=1)
-    micro_batches: int = Field(default=1, ge=1)
+    batch: Count = 32
+    micro_batches: Count = 1
     learning_rate: float = Field(default=1e-4, gt=0)
     schedule: Schedule = "linear"
     warmup: float = Field(default=0.01, ge=0, lt=1)
@@ -121,7 +135,7 @@ class TrainingSection(Section):
     clip: float = Field(default=1.0, ge=0)
     precision: Precision = "fp32"
     compile: bool = False
-    log_every: int = Field(default=50, ge=1)
+    log_every: Count = 50
     checkpoint_every: float = Field(default=60.0, ge=0)
 
     @model_validator(mode="after")
@@ -146,7 +160,7 @@ class EvaluationSection(Section):
     """
 
     suites: tuple[str, ...] = ()
-    points: int = Field(default=5, ge=1)
+    points: Count = 5
     spacing: Spacing = "equal"
-    max_train_samples: int | None = Field(default=None, ge=1)
-    heldout_batches: int = Field(default=16, ge=1)
+    max_train_samples: Count | None = None
+    heldout_batches: Count = 16

@@ -26,8 +26,8 @@ def require_countable(study: Study, plugins: ConfiguredPlugins) -> None:
     if cells + encoders > MOST_CELLS:
         raise ConfigError(
             f"that makes {cells:,} cells and {encoders:,} exported encoders "
-            f"({len(study.objectives)} objectives, {len(study.seeds):,} seeds, "
-            f"{study.evaluation.points:,} evaluation points); at most {MOST_CELLS:,} are run in one "
+            f"(objectives: {len(study.objectives)}, seeds: {len(study.seeds):,}, "
+            f"evaluation points: {study.evaluation.points:,}); at most {MOST_CELLS:,} are run in one "
             "study: lower --seeds (a list such as 5,7 names single ones), --eval-points, or the "
             "grid and seeds of [tuning]"
         )

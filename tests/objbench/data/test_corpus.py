@@ -7,6 +7,7 @@ import csv
 import gzip
 import json
 import lzma
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ import zstandard
 
 from objbench.data import Corpus, open_corpus
 from objbench.data import corpus as corpus_module
+from objbench.data.corpus import require_corpus
 from objbench.data.document_files import LONGEST_DOCUMENT, pieces, read_documents
 from objbench.errors import ConfigError, DataError, HubError
 
@@ -286,6 +288,23 @@ def test_missing_paths_say_what_is_missing(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=message):
             open_corpus(spec)
+
+
+@pytest.mark.parametrize("spec", ["empty", "none.txt", "odd", "pipe", "*.csv", "hf:", "hf:a:b:c:d"])
+def test_a_corpus_is_refused_before_it_is_read_as_when_it_is_read(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "none.txt").write_bytes(b"")
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "a.pdf").write_bytes(b"%PDF")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises((DataError, ConfigError)) as early:
+        require_corpus(spec)
+    with pytest.raises((DataError, ConfigError)) as late:
+        open_corpus(spec)
+    assert str(early.value) == str(late.value)
 
 
 def test_an_empty_heldout_file_is_an_error(tmp_path: Path) -> None:

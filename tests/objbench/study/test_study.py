@@ -47,6 +47,14 @@ def test_the_least_study_is_complete():
         ({"training": {"optimizer": 1}}, "training.optimizer = 1"),
         ({"tuning": {"seed": 7}}, "tuning.seed: unknown setting 'seed'; did you mean 'seeds'"),
         ({"data": {"length": "long"}}, "data.length = 'long'"),
+        # What a study file may hold but no stored plan.
+        ({"seeds": [-1]}, "seeds.0 = -1"),
+        ({"seeds": [0, 10**30]}, "seeds.1 = 10000"),
+        ({"tuning": {"seeds": [-1]}}, "tuning.seeds.0 = -1"),
+        ({"training": {"clip": float("inf")}}, "training.clip = inf"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate = nan"),
+        ({"training": {"optimizer": {"weight_decay": float("inf")}}}, "weight_decay = inf"),
+        ({"evaluation": {"points": 2**40}}, "evaluation.points = 1099511627776"),
     ],
 )
 def test_a_fault_names_the_field(layer, message):
