@@ -132,8 +132,9 @@ class Objective(nn.Module, ABC):
         """The module that computes word logits (..., V) from states (..., D) and embeddings (V, E).
 
         The ``token_head`` of the first term that has one; None if no term predicts words with the
-        encoder. A ``heads.TokenHead`` is exported with the encoder, for suites that score words;
-        any other head is not exported, because suites could not load it.
+        encoder. A ``heads.TokenHead`` is exported with the encoder, for suites that score words and,
+        where transformers has a language model of that form, for ``AutoModelForMaskedLM``; any other
+        head is not exported, because nothing could load it.
         """
         heads = (getattr(term, "token_head", None) for term in self.terms)
         return next((head for head in heads if head is not None), None)

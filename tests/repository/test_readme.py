@@ -15,17 +15,22 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
+from transformers import BertTokenizer
 
 from objbench.cli.main import parse
 from objbench.cli.plugins import plugins_table
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.corpus import open_corpus
-from objbench.engine.encoder.build import build_encoder
+from objbench.engine.encoder.build import build_encoder, encoder_spec_of
+from objbench.engine.encoder.export import export_encoder
 from objbench.errors import ObjbenchError
 from objbench.judge.papers.claims import parse_claims
 from objbench.plugins.loading import load_plugins
 from objbench.study.files import file_layer
+from objbench.study.settings import EncoderSection
 from objbench.study.study import build_study
+from objbench_objectives.mlm import MaskedLanguageModeling
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -180,6 +185,33 @@ def test_its_example_prints_what_it_says():
     )
     lines = [[line.rstrip() for line in text.splitlines()] for text in (ended.stdout, expected)]
     assert lines[0] == lines[1]
+
+
+SMALL = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
+
+
+def test_its_lines_load_an_exported_encoder(tmp_path, monkeypatch, capsys):
+    (text,) = (block for block in blocks("python") if "AutoModelForMaskedLM" in block)
+    pieces = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "so", "gimo", "is", "by", "mebo", ".")
+    words = Vocabulary(len(pieces), 0, 2, 3, 4, (0, 1, 2, 3, 4), pieces)
+    encoder = build_encoder(EncoderSection(config=SMALL), words, 32, seed=0)
+    objective = MaskedLanguageModeling(
+        MaskedLanguageModeling.Config(), encoder_spec_of(encoder, words)
+    )
+    folder = tmp_path / "runs/demo/encoders/mlm.seed0.0123456789abcdef/step-2000"
+    tokenizer = BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)})
+    export_encoder(encoder, tokenizer, folder, objective)
+    monkeypatch.chdir(tmp_path)
+    made = {}
+    exec(text, made)  # noqa: S102 - it is ours
+    assert type(made["encoder"]).__name__ == "BertModel"
+    assert torch.equal(made["model"].cls.predictions.bias, objective.token_head.bias)
+    assert len(capsys.readouterr().out.splitlines()) == 5
 
 
 def test_its_objective_is_about_thirty_lines_of_code():

@@ -1,7 +1,13 @@
-"""Exporting an encoder as an ordinary Hugging Face folder, completely or not at all."""
+"""Exporting an encoder as an ordinary Hugging Face folder, completely or not at all.
+
+Where transformers has a language model of the architecture that computes what the encoder computes
+under its trained token head, the export is that model; otherwise it is the encoder alone, with the
+head beside it. Its README.md says which, why, and how it is loaded.
+"""
 
 from __future__ import annotations
 
+import logging as standard_logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +16,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from objbench.contract.objective import Objective
+from objbench.engine.encoder.export_check import difference
+from objbench.engine.encoder.export_readme import export_readme
 from objbench.engine.encoder.exported_tokenizer import save_tokenizer
+from objbench.engine.encoder.language_model import NoLanguageModelError, language_model
 from objbench.engine.encoder.token_head import save_token_head
 from objbench.results.atomic_files import whole_folder
 from objbench.results.sealed_folder import seal
+
+_log = standard_logging.getLogger(__name__)
 
 
 def export_encoder(
@@ -37,11 +48,39 @@ def export_encoder(
         The digest of the folder, as ``results.sealed_folder.seal`` makes it.
     """
     with whole_folder(folder) as unfinished, _no_progress_bars():
-        encoder.save_pretrained(unfinished)
+        if objective is None:
+            encoder.save_pretrained(unfinished)
+        else:
+            _save(encoder, objective, unfinished)
         save_tokenizer(tokenizer, encoder, unfinished)
-        if objective is not None:
-            save_token_head(objective, unfinished)
         return seal(unfinished)
+
+
+def _save(encoder: PreTrainedModel, objective: Objective, folder: Path) -> None:
+    """Write the weights, the token head and the README into the empty ``folder``."""
+    reason = _save_language_model(encoder, objective, folder)
+    if reason:
+        _log.info("the encoder of %s is exported without its head: %s", objective.name, reason)
+        encoder.save_pretrained(folder)
+        save_token_head(objective, folder)
+    text = export_readme(encoder, objective, reason)
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _save_language_model(encoder: PreTrainedModel, objective: Objective, folder: Path) -> str:
+    """Write the encoder with its head; or nothing, and return why transformers cannot have it so."""
+    try:
+        made = language_model(encoder, objective)
+    except NoLanguageModelError as error:
+        return str(error)
+    made.model.save_pretrained(folder)
+    save_token_head(objective, folder, made.places)
+    reason = difference(folder, objective.encoder_spec.vocabulary)
+    if not reason:
+        return ""
+    for path in folder.iterdir():
+        path.unlink()
+    return f"{type(made.model).__name__} does not fit: {reason}"
 
 
 @contextmanager

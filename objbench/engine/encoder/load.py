@@ -14,15 +14,23 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging as transformers_logging
 
 from objbench.data.tokenizer import TokenizerHandle, fingerprint
+from objbench.engine.encoder.token_head import language_model_reading
 from objbench.errors import CheckpointError, one_line
 
 
@@ -113,6 +121,42 @@ def load_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
         # transformers adds a pooler to some encoders, which nothing has trained.
         encoder.pooler = None  # type: ignore[assignment]
     return encoder
+
+
+def load_language_model(folder: Path) -> nn.Module:
+    """The encoder in ``folder`` with its trained head, as users of transformers load it.
+
+    In evaluation mode, float32 on the CPU; draws nothing.
+
+    Args:
+        folder: an export in the layout of a language model, masked or causal.
+
+    Raises:
+        CheckpointError: the folder holds no such model, or not all of its weights.
+    """
+    reading = language_model_reading(folder)
+    if reading is None:
+        raise CheckpointError(f"{folder} holds an encoder alone: load it with AutoModel")
+    loader = AutoModelForCausalLM if reading.is_left_to_right else AutoModelForMaskedLM
+    options = {"is_decoder": True} if reading.is_left_to_right else {}
+    with _exported(folder), torch.random.fork_rng(devices=[]):
+        found: Any = loader.from_pretrained(
+            str(folder),
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **options,
+        )
+    loaded: nn.Module = found[0]
+    kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
+    if odd := [str(name) for kind in kinds for name in found[1][kind]]:
+        raise CheckpointError(
+            f"{folder} does not hold the weights of {type(loaded).__name__}, such as {min(odd)}: "
+            "delete the folder and run the study again"
+        )
+    return loaded
 
 
 def _files(folder: Path) -> tuple[tuple[str, int, int, int], ...]:

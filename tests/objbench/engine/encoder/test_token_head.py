@@ -7,13 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel
 
 from objbench.blocks.heads import TokenHead
 from objbench.contract.objective import TokenReading
 from objbench.engine.encoder.build import build_encoder, encoder_spec_of
 from objbench.engine.encoder.export import export_encoder
 from objbench.engine.encoder.token_head import (
+    MODEL_WEIGHTS,
     SETTINGS,
     WEIGHTS,
     has_token_head,
@@ -67,10 +68,19 @@ def test_what_was_trained_under_a_causal_mask_is_loaded_seeing_both_ways(export,
     assert not torch.allclose(one, changed)
 
 
-def test_the_settings_say_how_to_rebuild_and_read_it(export):
-    folder, _ = export(MaskedLanguageModeling)
-    assert json.loads((folder / SETTINGS).read_text()) == {
-        "version": 1,
+IN_MODEL = {
+    "dense.weight": "cls.predictions.transform.dense.weight",
+    "dense.bias": "cls.predictions.transform.dense.bias",
+    "norm.weight": "cls.predictions.transform.LayerNorm.weight",
+    "norm.bias": "cls.predictions.transform.LayerNorm.bias",
+    "bias": "cls.predictions.bias",
+}
+
+
+def test_the_settings_say_how_to_rebuild_and_read_it(export, encoder, tmp_path):
+    folder, objective = export(MaskedLanguageModeling)
+    expected = {
+        "version": 2,
         "width": 16,
         "embedding_width": 16,
         "words": 65,
@@ -79,20 +89,11 @@ def test_the_settings_say_how_to_rebuild_and_read_it(export):
         "reads": "own",
         "attention": "bidirectional",
     }
-    assert set(load_file(folder / WEIGHTS)) == {
-        "dense.weight",
-        "dense.bias",
-        "norm.weight",
-        "norm.bias",
-        "bias",
-    }
-
-
-def test_transformers_does_not_look_at_it(export):
-    folder, _ = export(MaskedLanguageModeling)
-    _, report = AutoModel.from_pretrained(folder, output_loading_info=True)
-    assert not report["unexpected_keys"] and not report["mismatched_keys"]
-    assert AutoTokenizer.from_pretrained(folder).mask_token == "[MASK]"
+    assert json.loads((folder / SETTINGS).read_text()) == {**expected, "in_model": IN_MODEL}
+    assert not (folder / WEIGHTS).exists()
+    save_token_head(objective, tmp_path)
+    assert json.loads((tmp_path / SETTINGS).read_text()) == {**expected, "in_model": {}}
+    assert set(load_file(tmp_path / WEIGHTS)) == set(IN_MODEL)
 
 
 def test_an_objective_without_a_head_exports_none(export, tiny):
@@ -132,21 +133,33 @@ def _cut(folder):
 
 def _other_width(folder):
     weights = load_file(folder / WEIGHTS)
-    save_file({**weights, "bias": weights["bias"][:10].clone()}, folder / WEIGHTS)
+    name = next(name for name in weights if name.endswith("predictions.bias") or name == "bias")
+    save_file({**weights, name: weights[name][:10].clone()}, folder / WEIGHTS)
 
 
+def _another_name(folder):
+    path = folder / SETTINGS
+    path.write_text(path.read_text().replace("cls.predictions.bias", "cls.bias"))
+
+
+@pytest.mark.parametrize("layout", ["of its own", "in the model"])
 @pytest.mark.parametrize(
     "damage",
     [
         _cut,
         _other_width,
+        _another_name,
         _other_activation,
         lambda folder: (folder / WEIGHTS).unlink(),
         lambda folder: (folder / SETTINGS).write_text("{}"),
     ],
 )
-def test_a_damaged_head_is_named_in_one_line(damage, export, tiny):
-    folder, _ = export(MaskedLanguageModeling)
+def test_a_damaged_head_is_named_in_one_line(damage, layout, export, tiny, monkeypatch):
+    folder, objective = export(MaskedLanguageModeling)
+    if layout == "of its own" and damage is not _another_name:
+        save_token_head(objective, folder)
+    else:
+        monkeypatch.setitem(globals(), "WEIGHTS", MODEL_WEIGHTS)
     damage(folder)
     with pytest.raises(CheckpointError, match="token head that cannot be read") as caught:
         load_token_head(folder, tiny.VOCABULARY)
