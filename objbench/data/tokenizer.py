@@ -100,7 +100,7 @@ def load_tokenizer(spec: str, corpus: Corpus, cache_dir: Path | str) -> Tokenize
         folder = _trained(_size(spec), corpus, Path(cache_dir))
         return _checked(spec, _from_folder(spec, folder))
     folder = Path(spec).expanduser()
-    if folder.is_dir():
+    if spec and folder.is_dir():
         return _checked(spec, _from_folder(spec, folder))
     _require_hub_name(spec)
     return _checked(spec, _from_hub(spec))
@@ -115,14 +115,14 @@ def require_tokenizer(spec: str) -> None:
     """
     if spec.startswith(TRAIN_PREFIX):
         _size(spec)
-    elif Path(spec).expanduser().is_dir():
+    elif spec and Path(spec).expanduser().is_dir():
         _checked(spec, _from_folder(spec, Path(spec).expanduser()))
     else:
         _require_hub_name(spec)
 
 
 def _require_hub_name(spec: str) -> None:
-    if Path(spec).expanduser().exists():
+    if spec and Path(spec).expanduser().exists():
         raise DataError(f"tokenizer {spec} is a file: name the folder that holds tokenizer.json")
     if not spec or spec.startswith((".", "~", os.sep)) or spec.count("/") > 1:
         raise DataError(f"tokenizer {spec}: no such folder: check the path")

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from objbench.data import Corpus, TokenizerHandle, load_tokenizer, open_corpus
+from objbench.data.tokenizer import require_tokenizer
 from objbench.data.wordpiece_training import SPECIAL, wordpiece_vocabulary
 from objbench.errors import ConfigError, DataError
 
@@ -171,3 +172,13 @@ def test_without_a_connection_the_hub_is_one_line(text_file: Path, tmp_path: Pat
     lines = done.stdout.splitlines()
     assert [line.split(" ")[0] for line in lines] == ["tokenizer"] + ["hf:owner/name:"] * 2
     assert all("check the name" in line for line in lines)
+
+
+@pytest.mark.parametrize(("spec", "message"), [("file", "is a file"), ("", "no such folder")])
+def test_what_is_no_folder_is_refused_before_the_hub_is_asked(
+    spec: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=message):
+        require_tokenizer(spec)
