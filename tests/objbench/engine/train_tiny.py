@@ -6,6 +6,7 @@ As a script it serves requests to train in processes that can be killed; see ``s
 from __future__ import annotations
 
 import dataclasses
+import gc
 import importlib
 import json
 import os
@@ -283,6 +284,8 @@ def serve() -> None:
     """
     import objbench.engine.training.trainer
 
+    # No fork searches the libraries for garbage, which would also copy their pages.
+    gc.freeze()
     for line in sys.stdin:
         request = json.loads(line)
         if "command" in request:

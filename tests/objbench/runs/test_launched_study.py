@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from objbench.cli.main import main
 from objbench.results.records import PretrainRecord
 from objbench.results.run_folder import read_plan, read_records
 
@@ -35,17 +36,20 @@ def pretrained(corpus, cache, tmp_path_factory):
 
     def run(processes):
         out = folder / str(processes)
-        launch = LAUNCH if processes > 1 else []
-        words = ["run", "--config", "study.toml", "--device", "cpu", "--jobs", "1"]
-        ended = subprocess.run(
-            [sys.executable, "-m", *launch, "objbench", *words, "--out", out, "--cache", cache],
-            cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stderr
+        words = ["run", "--config", str(folder / "study.toml"), "--device", "cpu", "--jobs", "1"]
+        words += ["--out", str(out), "--cache", str(cache)]
+        if processes > 1:
+            ended = subprocess.run(
+                [sys.executable, "-m", *LAUNCH, "objbench", *words],
+                cwd=folder,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert ended.returncode == 0, ended.stderr
+        else:
+            assert main(words) == 0
         assert {path.name for path in (out / "leaderboard").iterdir()} >= {
             "README.md",
             "convergence-toy.svg",
