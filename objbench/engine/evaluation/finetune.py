@@ -26,6 +26,7 @@ from objbench.contract.suite import EvaluationContext
 from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.encoder.load import load_tokenizer
 from objbench.engine.evaluation.batching import (
+    PART_COST,
     assemble,
     evaluation_batches,
     parts_of_similar_length,
@@ -138,6 +139,9 @@ def _train(
     scaler = torch.amp.GradScaler(device.type, enabled=context.precision == "fp16")
     total = recipe.steps(len(examples))
     lengths = examples.lengths
+    # An accelerator waits for small kernels: there padding is cheaper than another part.
+    in_parts = device.type == "cpu"
+    least = PART_COST // model.linear.in_features
     step = 0
     mean = float("nan")
     model.train()
@@ -149,8 +153,7 @@ def _train(
             rate = recipe.rate_at(step, total)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            # Where an accelerator waits for its next kernel, padding is cheaper than another part.
-            parts = parts_of_similar_length(rows, lengths) if device.type == "cpu" else [rows]
+            parts = parts_of_similar_length(rows, lengths, least) if in_parts else [rows]
             batch = [assemble(examples, part).to(device) for part in parts]
             with autocast(device, context.precision):
                 loss = model.loss(batch)

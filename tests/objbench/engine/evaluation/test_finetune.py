@@ -13,9 +13,8 @@ from transformers import BertForSequenceClassification
 
 from objbench.contract.suite import EvaluationContext
 from objbench.engine.encoder.load import load_tokenizer
-from objbench.engine.evaluation import batching
+from objbench.engine.evaluation import finetune as finetuning
 from objbench.engine.evaluation.batching import (
-    PART_TOKENS,
     ExampleBatch,
     assemble,
     evaluation_batches,
@@ -123,29 +122,30 @@ def test_the_order_depends_on_seed_and_epoch_alone():
 
 @given(
     lengths=st.lists(st.integers(1, 128), min_size=1, max_size=70),
+    least=st.integers(0, 400),
     chosen=st.randoms(use_true_random=False),
 )
-def test_parts_of_a_batch_need_less_padding(lengths, chosen):
+def test_parts_of_a_batch_need_less_padding(lengths, least, chosen):
     lengths = np.array(lengths)
     rows = np.array(chosen.sample(range(len(lengths)), chosen.randint(1, len(lengths))))
-    parts = parts_of_similar_length(rows, lengths)
+    parts = parts_of_similar_length(rows, lengths, least)
     assert sorted(np.concatenate(parts)) == sorted(rows)
     padded = sum(len(part) * lengths[part].max() for part in parts)
     # Every part beyond the first has saved more than it costs.
-    assert padded <= len(rows) * lengths[rows].max() - PART_TOKENS * (len(parts) - 1)
+    assert padded <= len(rows) * lengths[rows].max() - least * (len(parts) - 1)
     # What is left would not have been worth another halving.
     for part in parts:
         longest = np.sort(lengths[part])[::-1]
         half = len(part) // 2
-        assert (len(part) - half) * (longest[0] - longest[half]) <= PART_TOKENS
+        assert (len(part) - half) * (longest[0] - longest[half]) <= least
 
 
 def test_padding_of_batches_in_parts_by_hand():
     lengths = np.array([10, 90, 10, 10, 90, 10, 10, 10])
     # 8 x 90; the shorter four save 4 x 80 and stay whole, the longer four save 2 x 80.
-    parts = parts_of_similar_length(np.arange(8), lengths)
+    parts = parts_of_similar_length(np.arange(8), lengths, 128)
     assert [part.tolist() for part in parts] == [[1, 4], [0, 2], [3, 5, 6, 7]]
-    assert [len(p) for p in parts_of_similar_length(np.arange(8), lengths // 10)] == [8]
+    assert [len(p) for p in parts_of_similar_length(np.arange(8), lengths // 10, 128)] == [8]
 
 
 @pytest.mark.parametrize("labels", [1, 2])
@@ -174,7 +174,7 @@ def test_training_computes_batches_in_parts(tiny_encoder, tmp_path, monkeypatch)
     monkeypatch.setattr(
         Classifier, "loss", lambda self, parts: (sizes.append(len(parts)), loss(self, parts))[1]
     )
-    monkeypatch.setattr(batching, "PART_TOKENS", 16)
+    monkeypatch.setattr(finetuning, "PART_COST", 16 * 32)
     _run(tiny_encoder, tmp_path)
     assert max(sizes) > 1
 
