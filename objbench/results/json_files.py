@@ -1,6 +1,8 @@
 """Stored models: strict, immutable, and kept as JSON.
 
-A file that cannot be read is named, with what to do about it.
+A file that a number on a page depends on holds the SHA-256 of its own content, so a digit that was
+changed is no other result but a damaged file. A file that cannot be read is named, with what to do
+about it.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ SchemaVersion = Annotated[Literal[1], BeforeValidator(_whole)]
 
 Read = TypeVar("Read")
 
+_SEAL = "sha256"
+
 
 class Stored(BaseModel):
     """A strict, immutable model that is stored as JSON."""
@@ -39,14 +43,39 @@ class Stored(BaseModel):
 
 def dump(model: BaseModel) -> str:
     """``model`` as stable, readable JSON text; a number that is not finite is a bug."""
-    return (
-        json.dumps(model.model_dump(mode="json"), indent=1, sort_keys=True, allow_nan=False) + "\n"
-    )
+    return _text(model.model_dump(mode="json"))
+
+
+def dump_sealed(model: BaseModel) -> str:
+    """The same, ``sealed``."""
+    return _text(sealed(model.model_dump(mode="json")))
+
+
+def _text(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def read_stored(path: Path, kind: TypeAdapter[Read]) -> Read:
     """What is stored in the file ``path``; raises as ``read_from``."""
     return read_from(LocalStore(path.parent), path.name, kind)
+
+
+def sealed(fields: dict[str, Any]) -> dict[str, Any]:
+    """``fields`` of a file with their ``content_key``, so that reading notices what was changed."""
+    return fields | {_SEAL: content_key(fields)}
+
+
+def _unsealed(value: Any) -> Any:
+    """What was sealed; files from before there were seals are as they are.
+
+    Raises:
+        ValueError: it is not what was sealed.
+    """
+    if isinstance(value, dict) and _SEAL in value:
+        written = value.pop(_SEAL)
+        if written != content_key(value):
+            raise ValueError("it is not what was written: its SHA-256 is another")
+    return value
 
 
 def read_from(store: Store, name: str, kind: TypeAdapter[Read]) -> Read:
@@ -56,7 +85,7 @@ def read_from(store: Store, name: str, kind: TypeAdapter[Read]) -> Read:
         RecordError: the file is not a whole one of a schema this version reads.
     """
     try:
-        return kind.validate_python(parsed(store.read(name)))
+        return kind.validate_python(_unsealed(parsed(store.read(name))))
     except ValueError as error:  # of both kinds: no JSON, and not what is asked for
         raise RecordError(
             f"{store.where(name)} is corrupted or of another version: {fault(error)}; "

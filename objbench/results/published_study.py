@@ -12,6 +12,7 @@ Three fields of a record are numbers of rows in ``sources.json``, from 0: ``plug
 and, in ``provenance``, ``origin``. Rows are numbered in the order in which they were first used, so
 those of later runs come last. ``log``, where there is one, is the number of points of the record's
 log in ``logs.jsonl``. ``canonical_lines`` says what a line looks like.
+The other files hold the SHA-256 of their own content.
 """
 
 from __future__ import annotations
@@ -36,7 +37,14 @@ from objbench.results.canonical_lines import (
     read_lines,
 )
 from objbench.results.foreign_values import Key, Name, Text
-from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored, fault, read_stored
+from objbench.results.json_files import (
+    SCHEMA_VERSION,
+    SchemaVersion,
+    Stored,
+    fault,
+    read_stored,
+    sealed,
+)
 from objbench.results.plan import Plan
 from objbench.results.records import RECORD, AnyRecord, Origin, Plugin
 from objbench.results.run_folder import RunFolder
@@ -116,9 +124,12 @@ def write_published(folder: Path, plan: Plan, records: Iterable[AnyRecord]) -> N
     sources: Fields
     sources = {f"{name}s": [json.loads(text) for text in found] for name, found in numbers.items()}
     sources |= {"files": {name: digest(text.encode()) for name, text in files.items()}}
-    write_text(folder / "sources.json", by_rows(sources | {"schema_version": SCHEMA_VERSION}))
+    write_text(
+        folder / "sources.json", by_rows(sealed(sources | {"schema_version": SCHEMA_VERSION}))
+    )
     cells = [cell.model_dump(mode="json", exclude_defaults=True) for cell in plan.cells]
-    write_text(folder / "plan.json", by_rows(plan.model_dump(mode="json") | {"cells": cells}))
+    planned = plan.model_dump(mode="json") | {"cells": cells}
+    write_text(folder / "plan.json", by_rows(sealed(planned)))
 
 
 def read_published(folder: Path) -> list[AnyRecord]:

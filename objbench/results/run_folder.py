@@ -21,7 +21,7 @@ from tempfile import TemporaryFile
 from pydantic import TypeAdapter
 
 from objbench.errors import RecordError
-from objbench.results.json_files import Stored, dump, read_from
+from objbench.results.json_files import Stored, dump_sealed, read_from
 from objbench.results.own_files import require_own
 from objbench.results.plan import CellKind, Plan, PlannedCell
 from objbench.results.records import COST, RECORD, AnyRecord, ExportedPoint, Status, StepCost
@@ -221,7 +221,7 @@ class RunFolder:
         return record
 
     def _write(self, name: str, model: Stored) -> None:
-        self.store.write(name, dump(model).encode())
+        self.store.write(name, dump_sealed(model).encode())
 
 
 def read_plan(folder: Path) -> Plan:

@@ -12,7 +12,7 @@ from objbench.contract.suite import CurveValue
 from objbench.errors import RecordError
 from objbench.results import atomic_files
 from objbench.results.canonical_lines import by_rows, canonical_line, digest
-from objbench.results.json_files import dump
+from objbench.results.json_files import dump, sealed
 from objbench.results.published_study import is_published, read_published, write_published
 from objbench.results.records import (
     RECORD,
@@ -247,7 +247,8 @@ def put(published, name, lines):
     (published / f"{name}.jsonl").write_bytes(data)
     sources = json.loads((published / "sources.json").read_text())
     sources["files"][name] = digest(data)
-    (published / "sources.json").write_text(by_rows(sources))
+    del sources["sha256"]
+    (published / "sources.json").write_text(by_rows(sealed(sources)))
 
 
 def edited(**changes):

@@ -11,7 +11,7 @@ from transformers import AutoModel, AutoTokenizer
 from objbench.blocks.heads import TokenPrediction
 from objbench.contract.term import TermLoss
 from objbench.errors import BudgetError, ConfigError, ObjbenchError, RecordError
-from objbench.results.run_folder import read_plan, read_records
+from objbench.results.run_folder import RunFolder, read_plan, read_records
 from objbench.runs import study_rounds
 from objbench.runs.dry_run import dry_run
 from objbench_objectives.mlm import MaskedLanguageModeling
@@ -171,10 +171,10 @@ def test_what_sees_one_part_of_a_batch_at_a_time_is_announced(make_study, regist
 
 
 def test_dry_run_distinguishes_what_is_done_from_what_is_to_do(copy, make_study, registry):
-    lost, failed = sorted((copy / "records" / "evaluation").glob("*.taco.*"))
-    to_do = {json.loads(path.read_text())["id"] for path in (lost, failed)}
-    lost.unlink()
-    failed.write_text(failed.read_text().replace('"status": "ok"', '"status": "failed"'))
+    lost, failed = [r for r in read_records(copy) if r.kind == "evaluation" and ".taco." in r.id]
+    to_do = {record.id for record in (lost, failed)}
+    next(copy.glob(f"records/evaluation/{lost.id}.*")).unlink()
+    RunFolder(copy).write_record(failed.model_copy(update={"status": "failed"}))
     before = _times(copy)
     *cells, last = dry_run(make_study(), run=copy, registry=registry).splitlines()
     states = {cell: state for state, cell in (line.rsplit(maxsplit=1) for line in cells)}
