@@ -266,3 +266,17 @@ def test_what_was_exported_before_is_read_as_it_was(trained, exported, tiny):
     states = [load_encoder(folder).state_dict() for folder in (new, old)]
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_the_answer_is_remembered_only_if_the_weights_could_have_shown_a_difference(
+    trained, exported, tiny
+):
+    encoder, objective = trained("bert")
+    with torch.no_grad():
+        objective.token_head.bias.zero_()
+    exported(encoder, objective)
+    assert export_check._known == {}
+    with torch.no_grad():
+        objective.token_head.bias += torch.arange(tiny.VOCABULARY.size)
+    exported(encoder, objective)
+    assert list(export_check._known.values()) == [""]
