@@ -11,6 +11,7 @@ unpickled, which runs whatever the file says.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,8 +118,9 @@ def load_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
             use_safetensors=True,
             trust_remote_code=False,
         )
-    if getattr(encoder, "pooler", None) is not None:
-        # transformers adds a pooler to some encoders, which nothing has trained.
+    if "add_pooling_layer" in inspect.signature(type(encoder)).parameters:
+        # A pooler, which transformers adds unasked to many of these, has been trained by nothing. An
+        # encoder without the choice was pretrained with its pooler, and may not run without it.
         encoder.pooler = None  # type: ignore[assignment]
     return encoder
 

@@ -46,6 +46,7 @@ MASKED = {
     "deberta-v2": {},
     "modernbert": {},
     "nomic_bert": {},
+    "squeezebert": {},
 }
 CAUSAL = {"bert": {}, "roberta": {}, "xlm-roberta": {}, "electra": NARROW}
 IDS = torch.tensor([[2, 9, 4, 33, 64, 5, 12, 3], [2, 21, 4, 40, 3, 0, 0, 0]])
