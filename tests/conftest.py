@@ -41,6 +41,11 @@ WORDS = [
 ]
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first: none is left for one worker when the others have nothing to do."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
     # Such small matrices gain nothing from a second thread, and on busy cores wait for it.
