@@ -16,7 +16,7 @@ from objbench.cli.study_arguments import add_study_arguments
 from objbench.cli.terminal import say
 from objbench.contract.composition import configured
 from objbench.contract.options import configure
-from objbench.runs.processes import is_main
+from objbench.runs.processes import is_main, require_all_processes
 
 SUMMARY = "Pretrain objectives under equal compute, evaluate them, and print the leaderboard."
 EPILOG = """\
@@ -79,6 +79,7 @@ def add_arguments(parser: read.Parser) -> None:
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Check everything that can be checked at once, then run the study."""
+    require_all_processes()
     chosen = chosen_study(arguments)
     study, run = chosen.study, chosen.run
     if chosen.by_machine and is_main():

@@ -27,11 +27,8 @@ def is_main() -> bool:
     return rank() == 0
 
 
-def join_processes(device: str) -> None:
-    """Connect this process with the others, before any of them waits or trains.
-
-    accelerate decides only once per process how to communicate, and would choose a GPU even where
-    none was asked for, so this comes before anything else that uses accelerate.
+def require_all_processes() -> None:
+    """Refuse to go on with fewer processes than were asked for.
 
     Raises:
         ConfigError: ``accelerate launch`` was asked for several processes and started one.
@@ -44,6 +41,18 @@ def join_processes(device: str) -> None:
             "accelerate launch was asked for several processes and started one, as it does on a "
             "CPU: start them with `torchrun --nproc-per-node N -m objbench run ...`, or ask for one"
         )
+
+
+def join_processes(device: str) -> None:
+    """Connect this process with the others, before any of them waits or trains.
+
+    accelerate decides only once per process how to communicate, and would choose a GPU even where
+    none was asked for, so this comes before anything else that uses accelerate.
+
+    Raises:
+        ConfigError: as ``require_all_processes``.
+    """
+    require_all_processes()
     if processes() > 1:
         from accelerate import PartialState
 

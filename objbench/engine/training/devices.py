@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedDataParallelKwargs
+from torch import nn
 
 from objbench.errors import ConfigError
 
@@ -43,14 +46,21 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
     return accelerator
 
 
-def set_gradient_exchange(accelerator: Accelerator, some_parameters_unused: bool) -> None:
-    """Set how processes average gradients; call it before ``prepare``; no effect on one process."""
+def prepared(
+    accelerator: Accelerator, module: nn.Module, some_parameters_unused: bool
+) -> nn.Module:
+    """``module`` with its gradients averaged over processes, and itself where there is only one."""
     accelerator.ddp_handler = DistributedDataParallelKwargs(
         # Every process computes its buffers itself; sending them at each step buys nothing.
         broadcast_buffers=False,
         gradient_as_bucket_view=True,
         find_unused_parameters=some_parameters_unused,
     )
+    with warnings.catch_warnings():
+        # Its new name is one that accelerate does not know yet.
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+        model: nn.Module = accelerator.prepare_model(module)
+    return model
 
 
 def _forget_other_settings(device: torch.device, mixed: str) -> None:

@@ -18,7 +18,7 @@ import torch
 import torch.distributed
 from accelerate import Accelerator
 from accelerate.utils import release_memory
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from objbench.contract.batch import Batch
@@ -28,7 +28,7 @@ from objbench.engine.encoder.build import build_encoder, build_objective, encode
 from objbench.engine.encoder.compiled import compile_encoder
 from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.training.causality import require_causal_where_asked
-from objbench.engine.training.devices import make_accelerator, set_gradient_exchange
+from objbench.engine.training.devices import make_accelerator, prepared
 from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.optimizer import GuardedUpdate, build_optimizer
@@ -97,8 +97,7 @@ class Session:
         self.flops_per_step = counted.flops * self._parts * self.processes
         self.tokens_per_step = training.batch * job.length
         self.optimizer: Optimizer = build_optimizer(self.module, training)
-        set_gradient_exchange(self.accelerator, bool(counted.unused))
-        self.model: nn.Module = self.accelerator.prepare_model(self.module)
+        self.model = prepared(self.accelerator, self.module, bool(counted.unused))
         self.update = GuardedUpdate(self.accelerator, self.module, self.optimizer, training)
 
     @property

@@ -12,6 +12,7 @@ from objbench.contract.suite import CurveValue
 from objbench.errors import RecordError
 from objbench.results import atomic_files
 from objbench.results.canonical_lines import by_rows, canonical_line, digest
+from objbench.results.foreign_values import RANGES
 from objbench.results.json_files import dump, sealed
 from objbench.results.published_study import is_published, read_published, write_published
 from objbench.results.records import (
@@ -112,7 +113,11 @@ evaluating = shared | {
     "protocol": text,
     "meters": meters,
     "share": share,
-    "scores": st.dictionaries(label, st.dictionaries(label, number, max_size=2), max_size=2),
+    "scores": st.dictionaries(
+        label,
+        st.dictionaries(label.filter(lambda name: name not in RANGES), number, max_size=2),
+        max_size=2,
+    ),
     "upstream": key,
     "details": st.dictionaries(text, json_value, max_size=2),
 }
