@@ -39,6 +39,13 @@ class Parser(argparse.ArgumentParser):
         """Every long flag of this parser."""
         return [flag for flag in self._option_string_actions if flag.startswith("--")]
 
+    def flag_of(self, setting: str) -> str | None:
+        """The flag of what a study file calls ``setting``, such as "--lr" of "learning-rate"."""
+        for flag, action in self._option_string_actions.items():
+            if action.dest.rpartition(".")[2] == setting.replace("-", "_"):
+                return flag
+        return None
+
 
 def wrapped(text: str) -> str:
     """``text`` with its paragraphs wrapped to the terminal; those with indented lines are kept."""
@@ -58,7 +65,8 @@ def refuse(left_over: Sequence[str], parser: Parser, plugins: Collection[str]) -
         parser.error(f"unexpected argument {flag!r}")
     _, _, option = flag.removeprefix("--").partition("-")
     flags_of_plugins = [f"--{plugin}-{option}" for plugin in plugins if option]
-    meant = guess(flag, [*parser.flags(), *flags_of_plugins])
+    named = parser.flag_of(flag.removeprefix("--"))
+    meant = guess(named or flag, [*parser.flags(), *flags_of_plugins])
     parser.error(f"unknown option {flag!r}{meant}")
 
 

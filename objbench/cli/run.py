@@ -23,7 +23,7 @@ EPILOG = """\
 Every option of a plugin also has a flag: --glue-dir DIR is --set glue.dir=DIR.
 
 A study is split into cells: one pretraining run per objective and seed, and one evaluation per
-task. --schedule trunk keeps the learning rate constant and finishes every evaluation point by a
+task. --schedule trunk keeps the learning rate constant and finishes every evaluation point with a
 cooldown branch of its own, so that every point is a finished model.
 
 To continue a run that was stopped, give the same command again; finished cells are skipped.

@@ -37,13 +37,13 @@ def add_arguments(parser: read.Parser) -> None:
         "--repetitions",
         type=read.reading(read.count),
         metavar="N",
-        help="number of studies drawn for each row (4000; 1000 with --real)",
+        help="number of studies drawn for each row (default: 4000; 1000 with --real)",
     )
     parser.add_argument(
         "--seeds",
         type=read.reading(_seed_counts),
         metavar="LIST",
-        help="numbers of pretraining seeds per study, each at least 3 (3,5,10)",
+        help="numbers of pretraining seeds per study, each at least 3 (default: 3,5,10)",
     )
     parser.add_argument(
         "--random-seed",

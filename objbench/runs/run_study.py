@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from objbench.engine.training.allocator import keep_freed_memory
+from objbench.engine.training.devices import require_device
 from objbench.errors import ConfigError
 from objbench.plugins.registry import Registry
 from objbench.results.atomic_files import sweep
@@ -84,6 +85,7 @@ def run_study(
     """
     refuse_published(run)
     device = device or default_device()
+    require_device(device, study.training.precision)
     join_processes(device)
     executor = choose_executor(jobs, device, len(study.objectives) * len(study.seeds))
     if device == "cpu":

@@ -15,8 +15,8 @@ from objbench.errors import ConfigError
 _MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
-def make_accelerator(device: str, precision: str) -> Accelerator:
-    """The accelerator of this process.
+def require_device(device: str, precision: str) -> None:
+    """Refuse a device that this machine lacks, or that has no such precision.
 
     Args:
         device: "cpu", or an accelerator such as "cuda" or "cuda:1".
@@ -34,8 +34,27 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
     if wanted.type == "cuda":
         if not torch.cuda.is_available():
             raise ConfigError(f"device {device!r}: torch sees no CUDA device; use the device 'cpu'")
-        if wanted.index is not None:
-            torch.cuda.set_device(wanted)
+        there = torch.cuda.device_count()
+        if (wanted.index or 0) >= there:
+            raise ConfigError(
+                f"device {device!r}: torch sees {there} CUDA devices, numbered from 0"
+            )
+
+
+def make_accelerator(device: str, precision: str) -> Accelerator:
+    """The accelerator of this process.
+
+    Args:
+        device: "cpu", or an accelerator such as "cuda" or "cuda:1".
+        precision: "fp32", "bf16" or "fp16".
+
+    Raises:
+        ConfigError: as ``require_device``, or accelerate chose another device.
+    """
+    require_device(device, precision)
+    wanted = torch.device(device)
+    if wanted.type == "cuda" and wanted.index is not None:
+        torch.cuda.set_device(wanted)
     _forget_other_settings(wanted, _MIXED[precision])
     accelerator = Accelerator(cpu=wanted.type == "cpu", mixed_precision=_MIXED[precision])
     if accelerator.device.type != wanted.type:

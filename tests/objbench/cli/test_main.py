@@ -57,6 +57,7 @@ USAGE_ERRORS = [
     ([*DEMO, "--batch", "many"], "--batch: 'many' is not a positive whole"),
     ([*DEMO, "--micro-batches", "5"], "does not divide batch"),
     ([*DEMO, "--length", "1"], "data.length = 1"),
+    ([*DEMO, "--learning-rate", "1e-3"], "unknown option '--learning-rate'; did you mean '--lr'?"),
     ([*DEMO, "--lr", "-1"], "--lr: '-1' is not a positive number"),
     ([*DEMO, "--lr", "inf"], "--lr: 'inf' is not a positive number"),
     ([*DEMO, "--jobs", "0"], "--jobs: '0' is not a positive"),

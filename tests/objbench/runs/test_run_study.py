@@ -246,6 +246,22 @@ def test_run_and_dry_run_refuse_alike_before_the_text_is_read(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("device", "precision", "message"),
+    [
+        ("cuda:9", "fp32", "device 'cuda:9': torch sees"),
+        ("cpu", "fp16", "'fp16' needs a GPU"),
+    ],
+)
+def test_a_device_is_refused_before_the_text_is_read(
+    device, precision, message, make_study, run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("objbench.runs.cells.prepared_study.open_text", None)
+    with pytest.raises(ConfigError, match=message):
+        run(make_study(training={"precision": precision}), tmp_path / "run", device=device)
+    assert not (tmp_path / "run").exists()
+
+
 def test_dry_run_refuses_a_folder_that_is_none(make_study, registry, tmp_path):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
