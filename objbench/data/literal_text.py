@@ -39,9 +39,7 @@ def literal_copy(backend: Tokenizer, special: Collection[str]) -> Tokenizer:
         if token["content"] in names:
             token |= {"content": names[token["content"]], "normalized": False, "special": True}
     _rename(parts["model"], names)
-    copy = Tokenizer.from_str(json.dumps(parts))
-    copy.encode_special_tokens = True
-    return copy
+    return Tokenizer.from_str(json.dumps(parts))
 
 
 def require_literal(
