@@ -67,9 +67,10 @@ def require_literal(
                     "has a token for unknown text"
                 ) from error
             if made := {*ids} & {*special.values()} - {unknown}:
+                token = next(name for name, index in special.items() if index in made)
                 raise DataError(
-                    f"{refused}the text {text!r} becomes its special token {min(made)}; choose "
-                    "one that reads text as text"
+                    f"{refused}the text {text!r} becomes its special token {token}; choose one "
+                    "that reads text as text"
                 )
 
 

@@ -121,5 +121,5 @@ def test_a_tokenizer_that_fails_on_text_is_refused():
 
 
 def test_a_tokenizer_that_makes_special_tokens_of_text_is_refused():
-    with pytest.raises(DataError, match="the text '<s>' becomes its special token 1"):
+    with pytest.raises(DataError, match="the text '<s>' becomes its special token <s>"):
         require_literal(word_level(), {"<s>": 1}, 0, "t")
