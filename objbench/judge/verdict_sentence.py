@@ -30,7 +30,9 @@ def limits(item: Judged) -> list[str]:
     if item.finding is not None and item.held_back is None and item.verdict == "inconclusive":
         found.insert(0, open_text(item.finding))
     if item.verdict == "refuted" and item.claim.qualifier:
-        found.append(f"{item.claim.qualifier!r} leaves other settings open")
+        found.append(
+            f"the paper says {item.claim.qualifier!r}, so other settings may still reach it"
+        )
     return found
 
 

@@ -6,18 +6,23 @@ named.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from objbench.judge.formatting import count, listed
 from objbench.judge.score_arrays import Curve
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.comparable_losses import term_sentence
 from objbench.leaderboard.document import Block, Fold, Heading, Paragraph, Picture, paragraph
 from objbench.leaderboard.findings import uncounted_words
-from objbench.leaderboard.headline import scale_words
+from objbench.leaderboard.headline import loss_parts, scale_words
 from objbench.leaderboard.pictures.convergence import convergence_picture
 from objbench.leaderboard.pictures.speedup import ClaimedSpeedup, speedup_picture
 from objbench.leaderboard.report import CurveReport, Report
+from objbench.leaderboard.speedups import speedup_quantity
+from objbench.leaderboard.tables.bounds import Form, bound_forms, bounds_sentence
 from objbench.leaderboard.tables.ranking import final_speedups
 from objbench.leaderboard.tables.speedups import speedup_table
+from objbench.leaderboard.tables.verdicts import found_speedups
 from objbench.results.plan import PlannedTraining
 
 NO_CURVE = "No objective has two finished points along its budget: no curve to draw."
@@ -26,24 +31,33 @@ NO_CURVE = "No objective has two finished points along its budget: no curve to d
 _OWN_RUNS_SINCE = 5
 
 
-def main_curve(report: Report) -> list[Block]:
-    """The picture of the study's first score with curves, and the speedups by it."""
-    if not report.curves:
-        return []
-    curve = report.curves[0]
-    title = Heading(2, f"Curves: {curve.source.words}")
-    if not curve.is_drawable:
-        return [title, Paragraph(NO_CURVE)]
-    return [title, _picture(curve), *_final(report, curve)]
+def main_curves(report: Report) -> list[Block]:
+    """The picture of the study's first score with curves, and of those the headline rests on."""
+    blocks: list[Block] = []
+    known = {form for found in found_speedups(report) for form in bound_forms(found)}
+    for curve in report.curves:
+        if _is_main(report, curve):
+            title = Heading(2, f"Curves: {curve.source.words}")
+            blocks += [title, *(_shown(report, curve, known) or [Paragraph(NO_CURVE)])]
+    return blocks
+
+
+def _is_main(report: Report, curve: CurveReport) -> bool:
+    return curve is report.curves[0] or bool(loss_parts(report, curve))
+
+
+def _shown(report: Report, curve: CurveReport, known: Collection[Form]) -> list[Block]:
+    """A curve's picture and the speedups by it; nothing where there is none to draw."""
+    return [_picture(curve), *_final(report, curve, known)] if curve.is_drawable else []
 
 
 def curve_details(report: Report) -> list[Block]:
     """What the pictures show, every further score with curves, and the targets of all."""
     folds: list[Block] = []
-    for number, curve in enumerate(report.curves):
+    for curve in report.curves:
         if not curve.is_drawable:
             continue
-        blocks = [] if number == 0 else [_picture(curve), *_final(report, curve)]
+        blocks = [] if _is_main(report, curve) else _shown(report, curve, ())
         blocks += paragraph(*_convergence_sentences(report, curve))
         folds.append(Fold(f"Curves: {curve.source.words}", blocks))
         targets = _targets(report, curve)
@@ -110,7 +124,7 @@ def _picture(curve: CurveReport) -> Picture:
     return Picture(alt, _convergence_file(curve))
 
 
-def _final(report: Report, curve: CurveReport) -> list[Block]:
+def _final(report: Report, curve: CurveReport, known: Collection[Form]) -> list[Block]:
     """The speedups to the baseline's final score."""
     speedups = final_speedups(report, curve)
     if not speedups:
@@ -122,7 +136,12 @@ def _final(report: Report, curve: CurveReport) -> list[Block]:
         f"Speedup{interval}: the whole budget of {report.baseline}, divided by what the objective "
         f"spent when it first reached {report.baseline}'s final {curve.source.words}."
     )
-    return [Paragraph(lead), *speedups]
+    found = [
+        speedup_quantity(finding)
+        for item in curve.speedups.values()
+        for finding in item.headline.values()
+    ]
+    return [*paragraph(lead, bounds_sentence(found, known)), *speedups]
 
 
 def _convergence_sentences(report: Report, curve: CurveReport) -> list[str]:

@@ -14,7 +14,7 @@ from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.verdict_sentence import few_seeds_text
 from objbench.leaderboard.document import shortened
 from objbench.leaderboard.ranking import Row
-from objbench.leaderboard.report import Report
+from objbench.leaderboard.report import CurveReport, Report
 from objbench.leaderboard.speedups import Speedups
 from objbench.results.plan import Plan
 
@@ -90,35 +90,34 @@ def _parts(report: Report) -> list[str]:
         if suite.is_ranked and rows:
             said.setdefault(_outcome(report, rows), []).append(suite.suite.name)
     parts = [f"on {_suites(suites)}, {outcome}" for outcome, suites in said.items()]
-    return [*parts, *_losses(report)]
+    return [*parts, *(part for curve in report.curves for part in loss_parts(report, curve))]
 
 
 def _suites(names: Sequence[str]) -> str:
     return f"the {'suite' if len(names) == 1 else 'suites'} {listed(names)}"
 
 
-def _losses(report: Report) -> list[str]:
-    """Who reaches the baseline's final held-out losses sooner or later, where masked alike."""
-    found = []
-    for curve in report.curves:
-        if curve.source.suite is not None:
-            # What a suite says is said by its ranking.
-            continue
-        groups: dict[str, list[str]] = {}
-        for name, item in curve.speedups.items():
-            groups.setdefault(_reaching(report, item), []).append(name)
-        target = f"{report.baseline}'s final {curve.source.words}"
-        found += [
-            words.format(
-                who=_names(who),
-                target=target,
-                s="s" if len(who) == 1 else "",
-                es="es" if len(who) == 1 else "",
-            )
-            for words, who in groups.items()
-            if words
-        ]
-    return found
+def loss_parts(report: Report, curve: CurveReport) -> list[str]:
+    """Who reaches the baseline's final held-out loss sooner or later, where masked alike.
+
+    Nothing for a suite's curve: what a suite says is said by its ranking.
+    """
+    if curve.source.suite is not None:
+        return []
+    groups: dict[str, list[str]] = {}
+    for name, item in curve.speedups.items():
+        groups.setdefault(_reaching(report, item), []).append(name)
+    target = f"{report.baseline}'s final {curve.source.words}"
+    return [
+        words.format(
+            who=_names(who),
+            target=target,
+            s="s" if len(who) == 1 else "",
+            es="es" if len(who) == 1 else "",
+        )
+        for words, who in groups.items()
+        if words
+    ]
 
 
 def _reaching(report: Report, item: Speedups) -> str:

@@ -115,7 +115,8 @@ class Report:
         seeds: the pretraining seeds.
         scale: None before the baseline has been run.
         date: of the last pretraining run, such as "2026-01-31"; "" before the first.
-        verdicts: on the claims about the study's objectives, by every score that can answer.
+        verdicts: on the claims about the study's objectives, by every score that can answer; those
+            that nothing was measured of come last.
         other_claims: those that ship and are about other objectives.
         rates: the judge's error rates; None where they were not measured of this judge.
         suites: the first is the study's main one.
@@ -171,7 +172,10 @@ def analyse(results: StudyResults, steps: StepComparison | None = None) -> Repor
         seeds=results.seeds,
         scale=_scale(results),
         date=_date(results),
-        verdicts=judge_by_every_score(results, about),
+        # What could not be measured comes last.
+        verdicts=tuple(
+            sorted(judge_by_every_score(results, about), key=lambda item: item.finding is None)
+        ),
         other_claims=tuple(file for file in claims if file not in about),
         rates=read_rates(),
         suites=tuple(_suite(results, suite) for suite in results.suites),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from objbench.judge.formatting import listed
 from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.leaderboard.curve_sections import main_curve
+from objbench.leaderboard.curve_sections import main_curves
 from objbench.leaderboard.details import details
 from objbench.leaderboard.document import (
     Block,
@@ -25,8 +25,9 @@ from objbench.leaderboard.headline import headline, scale_words
 from objbench.leaderboard.missing import gaps_sentence
 from objbench.leaderboard.report import Report, SuiteReport
 from objbench.leaderboard.shared_start import start_sentence
+from objbench.leaderboard.tables.bounds import bounds_sentence
 from objbench.leaderboard.tables.ranking import ranking_table
-from objbench.leaderboard.tables.verdicts import bounds_sentence, verdict_blocks
+from objbench.leaderboard.tables.verdicts import found_speedups, verdict_blocks
 
 MARK = "Made by `objbench leaderboard` from the records; edits are overwritten."
 
@@ -46,7 +47,7 @@ def page_document(report: Report, title: str = "", notes: str = "") -> list[Bloc
         *([Paragraph(("Notes by hand: ", Link(notes, notes), "."))] if notes else []),
         *paragraph(gaps_sentence(len(report.plan.cells), report.gaps, report.stale)),
         *_verdicts(report),
-        *main_curve(report),
+        *main_curves(report),
         *_rankings(report),
         Heading(2, "Details"),
         *details(report),
@@ -62,11 +63,12 @@ def _verdicts(report: Report) -> list[Block]:
     here = scale_words(report) or "not recorded"
     lead = (
         "A claim is confirmed if the whole 95% interval is at or above the claimed value, not "
-        f"reproduced if it is wholly below. Verdicts apply to this scale only ({here})."
+        "reproduced if it is wholly below. Inconclusive: anything else. Verdicts apply to this "
+        f"scale only ({here})."
     )
     return [
         Heading(2, "Verdicts on papers' claims"),
-        *paragraph(lead, bounds_sentence(report)),
+        *paragraph(lead, bounds_sentence(found_speedups(report))),
         *blocks,
     ]
 

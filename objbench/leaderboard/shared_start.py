@@ -42,7 +42,7 @@ def start_sentence(plan: Plan) -> str:
     """How the objectives' encoders differ at the start; "" where they do not.
 
     Such as "Same seeds, documents and masks; initial weights differ: tuned initializer_range 0.06
-    (mlm), 0.02 (taco)."
+    (mlm), 0.02 (taco), so this is not an objective-only comparison."
     """
     names = encoder_differences(plan)
     if not names:
@@ -51,7 +51,8 @@ def start_sentence(plan: Plan) -> str:
     same = listed(["seeds", *shared.replace(" and ", ", ").split(", ")] if shared else ["seeds"])
     is_scale = all(name.endswith(".initializer_range") for name in names)
     what = "initial weights differ" if is_scale else "encoder settings differ"
-    return f"Same {same}; {what}: {'; '.join(_values(plan, name) for name in names)}."
+    values = "; ".join(_values(plan, name) for name in names)
+    return f"Same {same}; {what}: {values}, so this is not an objective-only comparison."
 
 
 def _values(plan: Plan, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from objbench.contract.meters import AXIS_WORDS
-from objbench.judge.formatting import amount, ratio
+from objbench.judge.formatting import amount
 from objbench.judge.judgement import Judged
 from objbench.judge.papers.claims import Claim
 from objbench.judge.verdict import Finding
@@ -13,6 +13,7 @@ from objbench.leaderboard.document import Block, Cell, Notes, Strong, mark, tabl
 from objbench.leaderboard.quantity import Quantity, quantity
 from objbench.leaderboard.report import Report
 
+NOT_MEASURED = "not measured"
 _TEXT_COLUMNS = 3
 
 
@@ -36,36 +37,13 @@ def finding_quantity(claim: Claim, finding: Finding) -> Quantity:
     )
 
 
-def bounds_sentence(report: Report) -> str:
-    """What the bounds in the table mean, each by an example from it; "" where there is none."""
-    found = [
+def found_speedups(report: Report) -> list[Quantity]:
+    """The speedups in the table, from its first row on."""
+    return [
         finding_quantity(item.claim, item.finding)
         for item in report.verdicts
         if item.finding is not None and item.claim.kind == "speedup"
     ]
-    parts = []
-    below = [ratio(q.estimate.value) for q in found if q.estimate.side == "below"]
-    if below:
-        parts.append(
-            f'"< {below[0]}": the target was never reached within the budget, so the speedup is '
-            "below that"
-        )
-    mixed = [q.text for q in found if ", up to " in q.text]
-    if mixed:
-        upper = mixed[0].rpartition(" ")[2]
-        parts.append(f'"{mixed[0]}": so by the mean curves, and the interval ends at {upper}')
-    above = [
-        ratio(end.value)
-        for q in found
-        for end in (q.estimate, q.high)
-        if end and end.side == "above"
-    ]
-    if above:
-        parts.append(
-            f'"> {above[0]}": the speedup or its upper limit is above that, where the curve was not '
-            "measured"
-        )
-    return f"{'; '.join(parts)}." if parts else ""
 
 
 def claim_words(claim: Claim) -> str:
@@ -84,7 +62,9 @@ def _line(report: Report, item: Judged, notes: dict[str, int]) -> dict[str, Cell
         "claim": item.title,
         "score": score_words(report.plan, item.source) if item.source else None,
         "verdict": Strong(verdict_words(item)),
-        "estimate [95%]": None if finding is None else finding_quantity(item.claim, finding),
+        "estimate [95%]": NOT_MEASURED
+        if finding is None
+        else finding_quantity(item.claim, finding),
         "claimed": claim_words(item.claim),
         "seeds": _seeds(item),
         "paper's scale (parameters, tokens)": f"{amount(paper.parameters)}, {amount(paper.tokens_seen)}",

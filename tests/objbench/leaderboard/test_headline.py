@@ -2,7 +2,10 @@
 
 import pytest
 
+from objbench.leaderboard.document import Picture
 from objbench.leaderboard.headline import headline
+from objbench.leaderboard.render_markdown import render_markdown
+from objbench.leaderboard.sections import page_document
 
 SCALE = "preset tiny, corpus toy, 1.23M parameters and 2.46M tokens"
 ELSEWHERE = "nothing here says what happens at another scale"
@@ -137,7 +140,13 @@ def test_the_held_out_loss_is_said_where_it_settles_something(make_study, report
     lose(study, {"taco": gaps})
     on_glue = "on the suite glue, taco is not significantly different from mlm"
     found = f"{on_glue}; {said}" if said else on_glue
-    assert headline(report_of(study)).endswith(f": {found}; {ELSEWHERE}.")
+    report = report_of(study)
+    assert headline(report).endswith(f": {found}; {ELSEWHERE}.")
+    # What the sentence rests on is not folded away.
+    top = page_document(report)
+    shown = [block.file for block in top if isinstance(block, Picture)]
+    assert shown == ["convergence-glue.svg", *["convergence-heldout-mlm.svg"] * bool(said)]
+    assert render_markdown(top).count("(convergence-heldout-mlm.svg)") == 1
 
 
 def test_losses_under_other_masking_are_not_in_the_sentence(make_study, report_of):

@@ -59,7 +59,7 @@ def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
     assert notes.items == (
         "Glue scored by a protocol other than taco-2022; mean of three tasks, not mean of nine columns.",
         "Learning rate not yet decayed before the last point (linear schedule).",
-        "'up to' leaves other settings open.",
+        "The paper says 'up to', so other settings may still reach it.",
         "Scored by held-out mlm loss, each objective under its own corruption, not by the paper's glue.",
         "At equal FLOPs, not equal steps.",
     )
@@ -67,6 +67,19 @@ def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
     assert (gain["verdict"], gain["claimed"]) == ("**confirmed**", "up to +1.20 points")
     # A footnote that holds for several rows has one number.
     assert (loss["notes"], gain["notes"]) == ("² ³ ⁴", "¹ ⁵")
+
+
+def test_what_was_not_measured_says_so_and_comes_last(make_study, report_of, rows):
+    study = make_study(seeds=(1, 2, 3, 4))
+    for cell_id, record in list(study.records.items()):
+        if record.kind == "evaluation" and record.share < 1:
+            del study.records[cell_id]
+    report = report_of(study)
+    table, _ = verdict_blocks(report)
+    found = [(row["claim"], row["score"], row["estimate [95%]"]) for row in rows(table)]
+    assert found[-1] == ("taco-2022 speedup", "glue score", "not measured")
+    assert all(estimate not in ("not measured", "-") for *_, estimate in found[:-1])
+    assert len(found) == 3
 
 
 def test_two_seeds_are_inconclusive_whatever_they_say(make_study, report_of, rows):
