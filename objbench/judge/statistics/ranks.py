@@ -125,9 +125,12 @@ def tied_groups(separable: BoolArray, order: tuple[int, ...]) -> tuple[tuple[int
     """
     sets = [frozenset(order)]
     for i, j in zip(*np.nonzero(np.triu(separable)), strict=True):
-        split = [part - {int(drop)} for part in sets for drop in (i, j) if {i, j} <= part]
-        pool = {part for part in sets if not {i, j} <= part} | set(split)
-        sets = [part for part in pool if not any(part < other for other in pool)]
+        both = [part for part in sets if i in part and j in part]
+        if both:
+            kept = set(sets).difference(both)
+            split = {part - {int(drop)} for part in both for drop in (i, j)}
+            # Only a new set can be inside another, and only inside one that was kept.
+            sets = [*kept, *(new for new in split if not any(new <= other for other in kept))]
     place = {index: position for position, index in enumerate(order)}
     positions = sorted(sorted(place[index] for index in part) for part in sets)
     return tuple(tuple(order[position] for position in part) for part in positions)
