@@ -11,6 +11,10 @@ from collections.abc import Sequence
 DASH = "-"
 
 
+MOST_NAMES = 4
+"""More names than these are counted and not listed."""
+
+
 def points(value: float) -> str:
     """A score to 0.01, such as "61.24"."""
     return _no_negative_zero(f"{value:.2f}")
@@ -71,6 +75,11 @@ def ratio(value: float) -> str:
 def count(number: int, noun: str) -> str:
     """A number and its noun: "1 seed", "2 seeds"; the plural is made with an s."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def named(names: Sequence[str], what: str = "objective") -> str:
+    """Up to four names as "a, b and c"; more are counted, as "12 objectives"."""
+    return listed(names) if len(names) <= MOST_NAMES else count(len(names), what)
 
 
 def listed(names: Sequence[str]) -> str:

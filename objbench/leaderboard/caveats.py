@@ -6,14 +6,18 @@ records hold.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.budgets import measured_spend
-from objbench.judge.formatting import listed, three_digits
+from objbench.judge.formatting import count, listed, three_digits
 from objbench.judge.spending import spent
 from objbench.judge.teacher_costs import mean_spend, taken_text, teachers
 from objbench.leaderboard.curve_sources import curve_sources
 from objbench.results.records import EvaluationRecord
 from objbench.results.study_results import StudyResults
+
+_MOST_LISTED = 20
 
 
 def caveats(results: StudyResults) -> list[str]:
@@ -90,13 +94,23 @@ def _spend(results: StudyResults) -> str:
     if not baseline:
         return ""
     # Whole steps and the clock's noise keep spends from being equal to the last digit.
-    off = [
-        f"{name} {three_digits(100 * spend / baseline)}%"
-        for name, spend in spends.items()
-        if abs(spend / baseline - 1) > 0.02
-    ]
+    off = {
+        name: spend / baseline for name, spend in spends.items() if abs(spend / baseline - 1) > 0.02
+    }
+    if not off:
+        return ""
     axis = AXIS_WORDS[results.plan.equalize]
-    return f"Measured {axis}, relative to the baseline's: {listed(off)}." if off else ""
+    values = listed([f"{name} {three_digits(100 * share)}%" for name, share in off.items()])
+    if len(off) > _MOST_LISTED:
+        ends = " to ".join(
+            f"{three_digits(100 * e)}%" for e in (min(off.values()), max(off.values()))
+        )
+        values = f"{ends} for {count(len(off), 'objective')}"
+    return f"Measured {axis}, relative to the baseline's: {values}."
+
+
+def _who(names: Sequence[str]) -> str:
+    return listed(names) if len(names) <= _MOST_LISTED else count(len(names), "objective")
 
 
 def _machines(results: StudyResults) -> str:
@@ -127,7 +141,7 @@ def _side_by_side(results: StudyResults) -> str:
     if not apart:
         return ""
     return (
-        f"Not trained at the same time as {results.plan.baseline}: {listed(apart)}. On a shared "
+        f"Not trained at the same time as {results.plan.baseline}: {_who(apart)}. On a shared "
         "machine their device seconds and tokens/s are not comparable."
     )
 

@@ -12,11 +12,11 @@ from objbench.judge.formatting import count, listed
 from objbench.judge.score_arrays import Curve
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.comparable_losses import term_sentence
-from objbench.leaderboard.document import Block, Fold, Heading, Paragraph, Picture, paragraph
+from objbench.leaderboard.curve_pictures import convergence_block, speedup_block
+from objbench.leaderboard.document import Block, Fold, Heading, Paragraph, paragraph, shortened
 from objbench.leaderboard.findings import uncounted_words
-from objbench.leaderboard.headline import loss_parts, scale_words
-from objbench.leaderboard.pictures.convergence import convergence_picture
-from objbench.leaderboard.pictures.speedup import ClaimedSpeedup, speedup_picture
+from objbench.leaderboard.foremost import MOST_ROWS
+from objbench.leaderboard.headline import loss_parts
 from objbench.leaderboard.report import CurveReport, Report
 from objbench.leaderboard.speedups import speedup_quantity
 from objbench.leaderboard.tables.bounds import Form, bound_forms, bounds_sentence
@@ -48,7 +48,13 @@ def _is_main(report: Report, curve: CurveReport) -> bool:
 
 def _shown(report: Report, curve: CurveReport, known: Collection[Form]) -> list[Block]:
     """A curve's picture and the speedups by it; nothing where there is none to draw."""
-    return [_picture(curve), *_final(report, curve, known)] if curve.is_drawable else []
+    if not curve.is_drawable:
+        return []
+    return [
+        convergence_block(curve),
+        *paragraph(curve.drawn_words),
+        *_final(report, curve, known),
+    ]
 
 
 def curve_details(report: Report) -> list[Block]:
@@ -62,71 +68,13 @@ def curve_details(report: Report) -> list[Block]:
         folds.append(Fold(f"Curves: {curve.source.words}", blocks))
         targets = _targets(report, curve)
         if targets:
-            title = f"Speedup to each {curve.source.words} of {report.baseline}"
-            folds.append(Fold(title, targets))
+            folds.append(Fold(_targets_title(report, curve), targets))
     return folds
-
-
-def pictures(report: Report, name: str = "") -> dict[str, bytes]:
-    """File name -> picture (SVG), for the curves that there are to draw.
-
-    Args:
-        name: what the study is called; the name in its plan when "".
-    """
-    found = {}
-    title = picture_title(report, name)
-    names = [objective.name for objective in report.plan.objectives]
-    for curve in report.curves:
-        if not curve.is_drawable:
-            continue
-        source = curve.source
-        lower = "" if source.sign > 0 else " (lower is better)"
-        found[_convergence_file(curve)] = convergence_picture(
-            curve.curves,
-            report.baseline,
-            f"{source.words}{lower}",
-            title=title,
-            is_finished=not report.plan.training.unfinished,
-        )
-        functions = {n: s.functions for n, s in curve.speedups.items() if s.headline}
-        if functions:
-            found[_speedup_file(curve)] = speedup_picture(
-                functions,
-                names,
-                report.baseline,
-                f"{report.baseline}'s {source.words}",
-                title=title,
-                sign=source.sign,
-                claims=[c for c in _claimed(report) if c.objective in functions],
-            )
-    return found
-
-
-def picture_title(report: Report, name: str = "") -> str:
-    """Study, scale and date of a picture."""
-    seeds = count(len(report.seeds), "seed")
-    return ", ".join(
-        part for part in (name or report.plan.name, scale_words(report), seeds, report.date) if part
-    )
-
-
-def _convergence_file(curve: CurveReport) -> str:
-    return f"convergence-{curve.source.stem}.svg"
-
-
-def _speedup_file(curve: CurveReport) -> str:
-    return f"speedup-{curve.source.stem}.svg"
-
-
-def _picture(curve: CurveReport) -> Picture:
-    words = curve.source.words
-    alt = f"{words} of each objective against steps, tokens, FLOPs and device time"
-    return Picture(alt, _convergence_file(curve))
 
 
 def _final(report: Report, curve: CurveReport, known: Collection[Form]) -> list[Block]:
     """The speedups to the baseline's final score."""
-    speedups = final_speedups(report, curve)
+    speedups = final_speedups(curve, curve.above_fold)
     if not speedups:
         return []
     interval = (
@@ -138,10 +86,15 @@ def _final(report: Report, curve: CurveReport, known: Collection[Form]) -> list[
     )
     found = [
         speedup_quantity(finding)
-        for item in curve.speedups.values()
-        for finding in item.headline.values()
+        for name in curve.above_fold
+        for finding in curve.speedups[name].headline.values()
     ]
-    return [*paragraph(lead, bounds_sentence(found, known)), *speedups]
+    rest = (
+        f'All are in "{_targets_title(report, curve)}" below.'
+        if len(curve.curves) > MOST_ROWS
+        else ""
+    )
+    return [*paragraph(lead, bounds_sentence(found, known), rest), *speedups]
 
 
 def _convergence_sentences(report: Report, curve: CurveReport) -> list[str]:
@@ -199,14 +152,17 @@ def _forked_in_warm_up(training: PlannedTraining, curve: Curve) -> int:
 def _targets(report: Report, curve: CurveReport) -> list[Block]:
     left_out = [f"{item.objective} ({item.why})" for item in curve.speedups.values() if item.why]
     blocks = paragraph(
-        f"Not compared, being incomplete: {'; '.join(left_out)}." if left_out else ""
+        shortened(f"Not compared, being incomplete: {'; '.join(left_out)}.") if left_out else ""
     )
     table = speedup_table(report, curve)
     if not table:
         return blocks
-    words = curve.source.words
-    alt = f"speedup of each objective over {report.baseline} against the {words} to be reached"
-    return [*blocks, Picture(alt, _speedup_file(curve)), Paragraph(_method(report)), *table]
+    method = [*paragraph(_method(report), curve.drawn_words), *table]
+    return [*blocks, speedup_block(report, curve), *method]
+
+
+def _targets_title(report: Report, curve: CurveReport) -> str:
+    return f"Speedup to each {curve.source.words} of {report.baseline}"
 
 
 def _method(report: Report) -> str:
@@ -223,18 +179,3 @@ def _method(report: Report) -> str:
         f"what its baseline spent. {interval} An unmeasured end is a bound (<, >) and never "
         "extrapolated."
     )
-
-
-def _claimed(report: Report) -> list[ClaimedSpeedup]:
-    """The claimed speedups, each once."""
-    claims = {
-        (item.file.name, item.claim.id): ClaimedSpeedup(
-            objective=item.file.objective,
-            axis=item.claim.axis,
-            value=item.claim.value,
-            words=" ".join(["claimed:", *item.claim.qualifier.split(), f"{item.claim.value:g}x"]),
-        )
-        for item in report.verdicts
-        if item.claim.kind == "speedup"
-    }
-    return list(claims.values())

@@ -5,24 +5,27 @@ The intervals are those of the judge, so no sentence here contradicts a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from objbench.contract.meters import AXES, AXIS_WORDS, Axis
-from objbench.judge.formatting import listed
+from objbench.judge.formatting import MOST_NAMES, count, listed, named, signed
 from objbench.judge.statistics.estimate import MIN_RUNS, Estimate
 from objbench.judge.teacher_costs import not_counted
 from objbench.judge.verdict import Comparison
 from objbench.judge.verdict_sentence import few_seeds_text
+from objbench.leaderboard.foremost import MOST_DRAWN, MOST_ROWS
 from objbench.leaderboard.quantity import estimated
 from objbench.leaderboard.ranking import Row
 from objbench.leaderboard.report import CurveReport, Report, SuiteReport
-from objbench.leaderboard.speedups import axis_orders
+from objbench.leaderboard.speedups import Speedups, axis_orders
 
 _DIRECTIONS: Mapping[Comparison, str] = {
     "better": "faster",
     "worse": "slower",
     "unclear": "not significantly different",
 }
+_NOWHERE = "not significantly different on any axis"
+_KINDS = ("better", "worse", "alone", "open", "inconclusive")
 
 
 def findings(report: Report) -> list[str]:
@@ -46,39 +49,51 @@ def axes_sentence(report: Report, curve: CurveReport) -> str:
         return ""
     lead, names = f"By {curve.source.words}, the order by estimated speedup", next(iter(orders))
     if len(orders) == 1:
-        return _qualified(report, names, f"{lead} is the same on every axis: {', '.join(names)}.")
-    parts = [f"{', '.join(order)} by {_axes(axes)}" for order, axes in orders.items()]
+        return _qualified(report, names, f"{lead} is the same on every axis: {_order(names)}.")
+    parts = [f"{_order(order)} by {_axes(axes)}" for order, axes in orders.items()]
     return _qualified(report, names, f"{lead} depends on the axis: {'; '.join(parts)}.")
 
 
+def _order(names: Sequence[str]) -> str:
+    """Who is first, second and so on; of many the first few."""
+    if len(names) <= MOST_ROWS:
+        return ", ".join(names)
+    return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"
+
+
 def direction_sentences(report: Report, curve: CurveReport) -> list[str]:
-    """On which axes each objective is faster or slower than the baseline by its whole interval."""
+    """On which axes objectives are faster or slower than the baseline by their whole intervals.
+
+    Objectives of which the same is to be said share a sentence; first those that differ.
+    """
     if len(report.seeds) < MIN_RUNS:
         return []
-    found = []
+    groups: dict[str, list[str]] = {}
     for item in curve.speedups.values():
-        axes: dict[Comparison, tuple[Axis, ...]] = {}
-        for axis, finding in item.headline.items():
-            axes[finding.comparison] = (*axes.get(finding.comparison, ()), axis)
-        parts = [
-            f"{words} in {_axes(axes[direction])}"
-            for direction, words in _DIRECTIONS.items()
-            if direction in axes
-        ]
-        if len(axes) == 1 and len(item.headline) == len(AXES):
-            direction = next(iter(axes))
-            parts = [
-                f"{_DIRECTIONS[direction]} on {'any' if direction == 'unclear' else 'every'} axis"
-            ]
-        if parts:
-            # Only the headline corrects for the number of objectives.
-            alone = "" if len(report.others) == 1 else ", each by itself"
-            sentence = (
-                f"To {report.baseline}'s final {curve.source.words}, by the 95% intervals{alone}, "
-                f"{item.objective} is {', '.join(parts)}."
-            )
-            found.append(_qualified(report, [item.objective], sentence))
-    return found
+        if said := _directions(item):
+            groups.setdefault(said, []).append(item.objective)
+    # Only the headline corrects for the number of objectives.
+    alone = "" if len(report.others) == 1 else ", each by itself"
+    lead = f"To {report.baseline}'s final {curve.source.words}, by the 95% intervals{alone}"
+    return [
+        _qualified(report, who, f"{lead}, {named(who)} {'is' if len(who) == 1 else 'are'} {said}.")
+        for said, who in sorted(groups.items(), key=lambda group: group[0] == _NOWHERE)
+    ]
+
+
+def _directions(item: Speedups) -> str:
+    """Such as "faster in steps, not significantly different in FLOPs"; "" where none was found."""
+    axes: dict[Comparison, tuple[Axis, ...]] = {}
+    for axis, finding in item.headline.items():
+        axes[finding.comparison] = (*axes.get(finding.comparison, ()), axis)
+    if len(axes) == 1 and len(item.headline) == len(AXES):
+        direction = next(iter(axes))
+        return _NOWHERE if direction == "unclear" else f"{_DIRECTIONS[direction]} on every axis"
+    return ", ".join(
+        f"{words} in {_axes(axes[direction])}"
+        for direction, words in _DIRECTIONS.items()
+        if direction in axes
+    )
 
 
 def _suite_findings(report: Report, suite: SuiteReport) -> list[str]:
@@ -93,28 +108,69 @@ def _suite_findings(report: Report, suite: SuiteReport) -> list[str]:
         found.append(f"Only {report.baseline} was run, so nothing is compared.")
     elif rows[report.baseline].rank is None:
         found.append(f"No gain on {name}: the baseline {report.baseline} is not ranked.")
-    for objective in report.others:
-        row = rows[objective]
+    return found + _gains(report, name, [rows[objective] for objective in report.others])
+
+
+def _gains(report: Report, suite: str, rows: Sequence[Row]) -> list[str]:
+    """A sentence for each gain; of many that are alike, one for all of them."""
+    kinds: dict[str, list[tuple[Row, Estimate]]] = {}
+    for row in rows:
         if row.gain is not None:
-            found.append(_qualified(report, [objective], _gain(report, name, row, row.gain)))
+            kinds.setdefault(_kind(row, row.gain), []).append((row, row.gain))
+    found = []
+    for kind in _KINDS:
+        own = kinds.get(kind, [])
+        if len(own) > (MOST_DRAWN if kind in ("better", "worse") else MOST_NAMES):
+            found.append(_together(report, suite, kind, own))
+        else:
+            found += [
+                _qualified(report, [row.objective], _gain(report, suite, row, gain))
+                for row, gain in own
+            ]
     return found
+
+
+def _kind(row: Row, gain: Estimate) -> str:
+    if gain.interval is None:
+        return "inconclusive"
+    if row.is_significant:
+        return "better" if gain.mean > 0 else "worse"
+    low, high = gain.interval
+    return "open" if low <= 0 <= high else "alone"
+
+
+def _together(report: Report, suite: str, kind: str, rows: Sequence[tuple[Row, Estimate]]) -> str:
+    who, means = [row.objective for row, _ in rows], [gain.mean for _, gain in rows]
+    over = f"over {rows[0][1].runs} paired seeds"
+    many = count(len(rows), "objective")
+    if kind == "inconclusive":
+        text = f"Inconclusive on {suite} for {many}: {few_seeds_text(rows[0][1].runs)}."
+    elif kind in ("better", "worse"):
+        ends = " to ".join(f"{signed(end)}" for end in (min(means), max(means)))
+        text = (
+            f"Significantly {kind} than {report.baseline} on {suite}: {many}, {ends} points {over}."
+        )
+    else:
+        text = f"No significant difference to {report.baseline} on {suite}: {many} {over}"
+        holm = ", better or worse if compared alone, but not with all pairs compared at once (Holm)"
+        text += f"{holm if kind == 'alone' else ''}."
+    return _qualified(report, who, text)
 
 
 def _gain(report: Report, suite: str, row: Row, gain: Estimate) -> str:
     number = estimated(gain, "gain").text
     what = f"on {suite}, {row.objective} - {report.baseline} = {number} points"
-    if gain.interval is None:
-        return f"Inconclusive {what}: {few_seeds_text(gain.runs)}."
-    low, high = gain.interval
     over = f"over {gain.runs} paired seeds"
-    if low <= 0 <= high:
+    kind = _kind(row, gain)
+    if kind == "inconclusive":
+        return f"Inconclusive {what}: {few_seeds_text(gain.runs)}."
+    if kind == "open":
         return f"No significant difference {what} {over}."
-    word = "better" if gain.mean > 0 else "worse"
-    if row.is_significant:
-        return f"Significantly {word} {what} {over}."
+    if kind != "alone":
+        return f"Significantly {kind} {what} {over}."
     return (
-        f"No significant difference {what} {over}: {word} if compared alone, but not with all "
-        "pairs of objectives compared at once (Holm)."
+        f"No significant difference {what} {over}: {'better' if gain.mean > 0 else 'worse'} if "
+        "compared alone, but not with all pairs of objectives compared at once (Holm)."
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from objbench.contract.meters import AXIS_WORDS
-from objbench.judge.formatting import amount, count, listed
+from objbench.judge.formatting import amount, count, listed, named
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.verdict_sentence import few_seeds_text
 from objbench.leaderboard.document import shortened
@@ -18,8 +18,6 @@ from objbench.leaderboard.report import CurveReport, Report
 from objbench.leaderboard.speedups import Speedups
 from objbench.results.plan import Plan
 
-# More names than this are counted and not listed.
-_MOST_NAMES = 4
 _LONGEST_SETTING = 60
 
 
@@ -36,7 +34,7 @@ def compared_words(report: Report) -> str:
     """Who is compared with whom, such as "taco against mlm"."""
     if not report.others:
         return f"{report.baseline} only"
-    return f"{_names(report.others)} against {report.baseline}"
+    return f"{named(report.others)} against {report.baseline}"
 
 
 def scale_words(report: Report) -> str:
@@ -110,7 +108,7 @@ def loss_parts(report: Report, curve: CurveReport) -> list[str]:
     target = f"{report.baseline}'s final {curve.source.words}"
     return [
         words.format(
-            who=_names(who),
+            who=named(who),
             target=target,
             s="s" if len(who) == 1 else "",
             es="es" if len(who) == 1 else "",
@@ -142,18 +140,14 @@ def _outcome(report: Report, rows: Sequence[Row]) -> str:
             word = "better" if row.gain.mean > 0 else "worse"
             groups[word if row.is_significant else ""].append(name)
     parts = [
-        f"{_names(groups[word])} {_is(groups[word])} significantly {word} than {report.baseline}"
+        f"{named(groups[word])} {_is(groups[word])} significantly {word} than {report.baseline}"
         for word in ("better", "worse")
         if groups[word]
     ]
     if groups[""]:
         what = f"not significantly different from {report.baseline}"
-        parts.append(f"{_names(groups[''])} {_is(groups[''])} {what}")
+        parts.append(f"{named(groups[''])} {_is(groups[''])} {what}")
     return ", ".join(parts)
-
-
-def _names(names: Sequence[str]) -> str:
-    return listed(names) if len(names) <= _MOST_NAMES else f"{len(names)} objectives"
 
 
 def _is(names: Sequence[str]) -> str:

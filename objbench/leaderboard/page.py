@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from objbench.errors import ConfigError
-from objbench.leaderboard.curve_sections import pictures
+from objbench.leaderboard.curve_pictures import pictures
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.report import Report, analyse
 from objbench.leaderboard.sections import MARK, page_document

@@ -26,6 +26,7 @@ from objbench.leaderboard.columns import ColumnScores, Gains, column_scores, gai
 from objbench.leaderboard.costs import ObjectiveCost, heldout_losses, objective_costs
 from objbench.leaderboard.curve_sources import CurveSource, curve_sources, source_curves
 from objbench.leaderboard.curve_values import CurveValues, curve_values
+from objbench.leaderboard.foremost import MOST_ROWS, above_fold, drawn
 from objbench.leaderboard.missing import Gap, StaleRecords, gaps, stale_records
 from objbench.leaderboard.quantity import Quantity
 from objbench.leaderboard.ranking import Row, ranking
@@ -87,6 +88,10 @@ class SuiteReport:
         """Whether the suite has an average, by which objectives are better or worse."""
         return bool(self.suite.average_groups)
 
+    def above_fold(self, baseline: str) -> tuple[str, ...]:
+        """The objectives that have a row above the fold, in the order of the ranking."""
+        return above_fold([row.objective for row in self.rows], baseline)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CurveReport:
@@ -94,12 +99,32 @@ class CurveReport:
 
     Attributes:
         curves: objective -> its curve, in the order of the plan.
+        drawn: the objectives that the pictures show, in the order of the plan.
         speedups: objective -> its speedups over the baseline, without the baseline.
     """
 
     source: CurveSource
     curves: Mapping[str, Curve]
+    drawn: tuple[str, ...]
     speedups: Mapping[str, Speedups]
+
+    @property
+    def drawn_words(self) -> str:
+        """Which objectives the pictures show; "" where they show all that have a curve."""
+        there = sum(bool(curve.whole) for curve in self.curves.values())
+        if len(self.drawn) == there:
+            return ""
+        return (
+            f"Drawn: the baseline and, of the other {there - 1} objectives, the "
+            f"{len(self.drawn) - 1} with the best final {self.source.words}."
+        )
+
+    @property
+    def above_fold(self) -> tuple[str, ...]:
+        """The objectives whose speedups have a row above the fold."""
+        if len(self.curves) <= MOST_ROWS:
+            return tuple(self.speedups)
+        return tuple(name for name in self.speedups if name in self.drawn)
 
     @property
     def is_drawable(self) -> bool:
@@ -115,8 +140,7 @@ class Report:
         seeds: the pretraining seeds.
         scale: None before the baseline has been run.
         date: of the last pretraining run, such as "2026-01-31"; "" before the first.
-        verdicts: on the claims about the study's objectives, by every score that can answer; those
-            that nothing was measured of come last.
+        verdicts: on the claims about the study's objectives, by every score that can answer.
         other_claims: those that ship and are about other objectives.
         rates: the judge's error rates; None where they were not measured of this judge.
         suites: the first is the study's main one.
@@ -153,6 +177,11 @@ class Report:
         return self.plan.baseline
 
     @property
+    def listed_verdicts(self) -> tuple[Judged, ...]:
+        """The verdicts as a page lists them: what could not be measured comes last."""
+        return tuple(sorted(self.verdicts, key=lambda item: item.finding is None))
+
+    @property
     def others(self) -> tuple[str, ...]:
         """The objectives but for the baseline."""
         return tuple(o.name for o in self.plan.objectives if o.name != self.plan.baseline)
@@ -172,10 +201,7 @@ def analyse(results: StudyResults, steps: StepComparison | None = None) -> Repor
         seeds=results.seeds,
         scale=_scale(results),
         date=_date(results),
-        # What could not be measured comes last.
-        verdicts=tuple(
-            sorted(judge_by_every_score(results, about), key=lambda item: item.finding is None)
-        ),
+        verdicts=judge_by_every_score(results, about),
         other_claims=tuple(file for file in claims if file not in about),
         rates=read_rates(),
         suites=tuple(_suite(results, suite) for suite in results.suites),
@@ -237,5 +263,12 @@ def _suite(results: StudyResults, suite: PlannedSuite) -> SuiteReport:
 
 
 def _curve(results: StudyResults, source: CurveSource) -> CurveReport:
-    curves = source_curves(results, source)
-    return CurveReport(source=source, curves=curves, speedups=speedups(results, source, curves))
+    curves, baseline = source_curves(results, source), results.plan.baseline
+    shown = drawn(curves, source.sign, baseline)
+    whole = shown if len(curves) > MOST_ROWS else tuple(curves)
+    return CurveReport(
+        source=source,
+        curves=curves,
+        drawn=shown,
+        speedups=speedups(results, source, curves, whole),
+    )

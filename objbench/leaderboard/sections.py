@@ -13,6 +13,7 @@ from objbench.leaderboard.details import details
 from objbench.leaderboard.document import (
     Block,
     Comment,
+    Fold,
     Heading,
     Link,
     Paragraph,
@@ -21,6 +22,7 @@ from objbench.leaderboard.document import (
     shortened,
 )
 from objbench.leaderboard.findings import uncounted_words
+from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.headline import headline, scale_words
 from objbench.leaderboard.missing import gaps_sentence
 from objbench.leaderboard.report import Report, SuiteReport
@@ -88,7 +90,7 @@ def _rankings(report: Report) -> list[Block]:
         if len(report.seeds) >= MIN_RUNS
         else f"{_averaged(len(report.seeds))} A positive gain is better."
     )
-    if len(report.seeds) >= MIN_RUNS and len(report.others) > 0:
+    if len(report.seeds) >= MIN_RUNS and 0 < len(report.others) < MOST_ROWS:
         lead += " Objectives sharing a group letter are not significantly different."
     return [Heading(2, "Ranking"), Paragraph(lead), *blocks]
 
@@ -102,10 +104,17 @@ def _averaged(seeds: int) -> str:
 def _ranking(report: Report, suite: SuiteReport) -> list[Block]:
     unranked = [f"{row.objective} ({row.why})" for row in suite.rows if row.rank is None]
     words = uncounted_words(report, report.others)
-    return [
+    shown = suite.above_fold(report.baseline)
+    is_cut = len(shown) < len(suite.rows)
+    blocks = [
         *paragraph(
-            f"{words}." if words else "",
-            f"Not ranked: {shortened(listed(unranked))}." if unranked else "",
+            shortened(f"{words}.") if words else "",
+            shortened(f"Not ranked: {listed(unranked)}.") if unranked else "",
+            f"{report.baseline} and the best of {len(suite.rows)}." if is_cut else "",
         ),
-        ranking_table(report, suite),
+        ranking_table(report, [row for row in suite.rows if row.objective in shown]),
     ]
+    if is_cut:
+        title = f"{suite.suite.name}: all {len(suite.rows)} objectives"
+        blocks.append(Fold(title, [ranking_table(report, suite.rows)]))
+    return blocks

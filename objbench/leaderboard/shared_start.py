@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from objbench.judge.formatting import listed
+from objbench.judge.formatting import listed, named
 from objbench.judge.shared_corruption import masking
 from objbench.results.plan import Plan, PlannedObjective
 
@@ -57,7 +57,7 @@ def start_sentence(plan: Plan) -> str:
 
 def _values(plan: Plan, name: str) -> str:
     how = "tuned " if name in _tried(plan) else ""
-    values = [f"{value} ({listed(who)})" for value, who in _by_value(plan, name).items()]
+    values = [f"{value} ({named(who)})" for value, who in _by_value(plan, name).items()]
     return f"{how}{name.rpartition('.')[2]} {', '.join(values)}"
 
 

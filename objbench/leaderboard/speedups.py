@@ -7,7 +7,7 @@ that was not measured is a bound and never a number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -88,9 +88,13 @@ def speedup_quantity(found: Finding | SpeedupAt) -> Quantity:
 
 
 def speedups(
-    results: StudyResults, source: CurveSource, curves: Mapping[str, Curve]
+    results: StudyResults, source: CurveSource, curves: Mapping[str, Curve], whole: Collection[str]
 ) -> Mapping[str, Speedups]:
-    """Objective -> its speedups, in the order of the plan; without the baseline."""
+    """Objective -> its speedups, in the order of the plan; without the baseline.
+
+    Args:
+        whole: the objectives of which every target is wanted; of others only the judged one is.
+    """
     baseline = results.plan.baseline
     targets = _targets(source, curves[baseline])
     others = [o.name for o in results.plan.objectives if o.name != baseline]
@@ -101,7 +105,8 @@ def speedups(
     for name, evidence in evidences.items():
         whys = dict.fromkeys(f"seed {gone.seed}: {gone.why}" for gone in evidence.left_out)
         headline = headlines[name]
-        at = [_at_target(evidence, headline, source, *target) for target in targets]
+        wanted = headline if name in whole else {}
+        at = [_at_target(evidence, wanted, source, *target) for target in targets if wanted]
         final = AtTarget(
             score=float(curves[baseline].scores[-1].mean()) if headline else float("nan"),
             where="final score (judged)",
@@ -111,7 +116,7 @@ def speedups(
             objective=name,
             headline=headline,
             targets=(final, *at) if headline else (),
-            functions=_functions(evidence, headline),
+            functions=_functions(evidence, wanted),
             comparison=comparisons.get(name, "unclear"),
             why=listed(list(whys)),
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from objbench.judge.formatting import listed
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.document import Block, Cell, Fold, Heading, Paragraph, paragraph, table
+from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.report import Report, SuiteReport
-from objbench.leaderboard.tables.columns import budget_table, column_table, gain_table
+from objbench.leaderboard.tables.columns import budget_table, columns_tables, gain_table
 from objbench.leaderboard.tables.ranking import seeds_table
 
 
@@ -19,7 +20,7 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(protocol),
         *paragraph(suite.unscored),
-        column_table(report, suite),
+        *columns_tables(report, suite),
     ]
     if suite.interquartile:
         blocks += _interquartile(report, suite)
@@ -37,8 +38,10 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
         along = budget_table(report, suite, suite.along_budget)
         folds.append(Fold(f"{name} over the budget", [means, along]))
     if suite.gains:
-        blocks = [Paragraph(_gains_sentence(report))]
-        for gains in suite.gains:
+        shown = suite.above_fold(report.baseline)
+        best = f" Of the best {len(shown) - 1} objectives." if len(suite.rows) > MOST_ROWS else ""
+        blocks = [Paragraph(f"{_gains_sentence(report)}{best}")]
+        for gains in (own for own in suite.gains if own.objective in shown):
             blocks += [
                 Heading(4, f"{gains.objective} against {report.baseline}"),
                 gain_table(report, gains),

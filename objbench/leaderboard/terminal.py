@@ -41,14 +41,15 @@ def summary_document(report: Report) -> list[Block]:
     blocks: list[Block] = [Paragraph(headline(report))]
     for suite in report.suites:
         if suite.is_ranked:
-            blocks += [Heading(2, suite.suite.name), ranking_table(report, suite)]
+            blocks += [Heading(2, suite.suite.name), ranking_table(report, suite.rows)]
     for curve in report.curves:
-        speedups = final_speedups(report, curve)
+        speedups = final_speedups(curve, curve.speedups)
         if speedups:
             title = f"Speedup to {report.baseline}'s final {curve.source.words}"
             blocks += [Heading(2, title), *speedups]
     claims = [
-        f"{item.title}{_by(report.plan, item.source)}: {sentence(item)}" for item in report.verdicts
+        f"{item.title}{_by(report.plan, item.source)}: {sentence(item)}"
+        for item in report.listed_verdicts
     ]
     unranked = [
         f"Not ranked on {suite.suite.name}: {row.objective} ({row.why})."

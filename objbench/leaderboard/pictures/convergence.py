@@ -33,25 +33,29 @@ _CROWDED = 0.3
 
 def convergence_picture(
     curves: Mapping[str, Curve],
+    objectives: Sequence[str],
     baseline: str,
     label: str,
     *,
     title: str = "",
+    note: str = "",
     is_finished: bool = False,
     kind: str = "svg",
 ) -> bytes:
     """The plot as a file's bytes.
 
     Args:
-        curves: objective -> curve, in the order of the plan.
+        curves: objective -> curve.
+        objectives: whose places decide how a curve looks, in the order of the plan.
         baseline: one of them.
         label: what the vertical axis shows, such as "glue score".
         title: names the study, its scale and its date.
+        note: which objectives are drawn; "" for all.
         is_finished: whether points before the last are finished models too.
         kind: "svg" or "png".
     """
     drawn = {name: curve for name, curve in curves.items() if curve.whole}
-    looks = {name: look(name, list(curves), baseline) for name in drawn}
+    looks = {name: look(name, objectives, baseline) for name in drawn}
 
     def draw(panels: Sequence[Axes]) -> None:
         for index, panel in enumerate(panels):
@@ -62,7 +66,8 @@ def convergence_picture(
         ends = {name: float(c.scores[c.whole[-1]].mean()) for name, c in drawn.items()}
         name_lines(panels[1], ends, looks)
 
-    return picture(draw, title, _heading(drawn, baseline, is_finished), looks, kind)
+    heading = [*_heading(drawn, baseline, is_finished), *([note] if note else [])]
+    return picture(draw, title, heading, looks, kind)
 
 
 def _heading(drawn: Mapping[str, Curve], baseline: str, is_finished: bool) -> list[str]:

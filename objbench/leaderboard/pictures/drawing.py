@@ -7,6 +7,7 @@ text as paths, so that it looks the same in every browser.
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 _MARKERS = "osD^vPX"
 # One for each time that the colours are used up.
 _DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
+DISTINCT = 1 + len(_COLOURS) * len(_DASHES)
+"""How many objectives look different from each other, the baseline among them."""
 _FONT, _POINTS = "DejaVu Sans", 9.0
 _STYLE = {
     # Names and titles may be foreign, and are no formulas.
@@ -48,7 +51,7 @@ _STYLE = {
 }
 QUIET = "#4d4d4d"
 # In characters: a longer name would leave no room for the panels.
-_LONGEST_NAME, LONGEST_LABEL, _LONGEST_LINE = 30, 50, 120
+_LONGEST_NAME, LONGEST_LABEL, _LONGEST_LINE = 30, 50, 118
 # In inches; names and numbers are 9 points high, and a letter is about 0.075 wide.
 _WIDTH, _LEFT, _BOTTOM, _PANEL, _LINE, _LETTER = 8.4, 0.62, 0.5, 2.35, 0.17, 0.078
 _TITLE, _SAMPLE = 0.22, 0.34
@@ -95,14 +98,15 @@ def picture(
     Args:
         draw: draws into the four panels.
         title: above all, in bold; "" for none.
-        heading: lines below it.
+        heading: sentences below it, each on lines of its own.
         looks: of what ``name_lines`` will write at the right of the panels, for its width.
         kind: "svg" or "png".
         is_titled: whether every panel has a title, for which there must be room.
     """
+    lines = [part for line in heading for part in textwrap.wrap(line, _LONGEST_LINE)]
     metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     above = _TITLE if is_titled else 0.0
-    top = 0.16 + _LINE * (len(heading) + bool(title)) + above
+    top = 0.16 + _LINE * (len(lines) + bool(title)) + above
     height = top + 2 * (_PANEL + _BOTTOM) + above
     sample = _SAMPLE if _colours_repeat(looks) else 0.0
     with matplotlib.style.context(["default", _STYLE]):
@@ -122,14 +126,8 @@ def picture(
             panel.tick_params(axis="y", left=False)
         place, line = (0.1 / _WIDTH, 1 - 0.08 / height), _LINE / height
         figure.text(*place, shortened(title, _LONGEST_LINE), va="top", weight="bold")
-        figure.text(
-            place[0],
-            place[1] - bool(title) * line,
-            "\n".join(shortened(line, _LONGEST_LINE) for line in heading),
-            va="top",
-            color=QUIET,
-            linespacing=1.25,
-        )
+        under = (place[0], place[1] - bool(title) * line)
+        figure.text(*under, "\n".join(lines), va="top", color=QUIET, linespacing=1.25)
         draw(panels)
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, metadata=metadata, dpi=150)

@@ -58,6 +58,7 @@ def speedup_picture(
     label: str,
     *,
     title: str = "",
+    note: str = "",
     sign: float = 1.0,
     claims: Sequence[ClaimedSpeedup] = (),
     kind: str = "svg",
@@ -70,6 +71,7 @@ def speedup_picture(
         baseline: one of them.
         label: what the targets are, such as "mlm's glue score".
         title: names the study, its scale and its date.
+        note: which objectives are drawn; "" for all.
         sign: -1 where the targets are turned losses: they are shown as losses, falling.
         claims: of these objectives.
         kind: "svg" or "png".
@@ -91,7 +93,8 @@ def speedup_picture(
             ends = {n: f[axis][-1].estimate.value for n, f in found.items() if f.get(axis)}
             name_lines(panel, ends, looks)
 
-    return picture(draw, title, _heading(found), looks, kind, is_titled=True)
+    heading = [*_heading(found), *([note] if note else [])]
+    return picture(draw, title, heading, looks, kind, is_titled=True)
 
 
 def _heading(found: Mapping[str, Functions]) -> list[str]:
@@ -99,7 +102,7 @@ def _heading(found: Mapping[str, Functions]) -> list[str]:
     triangles = "Triangles: only a bound is known (faster, or slower, than drawn)."
     if any(end is not None for end in ends):
         bands = "Bands: 95% interval at each target by itself; where a band runs off the panel,"
-        return [f"Lines: estimates. {bands}", f"its end was not measured. {triangles}"]
+        return [f"Lines: estimates. {bands} its end was not measured. {triangles}"]
     return [f"Lines: estimates; too few seeds for an interval. {triangles}"]
 
 

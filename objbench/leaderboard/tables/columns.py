@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from objbench.judge.formatting import count, listed
@@ -9,7 +11,8 @@ from objbench.judge.score_arrays import ColumnCurves
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray, estimate
 from objbench.judge.statistics.noise_floor import Noise
 from objbench.leaderboard.columns import ColumnGain, ColumnScores, Gains, SeedScores
-from objbench.leaderboard.document import Cell, Strong, Table, table
+from objbench.leaderboard.document import Block, Cell, Strong, Table, table
+from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.quantity import Notation, Quantity, estimated, quantity
 from objbench.leaderboard.report import Report, SuiteReport
 
@@ -18,9 +21,28 @@ def column_table(report: Report, suite: SuiteReport) -> Table:
     """The suite's columns, one per row, and its average, for every objective, with their noise."""
     has_tries = suite.found.values.shape[-1] > 1
     return table(
-        [_column_line(column, len(report.seeds), has_tries) for column in suite.columns],
+        [
+            _column_line(column, column.scores, len(report.seeds), has_tries)
+            for column in suite.columns
+        ],
         text_columns=2,
     )
+
+
+def columns_tables(report: Report, suite: SuiteReport) -> list[Block]:
+    """As ``column_table``; many objectives have a row each, in a table of their own."""
+    if len(suite.rows) <= MOST_ROWS:
+        return [column_table(report, suite)]
+    has_tries = suite.found.values.shape[-1] > 1
+    noise = [_column_line(item, {}, len(report.seeds), has_tries) for item in suite.columns]
+    lines: list[dict[str, Cell]] = [
+        {
+            "objective": row.objective,
+            **{c.name: seeds_quantity(c.scores[row.objective], "points") for c in suite.columns},
+        }
+        for row in suite.rows
+    ]
+    return [table(noise, text_columns=2), table(lines)]
 
 
 def gain_table(report: Report, gains: Gains) -> Table:
@@ -36,10 +58,13 @@ def gain_table(report: Report, gains: Gains) -> Table:
 
 
 def budget_table(report: Report, suite: SuiteReport, curves: ColumnCurves) -> Table:
-    """The columns at every point of the budget: one row per point and objective."""
+    """The columns at every point of the budget: one row per point and objective above the fold."""
     lines = []
+    shown = suite.above_fold(report.baseline)
     for point, share in enumerate(curves.shares):
         for row, objective in enumerate(report.plan.objectives):
+            if objective.name not in shown:
+                continue
             line: dict[str, Cell] = {
                 "budget": quantity(share, "percent"),
                 "objective": objective.name,
@@ -67,12 +92,14 @@ def _over_seeds(values: FloatArray) -> Quantity | None:
     return seeds_quantity(SeedScores(found=found, seeds=values.size), "points")
 
 
-def _column_line(column: ColumnScores, seeds: int, has_tries: bool) -> dict[str, Cell]:
+def _column_line(
+    column: ColumnScores, scores: Mapping[str, SeedScores], seeds: int, has_tries: bool
+) -> dict[str, Cell]:
     is_average = column.name == "average"
     metric = column.metric + (" (lower is better)" if column.is_lower_better else "")
     line: dict[str, Cell] = {"column": Strong(column.name) if is_average else column.name}
     line["metric"] = metric
-    line |= {name: seeds_quantity(found, "points") for name, found in column.scores.items()}
+    line |= {name: seeds_quantity(found, "points") for name, found in scores.items()}
     if seeds > 1:
         if has_tries:
             line["sd of pretraining"] = _noise(column.noise, "pretrain")

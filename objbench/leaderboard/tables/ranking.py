@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from objbench.contract.meters import AXES, AXIS_WORDS
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.speedup import Bound
 from objbench.leaderboard.document import Block, Cell, Table, table
+from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.quantity import Quantity, estimated, quantity
 from objbench.leaderboard.ranking import Improvement, Row
 from objbench.leaderboard.report import CurveReport, Report, SuiteReport
@@ -16,9 +19,9 @@ from objbench.leaderboard.speedups import speedup_quantity
 BASELINE = "baseline"
 
 
-def ranking_table(report: Report, suite: SuiteReport) -> Table:
+def ranking_table(report: Report, rows: Sequence[Row]) -> Table:
     """Rank, score, gain over the baseline, and how often the objective is better."""
-    return table([_line(report, row) for row in suite.rows], text_columns=2)
+    return table([_line(report, row) for row in rows], text_columns=2)
 
 
 def seeds_table(report: Report, suite: SuiteReport) -> list[Block]:
@@ -40,10 +43,10 @@ def seeds_table(report: Report, suite: SuiteReport) -> list[Block]:
     return [table(lines)]
 
 
-def final_speedups(report: Report, curve: CurveReport) -> list[Block]:
+def final_speedups(curve: CurveReport, names: Iterable[str]) -> list[Block]:
     """The speedup to the baseline's final score on each axis; nothing where none was compared."""
     lines: list[dict[str, Cell]] = []
-    for item in curve.speedups.values():
+    for item in (curve.speedups[name] for name in names):
         if item.headline:
             line: dict[str, Cell] = {"objective": item.objective}
             for axis in AXES:
@@ -69,7 +72,9 @@ def _line(report: Report, row: Row) -> dict[str, Cell]:
     if report.others and len(report.seeds) >= MIN_RUNS:
         # Below that all objectives are one group.
         line["rank [95%]"] = _ranks(row)
-        line["group"] = row.group or None
+        if len(report.plan.objectives) <= MOST_ROWS:
+            # Of many objectives a row would have dozens of letters.
+            line["group"] = row.group or None
     return line
 
 

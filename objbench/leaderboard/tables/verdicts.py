@@ -20,7 +20,7 @@ _TEXT_COLUMNS = 3
 def verdict_blocks(report: Report) -> list[Block]:
     """The table and its footnotes; nothing where no claim is about the study's objectives."""
     notes: dict[str, int] = {}
-    lines = [_line(report, item, notes) for item in report.verdicts]
+    lines = [_line(report, item, notes) for item in report.listed_verdicts]
     if not lines:
         return []
     blocks: list[Block] = [table(lines, _TEXT_COLUMNS)]
@@ -41,7 +41,7 @@ def found_speedups(report: Report) -> list[Quantity]:
     """The speedups in the table, from its first row on."""
     return [
         finding_quantity(item.claim, item.finding)
-        for item in report.verdicts
+        for item in report.listed_verdicts
         if item.finding is not None and item.claim.kind == "speedup"
     ]
 

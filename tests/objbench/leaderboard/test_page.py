@@ -295,3 +295,10 @@ def test_what_the_points_of_a_trunk_share_is_said(make_study, report_of, engine,
     text = render_markdown(page_document(report_of(study)))
     assert "Every point is a finished model" in text
     assert (wanted in text) if wanted else ("leave the trunk" not in text and "left" not in text)
+
+
+def test_notes_by_hand_are_linked_under_the_headline(make_study, report_of):
+    report = report_of(make_study())
+    lines = render_markdown(page_document(report, notes="NOTES.md")).splitlines()
+    assert "Notes by hand: [NOTES.md](NOTES.md)." in lines[:12]
+    assert "Notes by hand" not in render_markdown(page_document(report))

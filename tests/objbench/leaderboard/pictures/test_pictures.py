@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from objbench.judge.statistics.speedup import Bound, SpeedupAt
-from objbench.leaderboard.curve_sections import picture_title
+from objbench.leaderboard.curve_pictures import picture_title
 from objbench.leaderboard.curve_sources import (
     CurveSource,
     curve_sources,
@@ -35,7 +35,7 @@ def test_every_seed_is_a_thin_line_beside_the_mean(make_study):
     def lines(seeds):
         results = standing_of(make_study(seeds=seeds))
         curves = source_curves(results, curve_sources(results)[0])
-        picture = convergence_picture(curves, "mlm", "glue score").decode()
+        picture = convergence_picture(curves, list(curves), "mlm", "glue score").decode()
         return picture.count("stroke-width: 0.7"), picture.count("stroke-width: 2")
 
     # Two objectives in four panels.
@@ -100,10 +100,12 @@ def test_only_a_trunk_finishes_every_point(make_study, schedule, unfinished):
 def test_finished_points_look_otherwise(make_study):
     results = standing_of(make_study())
     curves = source_curves(results, curve_sources(results)[0])
-    hollow = convergence_picture(curves, "mlm", "glue score", is_finished=False)
-    filled = convergence_picture(curves, "mlm", "glue score", is_finished=True)
+    hollow = convergence_picture(curves, list(curves), "mlm", "glue score", is_finished=False)
+    filled = convergence_picture(curves, list(curves), "mlm", "glue score", is_finished=True)
     assert hollow != filled
-    assert hollow == convergence_picture(curves, "mlm", "glue score", is_finished=False)
+    assert hollow == convergence_picture(
+        curves, list(curves), "mlm", "glue score", is_finished=False
+    )
 
 
 def test_the_speedup_picture_has_fixed_bytes(make_study, report_of):

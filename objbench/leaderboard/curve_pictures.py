@@ -1,0 +1,98 @@
+"""The pictures of a study's curves: their files, what they are called, and what they show."""
+
+from __future__ import annotations
+
+from objbench.judge.formatting import count
+from objbench.leaderboard.document import Picture
+from objbench.leaderboard.headline import scale_words
+from objbench.leaderboard.pictures.convergence import convergence_picture
+from objbench.leaderboard.pictures.drawing import DISTINCT
+from objbench.leaderboard.pictures.speedup import ClaimedSpeedup, speedup_picture
+from objbench.leaderboard.report import CurveReport, Report
+
+
+def pictures(report: Report, name: str = "") -> dict[str, bytes]:
+    """File name -> picture (SVG), for the curves that there are to draw.
+
+    Args:
+        name: what the study is called; the name in its plan when "".
+    """
+    found = {}
+    title = picture_title(report, name)
+    for curve in report.curves:
+        if not curve.is_drawable:
+            continue
+        source, shown = curve.source, curve.drawn
+        names = [objective.name for objective in report.plan.objectives]
+        if len(names) > DISTINCT:
+            # By their places among all, some of those that are drawn would look the same.
+            names = [name for name in names if name in shown]
+        lower = "" if source.sign > 0 else " (lower is better)"
+        found[_convergence_file(curve)] = convergence_picture(
+            {name: curve.curves[name] for name in shown},
+            names,
+            report.baseline,
+            f"{source.words}{lower}",
+            title=title,
+            note=curve.drawn_words,
+            is_finished=not report.plan.training.unfinished,
+        )
+        functions = {n: s.functions for n, s in curve.speedups.items() if s.headline and n in shown}
+        if functions:
+            found[_speedup_file(curve)] = speedup_picture(
+                functions,
+                names,
+                report.baseline,
+                f"{report.baseline}'s {source.words}",
+                title=title,
+                note=curve.drawn_words,
+                sign=source.sign,
+                claims=[c for c in _claimed(report) if c.objective in functions],
+            )
+    return found
+
+
+def picture_title(report: Report, name: str = "") -> str:
+    """Study, scale and date of a picture."""
+    seeds = count(len(report.seeds), "seed")
+    return ", ".join(
+        part for part in (name or report.plan.name, scale_words(report), seeds, report.date) if part
+    )
+
+
+def convergence_block(curve: CurveReport) -> Picture:
+    """The convergence picture, as a block of the page."""
+    which = "the best objectives" if curve.drawn_words else "each objective"
+    alt = f"{curve.source.words} of {which} against steps, tokens, FLOPs and device time"
+    return Picture(alt, _convergence_file(curve))
+
+
+def speedup_block(report: Report, curve: CurveReport) -> Picture:
+    """The speedup picture, as a block of the page."""
+    which = "the best objectives" if curve.drawn_words else "each objective"
+    words = curve.source.words
+    alt = f"speedup of {which} over {report.baseline} against the {words} to be reached"
+    return Picture(alt, _speedup_file(curve))
+
+
+def _convergence_file(curve: CurveReport) -> str:
+    return f"convergence-{curve.source.stem}.svg"
+
+
+def _speedup_file(curve: CurveReport) -> str:
+    return f"speedup-{curve.source.stem}.svg"
+
+
+def _claimed(report: Report) -> list[ClaimedSpeedup]:
+    """The claimed speedups, each once."""
+    claims = {
+        (item.file.name, item.claim.id): ClaimedSpeedup(
+            objective=item.file.objective,
+            axis=item.claim.axis,
+            value=item.claim.value,
+            words=" ".join(["claimed:", *item.claim.qualifier.split(), f"{item.claim.value:g}x"]),
+        )
+        for item in report.verdicts
+        if item.claim.kind == "speedup"
+    }
+    return list(claims.values())
