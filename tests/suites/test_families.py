@@ -126,7 +126,8 @@ def test_a_sentence_is_evaluated_as_it_was_packed(made, families):
     assert not {*packed[0, 1:-1].tolist()} & {*tokenizer.vocabulary().special} - {
         tokenizer.hf.unk_token_id
     }
-    examples = Examples([families.SPELLED], None, np.zeros(1, np.int64))
+    # A corpus's documents have no white space around them.
+    examples = Examples([f" {families.SPELLED} \n"], None, np.zeros(1, np.int64))
     tuned = tokenise(examples, exported, 99)
     words, _ = tokenise_words([families.SPELLED], exported, 99)
     assert tuned.ids.tolist() == words.ids.tolist() == packed[0].tolist()

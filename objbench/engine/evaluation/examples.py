@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 """Raised whenever the same sentences would give different arrays."""
 
 
@@ -125,9 +125,10 @@ def encodings(examples: Examples, tokenizer: TokenizerHandle, length: int) -> Se
     """What `tokenizers` makes of each example; see ``tokenise``."""
     backend = tokenizer.encoder()
     backend.enable_truncation(length)
-    texts: list[Any] = list(examples.first)
+    # As a corpus's documents are: white space at an end is a token in byte-level vocabularies.
+    texts: list[Any] = [text.strip() for text in examples.first]
     if examples.second is not None:
-        texts = list(zip(texts, examples.second, strict=True))
+        texts = [(one, two.strip()) for one, two in zip(texts, examples.second, strict=True)]
     made: Sequence[Encoding] = backend.encode_batch(texts)
     return made
 
