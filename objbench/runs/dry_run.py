@@ -64,7 +64,7 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
     reasons = {name: kind.across_sequences for name, (kind, _) in chosen.objectives.items()}
     parts = parts_sentence(study.training.micro_batches, reasons)
     lines += [parts] if parts else []
-    return "\n".join([*lines, f"{len(ids)} cells in {run}; {rule}"])
+    return "\n".join([*lines, f"{len(ids)} cell{'s' if len(ids) != 1 else ''} in {run}; {rule}"])
 
 
 def _require_writable(run: Path) -> None:

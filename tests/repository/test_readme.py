@@ -83,7 +83,9 @@ def test_every_command_of_objbench_parses(words):
 (LISTED,) = (text for text in blocks("") if text.startswith("--corpus"))
 FLAGS = re.findall(
     r"(?<![\w-])(--[\w-]+)(?:[ =]([^\s|-][^\s|`]*))?",
-    "\n".join([LISTED, *re.findall(r"`[^`\n]*--[^`]*`", README.replace("`pytest --", ""))]),
+    "\n".join(
+        [LISTED, *re.findall(r"`[^`\n]*--[^`]*`", re.sub(r"`(?:pytest|pip) [^`]*`", "", README))]
+    ),
 )
 
 

@@ -30,6 +30,9 @@ from objbench.study.settings import EncoderSection
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+MOST_LAYERS = 1000
+"""More are a slip, and the modules alone, without their weights, would fill memory."""
+
 # Set from the tokenizer and the sequence length, never by the user.
 _OURS = {"vocab_size", "pad_token_id", "cls_token_id", "sep_token_id", "mask_token_id"}
 
@@ -137,9 +140,13 @@ def _configuration(section: EncoderSection, vocabulary: Vocabulary) -> PreTraine
     }
     fields = {key: value for key, value in ours.items() if key in known}
     try:
-        return AutoConfig.for_model(name, **{**fields, **given})
+        config: PreTrainedConfig = AutoConfig.for_model(name, **{**fields, **given})
     except Exception as error:  # transformers checks fields with errors of several libraries
         raise ConfigError(f"encoder.config does not fit {name!r}: {one_line(error)}") from error
+    layers = getattr(config, "num_hidden_layers", 0)
+    if layers > MOST_LAYERS:
+        raise ConfigError(f"an encoder of {layers:,} layers is too deep: at most {MOST_LAYERS:,}")
+    return config
 
 
 def _in_own_names(section: EncoderSection, known: Collection[str]) -> dict[str, Any]:

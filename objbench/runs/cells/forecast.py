@@ -62,17 +62,23 @@ def _forecast(
     of = {objective.name: objective for objective in plan.objectives}
     lines = ["each pretraining: " + "; ".join(_one(one, seconds) for one in plan.objectives)]
     flops = sum(cell.step * of[cell.objective].flops_per_step for cell in left)
-    total = f"{len(left)} pretrainings left: {amount(flops)} FLOPs"
+    total = f"{_counted(len(left), 'pretraining')} left: {amount(flops)} FLOPs"
     if all(cell.objective in seconds for cell in left):
         times = [cell.step * seconds[cell.objective] for cell in left]
         # They cannot end before the longest one, however many run at the same time.
-        total += f", about {duration(max(max(times), sum(times) / jobs))}, evaluation not included"
+        together = f" ({jobs} at a time)" if 1 < jobs <= len(left) else ""
+        longest = duration(max(max(times), sum(times) / jobs))
+        total += f", about {longest}{together}, evaluation not included"
     evaluation = plan.study["evaluation"]
     encoders = sum(
         len(export_steps(cell.step, evaluation["points"], evaluation["spacing"])) for cell in left
     )
     stored = _BYTES * parameters * (encoders + _COPIES * min(jobs, len(left)))
-    return [*lines, f"{total}; about {memory(stored)} of disk for {encoders} encoders"]
+    return [*lines, f"{total}; about {memory(stored)} of disk for {_counted(encoders, 'encoder')}"]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("s" if number != 1 else "")
 
 
 def _one(objective: PlannedObjective, seconds: Mapping[str, float]) -> str:

@@ -98,6 +98,8 @@ def test_more_positions_than_the_length_are_kept(tiny):
         (EncoderSection(config={"hidden_size": "wide"}), "expected int"),
         (EncoderSection(config={"hidden_size": 10, "num_attention_heads": 3}), "multiple"),
         (EncoderSection(config={"hidden_act": "gelo"}), "gelo"),
+        (EncoderSection(config={"num_hidden_layers": 10**9}), "1,000,000,000 layers is too deep"),
+        (EncoderSection(model_type="distilbert", config={"n_layers": 10**9}), "too deep"),
     ],
 )
 def test_a_bad_section_is_one_clear_line(tiny, section, message):
