@@ -22,7 +22,7 @@ from objbench import __version__
 from objbench.cli import check, leaderboard, new, plugins, run, selftest, show, verify
 from objbench.cli.arguments import Parser, expand_plugin_flags, refuse, wrapped
 from objbench.cli.plugin_arguments import known_plugins
-from objbench.cli.terminal import say
+from objbench.cli.terminal import open_closed_streams, say
 from objbench.errors import ObjbenchError, UnknownNameError, one_line
 from objbench.plugins.fault_place import fault_place
 
@@ -64,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         an error that the user can fix, 130 if interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    open_closed_streams()
     try:
         with _terminated_as_interrupted():
             return _dispatch(words)

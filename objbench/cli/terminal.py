@@ -26,6 +26,20 @@ _IN_ASCII = str.maketrans(
 )
 
 
+def open_closed_streams() -> None:
+    """Lead the standard streams that were closed, as by ``objbench run ... >&-``, nowhere.
+
+    A file that is opened later would get the number of one of them, and with it all that any library
+    prints.
+    """
+    while (nowhere := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(nowhere, True)
+    os.close(nowhere)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
+
+
 def say(text: str = "", *, end: str = "\n", file: TextIO | None = None, wrap: bool = False) -> None:
     """Print ``text``, at once.
 

@@ -64,6 +64,20 @@ def test_a_closed_pipe_is_no_error():
         assert process.wait() == 3
 
 
+def test_streams_that_are_closed_lead_nowhere(tmp_path):
+    code = (
+        "from objbench.cli.main import main\n"
+        "from objbench.cli.terminal import say\n"
+        "code = main(['nothing'])\n"
+        "say('to nobody')\n"
+        "file = open('codes', 'w')\n"
+        "file.write(f'{code} {file.fileno() > 2}')\n"
+    )
+    closed = 'exec "$0" -c "$1" <&- >&- 2>&-'
+    subprocess.run(["sh", "-c", closed, sys.executable, code], cwd=tmp_path, check=True)
+    assert (tmp_path / "codes").read_text() == "2 True"
+
+
 def test_the_home_folder_is_meant_by_a_tilde_in_every_path_of_the_command_line(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     assert path("~/runs") == Path("/home/me/runs")
