@@ -14,6 +14,7 @@ from typing import Any
 from objbench.contract.suite import EvaluationContext, TaskResult
 from objbench.engine.evaluation.recipe import Recipe
 from objbench.errors import ConfigError
+from objbench_suites.glue_tasks import unofficial
 from objbench_suites.protocol import load_protocol, overridden
 from objbench_suites.sentence_task import Place, SentenceTask
 from objbench_suites.table_suite import TableSuite
@@ -110,13 +111,16 @@ class FinetuneSuite(TableSuite):
             seed=seed,
             context=context,
         )
+        scored = {column: len(labels) for column, labels in result.labels.items()}
+        whole = {} if context.max_train_samples else {"train": result.train_examples}
         return TaskResult(
             scores={
                 column: self.score(task, result.predictions(column), labels, context.cache)
                 for column, labels in result.labels.items()
             },
             train_examples=result.train_examples,
-            eval_examples={column: len(labels) for column, labels in result.labels.items()},
+            eval_examples=scored,
+            official_examples={} if context.tuning else unofficial(chosen, {**whole, **scored}),
             details={
                 "recipe": self._recipe.model_dump(),
                 "steps": result.steps,

@@ -25,6 +25,19 @@ METRICS: Mapping[str, tuple[str, ...]] = {
 """Task -> its official metrics, named as by ``evaluate.load("glue", task)``."""
 
 
+_ROWS: Mapping[str, Mapping[str, int]] = {
+    "cola": {"train": 8551, "validation": 1043},
+    "sst2": {"train": 67349, "validation": 872},
+    "mrpc": {"train": 3668, "validation": 408},
+    "stsb": {"train": 5749, "validation": 1500},
+    "qqp": {"train": 363846, "validation": 40430},
+    "mnli": {"train": 392702, "validation_matched": 9815, "validation_mismatched": 9832},
+    "qnli": {"train": 104743, "validation": 5463},
+    "rte": {"train": 2490, "validation": 277},
+    "wnli": {"train": 635, "validation": 71},
+}
+
+
 def _task(
     name: str, first: str, second: str | None, labels: int = 2, **evaluation: str
 ) -> SentenceTask:
@@ -60,3 +73,17 @@ GLUE_TASKS: Mapping[str, SentenceTask] = {
     )
 }
 """In the order of the printed columns."""
+
+
+def unofficial(task: SentenceTask, used: Mapping[str, int]) -> dict[str, int]:
+    """The official number of examples of each part of which another number was used.
+
+    Args:
+        task: of another table than GLUE's has no official numbers.
+        used: "train" or a printed column -> examples used of that split.
+    """
+    if GLUE_TASKS.get(task.name) is not task:
+        return {}
+    splits = {"train": task.train, **task.evaluation}
+    official = {part: _ROWS[task.name][splits[part]] for part in used}
+    return {part: rows for part, rows in official.items() if rows != used[part]}

@@ -32,7 +32,7 @@ from objbench.contract.suite import CurveSuite, EvaluationContext, Suite, TaskRe
 from objbench.engine.evaluation.examples import Examples, Source
 from objbench.errors import ConfigError
 from objbench_suites.glue_data import glue_place
-from objbench_suites.glue_tasks import GLUE_TASKS
+from objbench_suites.glue_tasks import GLUE_TASKS, unofficial
 from objbench_suites.option_limits import require_at_least
 from objbench_suites.protocol import load_protocol
 from objbench_suites.sentence_task import Place, SentenceTask
@@ -138,6 +138,7 @@ class ProbeSuite(TableSuite):
         probe = fit_chosen(
             features(parts["train"]), labels["train"], STRENGTHS, is_regression=chosen.labels == 1
         )
+        scored = {column: len(labels[column]) for column in evaluation}
         return TaskResult(
             scores={
                 column: self.score(
@@ -146,7 +147,8 @@ class ProbeSuite(TableSuite):
                 for column in evaluation
             },
             train_examples=len(labels["train"]),
-            eval_examples={column: len(labels[column]) for column in evaluation},
+            eval_examples=scored,
+            official_examples=unofficial(chosen, {} if most or context.tuning else scored),
             details={"strength": probe.strength, "length": parts["train"][0].length},
         )
 

@@ -106,6 +106,8 @@ class TaskResult:
         scores: column name -> metric name -> value, unscaled (a share, a correlation).
         train_examples: number of training examples used.
         eval_examples: column name -> number of examples scored.
+        official_examples: "train" or column name -> the official number of examples of that split,
+            for each that another number was used of: a page then says so.
         details: anything else for the record (final loss, steps), as JSON types.
         unscored: column name -> why this encoder cannot have a score there, such as "no token
             head". The evaluation counts as done; the leaderboard shows a dash and the reason,
@@ -117,6 +119,7 @@ class TaskResult:
     eval_examples: Mapping[str, int]
     details: Mapping[str, Any] = field(default_factory=dict)
     unscored: Mapping[str, str] = field(default_factory=dict)
+    official_examples: Mapping[str, int] = field(default_factory=dict)
 
 
 class ConfiguredSuite(ABC):

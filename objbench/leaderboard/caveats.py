@@ -24,6 +24,7 @@ def caveats(results: StudyResults) -> list[str]:
     """Every caveat of the study but for what is missing in it."""
     found = [
         _samples(results),
+        _official(results),
         *rate_sentences(results),
         _spend(results),
         *teacher_sentences(results),
@@ -51,6 +52,26 @@ def _samples(results: StudyResults) -> str:
     if not parts:
         return ""
     return f"Trained on {listed(parts)}: not comparable with published scores."
+
+
+def _official(results: StudyResults) -> str:
+    """Which splits had another number of examples than the official ones; "" for none."""
+    found: dict[str, str] = {}
+    for record in results.records.values():
+        if not isinstance(record, EvaluationRecord) or record.kind != "evaluation":
+            continue
+        for part, rows in record.official_examples.items():
+            is_train = part == "train"
+            used = record.train_examples if is_train else record.eval_examples.get(part, 0)
+            name = (
+                f"{record.suite} {record.task} (training)" if is_train else f"{record.suite} {part}"
+            )
+            found[name] = f"{name} {used:,} of {rows:,}"
+    if not found:
+        return ""
+    return (
+        f"Not on all official examples: {listed(list(found.values()))}; so not the official scores."
+    )
 
 
 def rate_sentences(results: StudyResults) -> list[str]:

@@ -204,6 +204,8 @@ class EvaluationRecord(CellRecord):
     """One exported encoder evaluated on one task with one fine-tuning seed.
 
     Attributes:
+        official_examples: "train" or column -> the official number of examples, where another
+            number was used.
         unscored: column that cannot have a score -> why; the status is "ok" nevertheless.
     """
 
@@ -221,6 +223,9 @@ class EvaluationRecord(CellRecord):
     scores: Scores = Field(default_factory=dict)
     train_examples: Count = 0
     eval_examples: dict[Label, Count] = Field(default_factory=dict)
+    official_examples: dict[Label, Count] = Field(
+        default_factory=dict, exclude_if=lambda found: not found
+    )
     seconds: Spend = 0.0
     details: Fields = Field(default_factory=dict)
     unscored: dict[Label, Text] = Field(default_factory=dict)

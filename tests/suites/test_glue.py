@@ -1,5 +1,6 @@
 """The GLUE suite: data in every state, averages over what is there, and real evaluations."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -11,7 +12,7 @@ from objbench.contract.suite import EvaluationContext
 from objbench.data.table_files import read_columns
 from objbench.errors import ConfigError, DataError, HubError, UnknownNameError
 from objbench_suites.glue import GlueSuite
-from objbench_suites.glue_tasks import GLUE_TASKS
+from objbench_suites.glue_tasks import GLUE_TASKS, unofficial
 from objbench_suites.sentence_table import examples_of, schema_of
 
 EIGHT = ["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte"]
@@ -319,6 +320,8 @@ def test_evaluations(write_glue, tiny_encoder, tmp_path):
             assert set(columns[column].metrics) <= set(scores)
             assert all(np.isfinite(value) for value in scores.values())
             assert result.eval_examples[column] == 24
+            # Which is not the official size: the page says so.
+            assert result.official_examples[column] > 24
         assert result.train_examples == 48
         assert json.dumps(result.details) and result.details["steps"] == 3
 
@@ -336,3 +339,14 @@ def test_a_learnable_task_is_learnt(write_glue, tiny_encoder, tmp_path):
     suite = _suite(write_glue("sst2"), epochs=20, batch=8, learning_rate=3e-3)
     context = EvaluationContext(cache=tmp_path / "cache")
     assert suite.evaluate(tiny_encoder, "sst2", 0, context).scores["sst2"]["accuracy"] == 1.0
+
+
+def test_every_split_has_its_official_number_of_rows():
+    for task in GLUE_TASKS.values():
+        parts = {"train": 0, **dict.fromkeys(task.evaluation, 0)}
+        assert unofficial(task, parts).keys() == parts.keys()
+    mrpc, mnli = GLUE_TASKS["mrpc"], GLUE_TASKS["mnli"]
+    assert unofficial(mrpc, {"train": 3668, "mrpc": 300}) == {"mrpc": 408}
+    assert unofficial(mnli, {"mnli_m": 9815, "mnli_mm": 24}) == {"mnli_mm": 9832}
+    # A task of a user's own has no official size, whatever it is called.
+    assert unofficial(dataclasses.replace(mrpc), {"train": 1, "mrpc": 1}) == {}

@@ -306,3 +306,4 @@ def test_a_toy_task(tiny_encoder, tmp_path):
     result = _scores(None, tiny_encoder, "similarity", tmp_path, of="toy", train=50, evaluate=50)
     assert set(result.scores["similarity"]) == {"pearson", "spearmanr"}
     assert result.train_examples == 50 and result.eval_examples == {"similarity": 50}
+    assert result.official_examples == {}

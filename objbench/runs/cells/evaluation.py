@@ -56,6 +56,7 @@ class EvaluationWork(CellWork):
             scores={name: dict(metrics) for name, metrics in result.scores.items()},
             train_examples=result.train_examples,
             eval_examples=dict(result.eval_examples),
+            official_examples=dict(result.official_examples),
             seconds=round(time.perf_counter() - clock, 3),
             details=dict(result.details),
             unscored=dict(result.unscored),
