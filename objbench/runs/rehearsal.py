@@ -18,6 +18,7 @@ from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.corpus import require_corpus
 from objbench.data.tokenizer import TRAIN_PREFIX, require_tokenizer
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
+from objbench.engine.encoder.inputs import require_readable
 from objbench.engine.training.heldout_loss import loss_names
 from objbench.errors import ObjbenchError, UnknownNameError
 from objbench.results.heldout_loss_names import own_loss
@@ -99,6 +100,7 @@ def _losses(
     """The names of an objective's held-out losses; None where its own code fails."""
     with torch.device("meta"):
         encoder = build_encoder(own.encoder, vocabulary, own.data.length, seed=0)
+        require_readable(encoder, own.data.length)
         try:
             objective = build_objective(kind, config, encoder_spec_of(encoder, vocabulary), seed=0)
             objective.tie(encoder)

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+
+from objbench.errors import ConfigError, one_line
 
 _TABLES = ("position_embeddings", "embed_positions")
 
@@ -49,6 +52,30 @@ def takes_token_types(encoder: nn.Module) -> bool:
     count: Any = getattr(encoder.config, "type_vocab_size", 0)
     known = "token_type_ids" in _arguments(type(encoder).forward)
     return known and (count or 0) > 1 and not unused_positions(encoder)
+
+
+def require_readable(encoder: nn.Module, length: int) -> None:
+    """Refuse an encoder that needs more than token ids, such as X-MOD, which needs a language.
+
+    Args:
+        encoder: on torch's "meta" device, so that reading takes no time.
+        length: T, tokens of a sequence.
+
+    Raises:
+        ConfigError: it says so when it is given token ids alone.
+    """
+    ids = torch.zeros(1, length, dtype=torch.int64, device="meta")
+    try:
+        with torch.no_grad():
+            encoder(input_ids=ids)
+    except (TypeError, ValueError) as error:
+        kind = getattr(encoder.config, "model_type", type(encoder).__name__)
+        raise ConfigError(
+            f"encoder {kind!r} does not read token ids alone ({one_line(error)[:200]}): set what it "
+            "needs in [encoder.config], or name another family, such as bert"
+        ) from error
+    except Exception:  # noqa: BLE001 - of what asks for numbers, which that device has none of
+        return
 
 
 def _position_table(encoder: nn.Module) -> nn.Module | None:

@@ -14,6 +14,7 @@ from objbench.engine.encoder.build import (
     word_embeddings,
 )
 from objbench.engine.encoder.export import export_encoder
+from objbench.engine.encoder.inputs import require_readable
 from objbench.engine.training.session import Session
 from objbench.errors import ConfigError
 from objbench.study.settings import EncoderSection
@@ -155,6 +156,8 @@ def test_every_family_is_built_in_the_size_asked_for(tiny):
         section = EncoderSection(model_type=family, config=size)
         with torch.device("meta"):
             encoder = build_encoder(section, tiny.VOCABULARY, 12, seed=0)
+        if family != "xmod":  # which needs a language
+            require_readable(encoder, 12)
         assert encoder.config.hidden_size == 48, family
         assert encoder.config.num_hidden_layers == 2, family
         if family != "fnet":  # which has no attention

@@ -9,7 +9,8 @@ import torch
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from objbench.engine.encoder.build import build_encoder
-from objbench.engine.encoder.inputs import longest_input, takes_token_types
+from objbench.engine.encoder.inputs import longest_input, require_readable, takes_token_types
+from objbench.errors import ConfigError
 from objbench.study.settings import EncoderSection
 from objbench.study.study import build_study
 
@@ -84,6 +85,20 @@ def test_who_has_token_types(family, expected, tiny):
 def test_no_token_types_where_there_is_one(tiny):
     section = EncoderSection(model_type="bert", config={**SIZE, "type_vocab_size": 1})
     assert not takes_token_types(build_encoder(section, tiny.VOCABULARY, 12, seed=0))
+
+
+def test_an_encoder_that_needs_more_than_token_ids_is_refused(tiny):
+    config = {**SIZE, "languages": ["en_XX"]}
+    for language in (None, "en_XX"):
+        section = EncoderSection(model_type="xmod", config={**config, "default_language": language})
+        with torch.device("meta"):
+            encoder = build_encoder(section, tiny.VOCABULARY, 12, seed=0)
+        if language:
+            require_readable(encoder, 12)
+            continue
+        with pytest.raises(ConfigError, match="encoder 'xmod' does not read token ids alone") as no:
+            require_readable(encoder, 12)
+        assert "\n" not in str(no.value)
 
 
 def test_relative_positions_alone_set_no_limit(tiny):
