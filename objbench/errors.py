@@ -21,12 +21,9 @@ traceback.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-
-# C0 and C1 but for tab and line feed, and what turns the direction of the text around.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+from unicodedata import category
 
 
 class ObjbenchError(Exception):
@@ -111,5 +108,13 @@ def one_line(text: object) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` without control characters: it may be foreign, and a terminal would obey it."""
-    return _CONTROLS.sub("", text)
+    """``text`` without what is not shown: it may be foreign, and a terminal would obey it.
+
+    Left out are control characters but for tab and line feed, changes of direction, characters
+    without width, and halves of surrogate pairs.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign for sign in text if sign.isprintable() or sign in "\t\n" or category(sign) == "Zs"
+    )

@@ -23,7 +23,7 @@ from objbench.leaderboard.tables.bounds import Form, bound_forms, bounds_sentenc
 from objbench.leaderboard.tables.ranking import final_speedups
 from objbench.leaderboard.tables.speedups import speedup_table
 from objbench.leaderboard.tables.verdicts import found_speedups
-from objbench.results.plan import PlannedTraining
+from objbench.results.planned_study import PlannedTraining
 
 NO_CURVE = "No objective has two finished points along its budget: no curve to draw."
 

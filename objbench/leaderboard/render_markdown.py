@@ -32,9 +32,11 @@ from objbench.leaderboard.quantity import Quantity
 
 # Not the underscore: inside words it means nothing to GitHub, and names are full of it. Brackets
 # around numbers are intervals and no links, and "< 1" and "> 1" are no tags.
-_MARKUP = re.compile(r"[\\`*|]|\[(?![-+<>]?\s?\d)|\](?=[(\[])|(?<=\d)\](?=:)")
+_MARKUP = re.compile(r"[\\`*|$]|\[(?![-+<>]?\s?\d)|\](?=[(\[])|(?<=\d)\](?=:)")
 _BREAKS = re.compile(r"\s*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 _IN_ADDRESSES = ":/?#@!$&'*+,;=%~"
+# What makes a line a heading, an item, a rule or a fence, and not a paragraph.
+_LINE_START = re.compile(r"^\s*(?=#{1,6}(\s|$)|[-+](\s|$)|=+$|--+$|~~~|>)|(?<=^\d)(?=[.)]\s)")
 _ENTITIES = (("&", "&amp;"), (r"<(?!\s?\d)", "&lt;"), (r">(?!\s?\d)", "&gt;"))
 
 
@@ -48,10 +50,10 @@ def _block(block: Block) -> str:
         case Heading(level, text):
             return f"{'#' * level} {_text(text)}"
         case Paragraph(text):
-            return _text(text)
+            return _line(text)
         case Bullets(items):
             return "\n".join(
-                indent(_block(item), "  ") if isinstance(item, Bullets) else f"- {_text(item)}"
+                indent(_block(item), "  ") if isinstance(item, Bullets) else f"- {_line(item)}"
                 for item in items
             )
         case Notes(items):
@@ -60,7 +62,7 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Picture(alt, file):
-            return f"![{escaped(alt)}]({file})"
+            return f"![{escaped(alt)}]({_address(file)})"
         case Listing(language, text):
             fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
             return f"{fence}{language}\n{printable(text)}\n{fence}"
@@ -69,6 +71,17 @@ def _block(block: Block) -> str:
         case Fold(title, blocks):
             inner = "\n\n".join(_block(inside) for inside in blocks)
             return f"<details><summary>{escaped(title)}</summary>\n\n{inner}\n\n</details>"
+
+
+def _line(text: Text) -> str:
+    """Text that begins a line, where signs have a meaning that they have nowhere else."""
+    return _LINE_START.sub(r"\\", _text(text), count=1)
+
+
+def _address(address: str) -> str:
+    """A URL, or a path relative to the page, whose name may be foreign and is no scheme."""
+    is_url = address.startswith("https://")
+    return quote(address, safe=_IN_ADDRESSES if is_url else "/")
 
 
 def _table(block: Table) -> str:
@@ -98,7 +111,7 @@ def _text(text: Text) -> str:
         case Strong(inner):
             return f"**{escaped(inner)}**"
         case Link(inner, address):
-            return f"[{escaped(inner)}]({quote(address, safe=_IN_ADDRESSES)})"
+            return f"[{escaped(inner)}]({_address(address)})"
         case _:
             return "".join(_text(part) for part in text)
 

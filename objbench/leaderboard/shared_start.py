@@ -63,9 +63,10 @@ def _values(plan: Plan, name: str) -> str:
 
 def _tried(plan: Plan) -> set[str]:
     """The settings that the study's trials tried, by their dotted place."""
-    tuning = plan.study.get("tuning") or {}
-    grids = [tuning.get("grid", {}), *tuning.get("objectives", {}).values()]
-    return {place for grid in grids for place in grid}
+    tuning = plan.asked.tuning
+    if tuning is None:
+        return set()
+    return {place for grid in (tuning.grid, *tuning.objectives.values()) for place in grid}
 
 
 def _by_value(plan: Plan, name: str) -> dict[str, list[str]]:

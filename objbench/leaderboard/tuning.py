@@ -64,17 +64,17 @@ class Tuning:
 
 def study_tuning(results: StudyResults) -> Tuning | None:
     """The tuning of the study; None where nothing was tried."""
-    settings, cells = results.plan.study.get("tuning"), trial_cells(results)
-    if not isinstance(settings, dict) or not cells:
+    settings, cells = results.plan.asked.tuning, trial_cells(results)
+    if settings is None or not cells:
         return None
-    score = str(settings.get("score", SUM))
+    score = settings.score
     suite = next((suite for suite in results.suites if suite.name == score), None)
     own = [cell for cell in cells if cell.objective == cells[0].objective]
     return Tuning(
         score=score,
         is_loss=suite is None,
         trials=len(own),
-        budget=str(settings.get("budget") or results.plan.budget),
+        budget=settings.budget or results.plan.budget,
         seeds=tuple(dict.fromkeys(cell.seed for cell in own)),
         tried=tuple(
             TriedSetting(

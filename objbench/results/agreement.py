@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from objbench.results.records import AnyRecord, EvaluationRecord, Meters, PretrainRecord
 
 if TYPE_CHECKING:
-    from objbench.results.plan import Plan, PlannedCell, PlannedObjective
+    from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
 
 _OF_EVALUATION = ("objective", "seed", "suite", "task", "finetune_seed", "share")
 _SHARED: dict[str, tuple[str, ...]] = {
@@ -40,25 +40,42 @@ def misfits(plan: Plan) -> Iterator[str]:
         if len(set(names)) < len(names):
             yield f"two {what} are called {_repeated(names)}"
     objectives = {objective.name for objective in plan.objectives}
-    suites = {suite.name for suite in plan.suites}
+    suites = {suite.name: bool(suite.follows) for suite in plan.suites}
+    follows = {"evaluation": False, "trial_evaluation": False, "curve": True}
     if plan.baseline not in objectives:
         yield f"the baseline {plan.baseline} is no objective of it"
-    yield from (
-        f"the suite {suite.name} follows {suite.follows}, which is no suite of it"
-        for suite in plan.suites
-        if suite.follows and suite.follows not in suites
-    )
+    for objective in plan.objectives:
+        for teacher in objective.teachers:
+            if teacher not in objectives:
+                yield f"{objective.name} learns from {teacher}, which is no objective of it"
+    for suite in plan.suites:
+        yield from _suite(suite, {other.name for other in plan.suites if not other.follows})
     cells = {cell.id: cell for cell in plan.cells}
     for cell in plan.cells:
         if cell.objective not in objectives:
             yield f"{cell.id} is of {cell.objective}, which is no objective of it"
-        if cell.suite and cell.suite not in suites:
-            yield f"{cell.id} is of {cell.suite}, which is no suite of it"
+        if cell.kind in follows and follows[cell.kind] != suites.get(cell.suite):
+            yield f"{cell.id} is of {cell.suite or 'no suite'}, which is no such suite of it"
         for need in cell.needs:
             if need not in cells:
                 yield f"{cell.id} needs {need}, which is no cell of it"
     yield from _seeds(plan)
     yield from _points(plan)
+
+
+def _suite(suite: PlannedSuite, evaluating: set[str]) -> Iterator[str]:
+    columns = [column.name for column in suite.columns]
+    if len(set(columns)) < len(columns):
+        yield f"two columns of {suite.name} are called {_repeated(columns)}"
+    for group in suite.average_groups:
+        if not {*group} <= {*columns} or not group:
+            yield f"{suite.name} averages {', '.join(group) or 'nothing'}, not all columns of it"
+    if len(set(suite.seeds)) < len(suite.seeds):
+        yield f"the fine-tuning seed {_repeated(suite.seeds)} of {suite.name} is there twice"
+    if suite.follows and suite.follows not in evaluating:
+        yield f"{suite.name} follows {suite.follows}, which is no evaluating suite of it"
+    if suite.follows and not suite.seeds_per_point:
+        yield f"{suite.name} has no fine-tuning seed per point"
 
 
 def _seeds(plan: Plan) -> Iterator[str]:

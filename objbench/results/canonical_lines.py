@@ -56,7 +56,7 @@ def read_lines(path: Path, written: str) -> Iterator[tuple[str, Fields]]:
 
     Raises:
         RecordError: the file is missing, cut off or changed; or a line is not canonical, out of
-            order or of the same record as the one before.
+            order or of the same cell as the one before.
     """
     try:
         data = own_file(path.parent, path.name).read_bytes()
@@ -79,7 +79,7 @@ def read_lines(path: Path, written: str) -> Iterator[tuple[str, Fields]]:
             raise RecordError(f"{where}: not a record with id, key and kind; {AGAIN}") from error
         if not is_canonical:
             raise RecordError(f"{where}: not sorted keys without spaces; {AGAIN}")
-        if this == before:
+        if this[0] == before[0]:
             raise RecordError(f"{where}: a second record of {this[0]}; {AGAIN}")
         if not is_later:
             raise RecordError(f"{where}: {this[0]} is not in the order of ids; {AGAIN}")

@@ -48,8 +48,8 @@ Count = Annotated[int, Field(strict=True, ge=0, le=10**18)]
 Steps = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 """A number of optimizer steps."""
 
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-"""A finite number."""
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e40, le=1e40)]
+"""A finite number, whose square and sums are finite too."""
 
 Spend = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1e40)]
 """FLOPs, seconds or another amount that was spent."""
@@ -109,7 +109,8 @@ def _like(model: type[Stored]) -> BeforeValidator:
     """The contract's own classes know no pydantic, which would read a number from text."""
 
     def check(value: Any) -> Any:
-        model.model_validate(value if isinstance(value, dict) else asdict(value))
+        is_own = isinstance(value, Column | CurveValue)
+        model.model_validate(asdict(value) if is_own else value)
         return value
 
     return BeforeValidator(check)

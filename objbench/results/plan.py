@@ -7,16 +7,9 @@ stale: its code, data or settings have changed since.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_validator
 
 from objbench.contract.meters import Axis
 from objbench.contract.suite import Average, Direction
@@ -35,6 +28,7 @@ from objbench.results.foreign_values import (
     Text,
 )
 from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
+from objbench.results.planned_study import PlannedStudy, PlannedTraining, require_readable
 from objbench.results.realised_rate import RealisedRate
 
 CellKind = Literal["trial", "trial_evaluation", "pretrain", "evaluation", "curve"]
@@ -128,32 +122,6 @@ class PlannedObjective(Stored):
     across_sequences: Text = Field(default="", exclude_if=lambda why: not why)
 
 
-class PlannedTraining(BaseModel):
-    """The settings of training that pages and verdicts depend on; the others are only shown.
-
-    Attributes:
-        schedule: of the learning rate; "" where it is not known.
-        warmup: share of the budget over which the rate rises.
-        cooldown: steps of a branch of the schedule "trunk", as a share of the trunk's steps so far.
-        micro_batches: the parts that a batch is computed in.
-    """
-
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
-
-    schedule: str = ""
-    warmup: float = Field(default=0.0, ge=0, lt=1)
-    cooldown: float = Field(default=0.0, ge=0, le=1)
-    micro_batches: int = Field(default=1, ge=1)
-
-    @property
-    def unfinished(self) -> str:
-        """The schedule, where it leaves the points before the last unfinished; "" elsewhere.
-
-        On a "trunk" every point is finished by a cooldown of its own.
-        """
-        return "" if self.schedule == "trunk" else self.schedule
-
-
 class Plan(Stored):
     """A study as planned: written before the first cell runs.
 
@@ -169,7 +137,7 @@ class Plan(Stored):
     name: Name
     command: Text
     engine_version: Count
-    study: Fields
+    study: Annotated[Fields, AfterValidator(require_readable)]
     data: Fields
     baseline: Name
     budget: Label
@@ -179,32 +147,25 @@ class Plan(Stored):
     declared: tuple[tuple[Count, ...], ...] = ()
     cells: tuple[PlannedCell, ...]
 
-    @field_validator("study")
-    @classmethod
-    def _is_readable(cls, study: dict[str, Any]) -> dict[str, Any]:
-        try:
-            PlannedTraining.model_validate(study.get("training", {}))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(["training", *map(str, first["loc"])])
-            raise ValueError(f"{place}: {first['msg']}") from error
-        return study
+    @property
+    def asked(self) -> PlannedStudy:
+        """The settings of ``study`` that something depends on."""
+        return PlannedStudy.model_validate(self.study)
 
     @property
     def preset(self) -> str:
         """The preset that the study began from; "" where it had none."""
-        return str(self.study.get("preset") or "")
+        return self.asked.preset or ""
 
     @property
     def corpus(self) -> str:
         """The text that was trained on, as the study names it; "" where it does not."""
-        data = self.study.get("data")
-        return str(data.get("corpus") or "") if isinstance(data, dict) else ""
+        return self.asked.data.corpus
 
     @property
     def training(self) -> PlannedTraining:
         """How encoders are trained, as far as a page depends on it."""
-        return PlannedTraining.model_validate(self.study.get("training", {}))
+        return self.asked.training
 
     @property
     def parts_sentence(self) -> str:

@@ -205,7 +205,12 @@ class RunFolder:
         return require_own(self.path, ".lock")
 
     def _record_names(self) -> list[str]:
-        return [name for name in self.store.list("records") if name.endswith(".json")]
+        try:
+            return [name for name in self.store.list("records") if name.endswith(".json")]
+        except OSError as error:
+            raise RecordError(
+                f"{self.store.where('records')} cannot be read: {error.strerror}"
+            ) from error
 
     def _read_record(self, name: str) -> AnyRecord:
         """The record in the file ``name``, which is of the cell that the name says.

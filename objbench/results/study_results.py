@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from objbench.errors import RecordError
+from objbench.errors import RecordError, one_line
 from objbench.results.agreement import disagreement
 from objbench.results.plan import Plan, PlannedCell, PlannedSuite
 from objbench.results.published_study import is_published, read_published
@@ -118,7 +118,8 @@ def join(plan: Plan, records: Iterable[AnyRecord]) -> StudyResults:
             )
         if wrong := disagreement(record, cell, objectives[cell.objective]):
             raise RecordError(
-                f"the record of {record.kind} {record.id} does not fit the plan: {wrong}; delete "
+                f"the record of {record.kind} {record.id} does not fit the plan: "
+                f"{one_line(wrong)[:300]}; delete "
                 "it and run the study again"
             )
         current[record.id] = record

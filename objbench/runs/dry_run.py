@@ -85,7 +85,8 @@ def _finished(
     if not folder.has_plan():
         return {}
     plan = folder.read_plan()
-    if plan.study.get("data") != study.model_dump(mode="json")["data"]:
+    is_same = plan.study.get("data") == study.model_dump(mode="json")["data"]
+    if not is_same or not {"key", "vocabulary"} <= plan.data.keys():
         return {}
     trials: dict[str, Status] = {}
     if study.tuning is not None:

@@ -10,12 +10,13 @@ from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from objbench.contract.suite import Column, CurveValue
 from objbench.results.plan import Plan
 from objbench.results.realised_rate import RealisedRate
 from objbench.results.records import (
+    RECORD,
     CurveRecord,
     EvaluationRecord,
     LoggedPoint,
@@ -142,6 +143,12 @@ def step_comparison(study):
 def stored(model: BaseModel) -> Any:
     """What is in the file of a model."""
     return json.loads(model.model_dump_json())
+
+
+def adapter(model: BaseModel) -> TypeAdapter[Any]:
+    """What reads the file of a model."""
+    known = next((k for k in (Plan, StepCost, StepComparison) if type(model) is k), None)
+    return RECORD if known is None else TypeAdapter(known)
 
 
 def named(model: type) -> dict[str, Any]:

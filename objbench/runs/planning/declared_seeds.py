@@ -23,7 +23,7 @@ def declared_seeds(study: Study, run: RunFolder) -> tuple[tuple[int, ...], ...]:
         return (study.seeds,)
     plan = run.read_plan()
     # A plan made before seeds were declared has run those of its study.
-    rows = plan.declared or (tuple(plan.study["seeds"]),)
+    rows = plan.declared or (plan.asked.seeds,)
     before = [seed for row in rows for seed in row]
     dropped = [seed for seed in before if seed not in study.seeds]
     if dropped:

@@ -18,7 +18,7 @@ from objbench.results.run_folder import RunFolder
 from objbench.study.old_names import with_current_names
 from objbench.study.study import Study
 
-_SHARED = ("budget", "equalize", "encoder", "training")
+_SHARED = ("budget", "equalize")
 _OF_DATA = ("tokenizer", "length")
 _OF_EVALUATION = ("points", "spacing", "heldout_batches")
 # What is written down, and when: no number that is computed depends on it.
@@ -61,7 +61,7 @@ def require_same_text(study: Study, data: Mapping[str, Any], run: RunFolder) -> 
     if not run.has_plan():
         return
     plan = run.read_plan()
-    before, here = plan.study["data"]["corpus"], study.data.corpus
+    before, here = plan.corpus, study.data.corpus
     if plan.data.get("key") != data["key"] and _place(before) != _place(here):
         raise ConfigError(
             f"{run} holds a study of other text (corpus {before}, here {here}): give this one a "
@@ -85,20 +85,24 @@ def _differences(plan: Plan, study: Study) -> Iterator[str]:
 
 
 def _settings(study: Mapping[str, Any]) -> dict[str, Any]:
-    """What every cell of a study depends on, by place; an encoder's configuration is one value."""
-    found = {name: study[name] for name in _SHARED if not isinstance(study[name], Mapping)}
-    for section in ("encoder", "training"):
-        found |= {
-            f"{section}.{name}": value
-            for name, value in study[section].items()
-            if name not in _NO_NUMBER
-        }
-    found |= {f"data.{name}": study["data"][name] for name in _OF_DATA}
-    return found | {
-        f"evaluation.{name}": study["evaluation"][name]
-        for name in _OF_EVALUATION
-        if name in study["evaluation"]
-    }
+    """What every cell of a study depends on, by place; an encoder's configuration is one value.
+
+    What is not there, as in a plan of before, is left out.
+    """
+    encoder, training, data, evaluation = (
+        _table(study, name) for name in ("encoder", "training", "data", "evaluation")
+    )
+    found = {name: study[name] for name in _SHARED if name in study}
+    for section, table in (("encoder", encoder), ("training", training)):
+        found |= {f"{section}.{n}": value for n, value in table.items() if n not in _NO_NUMBER}
+    found |= {f"data.{name}": data[name] for name in _OF_DATA if name in data}
+    named = {f"evaluation.{name}": evaluation.get(name) for name in _OF_EVALUATION}
+    return found | {place: value for place, value in named.items() if value is not None}
+
+
+def _table(study: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = study.get(name)
+    return table if isinstance(table, Mapping) else {}
 
 
 def _place(corpus: str) -> str:

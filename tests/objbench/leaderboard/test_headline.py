@@ -79,7 +79,6 @@ def test_before_the_first_run_there_is_no_scale(make_study, report_of):
         ),
         ({"preset": None, "data": {"corpus": "/home/a/texts/wiki"}}, "corpus texts/wiki"),
         ({"data": {"corpus": "/wiki"}}, "corpus wiki"),
-        ({"preset": "demo", "data": 3}, "preset demo"),
         ({}, ""),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 from foreign_study import (
     FREE,
     MODELS,
+    adapter,
     classes,
     leaves,
     named,
@@ -16,13 +17,9 @@ from foreign_study import (
     unfilled,
     whole_study,
 )
-from pydantic import TypeAdapter
 
 from objbench.errors import RecordError
 from objbench.results.json_files import read_from
-from objbench.results.plan import Plan
-from objbench.results.records import RECORD, StepCost
-from objbench.results.step_comparison import StepComparison
 
 FIELDS = sorted(
     {
@@ -88,11 +85,6 @@ def models(make_study):
     study = whole_study(make_study)
     records = {record.kind: record for record in study.records.values()}
     return [study.plan, *records.values(), step_cost(), step_comparison(study)]
-
-
-def adapter(model):
-    known = next((kind for kind in (Plan, StepCost, StepComparison) if type(model) is kind), None)
-    return TypeAdapter(known) if known else RECORD
 
 
 def test_the_study_fills_every_field_and_is_read(models):

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from foreign_study import stored
 
 from objbench.errors import RecordError
 from objbench.results.json_files import dump, parsed
+from objbench.results.records import RECORD, LoggedPoint
 from objbench.results.run_folder import RunFolder
 from objbench.results.study_results import join
 
@@ -91,6 +93,42 @@ def test_two_records_of_one_cell_are_refused(make_study):
         join(study.plan, [*records, records[0]])
 
 
+@pytest.mark.parametrize(
+    ("cell", "changes", "message"),
+    [
+        ("mlm.seed-1", {"objective": "taco"}, "its objective is taco, planned mlm"),
+        ("mlm.seed-1", {"seed": 2}, "its seed is 2, planned 1"),
+        ("mlm.seed-1", {"steps": 7}, "it took 7 steps, planned 1200"),
+        ("glue.cola.mlm.seed-1.1of1.ft-0", {"task": "mrpc"}, "its task is mrpc, planned cola"),
+        ("glue.cola.mlm.seed-1.1of1.ft-0", {"finetune_seed": 1}, "its finetune seed is 1"),
+        ("glue.cola.mlm.seed-1.1of1.ft-0", {"share": 0.5}, "its share is 0.5, planned 1"),
+        ("glue.cola.mlm.seed-1.1of1.ft-0", {"meters.steps": 7}, "took 7 steps, planned 1200"),
+        ("glue.cola.mlm.seed-1.1of1.ft-0", {"meters.flops": 7.0}, "1200 steps took 7 FLOPs"),
+        ("mlm.trial-0", {"settings": {"a": 1}}, "its settings is"),
+        ("convergence.mlm.seed-1", {"suite": "glue"}, "its suite is glue, planned convergence"),
+    ],
+)
+def test_a_record_is_what_its_cell_was_planned_to_be(make_study, cell, changes, message):
+    study = make_study(points=1, trials=1)
+    for name, value in changes.items():
+        if name.startswith("meters."):
+            own = study.records[cell].meters
+            changes = {"meters": own.model_copy(update={name.removeprefix("meters."): value})}
+    study.change(cell, **changes)
+    with pytest.raises(RecordError, match=f"{cell} does not fit the plan: .*{message}.*delete it"):
+        join(study.plan, study.records.values())
+
+
+@pytest.mark.parametrize("what", ["log", "points"])
+def test_what_was_spent_only_grows(make_study, what):
+    point = make_study().records["mlm.seed-1"].points[-1]
+    logged = LoggedPoint(meters=point.meters, loss=1.0, terms={}, learning_rate=0.1)
+    fields = stored(make_study().records["mlm.seed-1"])
+    fields[what] = [stored(point if what == "points" else logged)] * 2
+    with pytest.raises(ValueError, match=f"the steps of its {what} are not in order"):
+        RECORD.validate_python(fields)
+
+
 def test_a_link_out_of_the_folder_is_not_followed(run, tmp_path):
     run, study = run
     path = path_of(run, study, "mlm.seed-1")
@@ -103,6 +141,14 @@ def test_a_link_out_of_the_folder_is_not_followed(run, tmp_path):
         run.read_records()
 
 
+def pretraining(plan, objective):
+    return [c for c in plan["cells"] if c["kind"] == "pretrain" and c["objective"] == objective]
+
+
+def evaluations(plan):
+    return [cell for cell in plan["cells"] if cell["kind"] == "evaluation"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -111,6 +157,20 @@ def test_a_link_out_of_the_folder_is_not_followed(run, tmp_path):
         (lambda plan: plan["cells"][-1].update(needs=["other"]), "no cell of it"),
         (lambda plan: plan.update(baseline="other"), "no objective of it"),
         (lambda plan: plan["cells"].append(plan["cells"][0]), "two cells are called"),
+        (lambda plan: plan["objectives"].append(plan["objectives"][0]), "two objectives are"),
+        (lambda plan: plan["suites"].append(plan["suites"][0]), "two suites are called"),
+        (lambda plan: plan["objectives"][0].update(teachers=["other"]), "learns from other"),
+        (lambda plan: plan["suites"][0]["columns"].pop(), "not all columns of it"),
+        (lambda plan: plan["suites"][1].update(follows="other"), "no evaluating suite of it"),
+        (lambda plan: plan["suites"][1].update(seeds_per_point=0), "no fine-tuning seed per"),
+        (lambda plan: plan["suites"][0].update(seeds=[0, 0]), "the fine-tuning seed 0 of glue"),
+        (lambda plan: plan["cells"][-1].update(suite="glue"), "is of glue, which is no such"),
+        (lambda plan: pretraining(plan, "taco")[0].update(seed=7), "with different seeds"),
+        (lambda plan: pretraining(plan, "taco")[0].update(seed=2), "twice with seed 2"),
+        (lambda plan: pretraining(plan, "taco")[0].update(objective="mlm", seed=3), "only|diff"),
+        (lambda plan: plan.update(declared=[[1], [1]]), "the seed 1 is declared twice"),
+        (lambda plan: plan.update(declared=[[1]]), "the seed 2 is not among those declared"),
+        (lambda plan: evaluations(plan)[0].update(step=5), "step 1200 of mlm is 1 of its budget"),
     ],
 )
 def test_a_plan_fits_together(run, change, message):
@@ -135,3 +195,27 @@ def test_a_curves_value_is_a_number(run, value):
     path.write_text(json.dumps(fields))
     with pytest.raises(RecordError, match=r"values\.speedup_.*delete it"):
         run.read_records()
+
+
+@pytest.mark.parametrize(
+    ("study", "place"),
+    [
+        ({"training": {"micro_batches": "all"}}, "training.micro_batches"),
+        ({"training": {"micro_batches": 10**40}}, "training.micro_batches"),
+        ({"training": {"warmup": "x"}}, "training.warmup"),
+        ({"training": ["x"]}, "training"),
+        ({"tuning": {"grid": 3}}, "tuning.grid"),
+        ({"tuning": {"objectives": {"mlm": None}}}, "tuning.objectives.mlm"),
+        ({"data": 3}, "data"),
+        ({"preset": {}}, "preset"),
+        ({"seeds": 3}, "seeds"),
+    ],
+)
+def test_what_is_read_of_a_plans_study_can_be_read(run, study, place):
+    run, _ = run
+    path = run.path / "plan.json"
+    plan = json.loads(path.read_text())
+    plan.pop("sha256", None)
+    path.write_text(json.dumps({**plan, "study": study}))
+    with pytest.raises(RecordError, match=f"study: Value error, {place}: .*run the study again"):
+        run.read_plan()
