@@ -119,6 +119,10 @@ def _inputs(encoder, run):
     return seen, states
 
 
+def test_every_family_is_tried(families):
+    assert set(NAMES) == set(families.FAMILIES)
+
+
 def test_a_sentence_is_evaluated_as_it_was_packed(made, families):
     family, tokenizer, tokens, folder = made
     exported = load_exported(folder)
