@@ -98,7 +98,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         return
 
     def end(number: int, frame: object) -> None:
-        raise TimeUp
+        raise TimeUp(f"not finished after {seconds / 60:g} minutes; raise --cell-timeout")
 
     before = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -73,7 +73,7 @@ class CellRunner:
             fixable = isinstance(error, ObjbenchError | FloatingPointError | TimeUp)
             if not fixable:
                 traceback.print_exc(file=sys.stderr)
-            text = self._reason(error)
+            text = reason_of(error)
             record = work.record(cell, started, status="failed", reason=text)
         if is_main() or not KINDS[cell.kind].together:
             with storage_faults(self.folder):
@@ -89,13 +89,6 @@ class CellRunner:
             with storage_faults(self.folder):
                 self._store(record)
         return Outcome(cell.id, record.status, reason)
-
-    def _reason(self, error: BaseException) -> str:
-        """Why a cell failed, in one line."""
-        if isinstance(error, TimeUp):
-            minutes = (self._time or 0) / 60
-            return f"not finished after {minutes:g} minutes; raise --cell-timeout"
-        return reason_of(error)
 
     def _store(self, record: AnyRecord) -> None:
         """Store a record, but never make the folder again that was removed meanwhile."""

@@ -11,6 +11,7 @@ from objbench.results.step_comparison import StepComparison
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.cells.step_costs import step_cost_keys, step_jobs
 from objbench.runs.processes import is_main, processes
+from objbench.runs.watch import TimeUp, time_limit
 
 
 def keep_step_comparison(prepared: PreparedStudy) -> None:
@@ -39,9 +40,10 @@ def keep_step_comparison(prepared: PreparedStudy) -> None:
     say("comparing the optimizer steps of " + ", ".join(names))
     started = now()
     try:
-        measured = compare_steps(step_jobs(prepared, names))
+        with time_limit(prepared.cell_timeout and prepared.cell_timeout * len(names)):
+            measured = compare_steps(step_jobs(prepared, names))
     # An objective's own fault shows in its cells.
-    except (Exception, SystemExit) as error:  # noqa: BLE001
+    except (Exception, SystemExit, TimeUp) as error:  # noqa: BLE001
         say(f"the steps are not compared: {type(error).__name__}: {one_line(error)}")
         return
     prepared.folder.write_step_comparison(

@@ -20,6 +20,7 @@ from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.processes import is_main, wait_for_all
+from objbench.runs.watch import TimeUp, time_limit
 from objbench.study.budget import parse_budget
 from objbench.study.study import Study
 
@@ -68,14 +69,15 @@ def _measured(
     """(the costs of the objectives ``names``, why the others cannot take a step), both by name."""
     from objbench.engine.measuring.step_cost import calibrate
 
-    jobs = dict(zip(names, step_jobs(prepared, names), strict=True))
+    jobs, limit = dict(zip(names, step_jobs(prepared, names), strict=True)), prepared.cell_timeout
     try:
-        return dict(zip(jobs, calibrate([*jobs.values()], timed=timed), strict=True)), {}
+        with time_limit(limit and limit * len(jobs)):
+            return dict(zip(jobs, calibrate([*jobs.values()], timed=timed), strict=True)), {}
     except ObjbenchError:
         raise
-    except (Exception, SystemExit):  # noqa: BLE001, S110 - found again below, one at a time
+    except (Exception, SystemExit, TimeUp):  # noqa: BLE001, S110 - found again below, one at a time
         pass
-    faulty = {name: reason for name, job in jobs.items() if (reason := _fault(job))}
+    faulty = {name: reason for name, job in jobs.items() if (reason := _fault(job, limit))}
     if not faulty:
         raise RuntimeError("a step fails only beside those of the other objectives")
     for name, reason in faulty.items():
@@ -86,13 +88,14 @@ def _measured(
     return dict(zip(able, calibrate([*able.values()], timed=timed), strict=True)), faulty
 
 
-def _fault(job: PretrainJob) -> str:
-    """Why no step of ``job`` can be taken; "" where it can."""
+def _fault(job: PretrainJob, limit: float | None) -> str:
+    """Why no step of ``job`` can be taken, within ``limit`` seconds if given; "" where it can."""
     from objbench.engine.measuring.step_cost import calibrate
 
     try:
-        calibrate([job], timed=True)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything
+        with time_limit(limit):
+            calibrate([job], timed=True)
+    except (Exception, SystemExit, TimeUp) as error:  # noqa: BLE001 - foreign code may raise anything
         traceback.print_exc(file=sys.stderr)
         return f"measuring a step: {reason_of(error)}"
     return ""

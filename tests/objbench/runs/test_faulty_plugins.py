@@ -1,6 +1,7 @@
 """Whatever a plugin does, the other cells are run, and its own record says what it did."""
 
 import dataclasses
+import signal
 import sys
 import time
 
@@ -62,6 +63,24 @@ def test_an_objective_that_takes_no_step_fails_alone(
     # It is tried again, and counts once it works.
     repaired = type("Repaired", (MaskedLanguageModeling,), {"name": "faulty"})
     assert run(study, tmp_path / "run", registry=with_objective(repaired)).complete
+
+
+class HangsAtItsFirstStep(MaskedLanguageModeling):
+    name = "faulty"
+
+    def corrupt(self, batch, streams):
+        assert signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL, "there is no limit"
+        signal.raise_signal(signal.SIGALRM)  # its time is up
+
+
+def test_an_objective_that_hangs_at_its_first_step_fails_alone(
+    make_study, run, with_objective, tmp_path
+):
+    study = make_study(objectives=["mlm", "faulty"], evaluation=ALONE)
+    run(study, tmp_path, registry=with_objective(HangsAtItsFirstStep), cell_timeout=90.0)
+    reasons = {record.objective: record.reason for record in read_records(tmp_path)}
+    why = "measuring a step: not finished after 1.5 minutes; raise --cell-timeout"
+    assert reasons == {"mlm": "", "faulty": why}
 
 
 class Learns(MaskedLanguageModeling):
