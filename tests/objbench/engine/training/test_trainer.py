@@ -110,6 +110,21 @@ def test_heldout_masks_do_not_depend_on_seed_or_objective(tiny, tmp_path):
     assert sessions[0].module.training
 
 
+def test_every_step_has_masks_and_dropout_of_its_own_and_has_them_again(tiny, tmp_path):
+    session = Session(tiny.tiny_job(tmp_path))
+    # The same text every time, so that nothing else differs.
+    batch, _ = session.begin(0)
+    drawn = {}
+    for step in (0, 1, 2, 1):
+        session._seed_dropout(step, 0)
+        corrupted = session.module.objective.corrupt(batch, session.streams(step, batch))
+        found = corrupted.input_ids, torch.rand(8)
+        before = drawn.setdefault(step, found)
+        assert all(torch.equal(one, other) for one, other in zip(before, found, strict=True))
+    for index in (0, 1):
+        assert len({tuple(found[index].flatten().tolist()) for found in drawn.values()}) == 3
+
+
 @pytest.mark.parametrize("scale", [math.nan, math.inf, 1e30])
 @pytest.mark.parametrize("looks_are_free", [True, False])
 def test_a_loss_that_is_not_finite_stops_before_the_update(
