@@ -84,6 +84,15 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.results.atomic_files import write_text
     from objbench.results.json_files import dump
 
+    # Before the simulation, which takes minutes.
+    if arguments.out is not None:
+        try:
+            arguments.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"the folder {arguments.out} cannot be written: {error.strerror}; name another "
+                "with --out"
+            ) from error
     rates = _measured(arguments, words)
     for stem, found in rates.items():
         page = selftest_page(found)

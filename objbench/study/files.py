@@ -52,6 +52,8 @@ def file_layer(path: Path) -> Layer:
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"study file {path} is not TOML: {one_line(error)}") from error
+    except RecursionError as error:
+        raise ConfigError(f"study file {path} is nested too deeply: flatten it") from error
     base = preset_layer(str(layer["preset"])) if "preset" in layer else {}
     return merge(base, layer)
 

@@ -24,11 +24,12 @@ def _readable(budget: str) -> str:
 
 
 Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_no_repeats)]
-Seed = Annotated[int, Field(ge=0, le=10**18)]
+Seed = Annotated[int, Field(strict=True, ge=0, le=10**18)]
 """As large as a stored plan may have it."""
 
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_no_repeats)]
-Count = Annotated[int, Field(ge=1, le=MOST)]
+Values = Annotated[tuple[Any, ...], Field(min_length=1), AfterValidator(_no_repeats)]
+Count = Annotated[int, Field(strict=True, ge=1, le=MOST)]
 BudgetText = Annotated[str, AfterValidator(_readable)]
 """A budget as it is written, such as "100k-steps"; see ``budget.parse_budget``."""
 

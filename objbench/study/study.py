@@ -8,6 +8,7 @@ allowed there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, get_args
@@ -125,8 +126,14 @@ def build_study(layers: Sequence[Layer], source: str) -> Study:
     try:
         return Study.model_validate(whole)
     except ValidationError as error:
-        faults = "; ".join(_fault(item) for item in error.errors())
+        # What is wrong with an item of a list also makes the list too short.
+        places = [item["loc"] for item in error.errors()]
+        of_items = {place[:-1] for place in places if place and isinstance(place[-1], int)}
+        faults = "; ".join(_fault(item) for item in error.errors() if item["loc"] not in of_items)
         raise ConfigError(f"{source}: {faults}") from error
+
+
+_AS_IN_TOML = re.compile(r"a valid tuple|a valid dictionary( or instance of \w+)?")
 
 
 def _fault(item: Any) -> str:
@@ -136,6 +143,7 @@ def _fault(item: Any) -> str:
     if item["type"] == "missing":
         return f"{where} is missing"
     reason = one_line(item["msg"]).removeprefix("Value error, ")
+    reason = _AS_IN_TOML.sub(lambda kind: "a list" if "tuple" in kind[0] else "a table", reason)
     if isinstance(item["input"], Mapping):
         # A whole section, or the study: the message names the settings that do not fit together.
         return f"{where}: {reason}" if where else reason

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from objbench.study.settings import BudgetText, Section, Seeds
+from objbench.study.settings import BudgetText, Section, Seeds, Values
 
 Settings = dict[str, Any]
 """Settings by their dotted place in the study, such as {"training.learning_rate": 1e-3}."""
@@ -38,8 +38,8 @@ class TuningSection(Section):
             their training examples.
     """
 
-    grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
-    objectives: dict[str, dict[str, tuple[Any, ...]]] = Field(default_factory=dict)
+    grid: dict[str, Values] = Field(default_factory=dict)
+    objectives: dict[str, dict[str, Values]] = Field(default_factory=dict)
     seeds: Seeds = (1000,)
     budget: BudgetText | None = None
     score: str = "loss"

@@ -175,6 +175,8 @@ def parse_claims(text: str, name: str, where: str) -> ClaimFile:
         return ClaimFile.model_validate({**tomllib.loads(text), "name": name})
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is not TOML: {one_line(error)}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{where} is nested too deeply: flatten it") from error
     except ValidationError as error:
         raise ConfigError(f"{where}: {faults(error)}") from error
 

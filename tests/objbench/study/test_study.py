@@ -49,6 +49,15 @@ def test_the_least_study_is_complete():
         ({"training": {"optimizer": 1}}, "training.optimizer = 1"),
         ({"tuning": {"seed": 7}}, "tuning.seed: unknown setting 'seed'; did you mean 'seeds'"),
         ({"data": {"length": "long"}}, "data.length = 'long'"),
+        ({"training": 3}, "training = 3: Input should be a table$"),
+        ({"objectives": "mlm"}, "objectives = 'mlm': Input should be a list$"),
+        ({"objectives": [1]}, "objectives.0 = 1: Input should be a valid string$"),
+        ({"training": {"batch": True}}, "training.batch = True"),
+        (
+            {"tuning": {"grid": {"training.learning_rate": []}}},
+            "training.learning_rate = .*least 1",
+        ),
+        ({"tuning": {"grid": {"training.clip": [1, 1]}}}, "1 is listed twice"),
         # What a study file may hold but no stored plan.
         ({"seeds": [-1]}, "seeds.0 = -1"),
         ({"seeds": [0, 10**30]}, "seeds.1 = 10000"),
@@ -104,6 +113,7 @@ def test_a_study_file_may_begin_with_a_byte_order_mark(tmp_path):
         (b"objectives = [", "is not TOML"),
         ('seeds = "é"'.encode("latin-1"), r"is not UTF-8 \(at byte 9\)"),
         ("seeds = 2".encode("utf-16"), r"is not UTF-8 \(at byte 0\): save it as UTF-8"),
+        (b"x = " + b"[" * 5000 + b"]" * 5000, "is nested too deeply"),
         (b'preset = "dmo"', "unknown preset 'dmo'; did you mean 'demo'"),
     ],
 )

@@ -252,3 +252,12 @@ def test_the_command(tmp_path, capsys, monkeypatch):
 def test_the_command_rejects(words, message, capsys):
     assert main(["selftest", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_simulation(
+    tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("objbench.judge.selftest.selftest.selftest", None)
+    assert main(["selftest", "--out", str(tmp_path / "file")]) == 2
+    assert "file cannot be written: File exists" in capsys.readouterr().err
