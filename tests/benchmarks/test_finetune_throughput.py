@@ -8,10 +8,10 @@ evaluation batch instead of 8; the time of ours includes reading the encoder and
 examples. Training and prediction are timed, alternating for each seed; the ratio is the median over
 the seeds.
 
-The two differ in the order of the examples and in the initial head, so their scores agree up to
-noise: the 95% t-interval of the difference over the seeds contains 0. On MRPC and CoLA an encoder
-without pretraining learns little that generalises, and two that learn nothing agree; so the note
-also reports the accuracy on training examples.
+Both shuffle all examples for every epoch, from different random numbers, and the two differ in the
+initial head, so their scores agree up to noise: the 95% t-interval of the difference over the seeds
+contains 0. On MRPC and CoLA an encoder without pretraining learns little that generalises, and two
+that learn nothing agree; so the note also reports the accuracy on training examples.
 """
 
 from dataclasses import dataclass
