@@ -11,6 +11,7 @@ import pytest
 from objbench.contract.suite import Average, Column, Suite, TaskResult
 from objbench.errors import PluginError
 from objbench.results.run_folder import read_plan, read_records
+from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.pretrain import PretrainWork
 from objbench.runs.dry_run import dry_run
 from objbench_objectives.mlm import MaskedLanguageModeling
@@ -232,3 +233,8 @@ def test_a_suite_fails_alone(make_study, run, registry, tmp_path, monkeypatch):
         assert reason in records["evaluation"].reason
     monkeypatch.setattr(Odd, "make", staticmethod(_result))
     assert run(study, tmp_path / "run", registry=more).complete
+
+
+@pytest.mark.parametrize("error", [ValueError, FloatingPointError, SystemExit])
+def test_a_reason_is_short_enough_for_a_record(error):
+    assert len(reason_of(error("a" * 10**6))) < 2100
