@@ -45,16 +45,25 @@ class Ranks:
         p_values: (O, O) float64, adjusted; 1 on the diagonal; None for too few seeds.
         better: (O, O) bool: [i, j] where i is significantly better than j.
         intervals: lowest and highest rank of each objective, 1 the best; None for too few seeds.
-        groups: largest sets of objectives no two of which differ significantly, best first.
-        letters: of each objective, one letter per group it is in, such as "ab".
     """
 
     order: tuple[int, ...]
     p_values: FloatArray | None
     better: BoolArray
     intervals: tuple[tuple[int, int], ...] | None
-    groups: tuple[tuple[int, ...], ...]
-    letters: tuple[str, ...]
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """The largest sets of objectives no two of which differ significantly, best first.
+
+        Their number, and the time they take, can grow exponentially with the objectives.
+        """
+        return tied_groups(self.better | self.better.T, self.order)
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """Of each objective, one letter per group it is in, such as "ab"; as ``groups``."""
+        return group_letters(self.groups, len(self.order))
 
 
 def rank_objectives(
@@ -99,15 +108,7 @@ def rank_objectives(
         intervals = tuple(
             (1 + int(better[:, i].sum()), count - int(better[i].sum())) for i in range(count)
         )
-    groups = tied_groups(better | better.T, order)
-    return Ranks(
-        order=order,
-        p_values=p_values,
-        better=better,
-        intervals=intervals,
-        groups=groups,
-        letters=group_letters(groups, count),
-    )
+    return Ranks(order=order, p_values=p_values, better=better, intervals=intervals)
 
 
 def tied_groups(separable: BoolArray, order: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
