@@ -12,9 +12,12 @@ from objbench.study.choices import MOST, Precision, Schedule, Spacing
 
 
 def _no_repeats(listed: tuple[Any, ...]) -> tuple[Any, ...]:
-    twice = next((item for item in listed if listed.count(item) > 1), None)
-    if twice is not None:
-        raise ValueError(f"{twice} is listed twice")
+    known = set()
+    for item in listed:
+        own = item if isinstance(item, str | int | float) else repr(item)  # a list has no hash
+        if own in known:
+            raise ValueError(f"{item} is listed twice")
+        known.add(own)
     return listed
 
 

@@ -101,6 +101,7 @@ def whole_study(make_study):
             more |= {
                 "max_train_samples": 10,
                 "eval_examples": {"cola": 3},
+                "official_examples": {"cola": 1043},
                 "details": {"a": ["b", 1.5]},
                 "unscored": {"other": "too few"},
                 "upstream": HEX,

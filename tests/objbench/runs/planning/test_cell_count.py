@@ -35,7 +35,7 @@ def test_the_count_is_that_of_the_cells_listed_one_by_one(
 
 TOO_MANY = [
     {"evaluation": {"points": 10**8}},
-    {"evaluation": {"points": 10**30, "suites": []}},
+    {"evaluation": {"points": 2**31 - 1, "suites": []}},
     {"seeds": list(range(20_000)), "evaluation": {"points": 4}},
     {"tuning": {"grid": {"training.learning_rate": [i / 1e6 for i in range(1, 100_000)]}}},
 ]

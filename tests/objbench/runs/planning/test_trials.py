@@ -110,7 +110,7 @@ def choice(trials, run, tuning, losses, names=("mlm", "mlm")):
             {"seeds": []},
             "test: tuning.seeds = []: Tuple should have at least 1 item after validation, not 0",
         ),
-        ({"seeds": 7}, "test: tuning.seeds = 7: Input should be a valid tuple"),
+        ({"seeds": 7}, "test: tuning.seeds = 7: Input should be a list"),
     ],
 )
 def test_seeds_that_do_not_fit_are_refused_in_one_line(tuning, told):
