@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from objbench.cli import arguments as read
+from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import (
     add_plugin_arguments,
     check_names,
@@ -34,7 +35,7 @@ examples:
 PRESET = "demo"
 
 
-def add_arguments(parser: read.Parser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
     add_plugin_arguments(parser, "objective to check", PRESET)
     parser.add_argument(

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from objbench.cli import arguments as read
-from objbench.cli.arguments import Parser
+from objbench.cli.parser import Parser
 from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 
@@ -78,8 +78,8 @@ def write_and_print(run: Path, out: Path | None = None, with_records: bool = Fal
         out: the folder of the page; one in the run folder when None.
         with_records: publish the records too.
     """
+    from objbench.leaderboard.analysis import analyse
     from objbench.leaderboard.page import write_leaderboard
-    from objbench.leaderboard.report import analyse
     from objbench.leaderboard.terminal import terminal_summary
     from objbench.results.run_folder import RunFolder
     from objbench.results.study_results import read_study_results

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from objbench import __version__
 from objbench.cli import check, leaderboard, new, plugins, run, selftest, show, verify
-from objbench.cli.arguments import Parser, expand_plugin_flags, refuse, wrapped
+from objbench.cli.parser import Parser, expand_plugin_flags, refuse, wrapped
 from objbench.cli.plugin_arguments import known_plugins
 from objbench.cli.terminal import open_closed_streams, say
 from objbench.errors import ObjbenchError, UnknownNameError, one_line

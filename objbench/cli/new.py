@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from objbench.cli import arguments as read
-from objbench.cli.arguments import Parser
+from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import known_plugins
 from objbench.cli.terminal import say
 from objbench.errors import ConfigError

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from objbench.cli import arguments as read
+from objbench.cli.parser import Group, Parser
 from objbench.contract.composition import plugins_of
 from objbench.errors import ConfigError, WrongKindError
 from objbench.plugins.known_plugins import KnownPlugins
@@ -32,7 +33,7 @@ def load(names: Collection[str] | None = None) -> Registry:
     return registry
 
 
-def add_set_argument(group: read.Group) -> None:
+def add_set_argument(group: Group) -> None:
     """Declare ``--set``."""
     group.add_argument(
         "--set",
@@ -44,7 +45,7 @@ def add_set_argument(group: read.Group) -> None:
     )
 
 
-def add_plugin_arguments(parser: read.Parser, what: str, preset: str) -> None:
+def add_plugin_arguments(parser: Parser, what: str, preset: str) -> None:
     """Declare the name, the preset and the options.
 
     Args:

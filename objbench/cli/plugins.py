@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from objbench.cli.arguments import Parser
+from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import load
 from objbench.cli.terminal import say
 

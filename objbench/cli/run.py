@@ -11,6 +11,7 @@ from objbench.cli import arguments as read
 from objbench.cli.chosen_study import chosen_study
 from objbench.cli.leaderboard import write_and_print
 from objbench.cli.machine_choice import described
+from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import default_cache, load
 from objbench.cli.study_arguments import add_study_arguments
 from objbench.cli.terminal import say
@@ -37,7 +38,7 @@ examples:
 """
 
 
-def add_arguments(parser: read.Parser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Declare the flags."""
     add_study_arguments(parser)
     where = parser.add_argument_group("where and how it runs")

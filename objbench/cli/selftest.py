@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from objbench.cli import arguments as read
+from objbench.cli.parser import Parser
 from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 
@@ -31,7 +32,7 @@ examples:
 """
 
 
-def add_arguments(parser: read.Parser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument(
         "--repetitions",

@@ -8,6 +8,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from objbench.cli import arguments as read
+from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import add_plugin_arguments, check_names, load
 from objbench.cli.terminal import say
 from objbench.contract.composition import Composition, configured
@@ -38,7 +39,7 @@ _WORDS = 30522
 """Vocabulary size assumed when the preset's tokenizer is a name or a folder: BERT's."""
 
 
-def add_arguments(parser: read.Parser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
     add_plugin_arguments(parser, "objective, term or suite to show", PRESET)
     parser.add_argument("--against", metavar="NAME", help="objective to compare the FLOPs with")

@@ -6,6 +6,7 @@ import argparse
 from typing import Any, get_args
 
 from objbench.cli import arguments as read
+from objbench.cli.parser import Group, Parser
 from objbench.cli.plugin_arguments import add_set_argument
 from objbench.contract.meters import AXES
 from objbench.study.budget import parse_budget
@@ -15,14 +16,14 @@ from objbench.study.files import Layer, merge, setting_layer
 _STUDY = "study."
 
 
-def add_study_arguments(parser: read.Parser) -> None:
+def add_study_arguments(parser: Parser) -> None:
     """Declare the flags that make a study."""
     _add_study(parser.add_argument_group("study"))
     _add_training(parser.add_argument_group("data and training", "Defaults come from the preset."))
     _add_evaluation(parser.add_argument_group("evaluation"))
 
 
-def _add_study(group: read.Group) -> None:
+def _add_study(group: Group) -> None:
     group.add_argument(
         "--preset", metavar="NAME", help="preset to start from (default: one for this machine)"
     )
@@ -63,7 +64,7 @@ def _add_study(group: read.Group) -> None:
     add_set_argument(group)
 
 
-def _add_training(group: read.Group) -> None:
+def _add_training(group: Group) -> None:
     corpus = "toy, a file, a folder, a glob, or hf:NAME[:CONFIG][:COLUMN]"
     _add(group, "--corpus", "data.corpus", corpus)
     _add(group, "--tokenizer", "data.tokenizer", "train:SIZE, a folder, or a Hugging Face Hub name")
@@ -88,7 +89,7 @@ def _add_training(group: read.Group) -> None:
     )
 
 
-def _add_evaluation(group: read.Group) -> None:
+def _add_evaluation(group: Group) -> None:
     suites = "suites to evaluate on"
     _add(group, "--suites", "evaluation.suites", suites, read.names, "A,B")
     points = "at how many points of the budget encoders are evaluated"
@@ -100,7 +101,7 @@ def _add_evaluation(group: read.Group) -> None:
 
 
 def _add(
-    group: read.Group,
+    group: Group,
     flag: str,
     place: str,
     help: str,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from objbench.cli import arguments as read
-from objbench.cli.arguments import Parser
+from objbench.cli.parser import Parser
 from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 

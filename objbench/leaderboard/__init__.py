@@ -8,7 +8,7 @@ The data goes one way::
 
     ranking, columns, aggregates, speedups, curve_sources, curve_values, costs, tuning,
     settings, missing, unscored, caveats
-                            -> report      the numbers, verdicts and caveats: ``analyse``
+                            -> analysis    computes a report: numbers, verdicts and caveats
     report                  -> headline, findings, tables/, curve_sections, details, sections
                                            sentences and tables of values: a document
     document                -> render_markdown, terminal

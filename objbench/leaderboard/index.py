@@ -15,6 +15,7 @@ from objbench.judge.papers.claims import ClaimFile, read_claims
 from objbench.judge.papers.figures import read_figure
 from objbench.judge.papers.published_files import CLAIMS, FIGURES, SELFTEST
 from objbench.judge.papers.replay_text import replay_headline
+from objbench.leaderboard.analysis import analyse
 from objbench.leaderboard.document import (
     Block,
     Bullets,
@@ -32,7 +33,7 @@ from objbench.leaderboard.document import (
 from objbench.leaderboard.headline import compared_words, conclusion, scale_words
 from objbench.leaderboard.missing import gaps_sentence
 from objbench.leaderboard.render_markdown import render_markdown
-from objbench.leaderboard.report import Report, analyse
+from objbench.leaderboard.report import Report
 from objbench.leaderboard.tables.verdicts import claim_words
 from objbench.results.atomic_files import write_text
 from objbench.results.own_files import require_own

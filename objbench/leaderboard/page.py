@@ -11,9 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from objbench.errors import ConfigError
+from objbench.leaderboard.analysis import analyse
 from objbench.leaderboard.curve_pictures import pictures
 from objbench.leaderboard.render_markdown import render_markdown
-from objbench.leaderboard.report import Report, analyse
+from objbench.leaderboard.report import Report
 from objbench.leaderboard.sections import MARK, page_document
 from objbench.results.atomic_files import write_text
 from objbench.results.own_files import require_own

@@ -1,7 +1,7 @@
 """A study analysed: every number, verdict and caveat of its leaderboard, before it is written.
 
-``analyse`` computes everything once. What comes after it (pages, terminal, index, a data frame)
-takes the report or the part that it needs, and computes no number.
+``analysis.analyse`` computes everything once. What comes after it (pages, terminal, index, a data
+frame) takes the report or the part that it needs, and computes no number.
 """
 
 from __future__ import annotations
@@ -9,39 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from objbench.judge.judgement import Judged, concerned, judge_by_every_score
-from objbench.judge.papers.claims import ClaimFile, shipped_claims
+from objbench.judge.judgement import Judged
+from objbench.judge.papers.claims import ClaimFile
 from objbench.judge.score_arrays import (
     ColumnCurves,
     Curve,
     SuiteScores,
-    column_curves,
-    final_scores,
 )
-from objbench.judge.selftest.error_rates import Rates, read_rates
+from objbench.judge.selftest.error_rates import Rates
 from objbench.judge.statistics.estimate import Estimate
-from objbench.leaderboard.aggregates import interquartile_gains
-from objbench.leaderboard.caveats import caveats
-from objbench.leaderboard.columns import ColumnScores, Gains, column_scores, gains
-from objbench.leaderboard.costs import ObjectiveCost, heldout_losses, objective_costs
-from objbench.leaderboard.curve_sources import CurveSource, curve_sources, source_curves
-from objbench.leaderboard.curve_values import CurveValues, curve_values
-from objbench.leaderboard.foremost import MOST_ROWS, above_fold, drawn
-from objbench.leaderboard.missing import Gap, StaleRecords, gaps, stale_records
+from objbench.leaderboard.columns import ColumnScores, Gains
+from objbench.leaderboard.costs import ObjectiveCost
+from objbench.leaderboard.curve_sources import CurveSource
+from objbench.leaderboard.curve_values import CurveValues
+from objbench.leaderboard.foremost import MOST_ROWS, above_fold
+from objbench.leaderboard.missing import Gap, StaleRecords
 from objbench.leaderboard.quantity import Quantity
-from objbench.leaderboard.ranking import Row, ranking
+from objbench.leaderboard.ranking import Row
 from objbench.leaderboard.settings import (
     ObjectiveSettings,
-    objective_settings,
-    study_settings,
 )
-from objbench.leaderboard.speedups import Speedups, speedups
-from objbench.leaderboard.tuning import Tuning, study_tuning
-from objbench.leaderboard.unscored import unscored_sentence
+from objbench.leaderboard.speedups import Speedups
+from objbench.leaderboard.tuning import Tuning
 from objbench.results.plan import Plan, PlannedSuite
-from objbench.results.records import PretrainRecord
 from objbench.results.step_comparison import StepComparison
-from objbench.results.study_results import StudyResults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,90 +176,3 @@ class Report:
     def others(self) -> tuple[str, ...]:
         """The objectives but for the baseline."""
         return tuple(o.name for o in self.plan.objectives if o.name != self.plan.baseline)
-
-
-def analyse(results: StudyResults, steps: StepComparison | None = None) -> Report:
-    """Everything that a study's records show.
-
-    Args:
-        results: the plan and its records.
-        steps: the comparison of the objectives' steps, where one was made.
-    """
-    claims = shipped_claims()
-    about = concerned(results, claims)
-    return Report(
-        plan=results.plan,
-        seeds=results.seeds,
-        scale=_scale(results),
-        date=_date(results),
-        verdicts=judge_by_every_score(results, about),
-        other_claims=tuple(file for file in claims if file not in about),
-        rates=read_rates(),
-        suites=tuple(_suite(results, suite) for suite in results.suites),
-        curves=tuple(_curve(results, source) for source in curve_sources(results)),
-        costs=objective_costs(results),
-        heldout=heldout_losses(results),
-        tuning=study_tuning(results),
-        steps=steps,
-        settings=study_settings(results),
-        objectives=objective_settings(results),
-        gaps=gaps(results),
-        stale=stale_records(results),
-        caveats=tuple(caveats(results)),
-        devices=tuple(sorted({r.provenance.device for r in results.records.values()})),
-    )
-
-
-def _scale(results: StudyResults) -> Scale | None:
-    records = results.pretrained(results.plan.baseline)
-    if not records or records[0].cost is None or not records[0].points:
-        return None
-    return Scale(
-        parameters=records[0].cost.encoder_parameters, tokens=records[0].points[-1].meters.tokens
-    )
-
-
-def _date(results: StudyResults) -> str:
-    """The day on which the last pretraining run ended."""
-    ends = [
-        record.provenance.finished
-        for record in results.records.values()
-        if isinstance(record, PretrainRecord) and record.kind == "pretrain"
-    ]
-    return max(ends, default="")[:10]
-
-
-def _suite(results: StudyResults, suite: PlannedSuite) -> SuiteReport:
-    found = final_scores(results, suite)
-    rows = ranking(results, found)
-    ranked = {row.objective for row in rows if row.gain is not None}
-    is_drawn = any(other.follows == suite.name for other in results.curve_suites)
-    along = None if is_drawn else column_curves(results, suite)
-    return SuiteReport(
-        suite=suite,
-        found=found,
-        rows=rows,
-        columns=column_scores(results.plan, found),
-        gains=gains(results.plan, found, ranked),
-        interquartile=interquartile_gains(results.plan, found, ranked),
-        along_budget=along if along is not None and len(along.shares) > 1 else None,
-        unscored=unscored_sentence(results, suite),
-        other_curves={
-            column: values
-            for other in results.curve_suites
-            if other.follows == suite.name
-            for column, values in curve_values(results, other).items()
-        },
-    )
-
-
-def _curve(results: StudyResults, source: CurveSource) -> CurveReport:
-    curves, baseline = source_curves(results, source), results.plan.baseline
-    shown = drawn(curves, source.sign, baseline)
-    whole = shown if len(curves) > MOST_ROWS else tuple(curves)
-    return CurveReport(
-        source=source,
-        curves=curves,
-        drawn=shown,
-        speedups=speedups(results, source, curves, whole),
-    )

@@ -12,8 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from objbench.contract.meters import AXES, Axis
-from objbench.errors import BudgetError
+from objbench.contract.meters import AXES
 from objbench.results.foreign_values import (
     Count,
     Fields,
@@ -23,7 +22,6 @@ from objbench.results.foreign_values import (
     Label,
     Name,
     Number,
-    Positive,
     Scores,
     Share,
     Spend,
@@ -33,7 +31,6 @@ from objbench.results.foreign_values import (
     Time,
 )
 from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
-from objbench.results.realised_rate import RealisedRate
 
 Status = Literal["ok", "failed", "diverged"]
 
@@ -252,35 +249,3 @@ class CurveRecord(CellRecord):
 
 AnyRecord = TrialRecord | TrialEvaluationRecord | PretrainRecord | EvaluationRecord | CurveRecord
 RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
-
-
-class StepCost(Stored):
-    """What one optimizer step of an objective costs.
-
-    Attributes:
-        tokens: non-padding tokens, over all processes.
-        flops: training FLOPs, over all processes.
-        seconds: device seconds; None where it has not been calibrated.
-        rate: the share of the tokens that it predicts; None where none is declared.
-    """
-
-    tokens: Positive
-    flops: Positive
-    seconds: Positive | None = None
-    rate: RealisedRate | None = None
-
-    def on(self, axis: Axis) -> float:
-        """The cost of a step on ``axis``.
-
-        Raises:
-            BudgetError: seconds are asked for and have not been calibrated.
-        """
-        if axis == "steps":
-            return 1.0
-        value = {"tokens": self.tokens, "flops": self.flops, "seconds": self.seconds}[axis]
-        if value is None:
-            raise BudgetError("the seconds of a step have not been calibrated")
-        return value
-
-
-COST = TypeAdapter(StepCost)

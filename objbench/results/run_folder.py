@@ -24,8 +24,9 @@ from objbench.errors import RecordError
 from objbench.results.json_files import Stored, dump_sealed, read_from
 from objbench.results.own_files import require_own
 from objbench.results.plan import CellKind, Plan, PlannedCell
-from objbench.results.records import COST, RECORD, AnyRecord, ExportedPoint, Status, StepCost
+from objbench.results.records import RECORD, AnyRecord, ExportedPoint, Status
 from objbench.results.step_comparison import StepComparison
+from objbench.results.step_cost import COST, StepCost
 from objbench.results.store import LocalStore, Store
 
 _PLAN = "plan.json"

@@ -17,8 +17,9 @@ from objbench.errors import ConfigError
 from objbench.plugins.registry import Registry
 from objbench.results.plan import PlannedCell, parts_sentence
 from objbench.results.published_study import refuse_published
-from objbench.results.records import Status, StepCost
+from objbench.results.records import Status
 from objbench.results.run_folder import RunFolder
+from objbench.results.step_cost import StepCost
 from objbench.runs.cells.step_costs import cost_key, is_timed
 from objbench.runs.planning.cell_count import require_countable
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins

@@ -23,8 +23,8 @@ from objbench.engine.training.heldout_loss import loss_names
 from objbench.errors import ObjbenchError, UnknownNameError
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.json_files import content_key
-from objbench.results.records import StepCost
 from objbench.results.run_folder import RunFolder
+from objbench.results.step_cost import StepCost
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.evaluation_cells import require_choosable
 from objbench.runs.planning.planner import require_points

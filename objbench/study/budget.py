@@ -19,7 +19,7 @@ from objbench.study.choices import Spacing
 
 if TYPE_CHECKING:
     # pydantic, which the command line reads budgets without.
-    from objbench.results.records import StepCost
+    from objbench.results.step_cost import StepCost
 
 MOST_STEPS = 10**12
 """A longer pretraining is a slip: at a millisecond per step it takes 30 years."""

@@ -22,11 +22,11 @@ from objbench.results.records import (
     LoggedPoint,
     PretrainRecord,
     Provenance,
-    StepCost,
     TrialEvaluationRecord,
     TrialRecord,
 )
 from objbench.results.step_comparison import ComparedStep, StepComparison
+from objbench.results.step_cost import StepCost
 
 MODELS = (
     Plan,

@@ -16,7 +16,7 @@ from objbench.engine.measuring.realised_rate import realised_rate
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.session import Session
 from objbench.engine.training.stopwatch import Stopwatch
-from objbench.results.records import StepCost
+from objbench.results.step_cost import StepCost
 
 WARM_UP_STEPS = 3
 TIMED_STEPS = 15

@@ -15,7 +15,7 @@ from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
 from objbench.results.realised_rate import require_declared
-from objbench.results.records import StepCost
+from objbench.results.step_cost import StepCost
 from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins

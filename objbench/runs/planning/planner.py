@@ -13,7 +13,7 @@ from objbench.contract.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import BudgetError
 from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
-from objbench.results.records import StepCost
+from objbench.results.step_cost import StepCost
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.curve_cells import curve_cell
 from objbench.runs.planning.evaluation_cells import evaluation_cell, evaluations

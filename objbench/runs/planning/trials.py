@@ -24,9 +24,10 @@ from objbench.contract.suite import Suite
 from objbench.errors import ConfigError, UnknownNameError
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.plan import PlannedCell, tried_settings
-from objbench.results.records import StepCost, TrialEvaluationRecord, TrialRecord
+from objbench.results.records import TrialEvaluationRecord, TrialRecord
 from objbench.results.run_folder import RunFolder
 from objbench.results.scores import column_scores
+from objbench.results.step_cost import StepCost
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.evaluation_cells import trial_evaluation_cells
 from objbench.runs.planning.planner import planned_steps

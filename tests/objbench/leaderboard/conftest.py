@@ -2,8 +2,8 @@
 
 import pytest
 
+from objbench.leaderboard.analysis import analyse
 from objbench.leaderboard.render_markdown import render_markdown
-from objbench.leaderboard.report import analyse
 from objbench.results.study_results import join
 
 

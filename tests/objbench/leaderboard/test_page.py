@@ -16,16 +16,16 @@ from objbench.leaderboard.details import NOT_MEASURED
 from objbench.leaderboard.page import MARK, write_leaderboard
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.sections import page_document
-from objbench.results.records import StepCost
 from objbench.results.run_folder import RunFolder
 from objbench.results.step_comparison import ComparedStep, StepComparison
+from objbench.results.step_cost import StepCost
 
 GOLDEN = Path(__file__).parents[2] / "data" / "leaderboard.md"
 
 
 def test_the_page_is_the_golden_page(make_study, tmp_path, monkeypatch):
     # The judge's published rates are not this page's own.
-    monkeypatch.setattr("objbench.leaderboard.report.read_rates", lambda: None)
+    monkeypatch.setattr("objbench.leaderboard.analysis.read_rates", lambda: None)
     study = make_study()
     study.change("taco.seed-2", status="diverged", reason="loss is nan\nat step 17 | of 900")
     for cell in study.plan.cells:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from objbench.leaderboard.report import analyse
+from objbench.leaderboard.analysis import analyse
 from objbench.results.study_results import read_study_results
 
 ROOT = Path(__file__).parents[3]

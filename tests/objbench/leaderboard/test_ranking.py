@@ -5,10 +5,10 @@ import pytest
 
 from objbench.judge.budgets import budget_mismatch
 from objbench.judge.score_arrays import final_scores, score_curves
+from objbench.leaderboard.analysis import analyse
 from objbench.leaderboard.caveats import caveats
 from objbench.leaderboard.findings import findings
 from objbench.leaderboard.ranking import ranking
-from objbench.leaderboard.report import analyse
 from objbench.results.study_results import join
 
 

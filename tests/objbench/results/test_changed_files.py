@@ -8,8 +8,8 @@ import pytest
 from objbench.errors import RecordError
 from objbench.results.json_files import dump
 from objbench.results.published_study import write_published
-from objbench.results.records import StepCost
 from objbench.results.run_folder import RunFolder
+from objbench.results.step_cost import StepCost
 from objbench.results.study_results import read_study_results
 
 KEY = "a" * 64

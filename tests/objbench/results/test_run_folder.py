@@ -6,8 +6,8 @@ import pytest
 
 from objbench.errors import RecordError
 from objbench.results.atomic_files import whole_file
-from objbench.results.records import StepCost
 from objbench.results.run_folder import RunFolder, studies_in
+from objbench.results.step_cost import StepCost
 from objbench.results.store import LocalStore
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from objbench.contract.meters import AXES
 from objbench.errors import BudgetError
-from objbench.results.records import StepCost
+from objbench.results.step_cost import StepCost
 from objbench.study.budget import (
     MOST_STEPS,
     baseline_steps,

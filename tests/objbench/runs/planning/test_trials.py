@@ -14,11 +14,11 @@ from objbench.results.records import (
     Meters,
     Plugin,
     Provenance,
-    StepCost,
     TrialEvaluationRecord,
     TrialRecord,
 )
 from objbench.results.run_folder import RunFolder, read_records
+from objbench.results.step_cost import StepCost
 from objbench.results.study_results import read_study_results
 from objbench.runs.dry_run import dry_run
 from objbench.runs.planning import evaluation_cells, pretraining_cells

@@ -1,0 +1,119 @@
+"""From a study's records to its report: everything that they show is computed here, once."""
+
+from __future__ import annotations
+
+from objbench.judge.judgement import concerned, judge_by_every_score
+from objbench.judge.papers.claims import shipped_claims
+from objbench.judge.score_arrays import (
+    column_curves,
+    final_scores,
+)
+from objbench.judge.selftest.error_rates import read_rates
+from objbench.leaderboard.aggregates import interquartile_gains
+from objbench.leaderboard.caveats import caveats
+from objbench.leaderboard.columns import column_scores, gains
+from objbench.leaderboard.costs import heldout_losses, objective_costs
+from objbench.leaderboard.curve_sources import CurveSource, curve_sources, source_curves
+from objbench.leaderboard.curve_values import curve_values
+from objbench.leaderboard.foremost import MOST_ROWS, drawn
+from objbench.leaderboard.missing import gaps, stale_records
+from objbench.leaderboard.ranking import ranking
+from objbench.leaderboard.report import CurveReport, Report, Scale, SuiteReport
+from objbench.leaderboard.settings import (
+    objective_settings,
+    study_settings,
+)
+from objbench.leaderboard.speedups import speedups
+from objbench.leaderboard.tuning import study_tuning
+from objbench.leaderboard.unscored import unscored_sentence
+from objbench.results.plan import PlannedSuite
+from objbench.results.records import PretrainRecord
+from objbench.results.step_comparison import StepComparison
+from objbench.results.study_results import StudyResults
+
+
+def analyse(results: StudyResults, steps: StepComparison | None = None) -> Report:
+    """Everything that a study's records show.
+
+    Args:
+        results: the plan and its records.
+        steps: the comparison of the objectives' steps, where one was made.
+    """
+    claims = shipped_claims()
+    about = concerned(results, claims)
+    return Report(
+        plan=results.plan,
+        seeds=results.seeds,
+        scale=_scale(results),
+        date=_date(results),
+        verdicts=judge_by_every_score(results, about),
+        other_claims=tuple(file for file in claims if file not in about),
+        rates=read_rates(),
+        suites=tuple(_suite(results, suite) for suite in results.suites),
+        curves=tuple(_curve(results, source) for source in curve_sources(results)),
+        costs=objective_costs(results),
+        heldout=heldout_losses(results),
+        tuning=study_tuning(results),
+        steps=steps,
+        settings=study_settings(results),
+        objectives=objective_settings(results),
+        gaps=gaps(results),
+        stale=stale_records(results),
+        caveats=tuple(caveats(results)),
+        devices=tuple(sorted({r.provenance.device for r in results.records.values()})),
+    )
+
+
+def _scale(results: StudyResults) -> Scale | None:
+    records = results.pretrained(results.plan.baseline)
+    if not records or records[0].cost is None or not records[0].points:
+        return None
+    return Scale(
+        parameters=records[0].cost.encoder_parameters, tokens=records[0].points[-1].meters.tokens
+    )
+
+
+def _date(results: StudyResults) -> str:
+    """The day on which the last pretraining run ended."""
+    ends = [
+        record.provenance.finished
+        for record in results.records.values()
+        if isinstance(record, PretrainRecord) and record.kind == "pretrain"
+    ]
+    return max(ends, default="")[:10]
+
+
+def _suite(results: StudyResults, suite: PlannedSuite) -> SuiteReport:
+    found = final_scores(results, suite)
+    rows = ranking(results, found)
+    ranked = {row.objective for row in rows if row.gain is not None}
+    is_drawn = any(other.follows == suite.name for other in results.curve_suites)
+    along = None if is_drawn else column_curves(results, suite)
+    return SuiteReport(
+        suite=suite,
+        found=found,
+        rows=rows,
+        columns=column_scores(results.plan, found),
+        gains=gains(results.plan, found, ranked),
+        interquartile=interquartile_gains(results.plan, found, ranked),
+        along_budget=along if along is not None and len(along.shares) > 1 else None,
+        unscored=unscored_sentence(results, suite),
+        other_curves={
+            column: values
+            for other in results.curve_suites
+            if other.follows == suite.name
+            for column, values in curve_values(results, other).items()
+        },
+    )
+
+
+def _curve(results: StudyResults, source: CurveSource) -> CurveReport:
+    curves, baseline = source_curves(results, source), results.plan.baseline
+    shown = drawn(curves, source.sign, baseline)
+    whole = shown if len(curves) > MOST_ROWS else tuple(curves)
+    return CurveReport(
+        source=source,
+        curves=curves,
+        drawn=shown,
+        speedups=speedups(results, source, curves, whole),
+    )

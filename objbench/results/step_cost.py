@@ -1,0 +1,47 @@
+"""What one optimizer step of an objective costs, as it was counted and timed.
+
+It is kept in the run folder, so that a time budget gives the same number of steps whenever the
+study is continued.
+"""
+
+from __future__ import annotations
+
+from pydantic import TypeAdapter
+
+from objbench.contract.meters import Axis
+from objbench.errors import BudgetError
+from objbench.results.foreign_values import Positive
+from objbench.results.json_files import Stored
+from objbench.results.realised_rate import RealisedRate
+
+
+class StepCost(Stored):
+    """What one optimizer step of an objective costs.
+
+    Attributes:
+        tokens: non-padding tokens, over all processes.
+        flops: training FLOPs, over all processes.
+        seconds: device seconds; None where it has not been calibrated.
+        rate: the share of the tokens that it predicts; None where none is declared.
+    """
+
+    tokens: Positive
+    flops: Positive
+    seconds: Positive | None = None
+    rate: RealisedRate | None = None
+
+    def on(self, axis: Axis) -> float:
+        """The cost of a step on ``axis``.
+
+        Raises:
+            BudgetError: seconds are asked for and have not been calibrated.
+        """
+        if axis == "steps":
+            return 1.0
+        value = {"tokens": self.tokens, "flops": self.flops, "seconds": self.seconds}[axis]
+        if value is None:
+            raise BudgetError("the seconds of a step have not been calibrated")
+        return value
+
+
+COST = TypeAdapter(StepCost)
