@@ -113,6 +113,7 @@ def _curve(results: StudyResults, source: CurveSource) -> CurveReport:
     whole = shown if len(curves) > MOST_ROWS else tuple(curves)
     return CurveReport(
         source=source,
+        baseline=baseline,
         curves=curves,
         drawn=shown,
         speedups=speedups(results, source, curves, whole),

@@ -69,9 +69,7 @@ def _official(results: StudyResults) -> str:
             found[name] = f"{name} {used:,} of {rows:,}"
     if not found:
         return ""
-    return (
-        f"Not on all official examples: {listed(list(found.values()))}; so not the official scores."
-    )
+    return f"Not on all official examples: {listed(list(found.values()))}, so these are not the official scores."
 
 
 def rate_sentences(results: StudyResults) -> list[str]:

@@ -78,7 +78,7 @@ def _final(report: Report, curve: CurveReport, known: Collection[Form]) -> list[
     if not speedups:
         return []
     interval = (
-        " [95% interval]" if len(report.seeds) >= MIN_RUNS else ", too few seeds for an interval"
+        " [95% interval]" if len(report.seeds) >= MIN_RUNS else " (too few seeds for an interval)"
     )
     lead = (
         f"Speedup{interval}: the whole budget of {report.baseline}, divided by what the objective "

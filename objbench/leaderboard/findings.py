@@ -151,7 +151,7 @@ def _together(report: Report, suite: str, kind: str, rows: Sequence[tuple[Row, E
             f"Significantly {kind} than {report.baseline} on {suite}: {many}, {ends} points {over}."
         )
     else:
-        text = f"No significant difference to {report.baseline} on {suite}: {many} {over}"
+        text = f"No significant difference from {report.baseline} on {suite}: {many} {over}"
         holm = ", better or worse if compared alone, but not with all pairs compared at once (Holm)"
         text += f"{holm if kind == 'alone' else ''}."
     return _qualified(report, who, text)

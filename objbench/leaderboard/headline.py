@@ -54,7 +54,12 @@ def conclusion(report: Report) -> str:
         return f"nothing may be concluded about {which}, because {few_seeds_text(seeds)}"
     parts = _parts(report)
     if not parts:
-        return "nothing may be concluded, because no score of both sides is complete"
+        losses = "held-out losses are not comparable or not significantly different, and "
+        has_curves = any(
+            item.headline for curve in report.curves for item in curve.speedups.values()
+        )
+        why = f"{losses if has_curves else ''}no {'suite ' * has_curves}score of both sides is complete"
+        return f"nothing may be concluded, because {why}"
     return "; ".join(parts)
 
 

@@ -99,6 +99,6 @@ _AXES: Text = (
     " leaves out evaluation, checkpoints and warm-up.",
 )
 _DASH: Text = (
-    "A dash marks a missing value: what is incomplete is not ranked, and is named under What was "
-    "not run."
+    "A dash marks a value that is missing or does not apply. What is incomplete is not ranked; what "
+    "is missing is named under What was not run."
 )

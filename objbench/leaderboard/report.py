@@ -89,12 +89,14 @@ class CurveReport:
     """One score along the budget.
 
     Attributes:
+        baseline: the objective that the others are compared with.
         curves: objective -> its curve, in the order of the plan.
         drawn: the objectives that the pictures show, in the order of the plan.
         speedups: objective -> its speedups over the baseline, without the baseline.
     """
 
     source: CurveSource
+    baseline: str
     curves: Mapping[str, Curve]
     drawn: tuple[str, ...]
     speedups: Mapping[str, Speedups]
@@ -102,12 +104,14 @@ class CurveReport:
     @property
     def drawn_words(self) -> str:
         """Which objectives the pictures show; "" where they show all that have a curve."""
-        there = sum(bool(curve.whole) for curve in self.curves.values())
-        if len(self.drawn) == there:
+        there = [name for name, curve in self.curves.items() if curve.whole]
+        if len(self.drawn) == len(there):
             return ""
+        first = "the baseline and, of the other" if self.baseline in self.drawn else "of the"
+        others, best = ([n for n in names if n != self.baseline] for names in (there, self.drawn))
         return (
-            f"Drawn: the baseline and, of the other {there - 1} objectives, the "
-            f"{len(self.drawn) - 1} with the best final {self.source.words}."
+            f"Drawn: {first} {len(others)} objectives, the {len(best)} with the best final "
+            f"{self.source.words}."
         )
 
     @property

@@ -80,7 +80,7 @@ def _factor_said(published: PublishedFigure, factor: float) -> str:
         )
         short = shortfall(replay, factor)
         if short is not None and short > 0:
-            text += f"; {factor:g}x only at {points(short)} below it"
+            text += f"; {factor:g}x only for a score {points(short)} lower"
         parts.append(text)
     return "; ".join(parts)
 

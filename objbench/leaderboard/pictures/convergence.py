@@ -64,7 +64,7 @@ def convergence_picture(
                 panel.set_ylabel(shortened(label, LONGEST_LABEL))
         # Once: the panels share the vertical axis, so the names of the lower would be the same.
         ends = {name: float(c.scores[c.whole[-1]].mean()) for name, c in drawn.items()}
-        name_lines(panels[1], ends, looks)
+        name_lines(panels[1], ends, looks, is_marked=True)
 
     heading = [*_heading(drawn, baseline, is_finished), *([note] if note else [])]
     return picture(draw, title, heading, looks, kind)
@@ -73,9 +73,9 @@ def convergence_picture(
 def _heading(drawn: Mapping[str, Curve], baseline: str, is_finished: bool) -> list[str]:
     seeds = max(curve.scores.shape[1] for curve in drawn.values())
     what = "One seed." if seeds == 1 else f"Thick: mean over {seeds} seeds. Thin: single seeds."
-    dashed = f"Dashed: {baseline} at the end of its budget."
+    dashed = f" Horizontal dashed line: {baseline} at the end of its budget."
     hollow = "" if is_finished else " Hollow: learning rate not yet decayed."
-    return [f"{what} {dashed}{hollow}"]
+    return [f"{what}{dashed if baseline in drawn else ''}{hollow}"]
 
 
 def _draw(

@@ -134,10 +134,15 @@ def picture(
     return buffer.getvalue()
 
 
-def name_lines(panel: Axes, ends: Mapping[str, float], looks: Mapping[str, Look]) -> None:
+def name_lines(
+    panel: Axes, ends: Mapping[str, float], looks: Mapping[str, Look], *, is_marked: bool
+) -> None:
     """Write the names at the right of ``panel`` at the heights where their lines end.
 
     To be called when the limits are settled: the places depend on them.
+
+    Args:
+        is_marked: whether the lines have their markers.
     """
     to_share = panel.get_yaxis_transform() + panel.transAxes.inverted()
     wanted = [float(to_share.transform((1.0, end))[1]) for end in ends.values()]
@@ -156,7 +161,7 @@ def name_lines(panel: Axes, ends: Mapping[str, float], looks: Mapping[str, Look]
                 color=own.colour,
                 ls=own.dashes,
                 lw=1.2,
-                marker=own.marker,
+                marker=own.marker if is_marked else "",
                 markevery=(1, 5),
                 ms=3.5,
                 clip_on=False,

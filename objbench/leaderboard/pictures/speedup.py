@@ -91,7 +91,7 @@ def speedup_picture(
                     _draw_claim(panel, claim, looks[claim.objective])
         for panel, axis in list(zip(panels, AXES, strict=True))[1::2]:
             ends = {n: f[axis][-1].estimate.value for n, f in found.items() if f.get(axis)}
-            name_lines(panel, ends, looks)
+            name_lines(panel, ends, looks, is_marked=False)
 
     heading = [*_heading(found), *([note] if note else [])]
     return picture(draw, title, heading, looks, kind, is_titled=True)

@@ -94,5 +94,5 @@ def test_published_numbers_are_replayed(capsys):
     assert main(["verify", "--figure", "taco-2022"]) == 0
     printed = capsys.readouterr().out
     assert printed.splitlines()[2].startswith("inconclusive: there is one number per point")
-    assert "at about 61.5k steps, 4.06x; 5x only at 0.15 below it" in printed
+    assert "at about 61.5k steps, 4.06x; 5x only for a score 0.15 lower" in printed
     assert "on 6 of 9 columns" in printed

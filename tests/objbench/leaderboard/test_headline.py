@@ -58,7 +58,8 @@ def test_an_incomplete_side_concludes_nothing(make_study, report_of):
     study = make_study(seeds=(1, 2, 3))
     del study.records["glue.cola.taco.seed-2.3of3.ft-1"]
     assert headline(report_of(study)).endswith(
-        ": nothing may be concluded, because no score of both sides is complete."
+        ": nothing may be concluded, because held-out losses are not comparable or not "
+        "significantly different, and no suite score of both sides is complete."
     )
 
 
@@ -164,3 +165,16 @@ def test_significantly_is_said_of_all_objectives_at_once(make_study, report_of):
         loss = next(curve for curve in report.curves if curve.source.suite is None)
         assert loss.speedups["taco"].headline["flops"].comparison == "better"
         assert ("taco reaches" in headline(report)) == (len(others) == 1)
+
+
+def test_curves_without_a_finding_are_not_called_missing(make_study, report_of):
+    study = masked_alike(make_study(seeds=(1, 2, 3, 4), points=4))
+    lose(study, {"taco": (-0.2, 0.2, -0.1, 0.1)})
+    study.plan = study.plan.model_copy(
+        update={
+            "suites": (),
+            "cells": tuple(cell for cell in study.plan.cells if cell.kind == "pretrain"),
+        }
+    )
+    said = headline(report_of(study))
+    assert "held-out losses are not comparable or not significantly different" in said

@@ -65,8 +65,8 @@ def test_an_incomplete_study_says_so(make_study, tmp_path):
     study.write(tmp_path / "run")
     (row,) = studies(write_index(tmp_path).read_text())
     assert row["result"] == (
-        "Nothing may be concluded, because no score of both sides is complete. Incomplete: of 84 "
-        "cells, 1 missing."
+        "Nothing may be concluded, because held-out losses are not comparable or not significantly "
+        "different, and no suite score of both sides is complete. Incomplete: of 84 cells, 1 missing."
     )
 
 
@@ -80,7 +80,9 @@ def test_claims_figures_and_the_judges_test_are_linked(make_study, tmp_path):
         "- [taco-2022.toml](claims/taco-2022.toml): taco against mlm: up to 5.00x in steps and "
         "up to +1.20 points. [Fu et al. 2022" in text
     )
-    assert "4.06x; 5x only at 0.15 below it" in section(text, "## Published figures, replayed")
+    assert "4.06x; 5x only for a score 0.15 lower" in section(
+        text, "## Published figures, replayed"
+    )
     assert "- [The judge's own test](selftest/README.md)" in text
 
 

@@ -68,7 +68,7 @@ def test_a_page_of_a_hundred_objectives(make_study, report_of):
     assert shown.count("\n- ") < 40
     assert "Significantly better on glue, objective_99 - mlm = +1" in shown
     assert "Significantly worse on glue, objective_98 - mlm = -1" in shown
-    assert re.search(r"No significant difference to mlm on glue: \d+ objectives over 4", shown)
+    assert re.search(r"No significant difference from mlm on glue: \d+ objectives over 4", shown)
     # Nobody is lost: every score is in a table that is folded.
     (whole,) = re.findall(r"glue: all 100 objectives.*?</details>", text, re.DOTALL)
     assert all(f" {o.name} " in whole for o in report.plan.objectives)

@@ -311,6 +311,6 @@ def test_a_split_that_is_cut_is_said_to_be_not_the_official_one(make_study, repo
             sizes = {"train_examples": 1000, "eval_examples": {"mrpc": 300}}
             official = {"train": 3668, "mrpc": 408}
             study.change(cell_id, official_examples=official, **sizes)
-    said = "Not on all official examples: glue mrpc (training) 1,000 of 3,668 and glue mrpc 300 of 408;"
+    said = "Not on all official examples: glue mrpc (training) 1,000 of 3,668 and glue mrpc 300 of 408,"
     assert any(text.startswith(said) for text in report_of(study).caveats)
     assert not any("official" in text for text in report_of(make_study()).caveats)

@@ -86,7 +86,7 @@ def test_the_report_on_taco_says_all_of_it(taco):
     lines = text.splitlines()
     assert lines[2].startswith("inconclusive: there is one number per point")
     for words in (
-        "'up to 5x speedup': taco reaches mlm's 75.00 at about 61.5k steps, 4.06x; 5x only at 0.15",
+        "'up to 5x speedup': taco reaches mlm's 75.00 at about 61.5k steps, 4.06x; 5x only for a score 0.15 lower",
         "+1.18 on validation (taco-250k minus mlm-250k) and +0.56 on test",
         "taco-50k on validation is below mlm-250k on the mean (74.92 against 75.01) and on 6 of 9",
         "equal on stsb",
