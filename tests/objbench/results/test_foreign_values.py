@@ -219,3 +219,19 @@ def test_what_is_read_of_a_plans_study_can_be_read(run, study, place):
     path.write_text(json.dumps({**plan, "study": study}))
     with pytest.raises(RecordError, match=f"study: Value error, {place}: .*run the study again"):
         run.read_plan()
+
+
+def test_only_the_log_goes_along_one_clock(make_study):
+    """A point of a trunk has the seconds of its own branch; a nearer one may have taken longer."""
+    record = make_study(points=2).records["mlm.seed-1"]
+    late, early = record.points[-1].meters, record.points[0].meters
+    slow = early.model_copy(update={"seconds": late.seconds + 1.0})
+    points = [record.points[0].model_copy(update={"meters": slow}), record.points[-1]]
+    fields = stored(record) | {"points": [stored(point) for point in points]}
+    assert [p.meters.seconds for p in RECORD.validate_python(fields).points] == [
+        slow.seconds,
+        late.seconds,
+    ]
+    log = [LoggedPoint(meters=m, loss=1.0, terms={}, learning_rate=0.1) for m in (slow, late)]
+    with pytest.raises(ValueError, match="the seconds of its log are not in order"):
+        RECORD.validate_python(fields | {"log": [stored(point) for point in log]})
