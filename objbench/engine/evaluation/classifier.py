@@ -108,8 +108,11 @@ def _stop_at_first_token(encoder: nn.Module) -> None:
 
     Only that token's output is read. After the last attention no token sees another, so cutting
     there changes no number and saves most of the last layer: 9/24 of the matrix products of a
-    two-layer encoder. Encoders of another shape are left as they are.
+    two-layer encoder. Encoders of another shape are left as they are, and so are those that pad
+    what they are given to whole blocks, since they cut their states afterwards.
     """
+    if any(name.startswith("_pad_to_") for name in dir(encoder)):
+        return
     layers = getattr(getattr(encoder, "encoder", None), "layer", None)
     if not isinstance(layers, nn.ModuleList):
         return

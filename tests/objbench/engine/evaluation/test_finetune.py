@@ -9,10 +9,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import BertForSequenceClassification
+from transformers import BertForSequenceClassification, LongformerConfig, LongformerModel
 
 from objbench.contract.suite import EvaluationContext
 from objbench.engine.encoder.load import load_tokenizer
+from objbench.engine.evaluation import classifier
 from objbench.engine.evaluation import finetune as finetuning
 from objbench.engine.evaluation.batching import (
     ExampleBatch,
@@ -418,3 +419,21 @@ def test_mean_pooling_reads_every_real_token_and_no_padding(tiny_encoder):
     states = model.encoder(input_ids=ids).last_hidden_state
     pooled = torch.tanh(model.dense(states.mean(dim=1)))
     torch.testing.assert_close(plain, model.linear(pooled), rtol=1e-5, atol=1e-6)
+
+
+def test_an_encoder_that_cuts_its_padding_afterwards_is_left_whole():
+    config = LongformerConfig(
+        vocab_size=20,
+        hidden_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=8,
+        max_position_embeddings=40,
+        attention_window=[4, 4],
+    )
+    encoder = LongformerModel(config).eval()
+    ids = torch.arange(5, 16)[None]
+    with torch.no_grad():
+        before = encoder(input_ids=ids)[0]
+        classifier._stop_at_first_token(encoder)
+        assert torch.equal(encoder(input_ids=ids)[0], before)
