@@ -24,7 +24,9 @@ class MaskedLanguageModeling(Objective):
     """BERT's masked-LM loss: the mean cross-entropy of the original tokens at masked positions.
 
     Devlin et al. 2019, section 3.1, without next-sentence prediction. The number of masked
-    tokens in a sequence varies less than in public code; see ``objbench.blocks.masking``.
+    tokens in a sequence varies less than in public code; see ``objbench.blocks.masking``. An unknown
+    word is never predicted, and AdamW's epsilon is 1e-8 for every objective, where BERT's code has
+    1e-6; see ``OptimizerSettings``.
 
     Options that papers vary:
 
