@@ -9,6 +9,7 @@ traceback.
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import signal
@@ -74,6 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         from objbench.results.storage_faults import storage_fault
 
+        # No path of ours is that long, and any of the user's may be: a flag, or a line of a file.
+        if error.errno == errno.ENAMETOOLONG:
+            start = str(error.filename)[:60]
+            say(f"objbench: error: {start}...: no path is that long: check it", file=sys.stderr)
+            return 2
         fault = storage_fault(error)
         if not fault:
             raise

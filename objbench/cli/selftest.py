@@ -136,7 +136,7 @@ def _measured(arguments: argparse.Namespace, words: list[str]) -> dict[str, Rate
         rates = real_runs.real_selftest(
             results, score, repetitions, seed_counts, arguments.random_seed
         )
-        stem = f"{results.plan.name}-{re.sub('[: ]', '-', score)}"
+        stem = re.sub(r"[^\w.-]", "-", f"{results.plan.name}-{score}")
     made = {"command": shlex.join(["objbench", *words]), "made_with": _made_with()}
     return {stem: rates.model_copy(update=made)}
 

@@ -134,7 +134,7 @@ class Plan(Stored):
     """
 
     schema_version: SchemaVersion = SCHEMA_VERSION
-    name: Name
+    name: Label
     command: Text
     engine_version: Count
     study: Annotated[Fields, AfterValidator(require_readable)]

@@ -51,13 +51,22 @@ class RunFolder:
     def __str__(self) -> str:
         return str(self.path)
 
+    @property
+    def name(self) -> str:
+        """What the study is called that is begun here: as the folder, whatever path led to it."""
+        shown = (letter for letter in self.path.resolve().name if letter.isprintable())
+        return "".join(shown)[:200]
+
     def make(self) -> None:
         """Make the folder where it does not exist, and try to write there.
 
         Raises:
             OSError: it cannot be made or written.
+            ConfigError: a link in it leads out of it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
+        for name in ("records", "costs", "encoders", "checkpoints"):
+            require_own(self.path, name)
         with TemporaryFile(dir=self.path):
             pass
 

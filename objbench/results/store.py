@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from objbench.results.atomic_files import is_unfinished, whole_file
-from objbench.results.own_files import own_file
+from objbench.results.own_files import own_file, require_own
 
 
 class Store(Protocol):
@@ -54,12 +54,12 @@ class LocalStore:
 
     def write(self, name: str, content: bytes) -> None:
         """Store a file; missing folders are made."""
-        with whole_file(own_file(self.root, name)) as file:
+        with whole_file(require_own(self.root, name)) as file:
             file.write(content)
 
     def delete(self, name: str) -> None:
         """Remove a file, if it is there, and the folders that are empty then."""
-        path = own_file(self.root, name)
+        path = require_own(self.root, name)
         path.unlink(missing_ok=True)
         with suppress(OSError):
             while (path := path.parent) != self.root:
@@ -72,7 +72,7 @@ class LocalStore:
     def list(self, folder: str) -> list[str]:
         """The names of all files in ``folder`` and below it, but for unfinished ones."""
         found: list[str] = []
-        if not own_file(self.root, folder).is_dir():
+        if not require_own(self.root, folder).is_dir():
             return found
         for parent, _, files in os.walk(self.root / folder):
             below = Path(parent).relative_to(self.root).as_posix()

@@ -108,7 +108,7 @@ def _finished(
     made = make_plan(
         study,
         chosen,
-        name=folder.path.name,
+        name=folder.name,
         command="",
         data=plan.data,
         costs=costs,

@@ -6,7 +6,6 @@ command continues from there. A second run in the same folder is refused while t
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,8 +89,6 @@ def run_study(
     executor = choose_executor(jobs, device, len(study.objectives) * len(study.seeds))
     if device == "cpu":
         keep_freed_memory()
-    # What has been imported is never garbage: every cell collects it, and need not look there.
-    gc.freeze()
     shown, folder = Watch(display(quiet=not is_main())), RunFolder(run)
     prepared = prepare(
         study,

@@ -69,7 +69,7 @@ class StudyRounds:
         return make_plan(
             prepared.study,
             prepared.plugins,
-            name=prepared.folder.path.name,
+            name=prepared.folder.name,
             command=prepared.command,
             data=prepared.text.description(),
             costs=costs,

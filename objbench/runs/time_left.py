@@ -60,18 +60,24 @@ class TimeLeft:
         if not self._total:
             return ""
         now = time.monotonic()
-        whole = {sort: fmean(taken) for sort, taken in self._taken.items()}
-        for cell, (started, share) in self._running.items():
+        # Copies: another thread shows the words while cells begin and end.
+        sorts, running, waiting = self._sorts.copy(), self._running.copy(), self._waiting.copy()
+        whole = {sort: fmean(taken) for sort, taken in self._taken.copy().items()}
+        running = {cell: known for cell, known in running.items() if cell in sorts}
+        for cell, (started, share) in running.items():
             if share >= _SURE:
-                whole.setdefault(self._sorts[cell], (now - started) / share)
-        seconds = sum(number * whole.get(sort, 0.0) for sort, number in self._waiting.items())
-        for cell, (started, _) in self._running.items():
-            seconds += max(0.0, whole.get(self._sorts[cell], 0.0) - (now - started))
-        known = all(sort in whole for cell, sort in self._sorts.items())
+                whole.setdefault(sorts[cell], (now - started) / share)
+        rests = [
+            max(0.0, whole.get(sorts[cell], 0.0) - (now - started))
+            for cell, (started, _) in running.items()
+        ]
+        work = sum(rests) + sum(number * whole.get(sort, 0.0) for sort, number in waiting.items())
+        seconds = max(work / max(1, min(self._jobs, len(sorts))), *rests, 0.0)
+        known = all(sort in whole for sort in sorts.values())
         text = f"{self._done:,} of {self._total:,} cells"
         if not seconds:
             return text
-        return f"{text}, {'' if known else 'at least '}{_rounded(seconds / self._jobs)} left"
+        return f"{text}, {'' if known else 'at least '}{_rounded(seconds)} left"
 
 
 def _rounded(seconds: float) -> str:

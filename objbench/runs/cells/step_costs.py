@@ -10,7 +10,8 @@ from typing import Any
 from objbench.contract.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.engine.training.job import PretrainJob
-from objbench.errors import ObjbenchError, PluginError
+from objbench.errors import ConfigError, ObjbenchError, PluginError
+from objbench.judge.formatting import listed
 from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
@@ -70,22 +71,29 @@ def _measured(
     from objbench.engine.measuring.step_cost import calibrate
 
     jobs, limit = dict(zip(names, step_jobs(prepared, names), strict=True)), prepared.cell_timeout
-    try:
+
+    def measured(jobs: Mapping[str, PretrainJob]) -> dict[str, StepCost]:
         with time_limit(limit and limit * len(jobs)):
-            return dict(zip(jobs, calibrate([*jobs.values()], timed=timed), strict=True)), {}
+            return dict(zip(jobs, calibrate([*jobs.values()], timed=timed), strict=True))
+
+    try:
+        return measured(jobs), {}
     except ObjbenchError:
         raise
     except (Exception, SystemExit, TimeUp):  # noqa: BLE001, S110 - found again below, one at a time
         pass
     faulty = {name: reason for name, job in jobs.items() if (reason := _fault(job, limit))}
-    if not faulty:
-        raise RuntimeError("a step fails only beside those of the other objectives")
     for name, reason in faulty.items():
         if name == prepared.study.objectives[0]:
             origin = str(prepared.registry.origin(name))
             raise PluginError(name, origin, f"the baseline cannot take a step: {reason}")
     able = {name: job for name, job in jobs.items() if name not in faulty}
-    return dict(zip(able, calibrate([*able.values()], timed=timed), strict=True)), faulty
+    try:
+        return measured(able), faulty  # A first time may have been slow, with all to be loaded.
+    except TimeUp as error:
+        raise ConfigError(
+            f"measuring the steps of {listed([*able])} takes longer than --cell-timeout: raise it"
+        ) from error
 
 
 def _fault(job: PretrainJob, limit: float | None) -> str:
@@ -96,7 +104,8 @@ def _fault(job: PretrainJob, limit: float | None) -> str:
         with time_limit(limit):
             calibrate([job], timed=True)
     except (Exception, SystemExit, TimeUp) as error:  # noqa: BLE001 - foreign code may raise anything
-        traceback.print_exc(file=sys.stderr)
+        if not isinstance(error, TimeUp):
+            traceback.print_exc(file=sys.stderr)
         return f"measuring a step: {reason_of(error)}"
     return ""
 

@@ -264,6 +264,25 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
     )
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*DEMO, "--corpus", "a" * 300],
+        [*DEMO, "--tokenizer", "a" * 300],
+        [*DEMO, "--out", "a" * 300],
+        ["run", "--config", "a" * 300],
+        ["leaderboard", "a" * 300],
+        ["verify", "b/" * 3000],
+    ],
+    ids=lambda words: " ".join(words)[:60],
+)
+def test_a_path_that_is_too_long_is_one_line(words, capsys):
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("objbench: error: ")
+    assert error.count("\n") == 1
+
+
 def test_a_bug_keeps_its_traceback(monkeypatch):
     from objbench.runs import run_study as runner
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from objbench.errors import RecordError
+from objbench.errors import ConfigError, RecordError
 from objbench.results.atomic_files import whole_file
 from objbench.results.run_folder import RunFolder, studies_in
 from objbench.results.step_cost import StepCost
@@ -171,3 +173,28 @@ def test_studies_are_the_folders_with_a_plan(tmp_path, make_study):
         RunFolder(tmp_path / name).write_plan(make_study().plan)
     (tmp_path / "claims").mkdir()
     assert studies_in(tmp_path) == [tmp_path / "a", tmp_path / "b"]
+
+
+@pytest.mark.parametrize(
+    "name", ["exp#3", "_x", ".hidden", "R&D", "(a)", "Studie \N{GREEK SMALL LETTER ALPHA}"]
+)
+def test_a_folder_of_any_name_is_a_study(tmp_path, make_study, monkeypatch, name):
+    run = RunFolder(tmp_path / name)
+    run.make()
+    run.write_plan(make_study().plan.model_copy(update={"name": run.name}))
+    assert run.read_plan().name == name
+    monkeypatch.chdir(run.path)
+    assert RunFolder(Path()).name == name
+
+
+def test_a_name_that_would_command_the_terminal_is_shown_without_that(tmp_path):
+    assert RunFolder(tmp_path / "a\x1b[31m\nb").name == "a[31mb"
+
+
+@pytest.mark.parametrize("name", ["records", "costs", "encoders", "checkpoints"])
+def test_a_folder_that_is_a_link_out_of_it_is_refused_at_once(tmp_path, name):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).symlink_to(tmp_path / "scratch")
+    with pytest.raises(ConfigError, match=f"{name} cannot be used: a link leads out"):
+        RunFolder(tmp_path / "run").make()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from objbench.contract.suite import Average, Column, Suite, TaskResult
-from objbench.errors import PluginError
+from objbench.errors import ConfigError, PluginError
 from objbench.results.run_folder import read_plan, read_records
 from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.pretrain import PretrainWork
@@ -82,6 +82,38 @@ def test_an_objective_that_hangs_at_its_first_step_fails_alone(
     reasons = {record.objective: record.reason for record in read_records(tmp_path)}
     why = "measuring a step: not finished after 1.5 minutes; raise --cell-timeout"
     assert reasons == {"mlm": "", "faulty": why}
+
+
+class HangsOnce(MaskedLanguageModeling):
+    """Takes its time at the first step of all, when everything has to be loaded."""
+
+    name = "slow"
+    times = 1
+
+    def corrupt(self, batch, streams):
+        if HangsOnce.times and signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
+            HangsOnce.times -= 1
+            signal.raise_signal(signal.SIGALRM)
+        return super().corrupt(batch, streams)
+
+
+def test_a_slow_first_step_is_measured_again(make_study, run, with_objective, tmp_path):
+    study = make_study(objectives=["slow"], evaluation=ALONE)
+    HangsOnce.times = 1
+    assert run(
+        study, tmp_path / "a", registry=with_objective(HangsOnce), cell_timeout=90.0
+    ).complete
+    assert not HangsOnce.times
+
+
+def test_steps_that_are_never_measured_in_time_are_one_line(
+    make_study, run, with_objective, tmp_path, monkeypatch
+):
+    study = make_study(objectives=["slow"], evaluation=ALONE)
+    monkeypatch.setattr("objbench.runs.cells.step_costs._fault", lambda job, limit: "")
+    HangsOnce.times = 2
+    with pytest.raises(ConfigError, match="slow takes longer than --cell-timeout: raise it"):
+        run(study, tmp_path, registry=with_objective(HangsOnce), cell_timeout=90.0)
 
 
 class Learns(MaskedLanguageModeling):

@@ -54,6 +54,16 @@ def test_cells_side_by_side_take_their_share_of_the_time(clock):
     assert left.words == "1 of 5 cells, 2.0 h left"
 
 
+def test_the_last_cell_is_not_shared(clock):
+    left = TimeLeft({"0": "sort", "1": "sort", "2": "other"}, total=3, jobs=2)
+    left.update("0", 0.0)
+    clock[0] += 60
+    left.end("0")
+    left.end("2")
+    left.update("1", 0.0)
+    assert left.words == "2 of 3 cells, 60 s left"
+
+
 def test_lines_say_it_when_a_cell_ends_but_not_too_often(clock, capsys):
     shown = Lines()
     shown.plan({"a": "sort", "b": "sort", "c": "sort"}, total=3, jobs=1)
