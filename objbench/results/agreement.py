@@ -48,8 +48,7 @@ def misfits(plan: Plan) -> Iterator[str]:
         for teacher in objective.teachers:
             if teacher not in objectives:
                 yield f"{objective.name} learns from {teacher}, which is no objective of it"
-    for suite in plan.suites:
-        yield from _suite(suite, {other.name for other in plan.suites if not other.follows})
+    yield from suite_misfits(plan.suites)
     cells = {cell.id: cell for cell in plan.cells}
     for cell in plan.cells:
         if cell.objective not in objectives:
@@ -61,6 +60,12 @@ def misfits(plan: Plan) -> Iterator[str]:
                 yield f"{cell.id} needs {need}, which is no cell of it"
     yield from _seeds(plan)
     yield from _points(plan)
+
+
+def suite_misfits(suites: Sequence[PlannedSuite]) -> Iterator[str]:
+    """What does not fit together in the suites of a plan, one sentence each."""
+    for suite in suites:
+        yield from _suite(suite, {other.name for other in suites if not other.follows})
 
 
 def _suite(suite: PlannedSuite, evaluating: set[str]) -> Iterator[str]:

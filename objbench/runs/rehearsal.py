@@ -27,7 +27,7 @@ from objbench.results.run_folder import RunFolder
 from objbench.results.step_cost import StepCost
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.evaluation_cells import require_choosable
-from objbench.runs.planning.planner import require_points
+from objbench.runs.planning.planner import planned_suites, require_points
 from objbench.runs.planning.teachers import training_order
 from objbench.runs.planning.trials import Tuner
 from objbench.study.budget import baseline_steps, parse_budget
@@ -49,10 +49,11 @@ def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> Non
 
     Raises:
         ConfigError: an encoder cannot be built, the budget is too small, or a setting of a grid,
-            a teacher or the tuning's score does not fit.
+            a teacher, a suite or the tuning's score does not fit.
         DataError: there is no such corpus or tokenizer on this machine.
     """
     training_order(plugins)
+    planned_suites(plugins)
     _require_budget(study)
     require_corpus(study.data.corpus)
     require_tokenizer(study.data.tokenizer)

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from objbench.contract.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
-from objbench.errors import BudgetError
+from objbench.errors import BudgetError, ConfigError
+from objbench.results.agreement import suite_misfits
+from objbench.results.json_files import fault
 from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
 from objbench.results.step_cost import StepCost
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
@@ -50,7 +54,8 @@ def make_plan(
 
     Raises:
         BudgetError: the budget pays for fewer steps than there are points.
-        ConfigError: an objective's teacher is not in the study or cannot be trained before it.
+        ConfigError: an objective's teacher is not in the study or cannot be trained before it, or
+            as ``planned_suites``.
     """
     steps = planned_steps(study, study.budget, costs, devices)
     require_points(study, steps)
@@ -66,7 +71,7 @@ def make_plan(
         budget=study.budget,
         equalize=study.equalize,
         objectives=tuple(_planned_objectives(study, plugins, steps, costs)),
-        suites=tuple(_planned_suites(plugins)),
+        suites=planned_suites(plugins),
         declared=tuple(declared),
         cells=tuple(cells.values()),
     )
@@ -157,7 +162,24 @@ def _planned_objectives(
         )
 
 
-def _planned_suites(plugins: ConfiguredPlugins) -> Iterator[PlannedSuite]:
+def planned_suites(plugins: ConfiguredPlugins) -> tuple[PlannedSuite, ...]:
+    """The suites of a study as its plan holds them.
+
+    Raises:
+        ConfigError: what a suite says of itself fits no plan, such as two columns of one name.
+    """
+    try:
+        suites = tuple(_suites(plugins))
+    except ValidationError as error:
+        why = fault(error)
+    else:
+        why = next(suite_misfits(suites), "")
+    if why:
+        raise ConfigError(f"no plan can hold these suites: {why}; fix the plugin, or leave it out")
+    return suites
+
+
+def _suites(plugins: ConfiguredPlugins) -> Iterator[PlannedSuite]:
     for name, suite in plugins.suites.items():
         average = suite.average()
         yield PlannedSuite(

@@ -270,3 +270,37 @@ def test_a_suite_fails_alone(make_study, run, registry, tmp_path, monkeypatch):
 @pytest.mark.parametrize("error", [ValueError, FloatingPointError, SystemExit])
 def test_a_reason_is_short_enough_for_a_record(error):
     assert len(reason_of(error("a" * 10**6))) < 2100
+
+
+class Averages(Odd):
+    """Averages a column that it does not have."""
+
+    def average(self):
+        return Average("mean", (("another",),))
+
+
+class TwoColumnsOfOneName(Odd):
+    def columns(self):
+        return super().columns() * 2
+
+
+@pytest.mark.parametrize(
+    ("suite", "why"),
+    [
+        (Averages, "odd averages another, not all columns of it"),
+        (TwoColumnsOfOneName, "two columns of odd are called task"),
+    ],
+)
+def test_a_suite_that_no_plan_can_hold_is_one_line(make_study, run, registry, tmp_path, suite, why):
+    more = dataclasses.replace(
+        registry,
+        suites={**registry.suites, "odd": suite},
+        _origins={**registry._origins, "odd": registry.origin("toy")},
+    )
+    study = make_study(objectives=["mlm"], evaluation={**ALONE, "suites": ["odd"]})
+    for ask in (
+        lambda: dry_run(study, run=tmp_path, registry=more),
+        lambda: run(study, tmp_path, registry=more),
+    ):
+        with pytest.raises(ConfigError, match=f"{why}; fix the plugin, or leave it out"):
+            ask()
