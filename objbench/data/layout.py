@@ -117,8 +117,8 @@ def _own_templates(tokenizer: PreTrainedTokenizerFast, name: str) -> tuple[Frame
     try:
         return framed(processor, 1), framed(processor, 2)
     except BaseException as error:
-        # A fault in the library's compiled code is no Exception.
-        if isinstance(error, KeyboardInterrupt):
+        # A fault in the library's compiled code is no Exception; a signal's are none either.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         raise DataError(
             f"tokenizer {name} does not fit: its template fails on one text or on a pair "

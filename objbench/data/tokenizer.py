@@ -175,7 +175,7 @@ def _from_folder(spec: str, folder: Path) -> PreTrainedTokenizerFast:
     except Exception as error:  # a broken folder can raise anything in the loader
         raise DataError(
             f"tokenizer {spec}: {folder} holds no tokenizer that can be loaded "
-            f"({one_line(error)[:200]}): delete or replace it"
+            f"({one_line(error)[:200]}): name a folder that holds tokenizer.json, or write train:SIZE"
         ) from error
     return _fast(spec, loaded)
 
@@ -226,6 +226,10 @@ def _checked(spec: str, tokenizer: PreTrainedTokenizerFast) -> TokenizerHandle:
 def fingerprint(tokenizer: PreTrainedTokenizerFast) -> str:
     """Sha256 in hex of everything that determines the token ids."""
     roles = {role: role_id(tokenizer, role) for role in ("pad", "cls", "sep", "mask")}
+    # Where there are none, these take their places; see ``layout``.
+    for role, other in (("cls", "bos"), ("sep", "eos")):
+        if roles[role] is None:
+            roles[other] = role_id(tokenizer, other)
     text = _plain_copy(tokenizer.backend_tokenizer).to_str() + repr(sorted(roles.items()))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -18,7 +18,7 @@ from objbench.contract.encoder_spec import Vocabulary
 from objbench.engine.encoder.attention_mask import attention_mask
 from objbench.engine.encoder.load import load_encoder, load_language_model
 from objbench.engine.encoder.token_head import SETTINGS, load_token_head
-from objbench.errors import one_line
+from objbench.errors import CheckpointError, one_line
 
 TOLERANCE = 1e-6
 """Largest accepted difference of two logits, relative to the largest logit or to 1."""
@@ -40,7 +40,7 @@ def difference(folder: Path, vocabulary: Vocabulary) -> str:
         vocabulary: its tokenizer's.
 
     Raises:
-        OSError: the folder cannot be read.
+        OSError: the two configurations cannot be read.
     """
     pair = (folder / "config.json").read_text("utf-8"), (folder / SETTINGS).read_text("utf-8")
     if pair not in _known:
@@ -58,8 +58,8 @@ def difference(folder: Path, vocabulary: Vocabulary) -> str:
 def _difference(folder: Path, vocabulary: Vocabulary) -> str:
     try:
         ours, theirs = _both(folder, vocabulary)
-    except OSError:
-        raise
+    except CheckpointError:
+        return "its weights cannot be read back"
     except Exception as error:  # noqa: BLE001 - whatever it is, the encoder alone can be exported
         return one_line(error)[:200]
     if ours.shape != theirs.shape:

@@ -23,8 +23,8 @@ def export_readme(encoder: PreTrainedModel, objective: Objective, reason: str) -
     if reason:
         lines = ["from transformers import AutoModel, AutoTokenizer", _TOKENIZER, encoder_line]
         what = (
-            "It is the encoder alone. A class of transformers with a head on top would have a random "
-            f"one, because {reason}."
+            "It is the encoder alone. A class of transformers with a head on top would initialise that "
+            f"head at random, because {reason}."
         )
     elif objective.token_reading.is_left_to_right:
         lines = [
@@ -47,6 +47,7 @@ def export_readme(encoder: PreTrainedModel, objective: Objective, reason: str) -
             'fill = pipeline("fill-mask", model=folder)',
         ]
         what = "It is the encoder with its trained head."
+    lines.insert(1, 'folder = "."  # where this file is')
     if not reason:
         what += " `AutoModel` has no head and lists the head's weights as unexpected."
     return (

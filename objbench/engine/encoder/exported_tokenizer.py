@@ -54,8 +54,11 @@ def exported_tokenizer(
     own, wanted = backend.post_processor, layout.processor(tokenizer, types=types)
     if _made(own) != _made(wanted):
         # The step that trims byte-level offsets has no special tokens and is kept.
-        trims = isinstance(own, ByteLevel)
-        backend.post_processor = Sequence([own, wanted]) if trims else wanted
+        trims = '"trim_offsets":true' in json.dumps(
+            json.loads(backend.to_str())["post_processor"], separators=(",", ":")
+        )
+        step = own if isinstance(own, ByteLevel) else ByteLevel(trim_offsets=True)
+        backend.post_processor = Sequence([step, wanted]) if trims else wanted
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=backend,
         model_max_length=_longest(encoder, tokenizer),

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from objbench.data import Corpus, TokenizerHandle, load_tokenizer, open_corpus
-from objbench.data.tokenizer import require_tokenizer
+from objbench.data.tokenizer import fingerprint, require_tokenizer
 from objbench.data.wordpiece_training import SPECIAL, wordpiece_vocabulary
 from objbench.errors import ConfigError, DataError
 
@@ -182,3 +182,18 @@ def test_what_is_no_folder_is_refused_before_the_hub_is_asked(
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=message):
         require_tokenizer(spec)
+
+
+def test_what_stands_in_for_cls_and_sep_is_part_of_the_fingerprint():
+    words = {word: number for number, word in enumerate(["[PAD]", "[MASK]", "<a>", "<b>", "w"])}
+    made = [
+        PreTrainedTokenizerFast(
+            tokenizer_object=Tokenizer(models.WordLevel(words, unk_token="w")),
+            pad_token="[PAD]",
+            mask_token="[MASK]",
+            bos_token=bos,
+            eos_token=eos,
+        )
+        for bos, eos in (("<a>", "<b>"), ("<b>", "<a>"))
+    ]
+    assert len({fingerprint(tokenizer) for tokenizer in made}) == 2

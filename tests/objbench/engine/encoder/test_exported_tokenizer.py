@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
-from tokenizers.processors import ByteLevel
+from tokenizers.processors import ByteLevel, Sequence, TemplateProcessing
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from objbench.data.tokenizer import TokenizerHandle
@@ -50,11 +50,20 @@ def test_any_family_takes_a_pair_that_berts_tokenizer_makes(family, tiny, tmp_pa
         assert encoder(**encoded).last_hidden_state.isfinite().all()
 
 
-def test_a_template_is_added_and_byte_level_offsets_stay_trimmed(tiny, tmp_path):
+@pytest.mark.parametrize(
+    "step",
+    [
+        ByteLevel(trim_offsets=True),
+        # Of another family: types of its own, and the trimming is one of two steps.
+        Sequence([ByteLevel(trim_offsets=True), TemplateProcessing("$A", "$A $B", [])]),
+    ],
+    ids=["alone", "among others"],
+)
+def test_a_template_is_added_and_byte_level_offsets_stay_trimmed(tiny, tmp_path, step):
     words = ["<pad>", "<s>", "</s>", "<mask>", "<unk>", "\u0120", "a", "b", "\u0120a"]
     backend = Tokenizer(models.BPE({w: i for i, w in enumerate(words)}, [("\u0120", "a")]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.post_processor = ByteLevel(trim_offsets=True)
+    backend.post_processor = step
     names = dict(zip(("pad", "cls", "sep", "mask", "unk"), words[:5], strict=True))
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, **{f"{role}_token": token for role, token in names.items()}
