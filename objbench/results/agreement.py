@@ -43,18 +43,18 @@ def misfits(plan: Plan) -> Iterator[str]:
     suites = {suite.name: bool(suite.follows) for suite in plan.suites}
     follows = {"evaluation": False, "trial_evaluation": False, "curve": True}
     if plan.baseline not in objectives:
-        yield f"the baseline {plan.baseline} is no objective of it"
+        yield f"its baseline {plan.baseline} is not one of its objectives"
     for objective in plan.objectives:
         for teacher in objective.teachers:
             if teacher not in objectives:
-                yield f"{objective.name} learns from {teacher}, which is no objective of it"
+                yield f"{objective.name} learns from {teacher}, which is not one of its objectives"
     yield from suite_misfits(plan.suites)
     cells = {cell.id: cell for cell in plan.cells}
     for cell in plan.cells:
         if cell.objective not in objectives:
-            yield f"{cell.id} is of {cell.objective}, which is no objective of it"
+            yield f"{cell.id} is of {cell.objective}, which is not one of its objectives"
         if cell.kind in follows and follows[cell.kind] != suites.get(cell.suite):
-            yield f"{cell.id} is of {cell.suite or 'no suite'}, which is no such suite of it"
+            yield f"{cell.id} is of {cell.suite or 'no suite'}, which is not such a suite of it"
         for need in cell.needs:
             if need not in cells:
                 yield f"{cell.id} needs {need}, which is no cell of it"
@@ -76,7 +76,7 @@ def _suite(suite: PlannedSuite, evaluating: set[str]) -> Iterator[str]:
         if not {*group} <= {*columns} or not group:
             yield f"{suite.name} averages {', '.join(group) or 'nothing'}, not all columns of it"
     if len(set(suite.seeds)) < len(suite.seeds):
-        yield f"the fine-tuning seed {_repeated(suite.seeds)} of {suite.name} is there twice"
+        yield f"the fine-tuning seed {_repeated(suite.seeds)} of {suite.name} is listed twice"
     if suite.follows and suite.follows not in evaluating:
         yield f"{suite.name} follows {suite.follows}, which is no evaluating suite of it"
     if suite.follows and not suite.seeds_per_point:

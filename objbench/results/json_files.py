@@ -74,7 +74,7 @@ def _unsealed(value: Any) -> Any:
     if isinstance(value, dict) and _SEAL in value:
         written = value.pop(_SEAL)
         if written != content_key(value):
-            raise ValueError("it is not what was written: its SHA-256 is another")
+            raise ValueError("it is not what was written: its SHA-256 does not match")
     return value
 
 
@@ -99,8 +99,8 @@ def parsed(data: bytes) -> Any:
     """What the JSON text ``data`` holds.
 
     Raises:
-        ValueError: it is no JSON, is nested too deep, names a key twice, or has a number that is
-            not finite or of too many digits.
+        ValueError: it is no JSON, is nested too deep, names a key twice, or has a NaN, an
+            Infinity or a number of too many digits.
     """
     value = from_json(data, allow_inf_nan=False)
     # Of a key that is there twice one is lost, and its colon with it. Written again, a colon in

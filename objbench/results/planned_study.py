@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from objbench.results.foreign_values import Count, Label, Text
+from objbench.results.json_files import fault
 
 
 class _Settings(BaseModel):
@@ -84,6 +85,5 @@ def require_readable(study: dict[str, Any]) -> dict[str, Any]:
     try:
         PlannedStudy.model_validate(study)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise ValueError(fault(error)) from error
     return study

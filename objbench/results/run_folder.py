@@ -53,7 +53,7 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        """What the study is called that is begun here: as the folder, whatever path led to it."""
+        """Name of a study begun here: the resolved folder's, its printable characters, at most 200."""
         shown = (letter for letter in self.path.resolve().name if letter.isprintable())
         return "".join(shown)[:200]
 

@@ -61,7 +61,7 @@ def damage(folder: Path, digest: str = "") -> str:
         if name not in written:
             return f"{name} does not belong there"
         if found[name] != written[name]:
-            return f"{name} is not what was written: its SHA-256 is another"
+            return f"{name} is not what was written: its SHA-256 does not match"
     if digest and hashlib.sha256(text).hexdigest() != digest:
         return "it was replaced by another"
     return ""

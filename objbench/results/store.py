@@ -74,7 +74,12 @@ class LocalStore:
         found: list[str] = []
         if not require_own(self.root, folder).is_dir():
             return found
-        for parent, _, files in os.walk(self.root / folder):
+
+        def refuse(error: OSError) -> None:
+            raise error
+
+        # By default, a folder that cannot be listed would be an empty one.
+        for parent, _, files in os.walk(self.root / folder, onerror=refuse):
             below = Path(parent).relative_to(self.root).as_posix()
             found += [f"{below}/{file}" for file in files if not is_unfinished(file)]
         return sorted(found)

@@ -77,8 +77,8 @@ class Lines(Display):
         self._left.end(cell)
         self._last.pop(cell, None)
         self.say(f"{cell}: {text}")
-        if self._is_due(_WHOLE):
-            self.say(self._left.words)
+        if self._is_due(_WHOLE) and (words := self._left.words):
+            self.say(words)
 
     def _is_due(self, what: str) -> bool:
         """Whether ``what`` is due to be printed; it is not when it is first asked about."""
@@ -97,8 +97,8 @@ class _CountedBars(Progress):
     def get_renderables(self) -> Iterator[RenderableType]:
         """The bars and the line, as they are now."""
         yield self.make_tasks_table(self.tasks)
-        if self.left.words:
-            yield Text(self.left.words)
+        if words := self.left.words:
+            yield Text(words)
 
 
 class Bars(Display):

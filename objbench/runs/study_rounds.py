@@ -91,7 +91,7 @@ class StudyRounds:
             prepared.folder.write_plan(plan)
         wait_for_all()
         finished = prepared.folder.finished_cells(plan.cells)
-        # Of every process the same cells, whichever of them ran those that failed.
+        # Every process must skip the same cells, whichever process ran those that failed.
         finished |= {
             cell.id: "failed" for cell in plan.cells if cell.id in self.tried - {*finished}
         }

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Mapping
 from statistics import fmean
 
 _SURE = 0.05
-"""Share of a cell after which its speed says how long the whole of it takes."""
+"""Share of a cell that must be done here before its speed says how long the whole of it takes."""
 
 
 class TimeLeft:
@@ -30,7 +30,7 @@ class TimeLeft:
         self._total = total
         self._jobs = jobs
         self._done = total - len(left)
-        self._running: dict[str, tuple[float, float]] = {}
+        self._running: dict[str, tuple[float, float, float]] = {}
         self._taken: dict[Hashable, list[float]] = {}
 
     def update(self, cell: str, share: float) -> None:
@@ -39,8 +39,9 @@ class TimeLeft:
             return
         if cell not in self._running:
             self._waiting[self._sorts[cell]] -= 1
-        started, _ = self._running.get(cell, (time.monotonic(), 0.0))
-        self._running[cell] = started, share
+        # One that goes on where it was interrupted begins at a share of its own.
+        started, first, _ = self._running.get(cell, (time.monotonic(), share, share))
+        self._running[cell] = started, first, share
 
     def end(self, cell: str) -> None:
         """Note that a cell has ended."""
@@ -49,8 +50,10 @@ class TimeLeft:
             return
         self._done += 1
         if cell in self._running:
-            started, _ = self._running.pop(cell)
-            self._taken.setdefault(sort, []).append(time.monotonic() - started)
+            started, first, _ = self._running.pop(cell)
+            if first <= 1 - _SURE:
+                taken = (time.monotonic() - started) / (1 - first)
+                self._taken.setdefault(sort, []).append(taken)
         else:
             self._waiting[sort] -= 1
 
@@ -64,12 +67,12 @@ class TimeLeft:
         sorts, running, waiting = self._sorts.copy(), self._running.copy(), self._waiting.copy()
         whole = {sort: fmean(taken) for sort, taken in self._taken.copy().items()}
         running = {cell: known for cell, known in running.items() if cell in sorts}
-        for cell, (started, share) in running.items():
-            if share >= _SURE:
-                whole.setdefault(sorts[cell], (now - started) / share)
+        for cell, (started, first, share) in running.items():
+            if share - first >= _SURE:
+                whole.setdefault(sorts[cell], (now - started) / (share - first))
         rests = [
-            max(0.0, whole.get(sorts[cell], 0.0) - (now - started))
-            for cell, (started, _) in running.items()
+            max(0.0, whole.get(sorts[cell], 0.0) * (1 - first) - (now - started))
+            for cell, (started, first, _) in running.items()
         ]
         work = sum(rests) + sum(number * whole.get(sort, 0.0) for sort, number in waiting.items())
         seconds = max(work / max(1, min(self._jobs, len(sorts))), *rests, 0.0)

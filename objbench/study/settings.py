@@ -23,7 +23,7 @@ def _no_repeats(listed: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _readable(budget: str) -> str:
     parse_budget(budget)
-    return budget
+    return budget.strip()
 
 
 Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_no_repeats)]

@@ -89,7 +89,7 @@ def _measured(
             raise PluginError(name, origin, f"the baseline cannot take a step: {reason}")
     able = {name: job for name, job in jobs.items() if name not in faulty}
     try:
-        return measured(able), faulty  # A first time may have been slow, with all to be loaded.
+        return measured(able), faulty  # The first attempt may have timed out while loading.
     except TimeUp as error:
         raise ConfigError(
             f"measuring the steps of {listed([*able])} takes longer than --cell-timeout: raise it"

@@ -175,7 +175,7 @@ def planned_suites(plugins: ConfiguredPlugins) -> tuple[PlannedSuite, ...]:
     else:
         why = next(suite_misfits(suites), "")
     if why:
-        raise ConfigError(f"no plan can hold these suites: {why}; fix the plugin, or leave it out")
+        raise ConfigError(f"these suites cannot be planned: {why}; fix the plugin, or leave it out")
     return suites
 
 

@@ -145,6 +145,12 @@ def pretraining(plan, objective):
     return [c for c in plan["cells"] if c["kind"] == "pretrain" and c["objective"] == objective]
 
 
+def all_to_mlm(plan):
+    """Every pretraining of taco is one of mlm with a seed of its own."""
+    for seed, cell in enumerate(pretraining(plan, "taco"), start=3):
+        cell.update(objective="mlm", seed=seed)
+
+
 def evaluations(plan):
     return [cell for cell in plan["cells"] if cell["kind"] == "evaluation"]
 
@@ -153,9 +159,9 @@ def evaluations(plan):
     ("change", "message"),
     [
         (lambda plan: plan["objectives"][0].update(flops_per_step=0), "greater than 0"),
-        (lambda plan: plan["cells"][0].update(objective="other"), "no objective of it"),
+        (lambda plan: plan["cells"][0].update(objective="other"), "is not one of its objectives"),
         (lambda plan: plan["cells"][-1].update(needs=["other"]), "no cell of it"),
-        (lambda plan: plan.update(baseline="other"), "no objective of it"),
+        (lambda plan: plan.update(baseline="other"), "is not one of its objectives"),
         (lambda plan: plan["cells"].append(plan["cells"][0]), "two cells are called"),
         (lambda plan: plan["objectives"].append(plan["objectives"][0]), "two objectives are"),
         (lambda plan: plan["suites"].append(plan["suites"][0]), "two suites are called"),
@@ -164,10 +170,10 @@ def evaluations(plan):
         (lambda plan: plan["suites"][1].update(follows="other"), "no evaluating suite of it"),
         (lambda plan: plan["suites"][1].update(seeds_per_point=0), "no fine-tuning seed per"),
         (lambda plan: plan["suites"][0].update(seeds=[0, 0]), "the fine-tuning seed 0 of glue"),
-        (lambda plan: plan["cells"][-1].update(suite="glue"), "is of glue, which is no such"),
+        (lambda plan: plan["cells"][-1].update(suite="glue"), "is of glue, which is not such"),
         (lambda plan: pretraining(plan, "taco")[0].update(seed=7), "with different seeds"),
         (lambda plan: pretraining(plan, "taco")[0].update(seed=2), "twice with seed 2"),
-        (lambda plan: pretraining(plan, "taco")[0].update(objective="mlm", seed=3), "only|diff"),
+        (lambda plan: all_to_mlm(plan), "only mlm of its objectives are pretrained"),
         (lambda plan: plan.update(declared=[[1], [1]]), "the seed 1 is declared twice"),
         (lambda plan: plan.update(declared=[[1]]), "the seed 2 is not among those declared"),
         (lambda plan: evaluations(plan)[0].update(step=5), "step 1200 of mlm is 1 of its budget"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,13 @@ def test_a_folder_that_is_a_link_out_of_it_is_refused_at_once(tmp_path, name):
     (tmp_path / "run" / name).symlink_to(tmp_path / "scratch")
     with pytest.raises(ConfigError, match=f"{name} cannot be used: a link leads out"):
         RunFolder(tmp_path / "run").make()
+
+
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path, monkeypatch):
+    def fails(path):
+        raise OSError(errno.EIO, "input/output error", path)
+
+    (tmp_path / "records").mkdir()
+    monkeypatch.setattr("os.scandir", fails)
+    with pytest.raises(OSError, match="input/output error"):
+        LocalStore(tmp_path).list("records")

@@ -60,8 +60,21 @@ def test_the_last_cell_is_not_shared(clock):
     clock[0] += 60
     left.end("0")
     left.end("2")
+    assert left.words == "2 of 3 cells, 60 s left"
     left.update("1", 0.0)
     assert left.words == "2 of 3 cells, 60 s left"
+
+
+def test_a_cell_that_goes_on_is_no_faster(clock):
+    left = TimeLeft({"0": "sort", "1": "sort"}, total=2, jobs=1)
+    left.update("0", 0.8)
+    clock[0] += 60
+    left.update("0", 0.9)
+    # A tenth took 60 s: 60 s of this one and 600 s of the next.
+    assert left.words == "0 of 2 cells, 11 min left"
+    clock[0] += 60
+    left.end("0")
+    assert left.words == "1 of 2 cells, 10 min left"
 
 
 def test_lines_say_it_when_a_cell_ends_but_not_too_often(clock, capsys):
