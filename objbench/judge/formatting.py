@@ -77,9 +77,9 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def named(names: Sequence[str], what: str = "objective") -> str:
-    """Up to four names as "a, b and c"; more are counted, as "12 objectives"."""
-    return listed(names) if len(names) <= MOST_NAMES else count(len(names), what)
+def named(names: Sequence[str], what: str = "objective", most: int = MOST_NAMES) -> str:
+    """Up to ``most`` names as "a, b and c"; more are counted, as "12 objectives"."""
+    return listed(names) if len(names) <= most else count(len(names), what)
 
 
 def listed(names: Sequence[str]) -> str:

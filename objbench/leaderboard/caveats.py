@@ -6,11 +6,9 @@ records hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.budgets import measured_spend
-from objbench.judge.formatting import count, listed, three_digits
+from objbench.judge.formatting import count, listed, named, three_digits
 from objbench.judge.spending import spent
 from objbench.judge.teacher_costs import mean_spend, taken_text, teachers
 from objbench.leaderboard.curve_sources import curve_sources
@@ -69,7 +67,8 @@ def _official(results: StudyResults) -> str:
             found[name] = f"{name} {used:,} of {rows:,}"
     if not found:
         return ""
-    return f"Not on all official examples: {listed(list(found.values()))}, so these are not the official scores."
+    cut = listed(list(found.values()))
+    return f"Not on all official examples: {cut}, so these are not the official scores."
 
 
 def rate_sentences(results: StudyResults) -> list[str]:
@@ -128,10 +127,6 @@ def _spend(results: StudyResults) -> str:
     return f"Measured {axis}, relative to the baseline's: {values}."
 
 
-def _who(names: Sequence[str]) -> str:
-    return listed(names) if len(names) <= _MOST_LISTED else count(len(names), "objective")
-
-
 def _machines(results: StudyResults) -> str:
     seen = {
         (r.provenance.device, r.provenance.threads, r.provenance.processes)
@@ -160,7 +155,7 @@ def _side_by_side(results: StudyResults) -> str:
     if not apart:
         return ""
     return (
-        f"Not trained at the same time as {results.plan.baseline}: {_who(apart)}. On a shared "
+        f"Not trained at the same time as {results.plan.baseline}: {named(apart, most=_MOST_LISTED)}. On a shared "
         "machine their device seconds and tokens/s are not comparable."
     )
 

@@ -73,7 +73,7 @@ def direction_sentences(report: Report, curve: CurveReport) -> list[str]:
         if said := _directions(item):
             groups.setdefault(said, []).append(item.objective)
     # Only the headline corrects for the number of objectives.
-    alone = "" if len(report.others) == 1 else ", each by itself"
+    alone = "" if len(report.others) == 1 else ", uncorrected for multiple comparisons"
     lead = f"To {report.baseline}'s final {curve.source.words}, by the 95% intervals{alone}"
     return [
         _qualified(report, who, f"{lead}, {named(who)} {'is' if len(who) == 1 else 'are'} {said}.")

@@ -54,11 +54,18 @@ def conclusion(report: Report) -> str:
         return f"nothing may be concluded about {which}, because {few_seeds_text(seeds)}"
     parts = _parts(report)
     if not parts:
-        losses = "held-out losses are not comparable or not significantly different, and "
-        has_curves = any(
-            item.headline for curve in report.curves for item in curve.speedups.values()
+        has_losses = any(
+            item.headline
+            for curve in report.curves
+            if curve.source.suite is None
+            for item in curve.speedups.values()
         )
-        why = f"{losses if has_curves else ''}no {'suite ' * has_curves}score of both sides is complete"
+        why = "no score of both sides is complete"
+        if has_losses:
+            why = (
+                "no suite score of both sides is complete, and their held-out losses are not "
+                "comparable or not significantly different"
+            )
         return f"nothing may be concluded, because {why}"
     return "; ".join(parts)
 

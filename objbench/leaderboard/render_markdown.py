@@ -36,7 +36,9 @@ _MARKUP = re.compile(r"[\\`*|$]|\[(?![-+<>]?\s?\d)|\](?=[(\[])|(?<=\d)\](?=:)")
 _BREAKS = re.compile(r"\s*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 _IN_ADDRESSES = ":/?#@!$&'*+,;=%~"
 # What makes a line a heading, an item, a rule or a fence, and not a paragraph.
-_LINE_START = re.compile(r"^\s*(?=#{1,6}(\s|$)|[-+](\s|$)|=+$|--+$|~~~|>)|(?<=^\d)(?=[.)]\s)")
+_LINE_START = re.compile(
+    r"^(\d{1,9}(?=[.)](\s|$))|(?=#{1,6}(\s|$)|[-+](\s|$)|=+$|--+$|__+\s*$|~~~|>))"
+)
 _ENTITIES = (("&", "&amp;"), (r"<(?!\s?\d)", "&lt;"), (r">(?!\s?\d)", "&gt;"))
 
 
@@ -64,7 +66,7 @@ def _block(block: Block) -> str:
         case Picture(alt, file):
             return f"![{escaped(alt)}]({_address(file)})"
         case Listing(language, text):
-            fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
+            fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
             return f"{fence}{language}\n{printable(text)}\n{fence}"
         case Comment(text):
             return f"<!-- {text} -->"
@@ -75,7 +77,7 @@ def _block(block: Block) -> str:
 
 def _line(text: Text) -> str:
     """Text that begins a line, where signs have a meaning that they have nowhere else."""
-    return _LINE_START.sub(r"\\", _text(text), count=1)
+    return _LINE_START.sub(r"\1\\", _text(text).lstrip(), count=1)
 
 
 def _address(address: str) -> str:

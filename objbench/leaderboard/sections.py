@@ -65,7 +65,7 @@ def _verdicts(report: Report) -> list[Block]:
     here = scale_words(report) or "not recorded"
     lead = (
         "A claim is confirmed if the whole 95% interval is at or above the claimed value, not "
-        "reproduced if it is wholly below. Inconclusive: anything else. Verdicts apply to this "
+        "reproduced if it is wholly below. Otherwise it is inconclusive. Verdicts apply to this "
         f"scale only ({here})."
     )
     return [
@@ -110,7 +110,9 @@ def _ranking(report: Report, suite: SuiteReport) -> list[Block]:
         *paragraph(
             shortened(f"{words}.") if words else "",
             shortened(f"Not ranked: {listed(unranked)}.") if unranked else "",
-            f"{report.baseline} and the best of {len(suite.rows)}." if is_cut else "",
+            f"The baseline and the best of {len(suite.rows)}; all are in the fold below."
+            if is_cut
+            else "",
         ),
         ranking_table(report, [row for row in suite.rows if row.objective in shown]),
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from objbench.judge.formatting import listed
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.document import Block, Cell, Fold, Heading, Paragraph, paragraph, table
-from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.report import Report, SuiteReport
 from objbench.leaderboard.tables.columns import budget_table, columns_tables, gain_table
 from objbench.leaderboard.tables.ranking import seeds_table
@@ -28,18 +27,18 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
     seeds = seeds_table(report, suite)
     if seeds:
         folds.append(Fold(f"{name}: the score of every seed", seeds))
+    shown = suite.above_fold(report.baseline)
+    best = f" Shown for the best {len(shown) - 1}." if len(shown) < len(suite.rows) else ""
     if suite.along_budget is not None:
         number = len(report.seeds)
         means = Paragraph(
-            "Scores of one pretraining seed."
+            f"Scores of one pretraining seed.{best}"
             if number == 1
-            else f"Means over {number} pretraining seeds."
+            else f"Means over {number} pretraining seeds.{best}"
         )
         along = budget_table(report, suite, suite.along_budget)
         folds.append(Fold(f"{name} over the budget", [means, along]))
     if suite.gains:
-        shown = suite.above_fold(report.baseline)
-        best = f" Of the best {len(shown) - 1} objectives." if len(suite.rows) > MOST_ROWS else ""
         blocks = [Paragraph(f"{_gains_sentence(report)}{best}")]
         for gains in (own for own in suite.gains if own.objective in shown):
             blocks += [

@@ -55,7 +55,9 @@ def _explained(form: Form, speedup: Quantity) -> str:
             f"{text}: the interval ends above {high}, the largest speedup that could be measured."
         )
     if form == "open below":
-        return f"{text}: the interval begins below {low}, the least speedup that could be measured."
+        return (
+            f"{text}: the interval begins below {low}, the smallest speedup that could be measured."
+        )
     is_open = speedup.high is not None and speedup.high.side
     return (
         f"{text}: the mean curve did not reach the baseline's final score within the budget, so the "

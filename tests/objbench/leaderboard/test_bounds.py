@@ -59,7 +59,7 @@ BELOW, ABOVE = (1.02, "below"), (8.0, "above")
         (
             speedup((2.0,), BELOW, ABOVE),
             (
-                '"2.00x [< 1.02x, > 8.00x]": the interval begins below 1.02x, the least speedup that '
+                '"2.00x [< 1.02x, > 8.00x]": the interval begins below 1.02x, the smallest speedup that '
                 'could be measured. "2.00x [< 1.02x, > 8.00x]": the interval ends above 8.00x, the '
                 "largest speedup that could be measured."
             ),

@@ -1,5 +1,7 @@
 """The sentence on top may be quoted without being wrong."""
 
+import dataclasses
+
 import pytest
 
 from objbench.leaderboard.document import Picture
@@ -58,8 +60,8 @@ def test_an_incomplete_side_concludes_nothing(make_study, report_of):
     study = make_study(seeds=(1, 2, 3))
     del study.records["glue.cola.taco.seed-2.3of3.ft-1"]
     assert headline(report_of(study)).endswith(
-        ": nothing may be concluded, because held-out losses are not comparable or not "
-        "significantly different, and no suite score of both sides is complete."
+        ": nothing may be concluded, because no suite score of both sides is complete, and "
+        "their held-out losses are not comparable or not significantly different."
     )
 
 
@@ -177,4 +179,14 @@ def test_curves_without_a_finding_are_not_called_missing(make_study, report_of):
         }
     )
     said = headline(report_of(study))
-    assert "held-out losses are not comparable or not significantly different" in said
+    assert said.count("held-out losses are not comparable or not significantly different") == 1
+
+
+def test_a_suites_curve_says_nothing_of_held_out_losses(make_study, report_of):
+    study = make_study(seeds=(1, 2, 3), points=4)
+    del study.records["glue.cola.taco.seed-2.4of4.ft-1"]
+    report = report_of(study)
+    curves = tuple(curve for curve in report.curves if curve.source.suite is not None)
+    assert any(item.headline for curve in curves for item in curve.speedups.values())
+    said = headline(dataclasses.replace(report, curves=curves))
+    assert "because no score of both sides is complete" in said

@@ -65,8 +65,8 @@ def test_an_incomplete_study_says_so(make_study, tmp_path):
     study.write(tmp_path / "run")
     (row,) = studies(write_index(tmp_path).read_text())
     assert row["result"] == (
-        "Nothing may be concluded, because held-out losses are not comparable or not significantly "
-        "different, and no suite score of both sides is complete. Incomplete: of 84 cells, 1 missing."
+        "Nothing may be concluded, because no suite score of both sides is complete, and their held-out "
+        "losses are not comparable or not significantly different. Incomplete: of 84 cells, 1 missing."
     )
 
 

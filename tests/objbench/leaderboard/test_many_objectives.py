@@ -72,7 +72,7 @@ def test_a_page_of_a_hundred_objectives(make_study, report_of):
     # Nobody is lost: every score is in a table that is folded.
     (whole,) = re.findall(r"glue: all 100 objectives.*?</details>", text, re.DOTALL)
     assert all(f" {o.name} " in whole for o in report.plan.objectives)
-    assert "mlm and the best of 100." in above
+    assert "The baseline and the best of 100; all are in the fold below." in above
     said = "the baseline and, of the other 99 objectives, the 9 with the best final glue score."
     assert f"Drawn: {said}" in above
     files = pictures(report)

@@ -42,6 +42,24 @@ def test_text_is_never_markup(text, markdown):
     assert escaped(text) == markdown
 
 
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("1. a", r"1\. a"),
+        ("10) a", r"10\) a"),
+        ("1986. A year", r"1986\. A year"),
+        ("___", r"\___"),
+        ("    code", "code"),
+        ("- a", r"\- a"),
+        ("# a", r"\# a"),
+        ("1.5x is a number", "1.5x is a number"),
+        ("_name_ of a plugin", "_name_ of a plugin"),
+    ],
+)
+def test_a_paragraph_is_nothing_else(text, markdown):
+    assert render_markdown([Paragraph(text)]) == f"{markdown}\n"
+
+
 def test_a_listing_cannot_be_closed_from_inside():
     lines = render_markdown([Listing("sh", "echo\n```\n# no title\x1b[0m")]).splitlines()
     assert lines == ["````sh", "echo", "```", "# no title[0m", "````"]
