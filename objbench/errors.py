@@ -103,15 +103,14 @@ def guess(given: str, known: Iterable[str]) -> str:
 
 
 def one_line(text: object) -> str:
-    """``text`` with every run of white space folded to one space, for one-line messages."""
+    """``text`` as ``printable``, with every run of white space folded to one space."""
     return printable(" ".join(str(text).split()))
 
 
 def printable(text: str) -> str:
-    """``text`` without what is not shown: it may be foreign, and a terminal would obey it.
+    """``text`` without control, format, private-use and unassigned characters; tab and line feed stay.
 
-    Left out are control characters but for tab and line feed, changes of direction, characters
-    without width, and halves of surrogate pairs.
+    It may be foreign, and a terminal may act on them.
     """
     if text.isprintable():
         return text

@@ -57,8 +57,8 @@ def seeds(text: str) -> tuple[int, ...]:
         raise ValueError(f"{text!r} is neither a number of seeds nor a list such as 0,1,2")
     if "," not in text and int(text) > MOST_SEEDS:
         raise ValueError(
-            f"{text} is a number of seeds and would make {int(text):,} of each cell: for the one "
-            f"seed {text} write --seeds {text}, with the comma; more than {MOST_SEEDS:,} seeds are refused"
+            f"{text} asks for {int(text):,} seeds, and at most {MOST_SEEDS:,} are allowed; for the "
+            f"single seed {text} write --seeds {text}, (with the comma)"
         )
     found = tuple(map(int, names(text))) if "," in text else tuple(range(int(text)))
     if not found:

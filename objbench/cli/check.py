@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.plugins.conformance.checks import CHECKS
     from objbench.runs.progress import Lines
 
-    # Libraries stay to the end: no search for garbage after a check need look through them.
+    # Imported modules live until exit: the garbage collector need not scan them after every check.
     gc.freeze()
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:

@@ -142,7 +142,7 @@ def _preset_of(run: Path) -> str | None:
     from objbench.results.run_folder import read_plan
 
     try:
-        preset = read_plan(run).study.get("preset")
+        preset = read_plan(run).preset
     except RecordError:
         # No study, or one that cannot be read: reported where the folder is opened.
         return None

@@ -77,8 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         # No path of ours is that long, and any of the user's may be: a flag, or a line of a file.
         if error.errno == errno.ENAMETOOLONG:
-            start = str(error.filename)[:60]
-            say(f"objbench: error: {start}...: no path is that long: check it", file=sys.stderr)
+            start = one_line(error.filename)[:60]
+            say(f"objbench: error: the path {start}... is too long: shorten it", file=sys.stderr)
             return 2
         fault = storage_fault(error)
         if not fault:

@@ -103,7 +103,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         return 0
     from objbench.runs.run_study import run_study
 
-    # Libraries stay to the end: no search for garbage after a cell need look through them.
+    # Imported modules live until exit: the garbage collector need not scan them after every cell.
     gc.freeze()
     end = run_study(
         study,

@@ -27,10 +27,9 @@ _IN_ASCII = str.maketrans(
 
 
 def open_closed_streams() -> None:
-    """Lead the standard streams that were closed, as by ``objbench run ... >&-``, nowhere.
+    """Open standard streams that were closed, as by ``objbench run ... >&-``, on the null device.
 
-    A file that is opened later would get the number of one of them, and with it all that any library
-    prints.
+    Otherwise the next file opened would take their descriptor and receive what any library prints.
     """
     while (nowhere := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(nowhere, True)

@@ -77,9 +77,6 @@ def _path(name: str) -> Path | None:
     """The source file of a module, None where ``name`` is no module or has none."""
     loaded = getattr(sys.modules.get(name), "__file__", None)
     if loaded is None:
-        parent = sys.modules.get(name.rpartition(".")[0])
-        if parent is not None and not hasattr(parent, "__path__"):
-            return None
         try:
             spec = importlib.util.find_spec(name)
         except (ImportError, ValueError):

@@ -37,7 +37,8 @@ def require_device(device: str, precision: str) -> None:
         there = torch.cuda.device_count()
         if (wanted.index or 0) >= there:
             raise ConfigError(
-                f"device {device!r}: torch sees {there} CUDA devices, numbered from 0"
+                f"device {device!r}: there is none; use cuda:0"
+                + (f" to cuda:{there - 1}" if there > 1 else "")
             )
 
 

@@ -46,9 +46,9 @@ USAGE_ERRORS = [
     ([*DEMO, "--seeds", "0"], "at least one seed"),
     (
         [*DEMO, "--seeds", "20240101"],
-        "would make 20,240,101 of each cell: for the one seed 20240101 write --seeds 20240101,",
+        "asks for 20,240,101 seeds, and at most 1,000 are allowed; for the single seed 20240101 write",
     ),
-    ([*DEMO, "--seeds", "9" * 30], "for the one seed 999"),
+    ([*DEMO, "--seeds", "9" * 30], "for the single seed 999"),
     ([*DEMO, "--batch", "99999999999"], "--batch: 99999999999 is more than 2,147,483,647"),
     ([*DEMO, "--jobs", "100000"], "--jobs: 100000 is more than 1,024"),
     ([*DEMO, "--seeds", "1,1"], "seed 1 is listed twice"),
@@ -267,7 +267,7 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "words",
     [
-        [*DEMO, "--corpus", "a" * 300],
+        [*DEMO, "--corpus", "a\n" * 300],
         [*DEMO, "--tokenizer", "a" * 300],
         [*DEMO, "--out", "a" * 300],
         ["run", "--config", "a" * 300],
