@@ -18,6 +18,8 @@ Below three seeds (``estimate.MIN_RUNS``) there is no interval and no test, only
 ``bootstrap``         an interval for statistics that have none in closed form
 ``ties``              scores whose difference is rounding are the same score
 ``power``             how many more seeds would settle a claim
+``looks``             levels that hold when seeds are added and the study is judged again
+``proportions``       shares of runs with exact intervals, and the exact test of two of them
 ====================  =========================================================================
 
 Is the candidate better, at three seeds?

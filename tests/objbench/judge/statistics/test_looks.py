@@ -15,7 +15,7 @@ def critical(level, seeds):
     return t_factor(seeds, level) * np.sqrt(seeds)
 
 
-def rejections(levels, studies=20_000):
+def rejections(levels, studies=6_000):
     """Share of studies without any difference that one of the looks calls different; plain data."""
     values = np.random.default_rng(7).normal(size=(studies, max(levels)))
     different = np.zeros(studies, dtype=bool)
@@ -43,7 +43,7 @@ def test_the_first_look_spends_its_share_of_the_error():
 def test_planned_looks_together_keep_the_level():
     plan = (3, 6, 12)
     rate = rejections(dict(zip(plan, planned_levels(plan), strict=True)))
-    assert rate == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / 20_000))
+    assert rate == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / 6_000))
 
 
 def test_the_plain_level_at_every_look_does_not_keep_it():
@@ -72,10 +72,10 @@ def test_looks_that_are_no_plan(plan):
 
 @pytest.mark.parametrize("plan", module._SOLVED)
 def test_the_shipped_table_is_what_is_computed(plan, monkeypatch):
-    monkeypatch.setattr(module, "_STUDIES", 400_000)
+    monkeypatch.setattr(module, "_STUDIES", 100_000)
     monkeypatch.setattr(module, "_SEED", 1)
     solved = module._solve.__wrapped__(plan, 0.05)
-    assert module._SOLVED[plan] == pytest.approx(solved, abs=0.03)
+    assert module._SOLVED[plan] == pytest.approx(solved, abs=0.08)
 
 
 @settings(max_examples=20, deadline=None)
