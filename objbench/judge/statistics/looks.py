@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -62,7 +63,7 @@ def planned_levels(looks: Sequence[int], level: float = LEVEL) -> tuple[float, .
         ValueError: the looks do not rise, or the first has too few seeds for an interval.
     """
     plan = tuple(looks)
-    if not plan or plan[0] < MIN_RUNS or any(b <= a for a, b in zip(plan, plan[1:], strict=False)):
+    if not plan or plan[0] < MIN_RUNS or any(b <= a for a, b in pairwise(plan)):
         raise ValueError(f"looks are rising numbers of seeds from {MIN_RUNS} on, not {looks!r}")
     found = _SOLVED.get(plan) if level == LEVEL else None
     values = _solve(plan, 1.0 - level) if found is None else found
