@@ -123,7 +123,7 @@ def _add_seeds(
     """
     own_total = random.normal(scale=math.sqrt(added), size=total.size)
     own_squares = random.chisquare(added - 1, total.size) if added > 1 else np.zeros(total.size)
-    between = 0.0
+    between = np.zeros(total.size)
     if before:
         between = (own_total / added - total / before) ** 2 * (before * added / (before + added))
     return total + own_total, squares + own_squares + between
