@@ -20,8 +20,9 @@ EPILOG = """\
 Each claim is judged by one score; name another with --score, such as another suite of the study
 or a loss on held-out text. The leaderboard page judges each claim by every score that can answer.
 
-A verdict is "confirmed", "refuted" or "inconclusive". A claim that fails where scale, score or
-protocol are not the paper's is "not reproduced". The exit code is 0 for every verdict.
+With the paper's scale, score and protocol a claim is "confirmed", "refuted" or "inconclusive".
+Elsewhere it is "reproduced at this scale" or not, and by a score that it does not name "found by" that
+score or not. The exit code is 0 for every verdict.
 
 examples:
   objbench verify runs/demo

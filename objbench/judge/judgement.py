@@ -90,6 +90,11 @@ class Judged(Answer):
         """The claim's name: the file's and its own."""
         return f"{self.file.name} {self.claim.id}"
 
+    @property
+    def is_primary(self) -> bool:
+        """Whether it was judged by the score that the claim names; by another it is secondary."""
+        return self.source == self.file.score.suite
+
 
 def concerned(results: StudyResults, files: Sequence[ClaimFile]) -> tuple[ClaimFile, ...]:
     """The claim files whose objective and baseline are both in the study."""

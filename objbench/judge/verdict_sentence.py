@@ -10,18 +10,21 @@ from objbench.judge.evidence import LeftOut
 from objbench.judge.formatting import amount, count, listed, ratio, signed
 from objbench.judge.interval_text import bounded, interval_text, is_bound_only
 from objbench.judge.judgement import Judged
-from objbench.judge.paper_differences import PaperDifferences
 from objbench.judge.papers.claims import Claim
+from objbench.judge.score_source import HELDOUT
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.speedup import Bound
 from objbench.judge.verdict import Finding, Verdict
+
+_HERE = " at this scale"
 
 
 def sentence(item: Judged) -> str:
     """The answer to a claim, such as "inconclusive at 1.51M parameters ...: speedup in steps ..."."""
     found = "" if item.finding is None else found_text(item, item.finding)
     parts = [held_back_text(item), found, *limits(item)]
-    return f"{verdict_words(item)} {scale_text(item)}: {'; '.join(part for part in parts if part)}."
+    said = verdict_words(item).removesuffix(_HERE)
+    return f"{said} {scale_text(item)}: {'; '.join(part for part in parts if part)}."
 
 
 def limits(item: Judged) -> list[str]:
@@ -37,15 +40,26 @@ def limits(item: Judged) -> list[str]:
 
 
 def verdict_words(item: Judged) -> str:
-    """The verdict; a claim that fails away from the paper's setting is "not reproduced"."""
-    return verdict_word(item.verdict, item.differences)
+    """The verdict of ``item``, as ``verdict_word``."""
+    return verdict_word(item, item.verdict)
 
 
-def verdict_word(verdict: Verdict, differences: PaperDifferences) -> str:
-    """A verdict on one axis, as ``verdict_words``."""
-    if verdict == "refuted" and not differences.is_the_papers:
-        return "not reproduced"
-    return verdict
+def verdict_word(item: Judged, verdict: Verdict) -> str:
+    """A verdict on one axis of a claim.
+
+    A claim is confirmed or refuted only at the paper's scale, by its score and its protocol.
+    Elsewhere it is "reproduced at this scale" or not, and by a score that the claim does not name
+    it is "found by" that score or not.
+    """
+    if verdict == "inconclusive" or item.differences.is_the_papers:
+        return verdict
+    not_ = "not " if verdict == "refuted" else ""
+    if item.is_primary:
+        return f"{not_}reproduced{_HERE}"
+    score = item.source
+    if score.startswith(HELDOUT):
+        score = f"held-out {score.removeprefix(HELDOUT)} loss"
+    return f"{not_}found by {score}"
 
 
 def scale_text(item: Judged) -> str:

@@ -85,7 +85,7 @@ def _numbers(item: Judged, finding: Finding) -> dict[str, str]:
         "seeds": str(finding.seeds),
         "more seeds": more,
         f"at least {number(item.claim, item.claim.value)}": (
-            DASH if item.held_back else verdict_word(finding.verdict, item.differences)
+            DASH if item.held_back else verdict_word(item, finding.verdict)
         ),
     }
 

@@ -56,10 +56,11 @@ def _speedup(baseline: str) -> str:
 _CLAIM: Text = (
     Strong("Claim"),
     (
-        ': "at least this much". Confirmed if the whole 95% interval is at or above the claimed '
-        "value, not reproduced at this scale (to the judge: refuted) if it is wholly below, else "
-        f"inconclusive; with fewer than {MIN_RUNS} pretraining seeds there is no interval and no "
-        "other verdict."
+        ': "at least this much". Reproduced at this scale if the whole 95% interval is at or above '
+        "the claimed value, not reproduced if it is wholly below, else inconclusive; with fewer "
+        f"than {MIN_RUNS} pretraining seeds there is no interval and no other verdict. Only with "
+        "the paper's scale, score and protocol is it confirmed or refuted. By a score that the "
+        "claim does not name it is found or not found, which is no verdict on the claim."
     ),
 )
 _SCORE: Text = (

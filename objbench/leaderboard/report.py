@@ -173,8 +173,10 @@ class Report:
 
     @property
     def listed_verdicts(self) -> tuple[Judged, ...]:
-        """The verdicts as a page lists them: what could not be measured comes last."""
-        return tuple(sorted(self.verdicts, key=lambda item: item.finding is None))
+        """The verdicts as a page lists them: by the claims' own scores first."""
+        return tuple(
+            sorted(self.verdicts, key=lambda item: (not item.is_primary, item.finding is None))
+        )
 
     @property
     def others(self) -> tuple[str, ...]:

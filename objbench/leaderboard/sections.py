@@ -64,9 +64,10 @@ def _verdicts(report: Report) -> list[Block]:
         )
     here = scale_words(report) or "not recorded"
     lead = (
-        "A claim is confirmed if the whole 95% interval is at or above the claimed value, not "
-        "reproduced if it is wholly below. Otherwise it is inconclusive. Verdicts apply to this "
-        f"scale only ({here})."
+        "A claim is reproduced if the whole 95% interval is at or above the claimed value, not "
+        'reproduced if it is wholly below, and otherwise inconclusive. Rows that say "found by" or '
+        '"not found by" are secondary: by a score that the claim does not name, and not corrected '
+        f"for the number of scores. Everything applies to this scale only ({here})."
     )
     return [
         Heading(2, "Verdicts on papers' claims"),

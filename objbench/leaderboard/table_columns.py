@@ -70,7 +70,8 @@ VERDICTS: Mapping[str, TableColumn] = {
         "string", 'score judged by: suite, heldout:TERM, or "" where there is none'
     ),
     "verdict": TableColumn(
-        "string", "confirmed, refuted, inconclusive, or not reproduced (not at the paper's setting)"
+        "string",
+        "confirmed or refuted (paper's setting), reproduced or not (elsewhere), found by or not (a score the claim does not name), or inconclusive",
     ),
     "comparison": TableColumn("string", "against the baseline at all: better, worse or unclear"),
     "estimate": TableColumn("float64", "speedup or gain found; in the unit of claimed"),

@@ -59,7 +59,7 @@ def test_a_refuted_claim_exits_0_too(make_study, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" at ")[0] for line in lines[:3]] == [
         "- taco-2022 speedup: not reproduced",
-        "- taco-2022 gain: confirmed",
+        "- taco-2022 gain: reproduced",
         "",
     ]
 

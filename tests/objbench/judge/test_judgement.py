@@ -45,7 +45,7 @@ def test_a_gain_within_the_interval_is_confirmed_refuted_or_open(make_study):
         assert gain.finding.low.value == pytest.approx(3.5 - 2.0543, abs=1e-4)
         assert gain.finding.high.value == pytest.approx(3.5 + 2.0543, abs=1e-4)
         assert gain.seeds == SEEDS
-        words = "not reproduced" if verdict == "refuted" else verdict
+        words = {"confirmed": "reproduced", "refuted": "not reproduced"}.get(verdict, verdict)
         assert sentence(gain).startswith(f"{words} at 1.23M parameters and ")
         assert "gain in points +3.50 [+1.45, +5.55], 95% interval over 4 seeds, " in sentence(gain)
 
@@ -272,6 +272,17 @@ def test_device_seconds_of_runs_apart_are_said(make_study):
         assert words in detail_text(elsewhere)
 
 
+def test_only_the_score_that_a_claim_names_reproduces_it(make_study):
+    study = make_study(seeds=SEEDS, points=20)
+    speedup, _ = judged(study, score="heldout:mlm")
+    assert speedup.verdict == "refuted"
+    assert sentence(speedup).startswith("not found by held-out mlm loss at 1.23M parameters")
+    elsewhere = TACO.score.model_copy(update={"suite": "probe"})
+    _, gain = judged(study, claims(score=elsewhere))
+    assert (gain.source, gain.verdict) == ("glue", "confirmed")
+    assert sentence(gain).startswith("found by glue at 1.23M parameters")
+
+
 def test_the_text_marks_the_axis_claimed(make_study):
     speedup, gain = judged(make_study(seeds=SEEDS, points=20))
     assert verdict_lines([speedup, gain]) == [
@@ -279,7 +290,7 @@ def test_the_text_marks_the_axis_claimed(make_study):
         f"taco-2022 gain: {sentence(gain)}",
     ]
     text = detail_text(speedup)
-    assert text.startswith("## taco-2022 speedup: not reproduced\n")
+    assert text.startswith("## taco-2022 speedup: not reproduced at this scale\n")
     assert "Fu et al. 2022" in text
     rows = {
         cells[0]: cells[1:]
@@ -289,7 +300,13 @@ def test_the_text_marks_the_axis_claimed(make_study):
             if line.startswith("|")
         )
     }
-    assert rows["steps (claimed)"] == ["1.62x [1.44x, 1.85x]", "better", "4", "0", "not reproduced"]
+    assert rows["steps (claimed)"] == [
+        "1.62x [1.44x, 1.85x]",
+        "better",
+        "4",
+        "0",
+        "not reproduced at this scale",
+    ]
     assert rows["FLOPs"][:2] == ["1.21x [1.08x, 1.38x]", "better"]
     assert {"tokens", "device seconds"} <= set(rows)
     assert "| gain     |" in detail_text(gain)
