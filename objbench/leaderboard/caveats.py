@@ -11,6 +11,7 @@ from objbench.judge.budgets import measured_spend
 from objbench.judge.formatting import count, listed, named, three_digits
 from objbench.judge.spending import spent
 from objbench.judge.teacher_costs import mean_spend, taken_text, teachers
+from objbench.leaderboard.choice_caveats import choice_sentences, pairing_sentences
 from objbench.leaderboard.curve_sources import curve_sources
 from objbench.results.records import EvaluationRecord
 from objbench.results.study_results import StudyResults
@@ -30,6 +31,8 @@ def caveats(results: StudyResults) -> list[str]:
         _side_by_side(results),
         results.plan.parts_sentence,
         _schedule(results),
+        *choice_sentences(results),
+        *pairing_sentences(results),
     ]
     return [text for text in found if text]
 

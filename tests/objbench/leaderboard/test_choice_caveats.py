@@ -1,0 +1,84 @@
+"""How settings were chosen, and whether pairing paid, is said without anybody writing it by hand."""
+
+import pytest
+
+from objbench.leaderboard.caveats import caveats
+from objbench.leaderboard.choice_caveats import choice_sentences, pairing_sentences
+from objbench.results.study_results import join
+
+RATE = "training.learning_rate"
+
+
+def results_of(study):
+    return join(study.plan, study.records.values())
+
+
+def tuned(study, grid, **chosen):
+    """The study with a grid, and the objectives' chosen values of the setting of that grid."""
+    plan = study.plan
+    settings = {**plan.study, "tuning": {**plan.study["tuning"], "grid": grid}}
+    objectives = tuple(
+        item.model_copy(update={"overrides": {place: chosen[item.name] for place in grid}})
+        for item in plan.objectives
+    )
+    study.plan = plan.model_copy(update={"study": settings, "objectives": objectives})
+    return study
+
+
+def test_one_tuning_seed_is_said(make_study):
+    (said,) = choice_sentences(results_of(make_study(trials=2)))
+    assert said.startswith("Settings were chosen on a single tuning seed")
+    three = make_study(trials=2, tuning_seeds=(1000, 1001, 1002))
+    assert list(choice_sentences(results_of(three))) == []
+    assert list(choice_sentences(results_of(make_study()))) == []
+
+
+@pytest.mark.parametrize(
+    ("grid", "chosen", "said"),
+    [
+        ([0.1, 0.2, 0.4], {"mlm": 0.2, "taco": 0.2}, ""),
+        ([0.1, 0.2, 0.4], {"mlm": 0.1, "taco": 0.2}, "learning_rate 0.1 (mlm)."),
+        ([0.1, 0.4], {"mlm": 0.4, "taco": 0.4}, "learning_rate 0.4 (mlm and taco)."),
+        # What has no order has no edge; neither has a single value, nor what a stranger made up.
+        (["a", "b"], {"mlm": "a", "taco": "b"}, ""),
+        ([0.1], {"mlm": 0.1, "taco": 0.1}, ""),
+        ([True, False], {"mlm": True, "taco": True}, ""),
+        ("0.1", {"mlm": "0.1", "taco": "0.1"}, ""),
+        ([0.1, [2]], {"mlm": 0.1, "taco": [2]}, ""),
+    ],
+)
+def test_a_setting_at_the_edge_of_its_grid_is_said(make_study, grid, chosen, said):
+    study = tuned(make_study(trials=2, tuning_seeds=(1000, 1001)), {RATE: grid}, **chosen)
+    found = " ".join(choice_sentences(results_of(study)))
+    lead = "Chosen at the edge of what was tried, so better values may lie beyond: "
+    assert found == (lead + said if said else "")
+
+
+def test_an_objectives_own_grid_counts(make_study):
+    study = tuned(make_study(trials=2, tuning_seeds=(1, 2)), {RATE: [0.1, 0.2]}, mlm=0.1, taco=0.3)
+    tuning = {**study.plan.study["tuning"], "objectives": {"taco": {RATE: [0.2, 0.3, 0.4]}}}
+    study.plan = study.plan.model_copy(update={"study": {**study.plan.study, "tuning": tuning}})
+    (said,) = choice_sentences(results_of(study))
+    assert said.endswith(": learning_rate 0.1 (mlm).")
+
+
+def test_whether_pairing_paid_is_said_from_five_seeds_on(make_study):
+    # mlm gains 1 point a seed and taco 2: the gain varies as mlm does, 1 against sqrt(1 + 4).
+    study = make_study(seeds=(1, 2, 3, 4, 5))
+    (said,) = pairing_sentences(results_of(study))
+    assert said == (
+        "Correlation over seeds of the glue scores with those of mlm: taco +1.00, the gain varies "
+        "0.45 times as much as without pairing."
+    )
+    assert said in caveats(results_of(study))
+    assert list(pairing_sentences(results_of(make_study(seeds=(1, 2, 3, 4))))) == []
+
+
+def test_scores_that_do_not_vary_have_no_correlation(make_study):
+    study = make_study(seeds=(1, 2, 3, 4, 5))
+    for cell_id, record in study.records.items():
+        if record.kind == "evaluation" and record.objective == "mlm":
+            study.change(
+                cell_id, scores={c: dict.fromkeys(m, 0.5) for c, m in record.scores.items()}
+            )
+    assert list(pairing_sentences(results_of(study))) == []
