@@ -103,12 +103,14 @@ def curve_evidence(results: StudyResults, pair: Pair, source: str) -> CurveEvide
         left_out = tuple(LeftOut(seed, why, diverged=False) for seed in results.seeds)
         return CurveEvidence((), {}, left_out)
     counted, left_out = _counted(results, pair, (baseline, objective), source, final=False)
+    steps = {item.name: 1.0 / max(item.steps, 1) for item in results.plan.objectives}
     curves = {}
     for index, axis in enumerate(AXES if counted else ()):
-        if _rises(baseline.spend[counted, :, index]) and _rises(objective.spend[counted, :, index]):
+        ours, theirs = (side.spend[counted, :, index] for side in (objective, baseline))
+        if _rises(theirs) and _rises(ours):
             curves[axis] = (
-                SeedCurves(baseline.spend[counted, :, index], baseline.scores[counted]),
-                SeedCurves(objective.spend[counted, :, index], objective.scores[counted]),
+                SeedCurves(theirs, baseline.scores[counted], steps[pair.baseline]),
+                SeedCurves(ours, objective.scores[counted], steps[pair.objective]),
             )
     return CurveEvidence(tuple(results.seeds[index] for index in counted), curves, left_out)
 

@@ -129,7 +129,7 @@ def judge_speedup(
     if seeds < MIN_RUNS:
         return _too_few(claimed, speedup.estimate, seeds, needed)
     at = found.spend / claimed
-    verdict = _verdict(bool(spends.reached_by(at)), bool(spends.missed_at(at)))
+    verdict = _verdict(bool(spends.reached_by(at)), bool(spends.missed_at(at, found.slack)))
     reason: Reason = "settled"
     if verdict == "inconclusive":
         reason = "not measured" if gaps is None else "within"
@@ -155,7 +155,7 @@ def speedup_comparison(found: TargetGaps, spends: Crossing) -> Comparison:
     # An interval that ends at exactly 1 confirms "at least 1" and is no advantage.
     touches = bool(spends.late >= at * (1 - SAME_SPEND))
     faster = bool(spends.reached_by(at)) and not touches
-    return _comparison(faster, bool(spends.missed_at(at)))
+    return _comparison(faster, bool(spends.missed_at(at, found.slack)))
 
 
 def compare_at_once(curves: Mapping[str, tuple[SeedCurves, SeedCurves]]) -> dict[str, Comparison]:

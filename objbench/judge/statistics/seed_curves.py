@@ -9,7 +9,7 @@ Shape legend: S pretraining seeds, P measured points, K points of spend that the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import isotonic_regression
@@ -28,6 +28,8 @@ class SeedCurves:
     Attributes:
         spend: (S, P) float64, positive and rising along P; the seeds may differ, as seconds do.
         scores: (S, P) float64; greater is better, so negate a loss.
+        step: what one optimizer step is of the whole budget, as a share. Budgets are spent in whole
+            steps, so two that differ by less than one are the same budget.
 
     Raises:
         ValueError: the shapes differ, a value is not finite, or a spend does not rise.
@@ -35,6 +37,7 @@ class SeedCurves:
 
     spend: FloatArray
     scores: FloatArray
+    step: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spend", np.asarray(self.spend, dtype=np.float64))
@@ -133,4 +136,4 @@ def pooled(curves: SeedCurves) -> SeedCurves:
     starts = isotonic_regression(mean).blocks[:-1]
     sizes = np.diff(np.append(starts, mean.size))
     means = np.add.reduceat(curves.scores, starts, axis=1) / sizes
-    return SeedCurves(curves.spend, np.repeat(means, sizes, axis=1))
+    return replace(curves, scores=np.repeat(means, sizes, axis=1))

@@ -14,7 +14,7 @@ Shape legend: S pretraining seeds, K shared points of the candidate's spend.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -67,12 +67,14 @@ class TargetGaps:
         candidate_spend: (K,) float64, rising.
         gaps: (S, K) float64: the candidate's score minus the baseline's of the same seed at
             ``spend``; linear between points.
+        slack: spends that differ by at most this share are the same budget, see ``SeedCurves.step``.
     """
 
     target: float
     spend: float
     candidate_spend: FloatArray
     gaps: FloatArray
+    slack: float = SAME_SPEND
 
     def at(self, speedup: float) -> FloatArray | None:
         """Each seed's gap at the spend that ``speedup`` implies: (S,); None if not measured."""
@@ -100,7 +102,8 @@ def target_gaps(
     scores = baseline.at(at)
     points = candidate.shared_points()
     gaps = difference(candidate.at_all(points), scores[:, None], axis=0)
-    return TargetGaps(float(scores.mean()), at, points, gaps)
+    slack = max(SAME_SPEND, baseline.step, candidate.step)
+    return TargetGaps(float(scores.mean()), at, points, gaps, slack)
 
 
 def speedup_at(
@@ -212,6 +215,6 @@ def _on_one_clock(baseline: SeedCurves, candidate: SeedCurves) -> tuple[SeedCurv
     ends = baseline.spend[:, -1:]
     scale = np.median(ends) / ends
     return (
-        SeedCurves(baseline.spend * scale, baseline.scores),
-        SeedCurves(candidate.spend * scale, candidate.scores),
+        replace(baseline, spend=baseline.spend * scale),
+        replace(candidate, spend=candidate.spend * scale),
     )

@@ -72,9 +72,13 @@ class Crossing:
         known = np.where(self.late == BEFORE, self.first, self.late)
         return np.asarray(known <= spend * (1 + SAME_SPEND))
 
-    def missed_at(self, spend: float) -> BoolArray:
-        """Whether the whole interval is after ``spend``."""
-        measured = spend <= self.last * (1 + SAME_SPEND)
+    def missed_at(self, spend: float, slack: float = SAME_SPEND) -> BoolArray:
+        """Whether the whole interval is after ``spend``.
+
+        Where the target was never reached, that is known of a spend up to the last one measured and
+        a share ``slack`` beyond it.
+        """
+        measured = spend <= self.last * (1 + slack)
         return np.where(np.isposinf(self.early), measured, self.early > spend * (1 + SAME_SPEND))
 
     def covers(self, spend: float) -> BoolArray:

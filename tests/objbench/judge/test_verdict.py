@@ -214,3 +214,20 @@ def test_comparing_at_once_is_holms_correction_of_the_paired_t_test():
 
 def test_too_few_seeds_compare_nothing():
     assert compare_at_once({"a": pair((0.2, 0.2))}) == {"a": "unclear"}
+
+
+def test_a_budget_that_is_a_step_short_is_the_whole_budget():
+    """Whole steps end a candidate at 0.99995 of the budget; it has been measured all the same."""
+    spend = np.tile([0.5, 1.0], (5, 1))
+    worse = np.tile([1.0, 2.0], (5, 1)) + 0.01 * np.arange(5)[:, None]
+    baseline = SeedCurves(spend, worse + 1.0, step=1 / 20_000)
+    short = SeedCurves(spend * 0.99995, worse, step=1 / 19_999)
+    found = judge_speedup(baseline, short, 1.0)
+    assert (found.verdict, found.comparison, found.reason) == ("refuted", "worse", "settled")
+    assert compare_at_once({"short": (baseline, short)}) == {"short": "worse"}
+    # Without knowing the steps, or with more of them missing than one, it is another budget.
+    for step, share in ((0.0, 0.99995), (1 / 19_999, 0.999)):
+        other = SeedCurves(spend * share, worse, step=step)
+        found = judge_speedup(SeedCurves(spend, worse + 1.0), other, 1.0)
+        assert (found.verdict, found.comparison) == ("inconclusive", "unclear")
+        assert found.reason == "not measured"
