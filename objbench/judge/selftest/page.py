@@ -71,7 +71,7 @@ def selftest_page(rates: Rates) -> str:
             _percentile_table(rates.rows),
         ]
     parts.insert(1, "<!-- Made by `objbench selftest`; edits are overwritten. -->")
-    made_with = [f"- {what}: {value}" for what, value in rates.made_with.items()]
+    made_with = [f"- {what}: {value}" for what, value in sorted(rates.made_with.items())]
     parts += ["## Made with", "\n".join(made_with), f"```sh\n{rates.command}\n```"]
     return "\n\n".join(parts) + "\n"
 
