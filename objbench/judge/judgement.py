@@ -24,6 +24,7 @@ from objbench.judge.score_source import (
     Pair,
     check_source,
     following_suite,
+    is_loss,
     score_sources,
 )
 from objbench.judge.verdict import Finding, Verdict, judge_gain, judge_speedup
@@ -170,9 +171,8 @@ def judge_by_every_score(results: StudyResults, files: Sequence[ClaimFile]) -> t
 def _answering(results: StudyResults, file: ClaimFile, claim: Claim) -> Iterator[str]:
     """The scores that can answer a claim."""
     for source in score_sources(results, Pair(file.objective, file.baseline)):
-        is_loss = source.startswith(HELDOUT)
-        has_curve = is_loss or following_suite(results, source) is not None
-        if has_curve if claim.kind == "speedup" else not is_loss:
+        has_curve = source.startswith(HELDOUT) or following_suite(results, source) is not None
+        if has_curve if claim.kind == "speedup" else not is_loss(results, source):
             yield source
 
 
@@ -194,7 +194,7 @@ def _answer(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Ans
 
 
 def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
-    if source.startswith(HELDOUT):
+    if is_loss(results, source):
         return Answer(by_axis={}, held_back=HeldBack("a loss"))
     found = gain_evidence(results, pair, source)
     if not found.seeds:

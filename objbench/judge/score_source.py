@@ -91,6 +91,15 @@ def following_suite(results: StudyResults, source: str) -> PlannedSuite | None:
     return next((suite for suite in results.curve_suites if suite.follows == source), None)
 
 
+def is_loss(results: StudyResults, source: str) -> bool:
+    """Whether a source is better when low: a held-out term, or a suite of losses or perplexities.
+
+    No claim about points can be judged by it: a point is not a nat, nor a hundredth of one.
+    """
+    suite = planned_suite(results, source)
+    return suite is None or suite.direction == "min"
+
+
 def final_side(results: StudyResults, objective: str, source: str) -> SideScores:
     """An objective's scores at the end of its budget: P = 1, over all fine-tuning seeds."""
     suite = planned_suite(results, source)

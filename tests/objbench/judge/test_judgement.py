@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from objbench.errors import ConfigError, UnknownNameError
-from objbench.judge.judgement import concerned, judge_claims
+from objbench.judge.judgement import concerned, judge_by_every_score, judge_claims
 from objbench.judge.papers.claims import read_claims, shipped_claims
 from objbench.judge.verdict_sentence import sentence
 from objbench.judge.verdict_text import detail_text, verdict_lines
@@ -281,6 +281,23 @@ def test_only_the_score_that_a_claim_names_reproduces_it(make_study):
     _, gain = judged(study, claims(score=elsewhere))
     assert (gain.source, gain.verdict) == ("glue", "confirmed")
     assert sentence(gain).startswith("found by glue at 1.23M parameters")
+
+
+def test_points_are_not_read_from_a_suite_of_losses(make_study):
+    study = make_study(seeds=SEEDS)
+    losses = [
+        suite.model_copy(update={"direction": "min"}) if suite.name == "glue" else suite
+        for suite in study.plan.suites
+    ]
+    study.plan = study.plan.model_copy(update={"suites": tuple(losses)})
+    results = join(study.plan, study.records.values())
+    for score in ("", "glue", "heldout:mlm"):
+        _, gain = judge_claims(results, [TACO], score)
+        assert (gain.verdict, gain.finding) == ("inconclusive", None)
+        assert "a gain in points cannot be read from a loss" in sentence(gain)
+    # A speedup can be judged by a loss, and a gain is judged by no other of them.
+    by_every = [(item.claim.kind, item.source) for item in judge_by_every_score(results, [TACO])]
+    assert by_every == [("speedup", "glue"), ("speedup", "heldout:mlm"), ("gain", "glue")]
 
 
 def test_the_text_marks_the_axis_claimed(make_study):
