@@ -23,7 +23,9 @@ Shape legend: O objectives, S pretraining seeds.
 from __future__ import annotations
 
 import string
+from collections import Counter
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +56,7 @@ class Ranks:
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
-        """The largest sets of objectives no two of which differ significantly, best first.
+        """Sets of objectives no two of which differ significantly, as few as show it, best first.
 
         Their number, and the time they take, can grow exponentially with the objectives.
         """
@@ -112,10 +114,11 @@ def rank_objectives(
 
 
 def tied_groups(separable: BoolArray, order: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """The largest sets without a separable pair, by insertion and absorption (Piepho 2004).
+    """Sets without a separable pair that hold every other pair (Piepho 2004).
 
     Starting from one set of all, every separable pair splits each set that contains both into one
-    without the first and one without the second; a set inside another is dropped.
+    without the first and one without the second; a set inside another is dropped. Piepho's final
+    sweep then drops each set, the last first, all of whose pairs the others hold as well.
 
     Args:
         separable: (O, O) bool, symmetric, False on the diagonal.
@@ -134,7 +137,22 @@ def tied_groups(separable: BoolArray, order: tuple[int, ...]) -> tuple[tuple[int
             sets = [*kept, *(new for new in split if not any(new <= other for other in kept))]
     place = {index: position for position, index in enumerate(order)}
     positions = sorted(sorted(place[index] for index in part) for part in sets)
-    return tuple(tuple(order[position] for position in part) for part in positions)
+    swept = _swept([tuple(order[position] for position in part) for part in positions])
+    return tuple(swept)
+
+
+def _swept(groups: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """``groups`` without those that say nothing: others hold all of their pairs and members."""
+    # A member is a pair with itself.
+    pairs = [set(combinations_with_replacement(sorted(group), 2)) for group in groups]
+    held = Counter(pair for own in pairs for pair in own)
+    kept = []
+    for group, own in zip(reversed(groups), reversed(pairs), strict=True):
+        if all(held[pair] > 1 for pair in own):
+            held.subtract(own)
+        else:
+            kept.append(group)
+    return kept[::-1]
 
 
 def group_letters(groups: tuple[tuple[int, ...], ...], count: int) -> tuple[str, ...]:

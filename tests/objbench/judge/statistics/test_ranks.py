@@ -1,6 +1,6 @@
 """Rank intervals and tied groups: by hand, against brute force, and how often they hold."""
 
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 import pytest
@@ -102,7 +102,7 @@ def test_intervals_hold_the_rank_seen_and_letters_say_what_is_separable(count, r
 
 
 @given(st.integers(1, 6).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.booleans()))))
-def test_groups_are_the_largest_sets_without_a_separable_pair(case):
+def test_groups_are_largest_sets_that_show_every_pair_and_none_is_left_over(case):
     count, flags = case
     separable = np.zeros((count, count), dtype=bool)
     for (i, j), flag in zip(combinations(range(count), 2), flags, strict=False):
@@ -115,8 +115,26 @@ def test_groups_are_the_largest_sets_without_a_separable_pair(case):
     ]
     expected = {part for part in sets if not any(part < other for other in sets)}
     found = tied_groups(separable, tuple(range(count)))
-    assert len(found) == len(expected) and {frozenset(part) for part in found} == expected
-    assert list(found) == sorted(found)
+    assert {frozenset(part) for part in found} <= expected
+    assert list(found) == sorted(set(found))
+
+    def shown(groups):
+        return {pair for group in groups for pair in combinations_with_replacement(group, 2)}
+
+    alike = {(i, j) for i in range(count) for j in range(i, count) if not separable[i, j]}
+    assert shown(found) == alike
+    for group in found:
+        assert shown(other for other in found if other != group) != alike
+
+
+def test_a_group_whose_pairs_are_all_in_others_has_no_letter():
+    # 0, 1 and 2 are alike; and each two of them together with one more.
+    others = [(0, 1, 3), (0, 2, 4), (1, 2, 5)]
+    separable = ~np.eye(6, dtype=bool)
+    for group in others:
+        for i, j in combinations(group, 2):
+            separable[i, j] = separable[j, i] = False
+    assert list(tied_groups(separable, tuple(range(6)))) == others
 
 
 def test_an_objective_between_two_others_has_both_letters():
