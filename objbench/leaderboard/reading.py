@@ -80,7 +80,10 @@ _GROUP: Text = (
 )
 _SEEDS_BETTER: Text = (
     Strong("Seeds better"),
-    ": at how many seeds the objective beats the baseline; a tie counts half.",
+    (
+        ": at how many seeds the objective beats the baseline, a tie counting half, with the exact 95% "
+        "interval of the share of all seeds; a dash below 3 seeds."
+    ),
 )
 _NOISE: Text = (
     Strong("Noise floor"),

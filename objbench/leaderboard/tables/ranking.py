@@ -8,10 +8,9 @@ import numpy as np
 
 from objbench.contract.meters import AXES, AXIS_WORDS
 from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.judge.statistics.speedup import Bound
 from objbench.leaderboard.document import Block, Cell, Table, table
 from objbench.leaderboard.foremost import MOST_ROWS
-from objbench.leaderboard.quantity import Quantity, estimated, quantity
+from objbench.leaderboard.quantity import estimated, quantity
 from objbench.leaderboard.ranking import Improvement, Row
 from objbench.leaderboard.report import CurveReport, Report, SuiteReport
 from objbench.leaderboard.speedups import speedup_quantity
@@ -38,7 +37,7 @@ def seeds_table(report: Report, suite: SuiteReport) -> list[Block]:
             line[f"seed {seed}"] = quantity(float(score), "points") if there else None
         deviation = None if row.score is None else row.score.deviation
         line["sd"] = None if deviation is None else quantity(deviation, "points")
-        line["share of seeds better"] = _share(row.improvement)
+        line["seeds better"] = _wins(report, row.improvement)
         lines.append(line)
     return [table(lines)]
 
@@ -78,16 +77,13 @@ def _line(report: Report, row: Row) -> dict[str, Cell]:
     return line
 
 
-def _wins(report: Report, found: Improvement) -> str:
-    seeds = len(report.seeds)
-    return f"{found.share * seeds:g} of {seeds}"
-
-
-def _share(found: Improvement | None) -> Quantity | None:
-    if found is None:
+def _wins(report: Report, found: Improvement | None) -> str | None:
+    """At how many seeds it is better, with the exact interval of the share of all seeds."""
+    if found is None or found.interval is None:
         return None
-    low, high = (None, None) if found.interval is None else map(Bound, found.interval)
-    return Quantity(estimate=Bound(found.share), low=low, high=high, notation="points")
+    low, high = found.interval
+    seeds = len(report.seeds)
+    return f"{found.share * seeds:g} of {seeds} [{100 * low:.0f}%, {100 * high:.0f}%]"
 
 
 def _ranks(row: Row) -> str | None:

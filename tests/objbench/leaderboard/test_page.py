@@ -108,7 +108,7 @@ def test_one_minute_first_then_details(make_study, tmp_path):
         "taco",
         "54.00 [49.89, 58.11]",
         "+3.50 [+1.45, +5.55]",
-        "4 of 4",
+        "4 of 4 [40%, 100%]",
         "1",
         "a",
     ]

@@ -151,8 +151,8 @@ def test_every_seed_has_its_score(make_study, report_of, rows):
     (table,) = seeds_table(report, report.suites[0])
     best, baseline = rows(table)
     assert [best[f"seed {seed}"] for seed in SEEDS] == ["51.00", "53.00", "55.00", "57.00"]
-    assert (best["sd"], best["share of seeds better"]) == ("2.58", "1.00 [0.40, 1.00]")
-    assert baseline["share of seeds better"] == "-"
+    assert (best["sd"], best["seeds better"]) == ("2.58", "4 of 4 [40%, 100%]")
+    assert baseline["seeds better"] == "-"
     alone = report_of(make_study(seeds=(1,)))
     assert seeds_table(alone, alone.suites[0]) == []
 
