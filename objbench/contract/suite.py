@@ -67,6 +67,10 @@ class Average:
         return sum(means) / len(means)
 
 
+UNTRAINED = "untrained"
+"""The floor that is scored for every suite: the encoder with its initial weights."""
+
+
 def _no_heldout(count: int) -> NDArray[np.int64]:
     raise DataError("no held-out text is available here: evaluate the encoder as part of a study")
 
@@ -185,6 +189,26 @@ class Suite(ConfiguredSuite):
     def seeds(self) -> tuple[int, ...]:
         """The fine-tuning seeds of one encoder; a suite that trains nothing has one."""
         return (0,)
+
+    def floors(self) -> tuple[str, ...]:
+        """What the tasks can be scored by without an encoder, beside ``UNTRAINED``, which always is.
+
+        Such as "majority", the most frequent answer, and "bag of words", a linear model of which
+        word pieces occur. Names are those of plugins; each is scored by ``evaluate_floor``.
+        """
+        return ()
+
+    def evaluate_floor(
+        self, floor: str, encoder: Path, task: str, seed: int, context: EvaluationContext
+    ) -> TaskResult:
+        """Score ``task`` by one of ``floors()``, by the same examples and metrics as encoders.
+
+        Args:
+            floor: one of ``floors()``.
+            encoder: folder of an encoder with its initial weights, for its tokenizer.
+            task, seed, context: as for ``evaluate``.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.floors names {floor!r}; score it here")
 
     @abstractmethod
     def fingerprint(self, task: str) -> str:

@@ -22,6 +22,7 @@ _SHARED: dict[str, tuple[str, ...]] = {
     "trial_evaluation": _OF_EVALUATION,
     "pretrain": ("objective", "seed"),
     "evaluation": _OF_EVALUATION,
+    "floor": (*_OF_EVALUATION, "floor"),
     "curve": ("objective", "seed", "suite"),
 }
 """What the record of a cell has under the name that it has in the plan."""
@@ -41,7 +42,7 @@ def misfits(plan: Plan) -> Iterator[str]:
             yield f"two {what} are called {_repeated(names)}"
     objectives = {objective.name for objective in plan.objectives}
     suites = {suite.name: bool(suite.follows) for suite in plan.suites}
-    follows = {"evaluation": False, "trial_evaluation": False, "curve": True}
+    follows = {"evaluation": False, "trial_evaluation": False, "floor": False, "curve": True}
     if plan.baseline not in objectives:
         yield f"its baseline {plan.baseline} is not one of its objectives"
     for objective in plan.objectives:

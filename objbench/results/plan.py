@@ -31,7 +31,7 @@ from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
 from objbench.results.planned_study import PlannedStudy, PlannedTraining, require_readable
 from objbench.results.realised_rate import RealisedRate
 
-CellKind = Literal["trial", "trial_evaluation", "pretrain", "evaluation", "curve"]
+CellKind = Literal["trial", "trial_evaluation", "pretrain", "evaluation", "floor", "curve"]
 
 # Cells that only choose settings: nothing of theirs is reported as a result.
 TUNING_KINDS = ("trial", "trial_evaluation")
@@ -46,6 +46,8 @@ class PlannedCell(Stored):
         share: share of the budget at which the evaluated encoder was exported; 1 for the final.
         needs: ids of the cells it reads.
         settings: of a trial: what it tries.
+        floor: of a floor: what is scored in place of a pretrained encoder. Its objective and seed
+            are those of the initial weights; its step and share are 0.
     """
 
     id: Name
@@ -60,6 +62,7 @@ class PlannedCell(Stored):
     share: Share = 1.0
     needs: tuple[Name, ...] = ()
     settings: Fields = Field(default_factory=dict)
+    floor: NameOrNone = ""
 
 
 class PlannedSuite(Stored):
@@ -131,6 +134,8 @@ class Plan(Stored):
         baseline: the objective that sets the budget, the first named.
         declared: the pretraining seeds as they were declared, one row for each time that some
             were added; seeds are never taken away.
+        looks: after how many seeds a verdict was declared to be read, rising; empty where nothing
+            was declared.
     """
 
     schema_version: SchemaVersion = SCHEMA_VERSION
@@ -145,6 +150,7 @@ class Plan(Stored):
     objectives: tuple[PlannedObjective, ...]
     suites: tuple[PlannedSuite, ...]
     declared: tuple[tuple[Count, ...], ...] = ()
+    looks: tuple[Count, ...] = Field(default=(), exclude_if=lambda looks: not looks)
     cells: tuple[PlannedCell, ...]
 
     @property

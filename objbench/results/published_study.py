@@ -4,9 +4,10 @@ Layout of the folder, beside the page and its pictures::
 
     plan.json      the study as planned, one cell per line
     sources.json   what the records refer to by number, and the SHA-256 of each .jsonl file
-    <kind>.jsonl   the records of one kind (pretrain, trial, evaluation, trial_evaluation, curve)
+    <kind>.jsonl   the records of one kind (pretrain, trial, evaluation, ...)
     logs.jsonl     the training logs, which would make lines of 50 kB in pretrain.jsonl
     overhead.json  the objectives' steps compared, if they were measured
+    lines.json     losses that counts alone reach on the held-out text, if they were measured
 
 Three fields of a record are numbers of rows in ``sources.json``, from 0: ``plugin``, ``protocol``
 and, in ``provenance``, ``origin``. Rows are numbered in the order in which they were first used, so
@@ -49,7 +50,7 @@ from objbench.results.plan import Plan
 from objbench.results.records import RECORD, AnyRecord, Origin, Plugin
 from objbench.results.run_folder import RunFolder
 
-KINDS = ("curve", "evaluation", "pretrain", "trial", "trial_evaluation")
+KINDS = ("curve", "evaluation", "floor", "pretrain", "trial", "trial_evaluation")
 LOGS = "logs"
 
 

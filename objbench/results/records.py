@@ -65,6 +65,28 @@ class LoggedPoint(Stored):
     learning_rate: Number
 
 
+class CommonLoss(Stored):
+    """A loss that every objective is measured by alike: the same masks of the same held-out text.
+
+    Attributes:
+        of: what is predicted. "masked": tokens hidden by masked language modelling (15%, of which
+            80% become [MASK], 10% another token and 10% stay). "next": each token from those
+            before it, of a token head that is read from left to right. "own": the objective's own
+            loss, where it has no token head.
+        loss: nats per predicted token, or the objective's own unit where ``of`` is "own".
+        order_gain: the loss with the visible tokens of each sequence shuffled, minus ``loss``: near
+            0 for an encoder that makes nothing of the order of words.
+        error: standard error of ``order_gain`` over the held-out batches; None for a single batch.
+        tokens: number of predicted tokens.
+    """
+
+    of: Literal["masked", "next", "own"]
+    loss: Number
+    order_gain: Number
+    error: Spend | None
+    tokens: Count
+
+
 class ExportedPoint(Stored):
     """An encoder exported along the budget.
 
@@ -76,6 +98,7 @@ class ExportedPoint(Stored):
             ``heldout_loss_names``, and "loss", their weighted sum.
         digest: of that folder, as ``sealed_folder.seal`` makes it; "" in records from before
             encoders were sealed.
+        common: the loss common to all objectives; None in records from before it was measured.
     """
 
     meters: Meters
@@ -83,6 +106,7 @@ class ExportedPoint(Stored):
     encoder: Inside
     heldout: dict[Name, Number]
     digest: KeyOrNone = Field(default="", exclude_if=_is_empty)
+    common: CommonLoss | None = Field(default=None, exclude_if=_is_empty)
 
 
 class Origin(Stored):
@@ -236,6 +260,18 @@ class TrialEvaluationRecord(EvaluationRecord):
     kind: Literal["trial_evaluation"] = "trial_evaluation"  # type: ignore[assignment]
 
 
+class FloorRecord(EvaluationRecord):
+    """What a task gives without any pretraining.
+
+    Attributes:
+        floor: what was scored in place of a pretrained encoder; see ``contract.suite.UNTRAINED`` and
+            ``Suite.floors``.
+    """
+
+    kind: Literal["floor"] = "floor"  # type: ignore[assignment]
+    floor: Name
+
+
 class CurveRecord(CellRecord):
     """One objective's curve against the baseline's, for one pretraining seed."""
 
@@ -249,5 +285,12 @@ class CurveRecord(CellRecord):
     values: dict[Label, StoredCurveValue] = Field(default_factory=dict)
 
 
-AnyRecord = TrialRecord | TrialEvaluationRecord | PretrainRecord | EvaluationRecord | CurveRecord
+AnyRecord = (
+    TrialRecord
+    | TrialEvaluationRecord
+    | PretrainRecord
+    | EvaluationRecord
+    | FloorRecord
+    | CurveRecord
+)
 RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])

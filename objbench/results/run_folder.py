@@ -6,6 +6,7 @@ Layout of a run folder::
     records/<kind>/<cell id>.<key>.json    one per finished cell
     costs/<objective>.<key>.json           what a step of an objective costs, measured once
     overhead.json                          the steps of the study's objectives side by side
+    lines.json                             losses that counts alone reach on the held-out text
     encoders/<cell id>.<key>/step-<n>/     exported encoders
     checkpoints/<cell id>.<key>/           while a pretraining cell is under way
     leaderboard/                           the page that ``objbench run`` writes
@@ -25,14 +26,17 @@ from objbench.results.json_files import Stored, dump_sealed, read_from
 from objbench.results.own_files import require_own
 from objbench.results.plan import CellKind, Plan, PlannedCell
 from objbench.results.records import RECORD, AnyRecord, ExportedPoint, Status
+from objbench.results.reference_lines import ReferenceLines
 from objbench.results.step_comparison import StepComparison
 from objbench.results.step_cost import COST, StepCost
 from objbench.results.store import LocalStore, Store
 
 _PLAN = "plan.json"
 _COMPARISON = "overhead.json"
+_LINES = "lines.json"
 _PLANS = TypeAdapter(Plan)
 _COMPARISONS = TypeAdapter(StepComparison)
+_REFERENCE_LINES = TypeAdapter(ReferenceLines)
 
 
 class RunFolder:
@@ -187,6 +191,23 @@ class RunFolder:
         else:
             self._write(_COMPARISON, comparison)
 
+    def read_reference_lines(self) -> ReferenceLines | None:
+        """The losses that counts alone reach; None where they were not measured.
+
+        Raises:
+            RecordError: the file cannot be read.
+        """
+        if not self.store.exists(_LINES):
+            return None
+        return read_from(self.store, _LINES, _REFERENCE_LINES)
+
+    def write_reference_lines(self, lines: ReferenceLines | None) -> None:
+        """Store the losses that counts alone reach; remove the file where they are None."""
+        if lines is None:
+            self.store.delete(_LINES)
+        else:
+            self._write(_LINES, lines)
+
     def encoders(self, cell: PlannedCell) -> str:
         """The folder of the encoders that a cell exports, relative to ``path``.
 
@@ -251,6 +272,11 @@ def read_plan(folder: Path) -> Plan:
 def read_step_comparison(folder: Path) -> StepComparison | None:
     """The comparison of steps in ``folder``; raises as ``RunFolder.read_step_comparison``."""
     return RunFolder(folder).read_step_comparison()
+
+
+def read_reference_lines(folder: Path) -> ReferenceLines | None:
+    """The reference lines in ``folder``; raises as ``RunFolder.read_reference_lines``."""
+    return RunFolder(folder).read_reference_lines()
 
 
 def read_records(folder: Path) -> list[AnyRecord]:

@@ -17,7 +17,8 @@ from objbench.results.agreement import disagreement
 from objbench.results.plan import Plan, PlannedCell, PlannedSuite
 from objbench.results.published_study import is_published, read_published
 from objbench.results.records import AnyRecord, PretrainRecord
-from objbench.results.run_folder import read_plan, read_records
+from objbench.results.reference_lines import ReferenceLines
+from objbench.results.run_folder import read_plan, read_records, read_reference_lines
 
 State = Literal["ok", "failed", "diverged", "missing"]
 
@@ -32,6 +33,7 @@ class StudyResults:
         stale: records of no planned cell, by id and key.
         seeds: the pretraining seeds, in the order of the plan.
         pretraining: objective and seed -> id of the pretraining cell.
+        lines: losses that counts alone reach on the held-out text; None where not measured.
     """
 
     plan: Plan
@@ -39,6 +41,7 @@ class StudyResults:
     stale: tuple[AnyRecord, ...]
     seeds: tuple[int, ...]
     pretraining: Mapping[tuple[str, int], str]
+    lines: ReferenceLines | None = None
 
     @cached_property
     def cells(self) -> Mapping[str, PlannedCell]:
@@ -61,6 +64,10 @@ class StudyResults:
             ]
             found.update((near.id, near) for near in nearest)
         return tuple(found.values())
+
+    def floors(self, suite: str) -> tuple[PlannedCell, ...]:
+        """The cells that score ``suite`` without any pretraining."""
+        return tuple(c for c in self.plan.cells if c.kind == "floor" and c.suite == suite)
 
     def evaluations(self, suite: str) -> tuple[PlannedCell, ...]:
         """The cells that evaluate reported encoders on ``suite``; not those that tuned by it."""
@@ -93,10 +100,13 @@ def read_study_results(folder: Path) -> StudyResults:
         RecordError: the plan or a record is missing or cannot be read.
     """
     plan = read_plan(folder)
-    return join(plan, (read_published if is_published(folder) else read_records)(folder))
+    records = (read_published if is_published(folder) else read_records)(folder)
+    return join(plan, records, read_reference_lines(folder))
 
 
-def join(plan: Plan, records: Iterable[AnyRecord]) -> StudyResults:
+def join(
+    plan: Plan, records: Iterable[AnyRecord], lines: ReferenceLines | None = None
+) -> StudyResults:
     """The plan and its records; in time linear in both.
 
     Raises:
@@ -126,4 +136,4 @@ def join(plan: Plan, records: Iterable[AnyRecord]) -> StudyResults:
     stale.sort(key=lambda record: (record.kind, record.id, record.key))
     pretraining = {(c.objective, c.seed): c.id for c in plan.cells if c.kind == "pretrain"}
     seeds = tuple(dict.fromkeys(cell.seed for cell in plan.cells if cell.kind == "pretrain"))
-    return StudyResults(plan, current, tuple(stale), seeds, pretraining)
+    return StudyResults(plan, current, tuple(stale), seeds, pretraining, lines)

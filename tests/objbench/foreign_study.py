@@ -17,14 +17,17 @@ from objbench.results.plan import Plan
 from objbench.results.realised_rate import RealisedRate
 from objbench.results.records import (
     RECORD,
+    CommonLoss,
     CurveRecord,
     EvaluationRecord,
+    FloorRecord,
     LoggedPoint,
     PretrainRecord,
     Provenance,
     TrialEvaluationRecord,
     TrialRecord,
 )
+from objbench.results.reference_lines import Lines, ReferenceLines
 from objbench.results.step_comparison import ComparedStep, StepComparison
 from objbench.results.step_cost import StepCost
 
@@ -34,9 +37,11 @@ MODELS = (
     TrialRecord,
     EvaluationRecord,
     TrialEvaluationRecord,
+    FloorRecord,
     CurveRecord,
     StepCost,
     StepComparison,
+    ReferenceLines,
 )
 FREE = {"study", "data", "options", "overrides", "settings", "config", "details"}
 """Fields without a schema: whatever a plugin or a study file says."""
@@ -72,10 +77,14 @@ def whole_study(make_study):
     scored = first.model_copy(
         update={"kind": "trial_evaluation", "id": "scored", "key": HEX, "settings": {"a": 1}}
     )
+    floor = first.model_copy(
+        update={"kind": "floor", "id": "floor", "key": HEX, "floor": "majority", "needs": ()}
+    )
     study.plan = study.plan.model_copy(
         update={
             "objectives": tuple(objectives),
-            "cells": (*study.plan.cells, scored),
+            "cells": (*study.plan.cells, scored, floor),
+            "looks": (5, 10),
             "suites": tuple(
                 s.model_copy(update={"protocol": "by hand"}) for s in study.plan.suites
             ),
@@ -87,6 +96,8 @@ def whole_study(make_study):
         "key": HEX,
     }
     study.records["scored"] = TrialEvaluationRecord.model_validate(fields)
+    of_floor = {"kind": "floor", "id": "floor", "floor": "majority"}
+    study.records["floor"] = FloorRecord.model_validate(fields | of_floor)
     made_from = {"encoder": HEX}
     for name, record in study.records.items():
         more: dict[str, Any] = {"made_from": made_from, "reason": "why"}
@@ -95,7 +106,9 @@ def whole_study(make_study):
             log = LoggedPoint(
                 meters=point.meters, loss=1.0, terms={"mlm": 1.0}, learning_rate=0.001
             )
-            sealed = [p.model_copy(update={"digest": HEX}) for p in record.points]
+            common = CommonLoss(of="masked", loss=4.0, order_gain=0.5, error=0.1, tokens=1000)
+            whole = {"digest": HEX, "common": common}
+            sealed = [p.model_copy(update=whole) for p in record.points]
             more |= {"log": [log], "points": sealed, "teachers": {"mlm": HEX}, "config": {"a": "b"}}
         elif isinstance(record, EvaluationRecord):
             more |= {
@@ -141,6 +154,18 @@ def step_comparison(study):
     )
 
 
+def reference_lines(study):
+    lines = Lines(uniform=9.0, unigram=6.3, bag=5.8, bigram=4.5, neighbours=3.1)
+    return ReferenceLines(
+        lines={"masked": lines},
+        train_tokens=1_000_000,
+        heldout_tokens=10_000,
+        characters_per_token=4.2,
+        key=HEX,
+        provenance=next(iter(study.records.values())).provenance,
+    )
+
+
 def stored(model: BaseModel) -> Any:
     """What is in the file of a model."""
     return json.loads(model.model_dump_json())
@@ -148,7 +173,9 @@ def stored(model: BaseModel) -> Any:
 
 def adapter(model: BaseModel) -> TypeAdapter[Any]:
     """What reads the file of a model."""
-    known = next((k for k in (Plan, StepCost, StepComparison) if type(model) is k), None)
+    known = next(
+        (k for k in (Plan, StepCost, StepComparison, ReferenceLines) if type(model) is k), None
+    )
     return RECORD if known is None else TypeAdapter(known)
 
 

@@ -11,6 +11,7 @@ from foreign_study import (
     leaves,
     named,
     put,
+    reference_lines,
     step_comparison,
     step_cost,
     stored,
@@ -86,7 +87,13 @@ def refusal(text, kind):
 def models(make_study):
     study = whole_study(make_study)
     records = {record.kind: record for record in study.records.values()}
-    return [study.plan, *records.values(), step_cost(), step_comparison(study)]
+    return [
+        study.plan,
+        *records.values(),
+        step_cost(),
+        step_comparison(study),
+        reference_lines(study),
+    ]
 
 
 def test_the_study_fills_every_field_and_is_read(models):
