@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.papers.claims import Claim, ClaimFile
-from objbench.judge.score_source import HELDOUT, Pair, planned_suite
+from objbench.judge.score_source import COMMON, HELDOUT, Pair, loss_words, planned_suite
 from objbench.judge.shared_corruption import shared_masking
 from objbench.judge.teacher_costs import uncounted_words
 from objbench.results.plan import PlannedSuite
@@ -122,12 +122,16 @@ def _score(results: StudyResults, file: ClaimFile, source: str, suite: PlannedSu
     if not source:
         return ""
     if suite is None:
-        term = source.removeprefix(HELDOUT)
-        shared = shared_masking(results.plan, term, (file.objective, file.baseline))
-        how = (
-            f"both masked alike ({shared})" if shared else "each objective under its own corruption"
-        )
-        return f"scored by held-out {term} loss, {how}, not by {theirs}"
+        how = "of the same tokens for both" if source == COMMON else ""
+        if not how:
+            term = source.removeprefix(HELDOUT)
+            shared = shared_masking(results.plan, term, (file.objective, file.baseline))
+            how = (
+                f"both masked alike ({shared})"
+                if shared
+                else "each objective under its own corruption"
+            )
+        return f"scored by {loss_words(source)}, {how}, not by {theirs}"
     if suite.name != file.score.suite:
         return f"scored by {suite.name} ({suite.average_label}), not by {theirs}"
     parts = []

@@ -11,7 +11,7 @@ from objbench.judge.formatting import amount, count, listed, ratio, signed
 from objbench.judge.interval_text import bounded, interval_text, is_bound_only
 from objbench.judge.judgement import Judged
 from objbench.judge.papers.claims import Claim
-from objbench.judge.score_source import HELDOUT
+from objbench.judge.score_source import HELDOUT, loss_words
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.speedup import Bound
 from objbench.judge.verdict import Finding, Verdict
@@ -58,7 +58,7 @@ def verdict_word(item: Judged, verdict: Verdict) -> str:
         return f"{not_}reproduced{_HERE}"
     score = item.source
     if score.startswith(HELDOUT):
-        score = f"held-out {score.removeprefix(HELDOUT)} loss"
+        score = loss_words(score)
     return f"{not_}found by {score}"
 
 

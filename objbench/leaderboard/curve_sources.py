@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from objbench.judge.score_arrays import Curve, score_curves
-from objbench.judge.score_source import HELDOUT, Pair, curve_side, score_sources
+from objbench.judge.score_source import HELDOUT, Pair, curve_side, loss_words, score_sources
 from objbench.leaderboard.quantity import Notation
 from objbench.results.plan import Plan, PlannedSuite
 from objbench.results.records import PretrainRecord
@@ -61,7 +61,7 @@ def score_words(plan: Plan, source: str) -> str:
     A suite that shares its name with the study or with its text says what it is: "toy suite score".
     """
     if source.startswith(HELDOUT):
-        return f"held-out {source.removeprefix(HELDOUT)} loss"
+        return loss_words(source)
     return f"{source} suite score" if source in (plan.name, plan.corpus) else f"{source} score"
 
 

@@ -41,9 +41,9 @@ def write_leaderboard(
     Args:
         run: a run folder, or a published study.
         out: the folder for README.md and the pictures; made if it is not there.
-        with_records: publish the plan, the current records and the comparison of steps too, so
-            that ``out`` can be committed and its page made again from itself. Stale records are
-            left out.
+        with_records: publish the plan, the current records, the comparison of steps and the
+            reference lines too, so that ``out`` can be committed and its page made again from
+            itself. Stale records are left out.
         results: the plan and records of ``run``; read now if None.
         report: what was found in ``results``; analysed now if None.
 
@@ -69,6 +69,7 @@ def write_leaderboard(
             _refuse_foreign(out, page)
             write_published(out, results.plan, results.records.values())
             RunFolder(out).write_step_comparison(comparison)
+            RunFolder(out).write_reference_lines(results.lines)
         for pattern in _PICTURES:
             for older in out.glob(pattern):
                 if older.name not in files:

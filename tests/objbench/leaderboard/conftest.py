@@ -10,7 +10,7 @@ from objbench.results.study_results import join
 @pytest.fixture
 def report_of():
     """(made study) -> its report."""
-    return lambda study: analyse(join(study.plan, study.records.values()))
+    return lambda study: analyse(join(study.plan, study.records.values(), study.lines))
 
 
 @pytest.fixture
