@@ -9,7 +9,7 @@ With trials every objective has tried that many learning rates, 0.001 and up, fo
 budget; each is worse than the one before by a held-out loss of 0.1, and every further tuning seed
 is worse by 0.5.
 
-``give_common`` measures what runs learnt: a common loss of 6 less 3 times the share of the budget
+``measure_learning`` measures what runs learnt: a common loss of 6 less 3 times the share of the budget
 spent, less 0.1 for every later objective, plus 0.01 for every later seed (0.02 where the objective
 is not the first), with an order gain of twice that share; a stuck run stays at 5.2 and 0. The line
 of the left neighbour is 4.5, so of three points a run that learns has learnt from the second on.
@@ -84,7 +84,9 @@ class MadeStudy:
             if cell.kind == "pretrain" and cell.objective == name:
                 self.change(cell.id, steps=steps)
 
-    def give_common(self, stuck: Mapping[str, Collection[int]] | None = None, of="masked") -> None:
+    def measure_learning(
+        self, stuck: Mapping[str, Collection[int]] | None = None, of="masked"
+    ) -> None:
         """Measure the common loss at every point, and the lines; ``stuck``: objective -> seeds."""
         names = [o.name for o in self.plan.objectives]
         seeds = list(dict.fromkeys(c.seed for c in self.plan.cells if c.kind == "pretrain"))

@@ -29,7 +29,7 @@ def with_common(study, cell_id, place, **values):
 @pytest.mark.parametrize("of", ["masked", "next"])
 def test_it_is_a_score_that_is_better_when_low(make_study, of):
     study = make_study(seeds=SEEDS)
-    study.give_common(of=of)
+    study.measure_learning(of=of)
     results = results_of(study)
     assert common_kind(results) == of
     assert score_sources(results, PAIR) == ("glue", COMMON, "heldout:mlm")
@@ -44,7 +44,7 @@ def test_it_is_a_score_that_is_better_when_low(make_study, of):
 
 def test_an_own_loss_is_nobodys_in_common(make_study):
     study = make_study(seeds=SEEDS)
-    study.give_common(of="own")
+    study.measure_learning(of="own")
     assert common_kind(results_of(study)) is None
     assert score_sources(results_of(study), PAIR) == ("glue", "heldout:mlm")
 
@@ -52,7 +52,7 @@ def test_an_own_loss_is_nobodys_in_common(make_study):
 @pytest.mark.parametrize("values", [{}, {"of": "next"}, {"of": "own"}])
 def test_it_is_no_score_where_a_point_lacks_it_or_predicts_something_else(make_study, values):
     study = make_study(seeds=SEEDS)
-    study.give_common()
+    study.measure_learning()
     with_common(study, "taco.seed-2", 1, **values)
     results = results_of(study)
     assert score_sources(results, PAIR) == ("glue", "heldout:mlm")
@@ -74,7 +74,7 @@ def test_a_term_of_the_same_name_is_not_taken_for_it(make_study):
 
 def test_a_verdict_by_it_is_called_by_its_name_and_says_what_is_alike(make_study):
     study = make_study(seeds=SEEDS)
-    study.give_common()
+    study.measure_learning()
     (judged,) = (
         item
         for item in judge_by_every_score(results_of(study), [read_claims("taco-2022")])
