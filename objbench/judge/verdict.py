@@ -20,7 +20,7 @@ import numpy as np
 
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray, t_interval
 from objbench.judge.statistics.multiple_tests import ERROR_RATE
-from objbench.judge.statistics.power import more_seeds
+from objbench.judge.statistics.power import SETTLED, MoreSeeds, more_seeds
 from objbench.judge.statistics.seed_curves import SAME_SPEND, SeedCurves
 from objbench.judge.statistics.speedup import Bound, TargetGaps, read_speedup, target_gaps
 from objbench.judge.statistics.target_crossing import Crossing, crossing
@@ -45,8 +45,8 @@ class Finding:
         estimate: the same quantity, as measured.
         low, high: ends of its 95% interval; None below ``MIN_RUNS`` seeds.
         seeds: S, the number of pretraining seeds it is based on.
-        more_seeds: how many more seeds would settle it at the spread seen (see ``power``); 0 where
-            it is settled, None where that cannot be estimated or is out of reach.
+        more_seeds: about how many more seeds would settle it (see ``power``); ``SETTLED`` where it
+            is settled, None where that cannot be estimated or is out of reach.
         reason: why the verdict is what it is. "settled": the whole interval is on one side of the
             claim. Otherwise the claim is within the interval, there are too few seeds for one, the
             claimed speedup is outside ``measured``, or it is between two neighbouring points of the
@@ -61,7 +61,7 @@ class Finding:
     low: Bound | None
     high: Bound | None
     seeds: int
-    more_seeds: int | None
+    more_seeds: MoreSeeds | None
     reason: Reason
     measured: tuple[float, float] | None = None
 
@@ -100,7 +100,7 @@ def judge_gain(differences: FloatArray, claimed: float) -> Finding:
         low=Bound(low),
         high=Bound(high),
         seeds=seeds,
-        more_seeds=needed if verdict == "inconclusive" else 0,
+        more_seeds=needed if verdict == "inconclusive" else SETTLED,
         reason="within" if verdict == "inconclusive" else "settled",
     )
 
@@ -143,7 +143,7 @@ def judge_speedup(
         low=speedup.low,
         high=speedup.high,
         seeds=seeds,
-        more_seeds=needed if verdict == "inconclusive" else 0,
+        more_seeds=needed if verdict == "inconclusive" else SETTLED,
         reason=reason,
         measured=(found.spend / spends.last, found.spend / spends.first),
     )
@@ -186,7 +186,7 @@ def compare_at_once(curves: Mapping[str, tuple[SeedCurves, SeedCurves]]) -> dict
     return found
 
 
-def _needed(distances: FloatArray) -> int | None:
+def _needed(distances: FloatArray) -> MoreSeeds | None:
     """More seeds that would settle whether the mean of ``distances`` (S,) is positive."""
     if distances.size < 2:
         return None
@@ -195,7 +195,7 @@ def _needed(distances: FloatArray) -> int | None:
     )
 
 
-def _too_few(claimed: float, estimate: Bound, seeds: int, needed: int | None) -> Finding:
+def _too_few(claimed: float, estimate: Bound, seeds: int, needed: MoreSeeds | None) -> Finding:
     return Finding(
         verdict="inconclusive",
         comparison="unclear",

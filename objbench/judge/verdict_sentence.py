@@ -13,6 +13,7 @@ from objbench.judge.judgement import Judged
 from objbench.judge.papers.claims import Claim
 from objbench.judge.score_source import HELDOUT, loss_words
 from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.judge.statistics.power import FEWEST, MoreSeeds
 from objbench.judge.statistics.speedup import Bound
 from objbench.judge.verdict import Finding, Verdict
 
@@ -150,10 +151,20 @@ def open_text(finding: Finding) -> str:
     reason = reason_text(finding)
     if finding.reason == "between points":
         return reason
+    if finding.seeds < FEWEST:
+        return reason
     if finding.more_seeds is None:
         return f"{reason}; we cannot estimate how many more seeds would settle it"
-    more = count(finding.more_seeds, "more seed")
-    return f"{reason}; about {more} would settle it at this spread"
+    return f"{reason}; {more_seeds_text(finding.more_seeds)} would settle it"
+
+
+def more_seeds_text(more: MoreSeeds) -> str:
+    """How many more seeds, such as "about 20 to 90 more seeds"."""
+    if more.high is None:
+        return f"{more.low} more seeds at the very least"
+    if more.high == more.low:
+        return f"about {count(more.low, 'more seed')}"
+    return f"about {more.low} to {more.high} more seeds"
 
 
 def few_seeds_text(seeds: int) -> str:

@@ -10,6 +10,7 @@ from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.evidence import LeftOut
 from objbench.judge.formatting import DASH, amount, listed
 from objbench.judge.judgement import Judged
+from objbench.judge.statistics.power import MoreSeeds
 from objbench.judge.verdict import Comparison, Finding
 from objbench.judge.verdict_sentence import (
     estimate_text,
@@ -76,18 +77,25 @@ def numbers_table(item: Judged) -> str:
 
 
 def _numbers(item: Judged, finding: Finding) -> dict[str, str]:
-    more = DASH if finding.more_seeds is None else str(finding.more_seeds)
     return {
         "estimate [95% interval]": estimate_text(item.claim, finding),
         f"against {item.file.baseline}": (
             DASH if finding.low is None else _COMPARISONS[finding.comparison]
         ),
         "seeds": str(finding.seeds),
-        "more seeds": more,
+        "more seeds": _range(finding.more_seeds),
         f"at least {number(item.claim, item.claim.value)}": (
             DASH if item.held_back else verdict_word(item, finding.verdict)
         ),
     }
+
+
+def _range(more: MoreSeeds | None) -> str:
+    if more is None:
+        return DASH
+    if more.high is None:
+        return f"{more.low} or more"
+    return str(more.low) if more.high == more.low else f"{more.low} to {more.high}"
 
 
 def _left_out_lines(left_out: Sequence[LeftOut]) -> list[str]:

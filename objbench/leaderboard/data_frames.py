@@ -183,6 +183,7 @@ def _heldout_curves(results: StudyResults) -> Iterator[Row]:
 
 def _verdict(item: Judged) -> Row:
     finding = item.finding
+    more = finding.more_seeds if finding else None
     row: Row = {
         "claim": item.title,
         "kind": item.claim.kind,
@@ -195,7 +196,8 @@ def _verdict(item: Judged) -> Row:
         "comparison": finding.comparison if finding else "unclear",
         "seeds": len(item.seeds),
         "seeds_left_out": len(item.left_out),
-        "more_seeds": finding.more_seeds if finding else None,
+        "more_seeds_low": more.low if more else None,
+        "more_seeds_high": more.high if more else None,
         "scale": scale_text(item),
         "why": held_back_text(item) or (reason_text(finding) if finding else ""),
     }

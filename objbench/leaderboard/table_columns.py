@@ -82,7 +82,12 @@ VERDICTS: Mapping[str, TableColumn] = {
     "high_side": TableColumn("string", _SIDE),
     "seeds": TableColumn("int64", "pretraining seeds that count"),
     "seeds_left_out": TableColumn("int64", "pretraining seeds that lack something"),
-    "more_seeds": TableColumn("Int64", "more seeds that would settle it; missing: unknown"),
+    "more_seeds_low": TableColumn(
+        "Int64", "more seeds that would settle it, at least about; missing: unknown"
+    ),
+    "more_seeds_high": TableColumn(
+        "Int64", "more seeds that would settle it, at most about; missing: unknown or above 1000"
+    ),
     "scale": TableColumn("string", "scale of the study, and of the paper"),
     "why": TableColumn("string", "reason for the verdict"),
 }

@@ -77,10 +77,14 @@ class TargetGaps:
     slack: float = SAME_SPEND
 
     def at(self, speedup: float) -> FloatArray | None:
-        """Each seed's gap at the spend that ``speedup`` implies: (S,); None if not measured."""
+        """Each seed's gap at the spend that ``speedup`` implies: (S,); None if not measured.
+
+        A share ``slack`` beyond the last point it is the gap at that point, as in
+        ``Crossing.missed_at``.
+        """
         spend = self.spend / speedup
         first, last = self.candidate_spend[[0, -1]]
-        if not first * (1 - SAME_SPEND) <= spend <= last * (1 + SAME_SPEND):
+        if not first * (1 - SAME_SPEND) <= spend <= last * (1 + self.slack):
             return None
         return np.array([np.interp(spend, self.candidate_spend, row) for row in self.gaps])
 

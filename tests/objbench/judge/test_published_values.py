@@ -252,9 +252,10 @@ def _finding(finding):
     if finding is None:
         return None
     ends = {name: _bound(getattr(finding, name)) for name in ("estimate", "low", "high")}
-    fields = ("verdict", "claimed", "seeds", "more_seeds")
+    fields = ("verdict", "claimed", "seeds")
     values = {name: getattr(finding, name) for name in fields}
-    return {**ends, **values, "direction": finding.comparison}
+    more = finding.more_seeds and [finding.more_seeds.low, finding.more_seeds.high]
+    return {**ends, **values, "more_seeds": more, "direction": finding.comparison}
 
 
 def _suite(results, name):

@@ -7,7 +7,13 @@ import pytest
 from scipy.stats import nct, t
 
 from objbench.judge.statistics.multiple_tests import holm, paired_p_values
-from objbench.judge.statistics.power import MOST_SEEDS, more_seeds
+from objbench.judge.statistics.power import (
+    MOST_SEEDS,
+    SETTLED,
+    MoreSeeds,
+    more_seeds,
+    seeds_to_add,
+)
 from objbench.judge.statistics.seed_curves import SeedCurves
 from objbench.judge.statistics.speedup import Bound
 from objbench.judge.verdict import compare_at_once, judge_gain, judge_speedup
@@ -30,7 +36,7 @@ def test_gain_by_hand(claimed, verdict):
     assert found.low.value == pytest.approx(2 - HALF, rel=1e-6)
     assert found.high.value == pytest.approx(2 + HALF, rel=1e-6)
     assert (found.seeds, found.claimed) == (3, claimed)
-    assert (found.more_seeds == 0) == (verdict != "inconclusive")
+    assert found.more_seeds == (None if verdict == "inconclusive" else SETTLED)
 
 
 def test_direction_of_a_gain_is_its_own_answer():
@@ -51,7 +57,7 @@ def test_fewer_than_three_seeds_settle_nothing(seeds):
     found = judge_gain(np.arange(100.0, 100.0 + seeds), 1.2)
     assert (found.verdict, found.comparison) == ("inconclusive", "unclear")
     assert (found.low, found.high) == (None, None)
-    assert found.more_seeds == (None if seeds == 1 else 1)
+    assert found.more_seeds is None
     assert found.reason == "too few seeds"
     one = SeedCurves(np.array([[1.0, 2.0]] * seeds), np.array([[0.0, 1.0]] * seeds))
     fast = judge_speedup(one, SeedCurves(one.spend, one.scores + 9), 1.5)
@@ -138,38 +144,70 @@ def test_where_the_points_are_too_coarse_more_seeds_are_no_answer():
     assert found.reason == "between points"
 
 
-def test_more_seeds_is_the_smallest_that_fulfils_the_formula():
-    # Mean 1, sd 1, from 3 seeds: the least n with t(.975) + t(.8) <= sqrt(n), by a plain loop.
-    n = 4
-    while t.ppf(0.975, n - 1) + t.ppf(0.8, n - 1) > math.sqrt(n):
+def critical(seeds):
+    """The mixture's critical value, by its formula."""
+    k = 1 + 4 * seeds
+    bound = (math.sqrt(k) / 0.05) ** (2 / seeds)
+    return math.sqrt((seeds - 1) * (bound - 1) / (1 - bound / k))
+
+
+def smallest(mean, deviation, seeds):
+    """The least n above ``seeds`` that fulfils the formula, by a plain loop."""
+    n = seeds + 1
+    while (critical(n) + t.ppf(0.8, n - 1)) * deviation / math.sqrt(n) > mean:
         n += 1
-    assert n == 10
-    assert more_seeds(1.0, 1.0, 3) == n - 3
-    assert more_seeds(-1.0, 1.0, 3) == n - 3
-    assert judge_gain(np.array([0.0, 1.0, 2.0]), 0.0).more_seeds == n - 3
+    return n - seeds
+
+
+def test_seeds_to_add_is_the_smallest_number_that_fulfils_the_formula():
+    assert seeds_to_add(1.0, 1.0, 5) == smallest(1.0, 1.0, 5) == 16
+    assert seeds_to_add(-1.0, 1.0, 5) == 16
+    assert seeds_to_add(0.3, 1.2, 8) == smallest(0.3, 1.2, 8)
+
+
+def test_more_seeds_are_a_range_since_the_spread_is_uncertain():
+    # 80% of chi-square with 4 degrees of freedom lie between 1.0636 and 7.7794.
+    low, high = math.sqrt(4 / 7.7794), math.sqrt(4 / 1.0636)
+    wanted = MoreSeeds(smallest(1.0, low, 5), smallest(1.0, high, 5))
+    assert more_seeds(1.0, 1.0, 5) == wanted == MoreSeeds(7, 68)
+    gains = 1.0 + np.array([-1.0, 1.0, 0.0, -1.0, 1.0])
+    assert judge_gain(gains, 0.0).more_seeds == wanted
+    # More seeds know their spread better.
+    later = more_seeds(1.0, 1.0, 30)
+    assert later.high - later.low < wanted.high - wanted.low
+
+
+def test_the_range_holds_the_number_that_the_true_spread_would_give():
+    random = np.random.default_rng(3)
+    for seeds in (5, 12):
+        found = random.normal(0.0, 1.0, (600, seeds)).std(axis=1, ddof=1)
+        true = seeds_to_add(0.8, 1.0, seeds)
+        ranges = [more_seeds(0.8, float(deviation), seeds) for deviation in found]
+        inside = np.mean([r.low <= true <= (r.high or MOST_SEEDS) for r in ranges])
+        # A whole number at the very end of a range counts as inside.
+        assert 0.77 < inside < 0.87
 
 
 @pytest.mark.parametrize("distance", [0.35, 0.5, 0.8, 1.2])
 def test_the_power_it_plans_for_is_there(distance):
-    n = 3 + more_seeds(distance, 1.0, 3)
-    critical, shift = t.ppf(0.975, n - 1), distance * math.sqrt(n)
+    n = 5 + seeds_to_add(distance, 1.0, 5)
 
     def power(size):
-        critical = t.ppf(0.975, size - 1)
-        return 1 - nct.cdf(critical, size - 1, distance * math.sqrt(size))
+        return 1 - nct.cdf(critical(size), size - 1, distance * math.sqrt(size))
 
-    assert 1 - nct.cdf(critical, n - 1, shift) > 0.79
-    # No more than a seed too many.
-    assert power(n - 2) < 0.8
+    assert power(n) > 0.79
+    # No more than a few seeds too many.
+    assert power(n - 4) < 0.8
 
 
 def test_out_of_reach_or_undefined():
-    assert more_seeds(0.0, 1.0, 3) is None
-    assert more_seeds(0.01, 1.0, 3) is None
-    assert more_seeds(1.0, 1.0, 1) is None
+    assert more_seeds(0.0, 1.0, 5) is None
+    assert more_seeds(0.01, 1.0, 5) is None
+    assert more_seeds(1.0, 1.0, 4) is None
     assert more_seeds(1.0, 1.0, MOST_SEEDS) is None
-    assert more_seeds(1.0, 0.0, 5) == 1
-    assert more_seeds(1.0, 0.0, 2) == 1
+    assert more_seeds(1.0, 0.0, 5) == MoreSeeds(1, 1)
+    # Seeds of the least likely spread settle it, those of the greatest do not.
+    assert more_seeds(0.2, 1.0, 5) == MoreSeeds(smallest(0.2, math.sqrt(4 / 7.7794), 5), None)
 
 
 def pair(gaps):
@@ -231,3 +269,20 @@ def test_a_budget_that_is_a_step_short_is_the_whole_budget():
         found = judge_speedup(SeedCurves(spend, worse + 1.0), other, 1.0)
         assert (found.verdict, found.comparison) == ("inconclusive", "unclear")
         assert found.reason == "not measured"
+
+
+def test_an_open_claim_at_the_end_of_a_budget_a_step_short_is_open_for_want_of_seeds():
+    """A candidate that ends at 0.99995 of the budget was measured at 1x: the claim is within."""
+    spend = np.tile([0.5, 1.0], (5, 1))
+    scores = np.tile([1.0, 2.0], (5, 1)) + 0.01 * np.arange(5)[:, None]
+    gaps = np.array([-0.9, 0.4, -0.5, 0.2, -0.3])[:, None]
+    baseline = SeedCurves(spend, scores, step=1 / 20_000)
+    found = judge_speedup(
+        baseline, SeedCurves(spend * 0.99995, scores + gaps, step=1 / 19_999), 1.0
+    )
+    assert (found.verdict, found.reason) == ("inconclusive", "within")
+    mean, deviation = gaps.mean(), gaps.std(ddof=1)
+    assert found.more_seeds == more_seeds(mean, deviation, 5) is not None
+    unknown = SeedCurves(spend * 0.99995, scores + gaps)
+    found = judge_speedup(SeedCurves(spend, scores), unknown, 1.0)
+    assert (found.reason, found.more_seeds) == ("not measured", None)

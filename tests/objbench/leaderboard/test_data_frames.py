@@ -159,8 +159,9 @@ def test_verdicts_are_those_published(study):
             assert getattr(row, f"{name}_side") == side
             assert getattr(row, name) == pytest.approx(value, rel=1e-9, nan_ok=True)
         assert (row.comparison, row.claimed) == (finding["direction"], finding["claimed"])
-        more = finding["more_seeds"]
-        assert row.more_seeds is pd.NA if more is None else row.more_seeds == more
+        for end, more in zip(("low", "high"), finding["more_seeds"] or (None, None), strict=True):
+            found = getattr(row, f"more_seeds_{end}")
+            assert found is pd.NA if more is None else found == more
 
 
 def test_costs_are_those_published(study):

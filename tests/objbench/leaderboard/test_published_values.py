@@ -174,9 +174,10 @@ def finding(found):
     if found is None:
         return None
     ends = {name: bound(getattr(found, name)) for name in ("estimate", "low", "high")}
-    fields = ("verdict", "claimed", "seeds", "more_seeds")
+    fields = ("verdict", "claimed", "seeds")
     values = {name: getattr(found, name) for name in fields}
-    return {**ends, **values, "direction": found.comparison}
+    more = found.more_seeds and [found.more_seeds.low, found.more_seeds.high]
+    return {**ends, **values, "more_seeds": more, "direction": found.comparison}
 
 
 def same(found, old, where=""):

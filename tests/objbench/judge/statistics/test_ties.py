@@ -12,6 +12,7 @@ from objbench.judge.statistics.bootstrap import bootstrap_interval
 from objbench.judge.statistics.estimate import paired_difference
 from objbench.judge.statistics.gain_by_task import average_gain, leave_one_out, task_gains
 from objbench.judge.statistics.multiple_tests import paired_p_values
+from objbench.judge.statistics.power import SETTLED
 from objbench.judge.statistics.ranks import rank_objectives
 from objbench.judge.statistics.seed_curves import SeedCurves, pooled
 from objbench.judge.statistics.speedup import speedup_at, speedup_function
@@ -82,7 +83,7 @@ def test_a_tie_confirms_a_gain_of_nothing_and_is_neither_better_nor_worse():
     for one, other in ((UP, SCORES), (SCORES, UP)):
         found = judge_gain(difference(one, other), 0.0)
         assert (found.verdict, found.comparison) == ("confirmed", "unclear")
-        assert found.more_seeds == 0
+        assert found.more_seeds == SETTLED
 
 
 def test_a_gain_of_exactly_what_is_claimed_is_not_refuted_by_rounding():
