@@ -174,7 +174,7 @@ def _needed(
     suite, follower = planned_suite(results, source), following_suite(results, source)
     if suite is None:
         return []
-    cells = [cell for cell in own if cell.suite == source]
+    cells = [cell for cell in own if cell.kind == "evaluation" and cell.suite == source]
     if final or follower is None:
         return [cell for cell in cells if cell.share >= 1.0]
     chosen = suite.seeds[: follower.seeds_per_point]

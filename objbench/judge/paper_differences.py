@@ -15,7 +15,7 @@ from objbench.judge.score_source import COMMON, HELDOUT, Pair, loss_words, plann
 from objbench.judge.shared_corruption import shared_masking
 from objbench.judge.teacher_costs import uncounted_words
 from objbench.results.plan import PlannedSuite
-from objbench.results.records import EvaluationRecord, Provenance
+from objbench.results.records import EvaluationRecord, FloorRecord, Provenance
 from objbench.results.study_results import StudyResults
 
 # Parameters and tokens within this share of the paper's count as its scale.
@@ -156,6 +156,7 @@ def _samples(results: StudyResults, pair: Pair, suite: PlannedSuite | None) -> s
         record.max_train_samples
         for record in results.records.values()
         if isinstance(record, EvaluationRecord)
+        and not isinstance(record, FloorRecord)
         and record.suite == suite.name
         and record.objective in (pair.objective, pair.baseline)
     }

@@ -13,7 +13,7 @@ from objbench.judge.spending import spent
 from objbench.judge.teacher_costs import mean_spend, taken_text, teachers
 from objbench.leaderboard.choice_caveats import choice_sentences, pairing_sentences
 from objbench.leaderboard.curve_sources import curve_sources
-from objbench.results.records import EvaluationRecord
+from objbench.results.records import EvaluationRecord, FloorRecord
 from objbench.results.study_results import StudyResults
 
 _MOST_LISTED = 20
@@ -41,7 +41,10 @@ def _samples(results: StudyResults) -> str:
     """Whether fine-tuning or a probe saw a part of the training examples only; "" where it saw all."""
     sizes: dict[str, int] = {}
     for record in results.records.values():
-        if not isinstance(record, EvaluationRecord) or record.max_train_samples is None:
+        # A floor is limited as the encoders are, and is no score to be compared with published ones.
+        if not isinstance(record, EvaluationRecord) or isinstance(record, FloorRecord):
+            continue
+        if record.max_train_samples is None:
             continue
         # A suite that trains nothing is not limited by it.
         if record.train_examples:

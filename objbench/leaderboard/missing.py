@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from objbench.judge.formatting import count, listed
-from objbench.results.plan import PlannedCell, PlannedSuite
+from objbench.results.plan import CellKind, PlannedCell, PlannedSuite
 from objbench.results.records import AnyRecord, PretrainRecord
 from objbench.results.study_results import StudyResults
 
@@ -23,7 +23,7 @@ class StaleRecords:
     """Records of one objective, seed and kind whose code, data or settings have changed since.
 
     Attributes:
-        what: the suite, "pretraining" or "tuning".
+        what: the suite, its floors, "pretraining" or "tuning".
         records: how many they are.
     """
 
@@ -38,7 +38,7 @@ class Gap:
     """Cells of one objective, seed and suite that are missing for one reason.
 
     Attributes:
-        what: the suite, or "pretraining".
+        what: the suite, its floors, "pretraining" or "tuning".
         tasks: their tasks, none for pretraining and curves.
         state: "missing", "failed" or "diverged".
         cells: how many they are.
@@ -59,7 +59,7 @@ def gaps(results: StudyResults) -> tuple[Gap, ...]:
     for cell in results.plan.cells:
         state = results.state(cell)
         if state != "ok":
-            what = _KIND_WORDS.get(cell.kind, cell.suite)
+            what = _what(cell.kind, cell.suite)
             reason = _reason(results, cell)
             grouped.setdefault((cell.objective, cell.seed, what, state, reason), []).append(cell)
     return tuple(
@@ -89,10 +89,14 @@ def stale_records(results: StudyResults) -> tuple[StaleRecords, ...]:
 
 
 def record_kind(record: AnyRecord) -> str:
-    """What a record is of: its suite, "pretraining" or "tuning"."""
+    """What a record is of: its suite, the floors of one, "pretraining" or "tuning"."""
     if isinstance(record, PretrainRecord):
         return _KIND_WORDS[record.kind]
-    return _KIND_WORDS.get(record.kind, record.suite)
+    return _what(record.kind, record.suite)
+
+
+def _what(kind: CellKind, suite: str) -> str:
+    return f"floors of {suite}" if kind == "floor" else _KIND_WORDS.get(kind, suite)
 
 
 def missing_tasks(suites: Iterable[PlannedSuite]) -> list[str]:

@@ -7,7 +7,7 @@ stale: its code, data or settings have changed since.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -124,6 +124,11 @@ class PlannedObjective(Stored):
     rate: RealisedRate | None = Field(default=None, exclude_if=lambda rate: rate is None)
     across_sequences: Text = Field(default="", exclude_if=lambda why: not why)
 
+    @property
+    def encoder_overrides(self) -> dict[str, Any]:
+        """Its own settings of the encoder: with the same, initial weights are the same at a seed."""
+        return encoder_settings(self.overrides)
+
 
 class Plan(Stored):
     """A study as planned: written before the first cell runs.
@@ -189,6 +194,11 @@ class Plan(Stored):
         """The plan while its settings are still being chosen: nothing else can be run yet."""
         trials = tuple(cell for cell in self.cells if cell.kind in TUNING_KINDS)
         return self.model_copy(update={"cells": trials})
+
+
+def encoder_settings(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of ``overrides``, settings by their dotted place, that are of the encoder."""
+    return {place: value for place, value in overrides.items() if place.startswith("encoder.")}
 
 
 def parts_sentence(parts: int, reasons: Mapping[str, str]) -> str:

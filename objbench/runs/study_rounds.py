@@ -168,5 +168,5 @@ def _opening(plan: Plan, finished: Mapping[str, Status], folder: RunFolder) -> s
 def _alike(cell: PlannedCell) -> tuple[str, ...]:
     """What cells that take about as long have in common."""
     if cell.suite:
-        return cell.kind, cell.suite, cell.task
+        return cell.kind, cell.suite, cell.task, cell.floor
     return cell.kind, cell.objective

@@ -35,6 +35,20 @@ def test_a_diverged_run_explains_what_waits_for_it(make_study, report_of):
     assert sentence(report) == "Incomplete: of 56 cells, 1 diverged and 13 missing."
 
 
+def test_floors_that_have_not_run_are_named_as_that(make_study, report_of):
+    study = make_study(floors={"majority": 30, "untrained": 10})
+    study.change("glue.cola.floor-majority.ft-0", status="failed", reason="no such file")
+    del study.records["glue.mrpc.floor-untrained.mlm.seed-2.ft-0"]
+    stale = study.records["glue.mnli.floor-majority.ft-0"]
+    study.records["older"] = stale.model_copy(update={"key": "01de4"})
+    report = report_of(study)
+    assert [(gap.what, gap.seed, gap.tasks, gap.reason) for gap in report.gaps] == [
+        ("floors of glue", 1, ("cola",), "no such file"),
+        ("floors of glue", 2, ("mrpc",), "not run yet"),
+    ]
+    assert [(item.what, item.records) for item in report.stale] == [("floors of glue", 1)]
+
+
 def test_a_reason_cannot_break_the_table(make_study, report_of, rows):
     study = make_study()
     study.change("mlm.seed-1", status="failed", reason="a | b\n<script>")
