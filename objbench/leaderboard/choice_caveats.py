@@ -14,6 +14,7 @@ import numpy as np
 from objbench.judge.formatting import listed, named
 from objbench.judge.score_arrays import final_scores
 from objbench.judge.statistics.ties import difference
+from objbench.judge.trial_learning import without_reliable_setting
 from objbench.results.plan import PlannedObjective
 from objbench.results.study_results import StudyResults
 
@@ -24,7 +25,7 @@ _MOST_COMPARED = 4
 
 
 def choice_sentences(results: StudyResults) -> Iterator[str]:
-    """One sentence for tuning on one seed, and one for settings at the edge of what was tried."""
+    """Sentences for tuning on one seed, settings stuck on some of them, and the edge of the grid."""
     tuning = results.plan.asked.tuning
     seeds = {cell.seed for cell in results.plan.cells if cell.kind == "trial"}
     if tuning is None or not seeds:
@@ -33,6 +34,14 @@ def choice_sentences(results: StudyResults) -> Iterator[str]:
         yield (
             "Settings were chosen on a single tuning seed, which cannot tell a setting that works "
             "from one that was lucky with it."
+        )
+    unreliable = without_reliable_setting(
+        results.plan.cells, lambda cell: results.records.get(cell.id), results.lines
+    )
+    if unreliable:
+        yield (
+            f"No setting of {named(unreliable)} learnt on all of its tuning seeds; the best score "
+            "chose, whether the trials learnt or not."
         )
     edges: dict[str, list[str]] = {}
     for item in results.plan.objectives:

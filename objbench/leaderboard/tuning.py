@@ -2,7 +2,7 @@
 
 Every objective gets the same number of trials, on pretraining seeds and a score that no reported
 number uses. A trial that diverged or failed is a result too: with it, a setting has no mean over
-the tuning seeds and is not chosen.
+the tuning seeds and is not chosen. Nor is one that is stuck on a seed where another one learnt on all.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from objbench.judge.learning import RunStatus
 from objbench.judge.score_arrays import suite_average
 from objbench.judge.spending import last_meters, trial_cells
+from objbench.judge.trial_learning import trial_status
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.plan import PlannedCell, PlannedSuite, tried_settings
 from objbench.results.records import EvaluationRecord, Meters, TrialRecord
@@ -30,6 +32,7 @@ class TriedSetting:
 
     Attributes:
         found: of each tuning seed the score, or the state of the trial where it has none.
+        statuses: of each tuning seed whether the trial learnt.
         is_chosen: whether it gave the objective its settings.
         ends: what was spent on it, of each trial for which that was recorded.
     """
@@ -37,6 +40,7 @@ class TriedSetting:
     objective: str
     settings: Mapping[str, Any]
     found: tuple[float | str, ...]
+    statuses: tuple[RunStatus, ...]
     is_chosen: bool
     ends: tuple[Meters, ...]
 
@@ -61,6 +65,11 @@ class Tuning:
     seeds: tuple[int, ...]
     tried: tuple[TriedSetting, ...]
 
+    @property
+    def knows_learning(self) -> bool:
+        """Whether it is known of any trial if it learnt."""
+        return any(status != "unknown" for tried in self.tried for status in tried.statuses)
+
 
 def study_tuning(results: StudyResults) -> Tuning | None:
     """The tuning of the study; None where nothing was tried."""
@@ -83,6 +92,9 @@ def study_tuning(results: StudyResults) -> Tuning | None:
                 found=tuple(
                     _loss(results, cell, score) if suite is None else _score(results, cell, suite)
                     for cell in trials
+                ),
+                statuses=tuple(
+                    trial_status(results.records.get(cell.id), results.lines) for cell in trials
                 ),
                 is_chosen=trials[0].settings.items() <= objective.overrides.items(),
                 ends=_ends(results, trials),

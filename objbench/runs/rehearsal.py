@@ -20,7 +20,7 @@ from objbench.data.tokenizer import TRAIN_PREFIX, require_tokenizer
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.encoder.inputs import require_readable
 from objbench.engine.training.heldout_loss import loss_names
-from objbench.errors import ObjbenchError, UnknownNameError
+from objbench.errors import BudgetError, ObjbenchError, UnknownNameError
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.json_files import content_key
 from objbench.results.run_folder import RunFolder
@@ -81,10 +81,16 @@ def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> Non
 
 def _require_budget(study: Study) -> None:
     """Refuse a budget that is too small, where that is known before a step is measured."""
+    cost = StepCost(tokens=study.training.batch * study.data.length, flops=1)
     if parse_budget(study.budget).axis in ("steps", "tokens"):
-        cost = StepCost(tokens=study.training.batch * study.data.length, flops=1)
         steps = baseline_steps(parse_budget(study.budget), cost)
         require_points(study, {study.objectives[0]: steps})
+    trial = study.tuning.budget if study.tuning else None
+    if trial is not None and parse_budget(trial).axis in ("steps", "tokens"):
+        try:
+            baseline_steps(parse_budget(trial), cost)
+        except BudgetError as error:
+            raise BudgetError(f"tuning.budget = {trial!r}: {error}") from error
 
 
 def _variants(study: Study) -> Iterator[tuple[str, Study, bool]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from objbench.judge.formatting import named
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.records import Status
 from objbench.results.run_folder import RunFolder
@@ -59,7 +60,7 @@ class StudyRounds:
             if len(folder.finished_cells(trials)) < len(trials):
                 self.carry_out(prepared, self.plan(prepared, trials).only_trials())
         tuned = tuner.tuned(trials, self.faults)
-        prepared.display.say(_choice(tuned))
+        prepared.display.say(_choice(tuned, tuner.without_reliable_setting(trials)))
         return prepared.with_study(tuned), trials
 
     def plan(self, prepared: PreparedStudy, trials: Sequence[PlannedCell]) -> Plan:
@@ -147,12 +148,16 @@ class StudyRounds:
             torch.set_num_threads(before)
 
 
-def _choice(study: Study) -> str:
+def _choice(study: Study, unreliable: Sequence[str]) -> str:
+    """The settings chosen; ``unreliable`` are the objectives of which none learnt on all seeds."""
     parts = [
         f"{name} " + ", ".join(f"{place} = {value}" for place, value in own.items())
         for name, own in study.overrides.items()
     ]
-    return "tuned: " + "; ".join(parts)
+    chosen = "tuned: " + "; ".join(parts)
+    if not unreliable:
+        return chosen
+    return f"{chosen} (no setting of {named(unreliable)} learnt on all of its tuning seeds)"
 
 
 def _opening(plan: Plan, finished: Mapping[str, Status], folder: RunFolder) -> str:

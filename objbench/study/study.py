@@ -100,6 +100,12 @@ class Study(Section):
         for name in self.tuning.objectives:
             if name not in self.objectives:
                 raise ValueError(f"tuning names {name!r}, which is not an objective of the study")
+        for name in self.objectives:
+            for place in self.tuning.foreign_options(name):
+                raise ValueError(
+                    f"the tuning grid of {name} has {place}, which is no option of {name}: give "
+                    "each objective a grid of its own with [tuning.objectives.NAME]"
+                )
         counts = {
             name: prod(len(v) for v in self.tuning.objectives.get(name, self.tuning.grid).values())
             for name in self.objectives

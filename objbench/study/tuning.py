@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from objbench.contract.composition import parts_of
 from objbench.study.settings import BudgetText, Section, Seeds, Values
 
 Settings = dict[str, Any]
@@ -30,7 +31,8 @@ class TuningSection(Section):
         grid: dotted setting -> values to try; every combination is a trial on each of the seeds.
         objectives: objective -> its own grid in place of ``grid``, with equally many trials.
         seeds: pretraining seeds of the trials, none of which the study uses. Settings are chosen
-            by their mean over these seeds; with a single seed the choice may be luck.
+            by their mean over these seeds, among those that learnt on all of them; with a single
+            seed the choice may be luck.
         budget: of a trial of the baseline; the budget of the study when None.
         score: what the settings of an objective are chosen by. A held-out loss: "loss", the
             weighted sum of the objective's terms, or one term, such as "mlm", where the grid
@@ -40,7 +42,7 @@ class TuningSection(Section):
 
     grid: dict[str, Values] = Field(default_factory=dict)
     objectives: dict[str, dict[str, Values]] = Field(default_factory=dict)
-    seeds: Seeds = (1000,)
+    seeds: Seeds = (1000, 1001, 1002)
     budget: BudgetText | None = None
     score: str = "loss"
 
@@ -48,6 +50,16 @@ class TuningSection(Section):
         """The settings that are tried for ``objective`` on each seed, in the order of its grid."""
         grid = self.objectives.get(objective, self.grid)
         return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+
+    def foreign_options(self, objective: str) -> list[str]:
+        """The options in the grid of ``objective`` that it does not read, by their dotted place.
+
+        With these alone, its trials would be the same run again and again.
+        """
+        own = {objective, *parts_of(objective)}
+        grid = self.objectives.get(objective, self.grid)
+        options = [place for place in grid if place.startswith("options.")]
+        return [place for place in options if place.split(".")[1] not in own]
 
     def trial_id(self, objective: str, number: int, seed: int) -> str:
         """The id of the trial of combination ``number`` of ``objective`` with ``seed``.

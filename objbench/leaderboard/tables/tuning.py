@@ -11,6 +11,7 @@ from objbench.leaderboard.quantity import Notation, quantity
 from objbench.leaderboard.tuning import SUM, TriedSetting, Tuning
 
 _ONE_SEED = "Each setting was tried on one seed, so the choice may be luck."
+_STUCK = "One that was stuck on a tuning seed was chosen only where none learnt on all of them."
 
 
 def tuning_sentence(tuning: Tuning) -> str:
@@ -25,31 +26,34 @@ def tuning_sentence(tuning: Tuning) -> str:
         f"Before the seeds were run, every objective got {count(tuning.trials, 'trial')} of "
         f"{tuning.budget} (the baseline's, at equal spend)"
     )
+    stuck = f" {_STUCK}" if tuning.knows_learning else ""
     if len(tuning.seeds) == 1:
         return (
             f"{lead} on pretraining seed {tuning.seeds[0]}, scored by {by}; the best gave each "
-            f"objective its settings. {_ONE_SEED}"
+            f"objective its settings.{stuck} {_ONE_SEED}"
         )
     return (
         f"{lead}, {count(tuning.trials // len(tuning.seeds), 'setting')} on each of the "
         f"pretraining seeds {listed([str(seed) for seed in tuning.seeds])}, scored by {by}; the "
         "best mean over these seeds gave each objective its settings. A setting that diverged or "
         "failed on one of them has no mean and was not chosen; what was spent is summed over the "
-        "seeds."
+        f"seeds.{stuck}"
     )
 
 
 def tuning_table(tuning: Tuning) -> Table:
-    """One row per setting: its score over the tuning seeds, whether it was chosen, its cost."""
+    """One row per setting: its score over the tuning seeds, how many learnt, its cost."""
     name = f"held-out {tuning.score}" if tuning.is_loss else tuning.score
     notation: Notation = "loss" if tuning.is_loss else "points"
-    return table([_line(tried, name, notation) for tried in tuning.tried])
+    return table([_line(tried, name, notation, tuning.knows_learning) for tried in tuning.tried])
 
 
-def _line(tried: TriedSetting, name: str, notation: Notation) -> dict[str, Cell]:
+def _line(tried: TriedSetting, name: str, notation: Notation, is_known: bool) -> dict[str, Cell]:
     line: dict[str, Cell] = {"objective": tried.objective}
     line |= {place: shortened(value) for place, value in tried.settings.items()}
     line |= _score_cells(tried, name, notation)
+    if is_known:
+        line["learnt"] = f"{tried.statuses.count('learnt')} of {len(tried.statuses)}"
     line["chosen"] = "yes" if tried.is_chosen else ""
     ends = tried.ends
     line["steps"] = quantity(sum(end.steps for end in ends), "count") if ends else None

@@ -6,7 +6,9 @@ reported number is measured on: held-out text, or a split of a suite's training 
 is tried with every tuning seed, and each objective gets the setting with the best mean score over
 them, the first in the grid where several are equal. What the trials spent is shown in its row. A
 trial that diverged or failed counts as infinitely bad, and so does the mean that it is part of: a
-setting that cannot be relied on is chosen for no objective.
+setting that cannot be relied on is chosen for no objective. Neither is one that is stuck on a seed
+(see ``judge.learning``) where another one learnt on all of them. Where none did, the best mean
+chooses nevertheless, and that is said.
 
 An objective that learns from others does so in its trials too: from the final encoder of the best
 settings of each, with the same tuning seed. So trials come in rounds, those of teachers first.
@@ -22,6 +24,12 @@ from typing import Any
 
 from objbench.contract.suite import Suite
 from objbench.errors import ConfigError, UnknownNameError
+from objbench.judge.learning import RunStatus
+from objbench.judge.trial_learning import (
+    setting_status,
+    trial_status,
+    without_reliable_setting,
+)
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.plan import PlannedCell, tried_settings
 from objbench.results.records import TrialEvaluationRecord, TrialRecord
@@ -155,16 +163,33 @@ class Tuner:
         """
         scoring = [cell for cell in cells if cell.kind == "trial_evaluation"]
         out_of_reach = cells_out_of_reach(cells, faulty)
+        lines = self.folder.read_reference_lines()
         found = {}
         for name in dict.fromkeys(cell.objective for cell in cells if cell.kind == "trial"):
             tried = tried_settings(cells, name)
             means = [fmean(self._badness(cell, scoring) for cell in trials) for trials in tried]
-            place = min(range(len(tried)), key=means.__getitem__)
+            statuses = [
+                setting_status(trial_status(self.folder.read_record(c), lines) for c in trials)
+                for trials in tried
+            ]
+            place = _best_place(means, statuses)
             can_be_run = any(out_of_reach.isdisjoint(cell.id for cell in row) for row in tried)
             if can_be_run and not math.isfinite(means[place]):
                 raise self._nothing_to_choose(name, [cell for row in tried for cell in row])
             found[name] = {cell.seed: cell for cell in tried[place]}
         return found
+
+    def without_reliable_setting(self, cells: Sequence[PlannedCell]) -> tuple[str, ...]:
+        """The objectives of which no setting learnt on all of its tuning seeds, and some are stuck.
+
+        Args:
+            cells: as for ``best``.
+
+        Raises:
+            RecordError: a record cannot be read.
+        """
+        lines = self.folder.read_reference_lines()
+        return without_reliable_setting(cells, self.folder.read_record, lines)
 
     @property
     def _suite(self) -> Suite | None:
@@ -206,6 +231,14 @@ class Tuner:
             f"tuning: every setting of {objective} failed or diverged{one}; widen its grid, "
             f"or delete their records in {self.folder.where_records('trial')} to run them again"
         )
+
+
+def _best_place(means: Sequence[float], statuses: Sequence[RunStatus]) -> int:
+    """The place of the smallest mean; not of a stuck setting where one learnt on all of its seeds."""
+    pairs = list(zip(means, statuses, strict=True))
+    is_choice = any(status == "learnt" and math.isfinite(mean) for mean, status in pairs)
+    places = [n for n, status in enumerate(statuses) if not (is_choice and status == "stuck")]
+    return min(places, key=means.__getitem__)
 
 
 def cells_out_of_reach(cells: Sequence[PlannedCell], faulty: Collection[str]) -> set[str]:

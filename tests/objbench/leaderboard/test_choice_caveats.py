@@ -4,6 +4,10 @@ import pytest
 
 from objbench.leaderboard.caveats import caveats
 from objbench.leaderboard.choice_caveats import choice_sentences, pairing_sentences
+from objbench.leaderboard.tables.tuning import tuning_sentence, tuning_table
+from objbench.leaderboard.tuning import study_tuning
+from objbench.results.records import CommonLoss
+from objbench.results.reference_lines import Lines, ReferenceLines
 from objbench.results.study_results import join
 
 RATE = "training.learning_rate"
@@ -52,6 +56,55 @@ def test_a_setting_at_the_edge_of_its_grid_is_said(make_study, grid, chosen, sai
     found = " ".join(choice_sentences(results_of(study)))
     lead = "Chosen at the edge of what was tried, so better values may lie beyond: "
     assert found == (lead + said if said else "")
+
+
+def with_learning(study, learnt):
+    """The study with trials of which those named in ``learnt`` did and the others are stuck."""
+    for cell in study.plan.cells:
+        if cell.kind == "trial":
+            (point,) = study.records[cell.id].points
+            loss, gain = (3.0, 2.0) if cell.id in learnt else (5.2, 0.0)
+            common = CommonLoss(of="masked", loss=loss, order_gain=gain, error=0.01, tokens=9)
+            study.change(cell.id, points=[point.model_copy(update={"common": common})])
+    lines = Lines(uniform=8.0, unigram=6.3, bag=5.3, bigram=4.5)
+    return join(
+        study.plan,
+        study.records.values(),
+        ReferenceLines(
+            lines={"masked": lines},
+            train_tokens=9,
+            heldout_tokens=9,
+            key="a1",
+            provenance=next(iter(study.records.values())).provenance,
+        ),
+    )
+
+
+def test_an_objective_of_which_no_setting_learnt_on_all_tuning_seeds_is_named(make_study):
+    study = make_study(trials=2, tuning_seeds=(1000, 1001))
+    every = [cell.id for cell in study.plan.cells if cell.kind == "trial"]
+    assert list(choice_sentences(with_learning(study, every))) == []
+    # One of the two settings of each objective: that one was to be chosen, and nothing is said.
+    one = [name for name in every if "trial-0" in name]
+    assert list(choice_sentences(with_learning(study, one))) == []
+    once = ["mlm.trial-0", "mlm.trial-1.seed-1001", *(n for n in every if n.startswith("taco"))]
+    (said,) = choice_sentences(with_learning(study, once))
+    assert said == (
+        "No setting of mlm learnt on all of its tuning seeds; the best score chose, whether the "
+        "trials learnt or not."
+    )
+    (said,) = choice_sentences(with_learning(study, []))
+    assert said.startswith("No setting of mlm and taco learnt on all")
+
+
+def test_the_table_of_trials_says_on_how_many_seeds_each_setting_learnt(make_study, rows):
+    study = make_study(trials=2, tuning_seeds=(1000, 1001))
+    tuning = study_tuning(with_learning(study, ["mlm.trial-0", "mlm.trial-0.seed-1001"]))
+    assert [row["learnt"] for row in rows(tuning_table(tuning))] == ["2 of 2", *["0 of 2"] * 3]
+    assert "was chosen only where none learnt on all" in tuning_sentence(tuning)
+    unknown = study_tuning(results_of(make_study(trials=2, tuning_seeds=(1000, 1001))))
+    assert all("learnt" not in row for row in rows(tuning_table(unknown)))
+    assert "learnt" not in tuning_sentence(unknown)
 
 
 def test_an_objectives_own_grid_counts(make_study):

@@ -134,7 +134,7 @@ def test_in_a_study_with_tuning_the_trials_of_such_an_objective_fail_and_no_othe
     study = make_study(
         objectives=["mlm", "faulty", "learns"],
         evaluation=ALONE,
-        tuning={"grid": grid, "score": "mlm", "budget": "20-steps"},
+        tuning={"grid": grid, "score": "mlm", "budget": "20-steps", "seeds": [1000]},
     )
     more = with_objective(RaisesAtItsFirstStep, Learns)
     end = run(study, tmp_path / "run", registry=more)
@@ -186,7 +186,9 @@ def test_a_trial_that_failed_is_not_tried_again_by_the_same_command(
     monkeypatch.setattr(PretrainWork, "do", counting)
     grid = {"training.learning_rate": [1e-3, 1e-4]}
     study = make_study(
-        objectives=["mlm", "wavers"], evaluation=ALONE, tuning={"grid": grid, "score": "mlm"}
+        objectives=["mlm", "wavers"],
+        evaluation=ALONE,
+        tuning={"grid": grid, "score": "mlm", "seeds": [1000]},
     )
     end = run(study, tmp_path, registry=with_objective(Wavers))
     assert [failure.id for failure in end.failures] == ["wavers.trial-0"]

@@ -7,6 +7,7 @@ from objbench.results.records import TrialEvaluationRecord, TrialRecord
 from objbench.results.run_folder import read_plan, read_records
 from objbench.results.study_results import read_study_results
 from objbench.runs.dry_run import dry_run
+from objbench.runs.planning.trials import Tuner
 from objbench.study.study import build_study
 
 BASE = {"objectives": ["mlm", "taco"], "budget": "9-steps", "seeds": [0]}
@@ -57,7 +58,7 @@ def test_an_objective_runs_with_its_own_settings():
 def test_the_best_trial_gives_its_settings_and_a_second_run_adds_nothing(make_study, run, tmp_path):
     # A rate of one in a million learns nothing.
     grid = {"training.learning_rate": [1e-6, 1e-2]}
-    tuned = make_study(tuning={"grid": grid, "score": "mlm", "budget": "30-steps"})
+    tuned = make_study(tuning={"grid": grid, "score": "mlm", "budget": "30-steps", "seeds": [1000]})
     assert run(tuned, tmp_path).complete
     trials = {r.id: r for r in read_records(tmp_path) if isinstance(r, TrialRecord)}
     assert set(trials) == {f"{n}.trial-{t}" for n in ("mlm", "taco") for t in (0, 1)}
@@ -101,7 +102,7 @@ def test_a_suite_tunes_on_its_training_data_and_is_reported_separately(
     make_study, run, registry, tmp_path
 ):
     grid = {"training.learning_rate": [1e-6, 1e-2]}
-    tuned = make_study(tuning={"grid": grid, "score": "toy"})
+    tuned = make_study(tuning={"grid": grid, "score": "toy", "seeds": [1000]})
     assert run(tuned, tmp_path).complete
     records = {r.id: r for r in read_records(tmp_path)}
     scored = {i: r for i, r in records.items() if isinstance(r, TrialEvaluationRecord)}
@@ -122,3 +123,16 @@ def test_a_suite_tunes_on_its_training_data_and_is_reported_separately(
     results = read_study_results(tmp_path)
     assert {cell.kind for cell in results.evaluations("toy")} == {"evaluation"}
     assert results.seeds == (0,)
+
+
+@pytest.mark.parametrize("unreliable", [(), ("mlm",)])
+def test_what_was_chosen_is_said_and_whether_any_setting_learnt_on_all_seeds(
+    make_study, run, tmp_path, monkeypatch, capsys, unreliable
+):
+    monkeypatch.setattr(Tuner, "without_reliable_setting", lambda *_: unreliable)
+    few = {"evaluation": {"suites": [], "points": 1, "heldout_batches": 1}, "objectives": ["mlm"]}
+    tuning = {"grid": {"training.learning_rate": [1e-3]}, "seeds": [7]}
+    run(make_study(**few, tuning=tuning), tmp_path)
+    (line,) = [text for text in capsys.readouterr().err.splitlines() if text.startswith("tuned")]
+    said = " (no setting of mlm learnt on all of its tuning seeds)" if unreliable else ""
+    assert line == f"tuned: mlm training.learning_rate = 0.001{said}"

@@ -10,6 +10,7 @@ from objbench.errors import ConfigError, UnknownNameError
 from objbench.judge.spending import spent
 from objbench.results.plan import tried_settings
 from objbench.results.records import (
+    CommonLoss,
     ExportedPoint,
     Meters,
     Plugin,
@@ -17,6 +18,7 @@ from objbench.results.records import (
     TrialEvaluationRecord,
     TrialRecord,
 )
+from objbench.results.reference_lines import Lines, ReferenceLines
 from objbench.results.run_folder import RunFolder, read_records
 from objbench.results.step_cost import StepCost
 from objbench.results.study_results import read_study_results
@@ -41,6 +43,13 @@ ANY = {
         finished="",
     ),
 }
+LINES = ReferenceLines(
+    lines={"masked": Lines(uniform=8.0, unigram=6.3, bag=5.3, bigram=4.5, neighbours=3.1)},
+    train_tokens=10_000,
+    heldout_tokens=1_000,
+    key="a1",
+    provenance=ANY["provenance"],
+)
 NOTHING = Meters(steps=9, tokens=9, flops=9.0, seconds=9.0)
 
 
@@ -62,10 +71,10 @@ def trials(registry, tmp_path):
     return plan
 
 
-def record_trial(run, cell, loss, name="mlm"):
+def record_trial(run, cell, loss, name="mlm", common=None):
     """The trial's record; it has diverged where the loss is not finite."""
     heldout = {name: loss, "loss": loss} if math.isfinite(loss) else {}
-    point = ExportedPoint(meters=NOTHING, share=1.0, encoder="e", heldout=heldout)
+    point = ExportedPoint(meters=NOTHING, share=1.0, encoder="e", heldout=heldout, common=common)
     RunFolder(run).write_record(
         TrialRecord(
             **ANY,
@@ -82,16 +91,23 @@ def record_trial(run, cell, loss, name="mlm"):
     )
 
 
-def choice(trials, run, tuning, losses, names=("mlm", "mlm")):
+def common_loss(has_learnt):
+    """Below the bigram line of ``LINES`` with a gain from order, or on the plateau above it."""
+    loss, gain = (3.0, 2.0) if has_learnt else (5.2, 0.01)
+    return CommonLoss(of="masked", loss=loss, order_gain=gain, error=0.01, tokens=100)
+
+
+def choice(trials, run, tuning, losses, names=("mlm", "mlm"), learnt=None):
     """Which setting is chosen for mlm by the losses of (setting, seed), by its place.
 
-    ``names`` are what the loss is called at each setting.
+    ``names`` are what the loss is called at each setting; ``learnt`` is of (setting, seed) too.
     """
     own = study({"grid": GRID, **tuning}, objectives=["mlm"])
     tuner, cells = trials(own, folder=run)
-    for trial, row, name in zip(tried_settings(cells, "mlm"), losses, names, strict=True):
-        for cell, loss in zip(trial, row, strict=True):
-            record_trial(run, cell, loss, name)
+    for number, trial in enumerate(tried_settings(cells, "mlm")):
+        for place, cell in enumerate(trial):
+            common = None if learnt is None else common_loss(learnt[number][place])
+            record_trial(run, cell, losses[number][place], names[number], common)
     rate = tuner.tuned(cells).overrides["mlm"]["training.learning_rate"]
     return own.tuning.trials("mlm").index({"training.learning_rate": rate})
 
@@ -132,13 +148,15 @@ def test_keys_of_a_study_tuned_on_one_seed_stay_what_they_were(trials, monkeypat
         monkeypatch.setattr(cells, "ENGINE_VERSION", 1)
         monkeypatch.setattr(cells, "source_digest", lambda thing: "source")
     monkeypatch.setattr(pretraining_cells, "recorded_options", lambda config: {"rate": 0.15})
-    for tuning in ({}, {"seeds": [1000]}):
+    _, cells = trials(study({"grid": GRID, "seeds": [1000]}))
+    assert {cell.id: cell.key for cell in cells} == known
+    assert list(known) == [cell.id for cell in cells]
+    # Three seeds are the default, and the trials of the first count.
+    for tuning, seeds in (({"seeds": [1000, 1001]}, 2), ({}, 3)):
         _, cells = trials(study({"grid": GRID, **tuning}))
-        assert {cell.id: cell.key for cell in cells} == known
-        assert list(known) == [cell.id for cell in cells]
-    _, cells = trials(study({"grid": GRID, "seeds": [1000, 1001]}))
-    assert {cell.id: cell.key for cell in cells[:4]} == known
-    assert not {cell.key for cell in cells[4:]} & set(known.values())
+        assert [cell.seed for cell in cells[::4]] == list(range(1000, 1000 + seeds))
+        assert {cell.id: cell.key for cell in cells[:4]} == known
+        assert not {cell.key for cell in cells[4:]} & set(known.values())
 
 
 @pytest.mark.parametrize("seeds", [[5], [5, 9], [1000, 1001, 1002]])
@@ -183,6 +201,52 @@ def test_where_every_setting_diverged_on_some_seed_there_is_nothing_to_choose(tr
         "tuning: every setting of mlm failed or diverged on one of the tuning seeds; widen its "
         f"grid, or delete their records in {tmp_path / 'records' / 'trial'} to run them again"
     )
+
+
+LEARNT = [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("losses", "learnt", "place"),
+    [
+        # The second has the better score or not, and only the first learnt on all seeds.
+        ([[4.4, 4.4, 4.4], [2.0, 2.0, 5.0]], [LEARNT, [True, True, False]], 0),
+        ([[2.0, 2.0, 5.0], [4.4, 4.4, 4.4]], [[True, True, False], LEARNT], 1),
+        # Among those that learnt on all, the score chooses.
+        ([[4.4, 4.4, 4.4], [2.0, 2.0, 5.0]], [LEARNT, LEARNT], 1),
+        # None learnt on all: the score chooses as it would if nothing were known.
+        ([[4.4, 4.4, 4.4], [2.0, 2.0, 5.0]], [[False] * 3, [True, True, False]], 1),
+        ([[3.0, 3.0, 3.0], [4.0, 4.0, 4.0]], [[True, False, True], [False] * 3], 0),
+        # One that diverged did not learn, so the other is chosen although it is stuck.
+        ([[1.0, 1.0, math.inf], [5.0, 5.0, 5.0]], [LEARNT, [False] * 3], 1),
+    ],
+)
+def test_a_setting_that_is_stuck_on_a_seed_is_not_chosen_where_another_learnt_on_all(
+    trials, tmp_path, losses, learnt, place
+):
+    RunFolder(tmp_path).write_reference_lines(LINES)
+    assert choice(trials, tmp_path, {}, losses, learnt=learnt) == place
+
+
+def test_without_lines_nothing_is_known_of_learning_and_the_score_chooses(trials, tmp_path):
+    losses = [[4.4, 4.4, 4.4], [2.0, 2.0, 5.0]]
+    assert choice(trials, tmp_path, {}, losses, learnt=[LEARNT, [True, True, False]]) == 1
+
+
+@pytest.mark.parametrize(
+    ("learnt", "unreliable"),
+    [
+        ([LEARNT, [False] * 3], ()),
+        ([[True, True, False], [False, True, True]], ("mlm",)),
+        ([[False] * 3, [False] * 3], ("mlm",)),
+        (None, ()),
+    ],
+)
+def test_the_tuner_knows_where_no_setting_learnt_on_all_seeds(trials, tmp_path, learnt, unreliable):
+    RunFolder(tmp_path).write_reference_lines(LINES)
+    choice(trials, tmp_path, {}, [[3.0] * 3, [4.0] * 3], learnt=learnt)
+    tuner, cells = trials(study({"grid": GRID}, objectives=["mlm"]))
+    assert tuner.without_reliable_setting(cells) == unreliable
 
 
 @pytest.mark.parametrize("draw", range(4))
@@ -288,14 +352,16 @@ def test_seeds_are_added_to_a_finished_study_and_what_was_tried_counts(
 
 def test_a_term_is_found_also_where_another_has_arranged_its_text(trials, tmp_path):
     names = ["mlm after sop"] * 2
-    assert choice(trials, tmp_path, {"score": "mlm"}, [[2.0], [1.0]], names) == 1
+    assert choice(trials, tmp_path, {"score": "mlm", "seeds": [5]}, [[2.0], [1.0]], names) == 1
 
 
 def test_a_setting_without_the_term_is_not_the_best(trials, tmp_path):
-    assert choice(trials, tmp_path, {"score": "mlm"}, [[0.0], [3.0]], ["tc", "mlm"]) == 1
+    assert (
+        choice(trials, tmp_path, {"score": "mlm", "seeds": [5]}, [[0.0], [3.0]], ["tc", "mlm"]) == 1
+    )
 
 
 def test_a_term_that_no_setting_has_is_refused(trials, tmp_path):
     told = r"tuning\.score for mlm 'mlm' \(known: loss, tc\)"
     with pytest.raises(UnknownNameError, match=told):
-        choice(trials, tmp_path, {"score": "mlm"}, [[0.0], [3.0]], ["tc", "tc"])
+        choice(trials, tmp_path, {"score": "mlm", "seeds": [5]}, [[0.0], [3.0]], ["tc", "tc"])
