@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from objbench.contract.suite import CurveValue as CurveValue
     from objbench.contract.suite import Direction as Direction
     from objbench.contract.suite import EvaluationContext as EvaluationContext
+    from objbench.contract.suite import ExampleScores as ExampleScores
     from objbench.contract.suite import Suite as Suite
     from objbench.contract.suite import TaskResult as TaskResult
     from objbench.contract.term import EncodedView as EncodedView
@@ -61,6 +62,7 @@ PUBLIC_NAMES = {
         "CurveValue",
         "Direction",
         "EvaluationContext",
+        "ExampleScores",
         "Suite",
         "TaskResult",
     ),

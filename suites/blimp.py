@@ -33,6 +33,7 @@ from objbench.contract.suite import (
     Column,
     CurveSuite,
     EvaluationContext,
+    ExampleScores,
     Suite,
     TaskResult,
 )
@@ -153,6 +154,7 @@ class BlimpSuite(Suite):
                 "reading": asdict(model.reading),
                 "length": model.length,
             },
+            examples={OVERALL: ExampleScores(self._fingerprint, {"accuracy": self._equal(points)})},
         )
 
     # -- parts
@@ -189,6 +191,11 @@ class BlimpSuite(Suite):
             paradigm.name: float(part.mean())
             for paradigm, part in zip(self._paradigms, parts, strict=True)
         }
+
+    def _equal(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The points of all pairs, weighted so that paradigms of any size count alike."""
+        sizes = np.array([len(paradigm.good) for paradigm in self._paradigms])
+        return points * np.repeat(len(points) / (len(sizes) * sizes), sizes)
 
 
 @hookimpl

@@ -121,6 +121,12 @@ class FinetuneSuite(TableSuite):
             train_examples=result.train_examples,
             eval_examples=scored,
             official_examples={} if context.tuning else unofficial(chosen, {**whole, **scored}),
+            examples={
+                column: self.example_scores(
+                    task, evaluation[column], result.predictions(column), labels
+                )
+                for column, labels in result.labels.items()
+            },
             details={
                 "recipe": self._recipe.model_dump(),
                 "steps": result.steps,

@@ -123,9 +123,10 @@ class ProbeSuite(TableSuite):
             task, first_hashed(self.source(task, chosen.train), cap), tuning=context.tuning
         )
         most = self.config.evaluate or None
+        evaluation = {name: first_hashed(part, most) for name, part in evaluation.items()}
         sides = {
             "train": _sides(train, chosen),
-            **{name: _sides(first_hashed(part, most), chosen) for name, part in evaluation.items()},
+            **{name: _sides(part, chosen) for name, part in evaluation.items()},
         }
         embedded = embed(
             encoder,
@@ -139,17 +140,20 @@ class ProbeSuite(TableSuite):
             features(parts["train"]), labels["train"], STRENGTHS, is_regression=chosen.labels == 1
         )
         scored = {column: len(labels[column]) for column in evaluation}
+        predictions = {column: _predictions(probe, parts[column]) for column in evaluation}
         return TaskResult(
             scores={
-                column: self.score(
-                    task, _predictions(probe, parts[column]), labels[column], context.cache
-                )
+                column: self.score(task, predictions[column], labels[column], context.cache)
                 for column in evaluation
             },
             train_examples=len(labels["train"]),
             eval_examples=scored,
             official_examples=unofficial(chosen, {} if most or context.tuning else scored),
             details={"strength": probe.strength, "length": parts["train"][0].length},
+            examples={
+                column: self.example_scores(task, part, predictions[column], labels[column])
+                for column, part in evaluation.items()
+            },
         )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from objbench.contract.suite import Average, Column, Suite
+from objbench.contract.suite import Average, Column, ExampleScores, Suite
 from objbench.engine.evaluation.examples import Examples, Source
 from objbench.errors import ConfigError, DataError, UnknownNameError
 from objbench_suites.glue_tasks import METRICS
@@ -144,6 +144,16 @@ class TableSuite(Suite):
         metric = GlueMetric(self.table[task].metric, cache / "metrics")
         scores: dict[str, float] = metric.compute(predictions=predictions, references=labels)
         return scores
+
+    def example_scores(
+        self, task: str, source: Source, predictions: ArrayLike, labels: ArrayLike
+    ) -> ExampleScores:
+        """What ``score`` is made of, example by example; ``source`` is what was scored."""
+        from objbench_suites.example_scores import example_values
+
+        return ExampleScores(
+            source.fingerprint, example_values(self.table[task].metric, predictions, labels)
+        )
 
     # -- parts
 

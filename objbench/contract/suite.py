@@ -102,6 +102,33 @@ class EvaluationContext:
     heldout: Callable[[int], NDArray[np.int64]] = _no_heldout
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ExampleScores:
+    """What the scores of one column are made of, example by example.
+
+    The examples are a sample too, and with a value for each of them the judge can tell how much a
+    gain depends on which were drawn. The values of a metric that is a mean over the examples, such
+    as accuracy, are the examples' own scores. Those of another metric are the metric plus the
+    example's influence on it (Hampel 1974; the infinitesimal jackknife of Jaeckel 1972).
+
+    Attributes:
+        of: names the examples and their order, such as a hash of them; the same for every encoder.
+        values: metric -> (N,) finite numbers, one per scored example, whose mean is the metric.
+    """
+
+    of: str
+    values: Mapping[str, NDArray[np.float64]]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are of the same examples, with the same values."""
+        return isinstance(other, ExampleScores) and self._plain() == other._plain()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _plain(self) -> tuple[str, dict[str, Any]]:
+        return self.of, {metric: values.tolist() for metric, values in self.values.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class TaskResult:
     """The result of one evaluation.
@@ -116,6 +143,8 @@ class TaskResult:
         unscored: column name -> why this encoder cannot have a score there, such as "no token
             head". The evaluation counts as done; the leaderboard shows a dash and the reason,
             and an objective that lacks a column of the average is not ranked.
+        examples: column name -> what its scores are made of; a column may be left out. Only that of
+            encoders at the end of the budget, and of floors, is stored.
     """
 
     scores: Mapping[str, Mapping[str, float]]
@@ -124,6 +153,7 @@ class TaskResult:
     details: Mapping[str, Any] = field(default_factory=dict)
     unscored: Mapping[str, str] = field(default_factory=dict)
     official_examples: Mapping[str, int] = field(default_factory=dict)
+    examples: Mapping[str, ExampleScores] = field(default_factory=dict)
 
 
 class ConfiguredSuite(ABC):

@@ -36,6 +36,9 @@ KeyOrNone = Annotated[str, Field(pattern=r"^[0-9a-f]*$", max_length=64)]
 Label = Annotated[str, Field(pattern=r"^[^\p{C}\p{Zl}\p{Zp}]*$", max_length=200)]
 """A short name that is only shown, such as a column's."""
 
+Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$", max_length=_LONGEST)]
+"""Bytes in base64; whether they are is checked where they are decoded."""
+
 Text = Annotated[str, Field(max_length=_LONGEST)]
 """Text that is only shown."""
 

@@ -31,6 +31,7 @@ from objbench.results.foreign_values import (
     Time,
 )
 from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
+from objbench.results.stored_examples import StoredExamples
 
 Status = Literal["ok", "failed", "diverged"]
 
@@ -230,6 +231,8 @@ class EvaluationRecord(CellRecord):
         official_examples: "train" or column -> the official number of examples, where another
             number was used.
         unscored: column that cannot have a score -> why; the status is "ok" nevertheless.
+        examples: column -> what its scores are made of, example by example. Empty for encoders of
+            earlier points and of trials, and in records from before examples were stored.
     """
 
     kind: Literal["evaluation"] = "evaluation"
@@ -252,6 +255,13 @@ class EvaluationRecord(CellRecord):
     seconds: Spend = 0.0
     details: Fields = Field(default_factory=dict)
     unscored: dict[Label, Text] = Field(default_factory=dict)
+    examples: dict[Label, StoredExamples] = Field(default_factory=dict, exclude_if=_is_empty)
+
+    @model_validator(mode="after")
+    def _is_of_its_examples(self) -> Self:
+        for column, stored in self.examples.items():
+            stored.require(self.eval_examples.get(column, 0), self.scores.get(column, {}))
+        return self
 
 
 class TrialEvaluationRecord(EvaluationRecord):

@@ -30,6 +30,7 @@ from objbench.results.records import (
 from objbench.results.reference_lines import Lines, ReferenceLines
 from objbench.results.step_comparison import ComparedStep, StepComparison
 from objbench.results.step_cost import StepCost
+from objbench.results.stored_examples import PackedValues, StoredExamples
 
 MODELS = (
     Plan,
@@ -111,9 +112,15 @@ def whole_study(make_study):
             sealed = [p.model_copy(update=whole) for p in record.points]
             more |= {"log": [log], "points": sealed, "teachers": {"mlm": HEX}, "config": {"a": "b"}}
         elif isinstance(record, EvaluationRecord):
+            column, metrics = next(iter(record.scores.items()))
+            packed = {
+                metric: PackedValues(bits=1, levels=(value,), codes="AA==")
+                for metric, value in metrics.items()
+            }
             more |= {
                 "max_train_samples": 10,
-                "eval_examples": {"cola": 3},
+                "eval_examples": {column: 3},
+                "examples": {column: StoredExamples(of=HEX, every=1, metrics=packed)},
                 "official_examples": {"cola": 1043},
                 "details": {"a": ["b", 1.5]},
                 "unscored": {"other": "too few"},

@@ -136,6 +136,9 @@ def test_accuracies_by_hand(write, word_model, tmp_path, monkeypatch):
         "overall": 0.625,
     }
     assert result.eval_examples == {"overall": 7} and result.train_examples == 0
+    # A pair weighs as much as its paradigm has few: their mean is the mean of the paradigms.
+    points = result.examples["overall"].values["accuracy"]
+    assert len(points) == 7 and points.mean() == pytest.approx(0.625)
     average = suite.average()
     assert average.score({"overall": 62.5, "binding": 1.0}) == 62.5
     assert average.label == "accuracy, mean of 4 paradigms (BLiMP has 67)"

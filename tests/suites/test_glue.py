@@ -320,6 +320,10 @@ def test_evaluations(write_glue, tiny_encoder, tmp_path):
             assert set(columns[column].metrics) <= set(scores)
             assert all(np.isfinite(value) for value in scores.values())
             assert result.eval_examples[column] == 24
+            values = result.examples[column].values
+            assert {name: own.mean() for name, own in values.items()} == pytest.approx(
+                scores, abs=1e-6
+            )
             # Which is not the official size: the page says so.
             assert result.official_examples[column] > 24
         assert result.train_examples == 48

@@ -1,6 +1,7 @@
 """The probe suite: features by hand, fits against their formula, and evaluations of each kind."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -240,6 +241,9 @@ def test_evaluations_of_every_kind(write_glue, tiny_encoder, tmp_path):
             assert set(columns[column].metrics) <= set(scores)
             assert all(np.isfinite(value) for value in scores.values())
             assert result.eval_examples[column] == 20
+            values = result.examples[column].values
+            assert {name: own.mean() for name, own in values.items()} == pytest.approx(scores)
+        assert len({examples.of for examples in result.examples.values()}) == len(result.scores)
         assert result.train_examples == 48
         assert json.dumps(result.details)
         assert result.details["strength"] in STRENGTHS and result.details["length"] == 32
@@ -288,7 +292,10 @@ def test_the_order_of_the_files_and_the_random_state_move_nothing(
     torch.manual_seed(5)
     np.random.seed(5)
     again = _scores(folder, tiny_encoder, "mrpc", tmp_path / "other", train=30, evaluate=15)
-    assert again == first
+    # Only what names the examples knows of the file: one study reads one file.
+    was, now = first.examples["mrpc"], again.examples["mrpc"]
+    assert was.of != now.of and replace(now, of=was.of) == was
+    assert replace(again, examples=first.examples) == first
 
 
 def test_the_caps_are_honoured(write_glue, tiny_encoder, tmp_path):

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objbench.contract.composition import Composition
-from objbench.contract.suite import EvaluationContext
+from objbench.contract.suite import EvaluationContext, TaskResult
 from objbench.data.heldout_split import heldout_rows
+from objbench.results.packed_values import stored_examples
 from objbench.results.plan import PlannedCell
 from objbench.results.records import AnyRecord
+from objbench.results.stored_examples import StoredExamples
 from objbench.runs.cells.cell_work import CellWork
 
 
@@ -60,6 +62,7 @@ class EvaluationWork(CellWork):
             seconds=round(time.perf_counter() - clock, 3),
             details=dict(result.details),
             unscored=dict(result.unscored),
+            examples=_examples(cell, result),
             made_from=read,
         )
         shown = [
@@ -88,3 +91,10 @@ class EvaluationWork(CellWork):
             "upstream": self.context.pretraining(cell).key,
             "max_train_samples": self.prepared.study.evaluation.max_train_samples,
         }
+
+
+def _examples(cell: PlannedCell, result: TaskResult) -> dict[str, StoredExamples]:
+    """Of what is reported at the end of the budget: a curve's points would be several times more."""
+    if cell.kind == "floor" or (cell.kind == "evaluation" and cell.share >= 1.0):
+        return {name: stored_examples(scores) for name, scores in result.examples.items()}
+    return {}

@@ -11,6 +11,7 @@ from transformers import AutoModel, AutoTokenizer
 from objbench.blocks.heads import TokenPrediction
 from objbench.contract.term import TermLoss
 from objbench.errors import BudgetError, ConfigError, ObjbenchError, RecordError
+from objbench.results.packed_values import unpacked
 from objbench.results.run_folder import RunFolder, read_plan, read_records
 from objbench.runs import study_rounds
 from objbench.runs.dry_run import dry_run
@@ -43,6 +44,19 @@ def test_every_cell_has_a_record_and_the_page_ranks_both(finished, page_of):
     assert {record.id for record in read_records(folder)} == {cell.id for cell in cells}
     assert all(record.status == "ok" for record in read_records(folder))
     assert "| taco" in page_of(folder)
+
+
+def test_the_examples_of_the_last_encoders_are_stored_alike(finished):
+    records = [r for r in read_records(finished[0]) if r.kind == "evaluation"]
+    last = [r for r in records if r.share == 1]
+    assert len(last) == 2
+    assert all(not r.examples for r in records if r.share < 1)
+    assert len({r.examples["polarity"].of for r in last}) == 1
+    for record in last:
+        stored, count = record.examples["polarity"], record.eval_examples["polarity"]
+        right = unpacked(stored, count)["accuracy"]
+        assert right.size == count
+        assert right.mean() == pytest.approx(record.scores["polarity"]["accuracy"])
 
 
 def test_the_candidate_spends_no_more_than_the_baseline(finished):
