@@ -82,6 +82,17 @@ def count(text: str, most: int = MOST) -> int:
     return int(text)
 
 
+def counts(text: str) -> tuple[int, ...]:
+    """The positive whole numbers of "5,10".
+
+    Raises:
+        ValueError: one is not a positive whole number, or there is none.
+    """
+    if not (found := names(text)):
+        raise ValueError("at least one number is needed")
+    return tuple(count(number) for number in found)
+
+
 def jobs(text: str) -> int:
     """A number of cells to run at a time; each is a process of its own.
 

@@ -48,6 +48,15 @@ def _add_study(group: Group) -> None:
     )
     _add(
         group,
+        "--looks",
+        "looks",
+        "numbers of seeds at which verdicts will be read, such as 5,10,20, declared before the first "
+        "seed is run (default: once, at the seeds of the first command)",
+        read.counts,
+        "A,B",
+    )
+    _add(
+        group,
         "--budget",
         "budget",
         "of the baseline: such as 100k-steps, 2B-tokens, 1e18-flops, 30-min or 24-gpu-hours",

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from objbench.results.declared_looks import require_looks
 from objbench.results.records import AnyRecord, EvaluationRecord, Meters, PretrainRecord
 
 if TYPE_CHECKING:
@@ -99,6 +100,10 @@ def _seeds(plan: Plan) -> Iterator[str]:
     declared = [seed for row in plan.declared for seed in row]
     if len(set(declared)) < len(declared):
         yield f"the seed {_repeated(declared)} is declared twice"
+    try:
+        require_looks(plan.looks)
+    except ValueError as error:
+        yield str(error)
     if declared and (undeclared := {seed for seeds in of.values() for seed in seeds} - {*declared}):
         yield f"the seed {min(undeclared)} is not among those declared"
 

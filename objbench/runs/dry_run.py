@@ -24,7 +24,7 @@ from objbench.runs.cells.step_costs import cost_key, is_timed
 from objbench.runs.planning.cell_count import require_countable
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
 from objbench.runs.planning.curve_cells import curve_id
-from objbench.runs.planning.declared_seeds import declared_seeds
+from objbench.runs.planning.declared_seeds import declared_looks, declared_seeds
 from objbench.runs.planning.evaluation_cells import evaluations, trial_evaluation_id
 from objbench.runs.planning.folder_owner import require_same_study
 from objbench.runs.planning.planner import make_plan
@@ -48,6 +48,7 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
     require_countable(study, chosen)
     require_same_study(study, folder)
     declared_seeds(study, folder)
+    declared_looks(study, folder)
     rehearse(study, chosen, folder)
     ids = list(_trials(study, chosen))
     ids += [pretraining_id(name, seed) for seed in study.seeds for name in training_order(chosen)]

@@ -26,7 +26,7 @@ from objbench.runs.cells.cell_runner import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
 from objbench.runs.executors.choose import choose_executor
 from objbench.runs.planning.cell_count import require_countable
-from objbench.runs.planning.declared_seeds import declared_seeds
+from objbench.runs.planning.declared_seeds import declared_looks, declared_seeds
 from objbench.runs.planning.folder_owner import require_same_study, require_same_text
 from objbench.runs.processes import is_main, join_processes, wait_for_all
 from objbench.runs.progress import display
@@ -110,7 +110,9 @@ def run_study(
             for part in ("tokens", "tokenizers", "tasks"):
                 # Other runs use the cache too, and none of them writes to one file for a day.
                 sweep(cache / part, older_than=24 * 60 * 60)
-        started = StudyRounds(executor, declared_seeds(study, folder))
+        started = StudyRounds(
+            executor, declared_seeds(study, folder), declared_looks(study, folder)
+        )
         _open_text(prepared)
         require_same_text(study, prepared.text.description(), folder)
         prepared, trials = started.tune(prepared)

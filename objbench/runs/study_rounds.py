@@ -30,6 +30,7 @@ class StudyRounds:
     Attributes:
         executor: runs its cells.
         declared: its seeds, as ``declared_seeds`` finds them.
+        looks: the numbers of seeds at which it is judged, as ``declared_looks`` finds them.
         failures: what has failed or diverged so far.
         faults: by objective, why a step of it cannot be taken.
         tried: ids of the cells of earlier rounds; one that failed would fail again.
@@ -37,6 +38,7 @@ class StudyRounds:
 
     executor: Executor
     declared: tuple[tuple[int, ...], ...]
+    looks: tuple[int, ...] = ()
     failures: list[Outcome] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
     tried: set[str] = field(default_factory=set)
@@ -77,6 +79,7 @@ class StudyRounds:
             devices=processes(),
             trials=trials,
             declared=self.declared,
+            looks=self.looks,
         )
 
     def compare_steps(self, prepared: PreparedStudy) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from objbench.results.declared_looks import require_looks
 from objbench.study.budget import parse_budget
 from objbench.study.choices import MOST, Precision, Schedule, Spacing
 
@@ -33,6 +34,9 @@ Seed = Annotated[int, Field(strict=True, ge=0, le=10**18)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_no_repeats)]
 Values = Annotated[tuple[Any, ...], Field(min_length=1), AfterValidator(_no_repeats)]
 Count = Annotated[int, Field(strict=True, ge=1, le=MOST)]
+Looks = Annotated[tuple[Count, ...], AfterValidator(require_looks)]
+"""Numbers of seeds, rising; see ``results.declared_looks``."""
+
 BudgetText = Annotated[str, AfterValidator(_readable)]
 """A budget as it is written, such as "100k-steps"; see ``budget.parse_budget``."""
 

@@ -24,6 +24,7 @@ from objbench.study.settings import (
     DataSection,
     EncoderSection,
     EvaluationSection,
+    Looks,
     Names,
     Section,
     Seeds,
@@ -38,6 +39,8 @@ class Study(Section):
     Attributes:
         objectives: names, the baseline first.
         seeds: pretraining seeds.
+        looks: at which numbers of seeds a verdict will be read, declared before any is run, such as
+            5, 10, 20; one look, at the seeds of the first command, where empty.
         budget: what the baseline may spend, such as "100k-steps".
         equalize: the compute axis on which every objective spends as much as the baseline.
         options: plugin name -> option -> value.
@@ -48,6 +51,7 @@ class Study(Section):
 
     objectives: Names
     seeds: Seeds = (0,)
+    looks: Looks = ()
     budget: BudgetText
     equalize: Axis = "flops"
     encoder: EncoderSection = EncoderSection()

@@ -2,12 +2,14 @@
 
 A study that could drop a seed after seeing its scores could pick among them. A run folder therefore
 remembers every seed that was ever declared: more may be added, which the leaderboard shows, and a
-command that leaves one out is refused.
+command that leaves one out is refused. So it is with the looks, the numbers of seeds at which a
+verdict may be read: whoever has read one could choose them by it.
 """
 
 from __future__ import annotations
 
 from objbench.errors import ConfigError
+from objbench.results.declared_looks import FIRST_LOOK
 from objbench.results.run_folder import RunFolder
 from objbench.study.study import Study
 
@@ -35,3 +37,29 @@ def declared_seeds(study: Study, run: RunFolder) -> tuple[tuple[int, ...], ...]:
         )
     added = tuple(seed for seed in study.seeds if seed not in before)
     return (*rows, added) if added else rows
+
+
+def declared_looks(study: Study, run: RunFolder) -> tuple[int, ...]:
+    """The looks of ``study`` as they were declared in ``run``; empty where none were.
+
+    Raises:
+        ConfigError: the study names others than those declared there before, and has had seeds
+            enough to be judged.
+        RecordError: the folder's plan cannot be read.
+    """
+    if not run.has_plan():
+        return study.looks
+    plan = run.read_plan()
+    seeds = sum(len(row) for row in plan.declared or (plan.asked.seeds,))
+    if seeds < FIRST_LOOK or study.looks in ((), plan.looks):
+        return study.looks or plan.looks
+    if plan.looks:
+        before = ",".join(map(str, plan.looks))
+        raise ConfigError(
+            f"{run} has declared looks at {before} seeds, and others cannot be chosen after seeds "
+            f"were run: use --looks {before}, or start another folder with --out"
+        )
+    raise ConfigError(
+        f"{run} has {seeds} seeds and was begun without looks, which cannot be chosen after seeds "
+        "were run: leave --looks out, or start another folder with --out"
+    )

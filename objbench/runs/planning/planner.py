@@ -38,6 +38,7 @@ def make_plan(
     devices: int,
     trials: Sequence[PlannedCell] = (),
     declared: Sequence[tuple[int, ...]] = (),
+    looks: Sequence[int] = (),
 ) -> Plan:
     """The plan of a study.
 
@@ -51,6 +52,7 @@ def make_plan(
         devices: devices that share the work, for budgets in device time.
         trials: the cells that its settings were chosen by.
         declared: its seeds as they were declared, for the record.
+        looks: the numbers of seeds at which it is judged, as they were declared.
 
     Raises:
         BudgetError: the budget pays for fewer steps than there are points.
@@ -73,6 +75,7 @@ def make_plan(
         objectives=tuple(_planned_objectives(study, plugins, steps, costs)),
         suites=planned_suites(plugins),
         declared=tuple(declared),
+        looks=tuple(looks),
         cells=tuple(cells.values()),
     )
 
