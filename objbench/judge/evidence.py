@@ -1,7 +1,9 @@
 """From records to what is judged: paired differences and pairs of curves, seed by seed.
 
-A pretraining seed counts only if nothing is missing on either side; the others are named with what
-they lack, and no average is taken over a part.
+A pretraining seed counts only if nothing is missing on either side and neither run is stuck (see
+``learning``); the others are named with what they lack, and no average is taken over a part. So
+whatever is found holds among runs that learnt; how many did not is ``stuck_share``'s to say. A run of
+which it is not known whether it learnt counts: ``obstacles`` then holds the verdict back.
 
 Shape legend: S seeds that count, P points of a curve.
 """
@@ -15,6 +17,7 @@ import numpy as np
 
 from objbench.contract.meters import AXES, Axis
 from objbench.judge.formatting import count, listed
+from objbench.judge.learning import stuck_seeds
 from objbench.judge.score_source import (
     Pair,
     SideScores,
@@ -35,13 +38,15 @@ class LeftOut:
     """A pretraining seed that does not count.
 
     Attributes:
-        why: what is missing, and on which side.
+        why: what is missing or stuck, and on which side.
         diverged: whether a run of it ended because its loss was no longer a finite number.
+        stuck: whether nothing is missing, and a run of it did not learn.
     """
 
     seed: int
     why: str
     diverged: bool
+    stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +133,8 @@ def _counted(
     *,
     final: bool,
 ) -> tuple[list[int], tuple[LeftOut, ...]]:
-    """Indices of the seeds that are complete on both sides, and why the others are not."""
+    """Indices of the seeds that are complete and not stuck on either side, and why the others are not."""
+    stuck = {name: stuck_seeds(results, name) for name in (pair.baseline, pair.objective)}
     counted, left_out = [], []
     for index, seed in enumerate(results.seeds):
         gaps = [
@@ -139,6 +145,10 @@ def _counted(
         if gaps:
             why = listed([why for why, _ in gaps])
             left_out.append(LeftOut(seed, why, any(diverged for _, diverged in gaps)))
+        elif names := [name for name, seeds in stuck.items() if seed in seeds]:
+            verb = "is" if len(names) == 1 else "are"
+            why = f"{listed(names)} {verb} stuck"
+            left_out.append(LeftOut(seed, why, diverged=False, stuck=True))
         else:
             counted.append(index)
     return counted, tuple(left_out)

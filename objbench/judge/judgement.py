@@ -1,22 +1,28 @@
 """Claims judged on a study: which evidence answers a claim, and what it says.
 
-Where there is no evidence, or none that can be trusted, the answer is inconclusive and gives the
-reason. A run that diverged is a result and not a gap: the seeds that are left are the lucky ones,
-so they confirm and refute nothing.
+A verdict is on runs that learnt. Where there is no evidence, or none that can be trusted, the answer
+is inconclusive and gives every reason, the most basic first (``obstacles``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
 from objbench.contract.meters import Axis
 from objbench.errors import ConfigError
-from objbench.judge.budgets import budget_mismatch
 from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence
 from objbench.judge.formatting import listed
+from objbench.judge.obstacles import (
+    HeldBack,
+    divergence,
+    few_learnt,
+    in_order,
+    learning_unknown,
+    nothing_left,
+    unequal_spend,
+)
 from objbench.judge.paper_differences import PaperDifferences, paper_differences
 from objbench.judge.papers.claims import Claim, ClaimFile
 from objbench.judge.score_source import (
@@ -27,28 +33,9 @@ from objbench.judge.score_source import (
     is_loss,
     score_sources,
 )
+from objbench.judge.stuck_share import StuckShare, stuck_share
 from objbench.judge.verdict import Finding, Verdict, judge_gain, judge_speedup
 from objbench.results.study_results import StudyResults
-
-Obstacle = Literal[
-    "no score", "a loss", "no complete seed", "no shared spend", "unequal spend", "diverged"
-]
-
-
-@dataclass(frozen=True, slots=True)
-class HeldBack:
-    """Why a finding is no verdict.
-
-    Attributes:
-        obstacle: "no score": the study has no score of both objectives; "a loss": a gain in points
-            was claimed and a loss is judged by; "no complete seed"; "no shared spend": the seeds
-            have no range of spend on the claimed axis in common; "unequal spend": the two
-            objectives had different budgets; "diverged": a run did.
-        details: the seeds that diverged, why no seed is complete, or how the budgets differ.
-    """
-
-    obstacle: Obstacle
-    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +45,14 @@ class Answer:
     Attributes:
         finding: what the complete seeds say; None where there is nothing to judge.
         by_axis: for a speedup, the finding on each compute axis that was measured.
-        held_back: why the finding is no verdict; None where it is one.
-        seeds: the pretraining seeds that are complete.
+        held_back: why the finding is no verdict, most basic first; empty where it is one.
+        seeds: the pretraining seeds that are complete and not stuck.
         left_out: the study's other seeds, with what they lack.
     """
 
     finding: Finding | None = None
     by_axis: Mapping[Axis, Finding]
-    held_back: HeldBack | None = None
+    held_back: tuple[HeldBack, ...] = ()
     seeds: tuple[int, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
 
@@ -77,6 +64,7 @@ class Judged(Answer):
     Attributes:
         source: the score it was judged by: a suite, or "heldout:TERM"; "" if there is none.
         verdict: the finding's, or inconclusive where it is held back.
+        stuck: how many runs of the baseline and of the objective are stuck.
         differences: in what the measurement differs from the paper's.
     """
 
@@ -84,6 +72,7 @@ class Judged(Answer):
     claim: Claim
     source: str
     verdict: Verdict
+    stuck: tuple[StuckShare, StuckShare]
     differences: PaperDifferences
 
     @property
@@ -136,9 +125,9 @@ def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str
         check_source(results, pair, source)
         answer = _answer(results, pair, claim, source)
     else:
-        answer = Answer(by_axis={}, held_back=HeldBack("no score"))
+        answer = Answer(by_axis={}, held_back=(HeldBack("no score"),))
     verdict: Verdict = "inconclusive"
-    if answer.finding is not None and answer.held_back is None:
+    if answer.finding is not None and not answer.held_back:
         verdict = answer.finding.verdict
     return Judged(
         file=file,
@@ -150,6 +139,7 @@ def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str
         held_back=answer.held_back,
         seeds=answer.seeds,
         left_out=answer.left_out,
+        stuck=(stuck_share(results, pair.baseline), stuck_share(results, pair.objective)),
         differences=paper_differences(results, file, claim, source),
     )
 
@@ -182,27 +172,24 @@ def _default(results: StudyResults, file: ClaimFile, pair: Pair) -> str:
 
 
 def _answer(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
-    answer = (
-        _speedup(results, pair, claim, source)
-        if claim.kind == "speedup"
-        else _gain(results, pair, claim, source)
-    )
-    diverged = tuple(str(item.seed) for item in answer.left_out if item.diverged)
-    if diverged and answer.held_back is None:
-        return replace(answer, held_back=HeldBack("diverged", diverged))
-    return answer
+    if claim.kind == "speedup":
+        return _speedup(results, pair, claim, source)
+    return _gain(results, pair, claim, source)
 
 
 def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
     if is_loss(results, source):
-        return Answer(by_axis={}, held_back=HeldBack("a loss"))
+        return Answer(by_axis={}, held_back=(HeldBack("a loss"),))
     found = gain_evidence(results, pair, source)
-    if not found.seeds:
-        return _nothing(found.left_out)
+    finding = judge_gain(found.differences, claim.value) if found.seeds else None
+    obstacles = [
+        unequal_spend(results, pair) if finding else None,
+        *_of_runs(results, pair, found.seeds, found.left_out),
+    ]
     return Answer(
-        finding=judge_gain(found.differences, claim.value),
+        finding=finding,
         by_axis={},
-        held_back=_unequal(results, pair),
+        held_back=in_order(obstacles),
         seeds=found.seeds,
         left_out=found.left_out,
     )
@@ -210,33 +197,30 @@ def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answe
 
 def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
     found = curve_evidence(results, pair, source)
-    if not found.seeds:
-        return _nothing(found.left_out)
     by_axis = {}
     for axis, (baseline, objective) in found.curves.items():
         # The seeds' clocks may differ so much that their device seconds do not overlap.
         with suppress(ValueError):
             by_axis[axis] = judge_speedup(baseline, objective, claim.value)
     finding = by_axis.get(claim.axis)
+    obstacles = [
+        HeldBack("no shared spend") if found.seeds and finding is None else None,
+        *_of_runs(results, pair, found.seeds, found.left_out),
+    ]
     return Answer(
         finding=finding,
         by_axis=by_axis,
-        held_back=None if finding else HeldBack("no shared spend"),
+        held_back=in_order(obstacles),
         seeds=found.seeds,
         left_out=found.left_out,
     )
 
 
-def _unequal(results: StudyResults, pair: Pair) -> HeldBack | None:
-    planned = {item.name: item for item in results.plan.objectives}
-    whys = tuple(
-        f"{name}: {why}"
-        for name in (pair.objective, pair.baseline)
-        if (why := budget_mismatch(results.plan, planned[name]))
-    )
-    return HeldBack("unequal spend", whys) if whys else None
-
-
-def _nothing(left_out: tuple[LeftOut, ...]) -> Answer:
-    whys = tuple(dict.fromkeys(item.why for item in left_out))
-    return Answer(by_axis={}, held_back=HeldBack("no complete seed", whys), left_out=left_out)
+def _of_runs(
+    results: StudyResults, pair: Pair, seeds: tuple[int, ...], left_out: tuple[LeftOut, ...]
+) -> list[HeldBack | None]:
+    """What is wrong with the runs themselves, whatever the score."""
+    few = few_learnt(results, pair, seeds, left_out)
+    if not seeds:
+        return [few or nothing_left(left_out)]
+    return [divergence(left_out), learning_unknown(results, pair, seeds), few]

@@ -51,6 +51,25 @@ def learning(results: StudyResults, objective: str) -> dict[int, Learning]:
     }
 
 
+def learnt_seeds(results: StudyResults, objective: str) -> tuple[int, ...]:
+    """The seeds whose run of ``objective`` learnt, in the order of the plan."""
+    return _seeds(results, objective, "learnt")
+
+
+def stuck_seeds(results: StudyResults, objective: str) -> tuple[int, ...]:
+    """The seeds whose run of ``objective`` is stuck, in the order of the plan.
+
+    No interval over seeds may mix these with the others. The seeds that are in neither list have no
+    finished run, or one of which it is not known whether it learnt.
+    """
+    return _seeds(results, objective, "stuck")
+
+
+def unknown_seeds(results: StudyResults, objective: str) -> tuple[int, ...]:
+    """The seeds of finished runs of which it is not known whether they learnt."""
+    return _seeds(results, objective, "unknown")
+
+
 def learning_of(points: list[ExportedPoint], lines: ReferenceLines | None) -> Learning:
     """Whether the run with these points learnt."""
     ordered = sorted(points, key=lambda point: point.meters.steps)
@@ -81,3 +100,7 @@ def bigram_line(common: CommonLoss | None, lines: ReferenceLines | None) -> floa
     if common is None or lines is None or common.of == "own" or common.of not in lines.lines:
         return None
     return lines.lines[common.of].bigram
+
+
+def _seeds(results: StudyResults, objective: str, status: RunStatus) -> tuple[int, ...]:
+    return tuple(seed for seed, run in learning(results, objective).items() if run.status == status)

@@ -10,11 +10,13 @@ from objbench.judge.evidence import LeftOut
 from objbench.judge.formatting import amount, count, listed, ratio, signed
 from objbench.judge.interval_text import bounded, interval_text, is_bound_only
 from objbench.judge.judgement import Judged
+from objbench.judge.obstacles import HeldBack
 from objbench.judge.papers.claims import Claim
 from objbench.judge.score_source import HELDOUT, loss_words
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.power import FEWEST, MoreSeeds
 from objbench.judge.statistics.speedup import Bound
+from objbench.judge.stuck_share import stuck_text
 from objbench.judge.verdict import Finding, Verdict
 
 _HERE = " at this scale"
@@ -30,14 +32,25 @@ def sentence(item: Judged) -> str:
 
 def limits(item: Judged) -> list[str]:
     """What a verdict depends on, each in a few words: why it is open, and how the paper differs."""
-    found = list(item.differences.others)
-    if item.finding is not None and item.held_back is None and item.verdict == "inconclusive":
+    found = [learnt_text(item), *item.differences.others]
+    if item.finding is not None and not item.held_back and item.verdict == "inconclusive":
         found.insert(0, open_text(item.finding))
     if item.verdict == "refuted" and item.claim.qualifier:
         found.append(
             f"the paper says {item.claim.qualifier!r}, so other settings may still reach it"
         )
-    return found
+    return [text for text in found if text]
+
+
+def learnt_text(item: Judged) -> str:
+    """That a finding holds among runs that learnt, and how many did not; "" where it is not known.
+
+    In brackets the exact two-sided 95% interval of the share of stuck runs.
+    """
+    shares = stuck_text(item.stuck)
+    if not shares:
+        return ""
+    return f"among runs that learnt (stuck: {shares})" if item.finding else f"stuck: {shares}"
 
 
 def verdict_words(item: Judged) -> str:
@@ -75,10 +88,17 @@ def scale_text(item: Judged) -> str:
 
 def held_back_text(item: Judged) -> str:
     """Why the finding is no verdict; "" where it is one."""
-    if item.held_back is None:
-        return ""
-    details = item.held_back.details
-    match item.held_back.obstacle:
+    return "; ".join(obstacle_texts(item))
+
+
+def obstacle_texts(item: Judged) -> list[str]:
+    """Why the finding is no verdict, most basic first."""
+    return [_obstacle_text(item, held) for held in item.held_back]
+
+
+def _obstacle_text(item: Judged, held: HeldBack) -> str:
+    details = held.details
+    match held.obstacle:
         case "no score":
             return "the study has no score of both objectives"
         case "a loss":
@@ -94,6 +114,19 @@ def held_back_text(item: Judged) -> str:
         case "diverged":
             seeds = "seed" if len(details) == 1 else "seeds"
             return f"{seeds} {listed(details)} diverged, and the others are not a fair sample"
+        case "learning unknown":
+            return "whether the runs learnt was not measured: run the study again"
+        case "few learnt":
+            left = count(len(item.seeds), "pair") if item.seeds else "no pair"
+            are = "are" if len(item.seeds) > 1 else "is"
+            return f"{listed(details)}, so {left} {are} left; {MIN_RUNS} are needed"
+        case "no floors":
+            return (
+                f"what {item.source} scores without pretraining (its floors) was not measured: run "
+                "the study again"
+            )
+        case "insensitive":
+            return f"{item.source} cannot show what was learnt at this scale: {'; '.join(details)}"
 
 
 def found_text(item: Judged, finding: Finding) -> str:
@@ -139,11 +172,14 @@ def bound_text(claim: Claim, bound: Bound) -> str:
 
 
 def seeds_text(seeds: tuple[int, ...], left_out: tuple[LeftOut, ...]) -> str:
-    """How many seeds are complete, and which of the study's are not."""
+    """How many seeds are complete, and which of the study's are not, or stuck."""
     if not left_out:
         return count(len(seeds), "seed")
-    without = listed([str(item.seed) for item in left_out])
-    return f"{len(seeds)} of {count(len(seeds) + len(left_out), 'seed')} (without {without})"
+    stuck = listed([str(item.seed) for item in left_out if item.stuck])
+    without = listed([str(item.seed) for item in left_out if not item.stuck])
+    whys = [f"without {without}"] if without else []
+    whys += [f"stuck: {stuck}"] if stuck else []
+    return f"{len(seeds)} of {count(len(seeds) + len(left_out), 'seed')} ({'; '.join(whys)})"
 
 
 def open_text(finding: Finding) -> str:

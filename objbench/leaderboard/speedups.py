@@ -1,8 +1,8 @@
 """Speedups over the baseline as the judge finds them, on every compute axis.
 
-They are the numbers of the verdicts, so a page cannot say two things of one speedup. An objective
-is compared only where no seed of it or of the baseline lacks a point. What is known of a speedup
-that was not measured is a bound and never a number.
+They are the numbers of the verdicts, so a page cannot say two things of one speedup: it is among runs
+that learnt. An objective is compared only where no seed of it or of the baseline lacks a point.
+What is known of a speedup that was not measured is a bound and never a number.
 """
 
 from __future__ import annotations
@@ -99,11 +99,13 @@ def speedups(
     targets = _targets(source, curves[baseline])
     others = [o.name for o in results.plan.objectives if o.name != baseline]
     evidences = {n: curve_evidence(results, Pair(n, baseline), source.name) for n in others}
-    headlines = {n: {} if e.left_out else _headline(e) for n, e in evidences.items()}
+    lacking = {n: [gone for gone in e.left_out if not gone.stuck] for n, e in evidences.items()}
+    headlines = {n: {} if lacking[n] else _headline(e) for n, e in evidences.items()}
     comparisons = _compared_at_once(results.plan, source, evidences, headlines)
     found = {}
     for name, evidence in evidences.items():
-        whys = dict.fromkeys(f"seed {gone.seed}: {gone.why}" for gone in evidence.left_out)
+        gaps = lacking[name] if evidence.seeds else evidence.left_out
+        whys = dict.fromkeys(f"seed {gone.seed}: {gone.why}" for gone in gaps)
         headline = headlines[name]
         wanted = headline if name in whole else {}
         at = [_at_target(evidence, wanted, source, *target) for target in targets if wanted]

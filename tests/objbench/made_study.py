@@ -10,8 +10,8 @@ budget; each is worse than the one before by a held-out loss of 0.1, and every f
 is worse by 0.5.
 
 ``measure_learning`` measures what runs learnt: a common loss of 6 less 3 times the share of the budget
-spent, less 0.1 for every later objective, plus 0.01 for every later seed (0.02 where the objective
-is not the first), with an order gain of twice that share; a stuck run stays at 5.2 and 0. The line
+spent, less 0.1 for every later objective, less 0.01 for every later seed (0.02 where the objective
+is not the first; so it orders encoders as the scores do), with an order gain of twice that share; a stuck run stays at 5.2 and 0. The line
 of the left neighbour is 4.5, so of three points a run that learns has learnt from the second on.
 
 With floors, each is so many points below what mlm has at the first seed with both fine-tuning seeds:
@@ -44,6 +44,7 @@ from objbench.results.records import (
 )
 from objbench.results.reference_lines import Lines, ReferenceLines
 from objbench.results.run_folder import RunFolder
+from objbench.results.study_results import StudyResults, join
 
 COLUMNS = {
     "cola": ("cola", {"matthews": 0.20}),
@@ -104,7 +105,7 @@ class MadeStudy:
             is_stuck = cell.seed in (stuck or {}).get(cell.objective, ())
             points = []
             for point in record.points:
-                loss = 6.0 - 3.0 * point.share - 0.1 * place + 0.01 * turn * (2 if place else 1)
+                loss = 6.0 - 3.0 * point.share - 0.1 * place - 0.01 * turn * (2 if place else 1)
                 common = CommonLoss(
                     of=of,
                     loss=5.2 if is_stuck else loss,
@@ -134,6 +135,10 @@ class MadeStudy:
         for cell_id in order(self.records):
             folder.write_record(self.records[cell_id])
         return run
+
+    def results(self) -> StudyResults:
+        """The plan joined with the records and the reference lines."""
+        return join(self.plan, self.records.values(), self.lines)
 
 
 def meters(objective: str, seed: int, share: float) -> Meters:

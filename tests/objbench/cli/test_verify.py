@@ -54,7 +54,9 @@ def test_the_verdicts_come_first_and_the_exit_code_is_0(capsys):
 
 
 def test_a_refuted_claim_exits_0_too(make_study, tmp_path, capsys):
-    run = make_study(seeds=(1, 2, 3, 4)).write(tmp_path / "run")
+    study = make_study(seeds=(1, 2, 3, 4))
+    study.measure_learning()
+    run = study.write(tmp_path / "run")
     assert main(["verify", str(run), "--claim", "taco-2022", "--claim", "taco-2022"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" at ")[0] for line in lines[:3]] == [

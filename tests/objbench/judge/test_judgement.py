@@ -15,7 +15,7 @@ from objbench.judge.judgement import concerned, judge_by_every_score, judge_clai
 from objbench.judge.papers.claims import read_claims, shipped_claims
 from objbench.judge.verdict_sentence import sentence
 from objbench.judge.verdict_text import detail_text, verdict_lines
-from objbench.results.study_results import join, read_study_results
+from objbench.results.study_results import read_study_results
 
 SEEDS = (1, 2, 3, 4)
 TINY = Path(__file__).parents[3] / "leaderboard" / "tiny"
@@ -31,8 +31,9 @@ def claims(**changes):
 
 
 def judged(study, file=TACO, score=""):
-    results = join(study.plan, study.records.values())
-    speedup, gain = judge_claims(results, [file], score)
+    if study.lines is None:
+        study.measure_learning()
+    speedup, gain = judge_claims(study.results(), [file], score)
     return speedup, gain
 
 
@@ -295,7 +296,7 @@ def test_points_are_not_read_from_a_suite_of_losses(make_study):
         for suite in study.plan.suites
     ]
     study.plan = study.plan.model_copy(update={"suites": tuple(losses)})
-    results = join(study.plan, study.records.values())
+    results = study.results()
     for score in ("", "glue", "heldout:mlm"):
         _, gain = judge_claims(results, [TACO], score)
         assert (gain.verdict, gain.finding) == ("inconclusive", None)
@@ -335,7 +336,7 @@ def test_the_text_marks_the_axis_claimed(make_study):
 
 
 def test_claims_of_other_objectives_are_not_concerned(make_study):
-    results = join((study := make_study()).plan, study.records.values())
+    results = make_study().results()
     assert [file.name for file in concerned(results, shipped_claims())] == ["taco-2022"]
     with pytest.raises(ConfigError, match="electra-2020 is about rtd against mlm, and the study"):
         judge_claims(results, [read_claims("electra-2020")])
