@@ -1,10 +1,11 @@
-"""A verdict on a claim: confirmed, refuted or inconclusive, by a 95% interval over seeds.
+"""A verdict on a claim: confirmed, refuted or inconclusive, by an interval over seeds.
 
 A claim is "at least this much". It is confirmed if the whole interval is at or above the claimed
 value, refuted if the whole interval is below it, and inconclusive otherwise: also where there are
 too few pretraining seeds for an interval, or the claimed speedup is beyond what was measured. So
 under the model's assumptions a false claim is confirmed, and a true one refuted, at most once in
-40; ``objbench selftest`` measures how often it happens.
+40 by the 95% interval; ``objbench selftest`` measures how often it happens. A wider one decides
+where the study is judged more than once (``looks``), or several claims at once (``primaries``).
 
 Everything here is numbers and codes; ``verdict_sentence`` puts them into words.
 """
@@ -18,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray, t_interval
+from objbench.judge.statistics.estimate import LEVEL, MIN_RUNS, FloatArray, t_interval
 from objbench.judge.statistics.multiple_tests import ERROR_RATE
 from objbench.judge.statistics.power import SETTLED, MoreSeeds, more_seeds
 from objbench.judge.statistics.seed_curves import SAME_SPEND, SeedCurves
@@ -43,7 +44,8 @@ class Finding:
         comparison: whether the candidate is better or worse than the baseline at all.
         claimed: a gain in points, or a speedup.
         estimate: the same quantity, as measured.
-        low, high: ends of its 95% interval; None below ``MIN_RUNS`` seeds.
+        low, high: ends of its interval; None below ``MIN_RUNS`` seeds.
+        level: coverage of the interval.
         seeds: S, the number of pretraining seeds it is based on.
         more_seeds: about how many more seeds would settle it (see ``power``); ``SETTLED`` where it
             is settled, None where that cannot be estimated or is out of reach.
@@ -64,15 +66,17 @@ class Finding:
     more_seeds: MoreSeeds | None
     reason: Reason
     measured: tuple[float, float] | None = None
+    level: float = LEVEL
 
 
-def judge_gain(differences: FloatArray, claimed: float) -> Finding:
+def judge_gain(differences: FloatArray, claimed: float, level: float = LEVEL) -> Finding:
     """Judge "at equal spend the candidate is better by at least ``claimed`` points".
 
     Args:
         differences: (S,) float64, candidate minus baseline at each pretraining seed, by
             ``ties.difference``.
         claimed: in the unit of the differences.
+        level: coverage of the interval, in (0, 1).
 
     Raises:
         ValueError: no difference, one is missing, or there is more than one axis; or the claim is
@@ -88,8 +92,8 @@ def judge_gain(differences: FloatArray, claimed: float) -> Finding:
     mean = float(mean_without_rounding(differences))
     estimate = Bound(mean)
     if seeds < MIN_RUNS:
-        return _too_few(claimed, estimate, seeds, needed)
-    distance, half = (float(value) for value in t_interval(distances))
+        return _too_few(claimed, estimate, seeds, needed, level)
+    distance, half = (float(value) for value in t_interval(distances, level))
     verdict = _verdict(distance - half >= 0, distance + half < 0)
     low, high = mean - half, mean + half
     return Finding(
@@ -102,11 +106,16 @@ def judge_gain(differences: FloatArray, claimed: float) -> Finding:
         seeds=seeds,
         more_seeds=needed if verdict == "inconclusive" else SETTLED,
         reason="within" if verdict == "inconclusive" else "settled",
+        level=level,
     )
 
 
 def judge_speedup(
-    baseline: SeedCurves, candidate: SeedCurves, claimed: float, spend: float | None = None
+    baseline: SeedCurves,
+    candidate: SeedCurves,
+    claimed: float,
+    spend: float | None = None,
+    level: float = LEVEL,
 ) -> Finding:
     """Judge "the candidate reaches the baseline's score at least ``claimed`` times faster".
 
@@ -114,6 +123,7 @@ def judge_speedup(
         baseline, candidate: the same index is the same pretraining seed.
         claimed: a ratio of spends, positive.
         spend: the baseline's spend that gives the target; its final one when None.
+        level: coverage of the interval, in (0, 1).
 
     Raises:
         ValueError: the claim is not positive, or as ``target_gaps``.
@@ -121,13 +131,13 @@ def judge_speedup(
     if not 0 < claimed < math.inf:
         raise ValueError(f"a claimed speedup must be a positive number, not {claimed}")
     found = target_gaps(baseline, candidate, spend)
-    spends = crossing(found.gaps, found.candidate_spend)
+    spends = crossing(found.gaps, found.candidate_spend, level)
     speedup = read_speedup(found, spends)
     seeds = len(found.gaps)
     gaps = found.at(claimed)
     needed = None if gaps is None else _needed(gaps)
     if seeds < MIN_RUNS:
-        return _too_few(claimed, speedup.estimate, seeds, needed)
+        return _too_few(claimed, speedup.estimate, seeds, needed, level)
     at = found.spend / claimed
     verdict = _verdict(bool(spends.reached_by(at)), bool(spends.missed_at(at, found.slack)))
     reason: Reason = "settled"
@@ -146,6 +156,7 @@ def judge_speedup(
         more_seeds=needed if verdict == "inconclusive" else SETTLED,
         reason=reason,
         measured=(found.spend / spends.last, found.spend / spends.first),
+        level=level,
     )
 
 
@@ -195,7 +206,9 @@ def _needed(distances: FloatArray) -> MoreSeeds | None:
     )
 
 
-def _too_few(claimed: float, estimate: Bound, seeds: int, needed: MoreSeeds | None) -> Finding:
+def _too_few(
+    claimed: float, estimate: Bound, seeds: int, needed: MoreSeeds | None, level: float
+) -> Finding:
     return Finding(
         verdict="inconclusive",
         comparison="unclear",
@@ -206,6 +219,7 @@ def _too_few(claimed: float, estimate: Bound, seeds: int, needed: MoreSeeds | No
         seeds=seeds,
         more_seeds=needed,
         reason="too few seeds",
+        level=level,
     )
 
 

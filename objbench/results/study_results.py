@@ -6,7 +6,7 @@ code, data or settings have changed since, so it is shown by name and never coun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Literal
 
 from objbench.errors import RecordError, one_line
 from objbench.results.agreement import disagreement
-from objbench.results.plan import Plan, PlannedCell, PlannedSuite
+from objbench.results.plan import TUNING_KINDS, Plan, PlannedCell, PlannedSuite
 from objbench.results.published_study import is_published, read_published
 from objbench.results.records import AnyRecord, PretrainRecord
 from objbench.results.reference_lines import ReferenceLines
@@ -87,6 +87,23 @@ class StudyResults:
     def curve_suites(self) -> tuple[PlannedSuite, ...]:
         """The suites that compare curves of another suite's score."""
         return tuple(suite for suite in self.plan.suites if suite.follows)
+
+    def of_seeds(self, seeds: Sequence[int]) -> StudyResults:
+        """The results of some of its pretraining seeds, in the order of the plan.
+
+        What chose the settings stays. Stale records are left out.
+        """
+        kept = set(seeds)
+        cells = tuple(c for c in self.plan.cells if c.kind in TUNING_KINDS or c.seed in kept)
+        records = {cell.id: self.records[cell.id] for cell in cells if cell.id in self.records}
+        return replace(
+            self,
+            plan=self.plan.model_copy(update={"cells": cells}),
+            records=records,
+            stale=(),
+            seeds=tuple(seed for seed in self.seeds if seed in kept),
+            pretraining={key: name for key, name in self.pretraining.items() if key[1] in kept},
+        )
 
     def without_stale(self) -> StudyResults:
         """The same with the stale records left out."""
