@@ -20,7 +20,6 @@ from objbench.judge.statistics.aggregates import improvement_interval, paired_im
 from objbench.judge.statistics.estimate import Estimate, FloatArray, estimate, paired_difference
 from objbench.judge.statistics.ranks import Ranks, rank_objectives
 from objbench.judge.statistics.ties import leveled
-from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.unscored import unscored_reason
 from objbench.results.plan import PlannedObjective
 from objbench.results.study_results import StudyResults
@@ -46,7 +45,7 @@ class Row:
     Attributes:
         rank: 1 for the best; equal printed scores share a rank; None if not ranked.
         group: letters; objectives that share one are not significantly different. "" if not ranked,
-            and with more objectives than have rows above the fold.
+            and with more than ``MOST_GROUPED`` ranked.
         ranks: lowest and highest rank that the seeds allow; None for too few seeds.
         score: None if not ranked.
         gain: over the baseline, paired by seed, positive where the objective is better; None for
@@ -85,8 +84,7 @@ def ranking(results: StudyResults, found: SuiteScores) -> tuple[Row, ...]:
 def _ranked(values: Mapping[str, FloatArray], baseline: str, found: SuiteScores) -> list[Row]:
     names = list(values)
     ranks = rank_objectives(np.stack(list(values.values())), found.suite.direction)
-    # A row of one of many would have dozens of letters, and they could take for ever.
-    letters = ranks.letters if len(names) <= MOST_ROWS else ("",) * len(names)
+    letters = ranks.letters
     sign = 1.0 if found.suite.direction == "max" else -1.0
     # Compared as printed: a difference that cannot be seen is no difference in rank.
     means = leveled(np.stack(list(values.values())).mean(axis=1))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from objbench.judge.formatting import listed
 from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.judge.statistics.ranks import MOST_GROUPED
 from objbench.leaderboard.curve_sections import main_curves
 from objbench.leaderboard.details import details
 from objbench.leaderboard.document import (
@@ -22,7 +23,6 @@ from objbench.leaderboard.document import (
     shortened,
 )
 from objbench.leaderboard.findings import uncounted_words
-from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.headline import headline, scale_words
 from objbench.leaderboard.missing import gaps_sentence
 from objbench.leaderboard.report import Report, SuiteReport
@@ -91,8 +91,13 @@ def _rankings(report: Report) -> list[Block]:
         if len(report.seeds) >= MIN_RUNS
         else f"{_averaged(len(report.seeds))} A positive gain is better."
     )
-    if len(report.seeds) >= MIN_RUNS and 0 < len(report.others) < MOST_ROWS:
-        lead += " Objectives sharing a group letter are not significantly different."
+    if len(report.seeds) >= MIN_RUNS and report.others:
+        lead += (
+            " Objectives sharing a group letter are not significantly different."
+            if len(report.plan.objectives) <= MOST_GROUPED
+            else f" Of more than {MOST_GROUPED} objectives, the intervals of their ranks alone "
+            "show which differ."
+        )
     return [Heading(2, "Ranking"), Paragraph(lead), *blocks]
 
 

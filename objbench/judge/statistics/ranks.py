@@ -16,6 +16,7 @@ at the first step of Holm's and a little bolder after.
 Two objectives share a letter if and only if they are not separable: the compact letter display of
 Piepho (2004), "An Algorithm for a Letter-Based Representation of All-Pairwise Comparisons", by
 insertion and absorption. "Not separable" is no equivalence, so an objective may have two letters.
+Past ``MOST_GROUPED`` objectives there are rank intervals alone: letters would be dozens a row.
 
 Shape legend: O objectives, S pretraining seeds.
 """
@@ -34,6 +35,9 @@ from objbench.contract.suite import Direction
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.multiple_tests import ERROR_RATE, holm, paired_p_values
 from objbench.judge.statistics.ties import difference, leveled, mean_without_rounding
+
+MOST_GROUPED = 15
+"""Of more objectives there are no groups and no letters."""
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -58,13 +62,16 @@ class Ranks:
     def groups(self) -> tuple[tuple[int, ...], ...]:
         """Sets of objectives no two of which differ significantly, as few as show it, best first.
 
-        Their number, and the time they take, can grow exponentially with the objectives.
+        Their number, and the time they take, can grow exponentially with the objectives: there are
+        none for more than ``MOST_GROUPED``.
         """
+        if len(self.order) > MOST_GROUPED:
+            return ()
         return tied_groups(self.better | self.better.T, self.order)
 
     @property
     def letters(self) -> tuple[str, ...]:
-        """Of each objective, one letter per group it is in, such as "ab"; as ``groups``."""
+        """Of each objective, one letter per group it is in, such as "ab"; "" without groups."""
         return group_letters(self.groups, len(self.order))
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from objbench.contract.meters import AXES, AXIS_WORDS
 from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.judge.statistics.ranks import MOST_GROUPED
 from objbench.leaderboard.document import Block, Cell, Table, table
-from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.quantity import estimated, quantity
 from objbench.leaderboard.ranking import Improvement, Row
 from objbench.leaderboard.report import CurveReport, Report, SuiteReport
@@ -71,8 +71,7 @@ def _line(report: Report, row: Row) -> dict[str, Cell]:
     if report.others and len(report.seeds) >= MIN_RUNS:
         # Below that all objectives are one group.
         line["rank [95%]"] = _ranks(row)
-        if len(report.plan.objectives) <= MOST_ROWS:
-            # Of many objectives a row would have dozens of letters.
+        if len(report.plan.objectives) <= MOST_GROUPED:
             line["group"] = row.group or None
     return line
 

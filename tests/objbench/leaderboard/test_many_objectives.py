@@ -88,6 +88,21 @@ def test_a_page_of_a_hundred_objectives(make_study, report_of):
     assert max(map(len, summary.splitlines()[1:])) < 500
 
 
+@pytest.mark.parametrize(("objectives", "has_letters"), [(15, True), (16, False)])
+def test_past_fifteen_objectives_ranks_have_intervals_and_no_letters(
+    make_study, report_of, objectives, has_letters
+):
+    text = render_markdown(page_document(report_of(crowd(make_study, objectives))))
+    ranking = text[text.index("## Ranking") : text.index("## Details")]
+    assert ("| group" in ranking) == has_letters
+    assert ("sharing a group letter" in ranking) == has_letters
+    assert (
+        "Of more than 15 objectives, the intervals of their ranks alone show which differ."
+        in ranking
+    ) == (not has_letters)
+    assert "rank [95%]" in ranking
+
+
 @pytest.mark.parametrize(("objectives", "seeds"), [(1, 3), (2, 3), (15, 1), (30, 3)])
 def test_any_number_of_objectives_makes_a_page(make_study, report_of, objectives, seeds):
     report = report_of(crowd(make_study, objectives, seeds))

@@ -151,6 +151,20 @@ def test_letters_do_not_run_out():
     assert letters[25:] == ("z", "(27)", "(28)")
 
 
+def test_past_fifteen_objectives_there_are_rank_intervals_alone():
+    random = np.random.default_rng(2)
+    levels = np.repeat([0.0, 50.0], [8, 8])[:, None]
+    scores = levels + random.normal(0.0, 1.0, (16, 20))
+    found = rank_objectives(scores)
+    assert (found.groups, found.letters) == ((), ("",) * 16)
+    # Those of the other half differ; within a half all ranks are open or narrower.
+    assert all(9 <= low <= high <= 16 for low, high in found.intervals[:8])
+    assert all(1 <= low <= high <= 8 for low, high in found.intervals[8:])
+    fewer = rank_objectives(scores[1:])
+    assert all(fewer.letters)
+    assert fewer.groups
+
+
 def test_all_rank_intervals_hold_at_once():
     """Four objectives, two of them equal, in 1,000 studies of four seeds."""
     truth = np.array([0.0, 1.0, 1.0, 6.0])
