@@ -85,24 +85,68 @@ class DataSection(Section):
     length: int = Field(default=128, ge=2, le=MOST)
 
 
+ParameterGroup = Literal["matrices", "embeddings", "heads", "vectors"]
+"""Groups of parameters; ``engine.training.parameter_groups`` says which are in each."""
+
+
+class GroupSettings(Section):
+    """What an optimizer does differently for one group of parameters.
+
+    Attributes:
+        rate: factor of the learning rate.
+        weight_decay: in place of the optimizer's; None for that.
+    """
+
+    rate: float = Field(default=1.0, gt=0)
+    weight_decay: float | None = Field(default=None, ge=0)
+
+
 class OptimizerSettings(Section):
     """The optimizer and its options.
 
     Attributes:
-        name: of the builder in ``engine.training.optimizer``.
+        name: "adamw"; or "muon" for the hidden matrices of the encoder, with AdamW for the rest.
+            See ``engine.training.optimizer``.
         weight_decay: on matrices only, not on biases and layer normalisation.
-        beta1, beta2: decay rates of the first and second moment.
-        epsilon: added to the root of the second moment. The default is torch's and transformers';
-            Google's BERT and ELECTRA code (``optimization.py`` of both) has 1e-6, and no correction
-            of the moments' bias, which here there is. ``[training.optimizer] epsilon = 1e-6``
-            sets theirs.
+        beta1, beta2: of AdamW: decay rates of the first and second moment.
+        epsilon: of AdamW: added to the root of the second moment. The default is torch's and
+            transformers'; Google's BERT and ELECTRA code (``optimization.py`` of both) has 1e-6,
+            and no correction of the moments' bias, which here there is.
+            ``[training.optimizer] epsilon = 1e-6`` sets theirs.
+        momentum: of Muon: decay rate of its one moment, by Nesterov's rule.
+        newton_schulz_steps: of Muon: steps of the iteration that orthogonalises an update.
+        groups: group of parameters -> its own settings, as in
+            ``[training.optimizer.groups.embeddings]``.
     """
 
-    name: Literal["adamw"] = "adamw"
+    name: Literal["adamw", "muon"] = "adamw"
     weight_decay: float = Field(default=0.01, ge=0)
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)
     epsilon: float = Field(default=1e-8, gt=0)
+    momentum: float = Field(default=0.95, ge=0, lt=1)
+    newton_schulz_steps: int = Field(default=5, ge=1, lt=100)
+    groups: dict[ParameterGroup, GroupSettings] = Field(default_factory=dict)
+
+    def of_group(self, name: ParameterGroup) -> GroupSettings:
+        """The settings of a group, with its weight decay filled in."""
+        own = self.groups.get(name, GroupSettings())
+        if own.weight_decay is not None:
+            return own
+        decay = 0.0 if name == "vectors" else self.weight_decay
+        return own.model_copy(update={"weight_decay": decay})
+
+    @model_validator(mode="after")
+    def _has_its_own_options(self) -> OptimizerSettings:
+        of_muon = {"momentum", "newton_schulz_steps"} & self.model_fields_set
+        changed = [name for name in sorted(of_muon) if getattr(self, name) != self._default(name)]
+        if self.name != "muon" and changed:
+            raise ValueError(f"{changed[0]} is an option of muon, not of {self.name}")
+        return self
+
+    @classmethod
+    def _default(cls, name: str) -> Any:
+        return cls.model_fields[name].default
 
 
 class TrainingSection(Section):

@@ -44,7 +44,7 @@ from transformers import (
 from objbench.data.loader import Loader
 from objbench.engine.measuring.step_memory import LiveTensors, step_memory
 from objbench.engine.training import allocator
-from objbench.engine.training.optimizer import GuardedUpdate
+from objbench.engine.training.guarded_update import GuardedUpdate
 from objbench.engine.training.session import Session
 from objbench.engine.training.step import TrainingStep
 from objbench.engine.training.trainer import pretrain

@@ -1,29 +1,30 @@
-"""Optimizers by name, clipping, and the guard against a loss that is not finite.
+"""Optimizers by name.
 
-The guard is a latch: after a loss or gradient that is not finite no step is taken any more, so the
-weights stay as they were before it until the host reads the latch. With an optimizer that supports
-``found_inf``, as torch's fused ones do, nothing here waits for the device: the latch is handed over
-as ``found_inf``, with which the optimizer leaves weights and moments as they are, and the clipping
-as ``grad_scale``, by which it divides the gradients as it reads them. torch's GradScaler uses the
-same two. For any other optimizer the host reads the latch at every step, which waits.
+Every group of parameters (see ``parameter_groups``) has its own weight decay, and its own factor of
+the learning rate, which is kept in the optimizer's group as "rate".
 
-In fp16 ``grad_scale`` and ``found_inf`` belong to accelerate's GradScaler, which skips overflowing
-steps and continues. There the latch turns the loss itself into NaN, so that the scaler skips every
-step after a loss (not a gradient) that was not finite.
+"muon" orthogonalises the updates of the hidden matrices of the encoder and trains everything else
+by AdamW (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon). Its updates are scaled to
+the size that AdamW's have (Liu et al. 2025, arXiv:2502.16982, equation 4), so that both parts share
+one learning rate. torch's ``Muon`` knows no ``found_inf``, so the host reads the latch of
+``guarded_update`` at every step. The matrix products of the orthogonalisation are no part of the
+FLOPs of a step, which count forward and backward passes only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-from accelerate import Accelerator
-from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
-from torch.optim import AdamW, Optimizer
+from torch import nn
+from torch.optim import AdamW, Muon, Optimizer
 
-from objbench.study.settings import TrainingSection
+from objbench.engine.training.joined_optimizer import JoinedOptimizer
+from objbench.engine.training.parameter_groups import parameter_groups
+from objbench.study.settings import ParameterGroup, TrainingSection
+
+Groups = Mapping[ParameterGroup, Sequence[nn.Parameter]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +32,21 @@ class OptimizerBuilder:
     """How an optimizer of one name is built.
 
     Attributes:
-        build: makes it from the parameters to train and the settings of the training.
+        build: makes it from the parameters to train, by group, and the settings of the training.
+            Every group of its ``param_groups`` has the factor of its learning rate as "rate".
         supports_found_inf: whether it skips a step where its ``found_inf`` is 1 and divides the
             gradients by its ``grad_scale``.
     """
 
-    build: Callable[[list[nn.Parameter], TrainingSection], Optimizer]
+    build: Callable[[Groups, TrainingSection], Optimizer]
     supports_found_inf: bool
 
 
-def _adamw(parameters: list[nn.Parameter], training: TrainingSection) -> AdamW:
-    """Fused AdamW; weight decay is for matrices only, not for biases and layer normalisation."""
+def _adamw(groups: Groups, training: TrainingSection) -> AdamW:
+    """Fused AdamW."""
     options = training.optimizer
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": options.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
     return AdamW(
-        [group for group in groups if group["params"]],
+        _with_settings(groups, training),
         lr=training.learning_rate,
         betas=(options.beta1, options.beta2),
         eps=options.epsilon,
@@ -56,102 +54,41 @@ def _adamw(parameters: list[nn.Parameter], training: TrainingSection) -> AdamW:
     )
 
 
+def _muon(groups: Groups, training: TrainingSection) -> Optimizer:
+    """Muon for the hidden matrices, fused AdamW for the rest."""
+    options = training.optimizer
+    hidden: Groups = {name: found for name, found in groups.items() if name == "matrices"}
+    if not hidden:
+        return _adamw(groups, training)
+    muon = Muon(
+        _with_settings(hidden, training),
+        lr=training.learning_rate,
+        momentum=options.momentum,
+        ns_steps=options.newton_schulz_steps,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    rest = {name: found for name, found in groups.items() if name not in hidden}
+    return JoinedOptimizer([muon, _adamw(rest, training)] if rest else [muon])
+
+
 OPTIMIZERS: Mapping[str, OptimizerBuilder] = {
     "adamw": OptimizerBuilder(_adamw, supports_found_inf=True),
+    "muon": OptimizerBuilder(_muon, supports_found_inf=False),
 }
 """Name, as in ``[training.optimizer] name`` -> builder."""
 
 
 def build_optimizer(module: nn.Module, training: TrainingSection) -> Optimizer:
     """The optimizer that the settings name, for the parameters of ``module`` that are trained."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    return OPTIMIZERS[training.optimizer.name].build(parameters, training)
+    return OPTIMIZERS[training.optimizer.name].build(parameter_groups(module), training)
 
 
-class GuardedUpdate:
-    """Turns gradients into a step of the optimizer, unless something is not finite.
-
-    Args:
-        accelerator: its scaler, if any, is used.
-        module: whose parameters are trained; not wrapped.
-        optimizer: of these parameters.
-        training: names the optimizer and the largest gradient norm.
-    """
-
-    def __init__(
-        self,
-        accelerator: Accelerator,
-        module: nn.Module,
-        optimizer: Optimizer,
-        training: TrainingSection,
-    ) -> None:
-        self._accelerator = accelerator
-        self._parameters = [p for p in module.parameters() if p.requires_grad]
-        self._optimizer = optimizer
-        self._clip = training.clip
-        self._waits = not OPTIMIZERS[training.optimizer.name].supports_found_inf
-        self._scaled = (
-            accelerator.prepare_optimizer(optimizer) if accelerator.scaler is not None else None
-        )
-        self._latch = torch.zeros((), device=accelerator.device)
-
-    @property
-    def latched(self) -> bool:
-        """Whether a step was refused; waits for the device."""
-        return bool(self._latch)
-
-    @property
-    def skips_overflow(self) -> bool:
-        """Whether a gradient that overflows is skipped and training goes on (fp16)."""
-        return self._scaled is not None
-
-    def guarded(self, loss: Tensor, means: Tensor) -> Tensor:
-        """``loss`` as it may be differentiated.
-
-        Args:
-            loss: () float32, this process's share of the loss.
-            means: (K,) float32, the terms' means over all processes.
-        """
-        self._latch.copy_(torch.maximum(self._latch, _not_finite(means.sum())))
-        if self._scaled is None:
-            return loss
-        return loss * torch.where(self._latch > 0, torch.nan, 1.0)
-
-    def apply(self, learning_rate: float) -> Tensor:
-        """Take the step the gradients ask for and clear them; returns their norm, () float32."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
-        norm = self._apply_plain() if self._scaled is None else self._apply_scaled()
-        self._optimizer.zero_grad(set_to_none=True)
-        return norm
-
-    def _apply_plain(self) -> Tensor:
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
-        norm = get_total_norm(gradients)
-        self._latch.copy_(torch.maximum(self._latch, _not_finite(norm)))
-        # The inverse of clip_grad_norm_'s factor, clip / (norm + 1e-6), at most 1.
-        scale = ((norm + 1e-6) / self._clip).clamp(min=1.0) if self._clip else None
-        if self._waits:
-            if self.latched:
-                return norm
-            if scale is not None:
-                for gradient in gradients:
-                    gradient.div_(scale)
-        else:
-            self._optimizer.found_inf = self._latch  # type: ignore[attr-defined]
-            if scale is not None:
-                self._optimizer.grad_scale = scale  # type: ignore[attr-defined]
-        self._optimizer.step()
-        return norm
-
-    def _apply_scaled(self) -> Tensor:
-        assert self._scaled is not None
-        limit = self._clip or float("inf")
-        norm: Tensor = self._accelerator.clip_grad_norm_(self._parameters, limit)
-        self._scaled.step()
-        return norm
-
-
-def _not_finite(value: Tensor) -> Tensor:
-    """() float32: 1 where ``value`` is NaN or infinite."""
-    return (~torch.isfinite(value)).float()
+def _with_settings(groups: Groups, training: TrainingSection) -> list[dict[str, Any]]:
+    """The groups as torch's optimizers take them, each with its own settings."""
+    options = training.optimizer
+    found: list[dict[str, Any]] = []
+    for name, parameters in groups.items():
+        own = options.of_group(name)
+        group = {"params": list(parameters), "weight_decay": own.weight_decay, "rate": own.rate}
+        found.append(group)
+    return found

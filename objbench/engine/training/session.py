@@ -30,8 +30,9 @@ from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.training.causality import require_causal_where_asked
 from objbench.engine.training.devices import make_accelerator, prepared
 from objbench.engine.training.flops import count_training_flops
+from objbench.engine.training.guarded_update import GuardedUpdate
 from objbench.engine.training.job import PretrainJob
-from objbench.engine.training.optimizer import GuardedUpdate, build_optimizer
+from objbench.engine.training.optimizer import build_optimizer
 from objbench.engine.training.parts import Part, counts_of, deal
 from objbench.engine.training.step import TrainingStep, mean_loss, term_weights
 from objbench.engine.training.teachers import frozen_teachers

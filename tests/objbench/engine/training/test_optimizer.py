@@ -1,144 +1,199 @@
-"""The guarded update: AdamW as torch's, clipping as torch's, and a latch that holds."""
+"""Optimizers by name: their groups, Muon's update from its formula, and a resume bit for bit."""
 
 from __future__ import annotations
 
-import math
+import copy
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.devices import make_accelerator
-from objbench.engine.training.optimizer import (
-    OPTIMIZERS,
-    GuardedUpdate,
-    OptimizerBuilder,
-    build_optimizer,
-)
-from objbench.errors import ConfigError
-from objbench.study.settings import OptimizerSettings, TrainingSection
+from objbench.engine.training.guarded_update import GuardedUpdate
+from objbench.engine.training.joined_optimizer import JoinedOptimizer
+from objbench.engine.training.optimizer import OPTIMIZERS, build_optimizer
+from objbench.engine.training.parameter_groups import parameter_groups
+from objbench.engine.training.step import TrainingStep
+from objbench.engine.training.trainer import pretrain
+from objbench.study.settings import OptimizerSettings, ParameterGroup, TrainingSection
 
 
-def network() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(4, 8), nn.LayerNorm(8), nn.Linear(8, 1))
+def step_of(tiny, objective="tiny") -> TrainingStep:
+    kind = tiny.OBJECTIVES[objective]
+    encoder = build_encoder(tiny.encoder_section(), tiny.VOCABULARY, tiny.LENGTH, seed=0)
+    spec = encoder_spec_of(encoder, tiny.VOCABULARY)
+    return TrainingStep(encoder, build_objective(kind, kind.Config(), spec, seed=0))
 
 
-def loss_of(module: nn.Module, step: int, scale: float = 1.0) -> torch.Tensor:
-    inputs = torch.randn(5, 4, generator=torch.Generator().manual_seed(step))
-    return module(inputs).square().mean() * scale
+def settings(**options) -> TrainingSection:
+    return TrainingSection(optimizer=OptimizerSettings(**options))
 
 
-def build(training: TrainingSection) -> tuple[nn.Module, GuardedUpdate]:
-    module = network()
+def with_gradients(module: nn.Module, seed: int) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    for parameter in module.parameters():
+        parameter.grad = torch.randn(parameter.shape, generator=draw)
+
+
+def test_every_optimizer_that_can_be_named_can_be_built(tiny):
+    names = get_args(OptimizerSettings.model_fields["name"].annotation)
+    assert set(names) == set(OPTIMIZERS)
+    for name in names:
+        optimizer = build_optimizer(step_of(tiny), settings(name=name))
+        assert all(group["rate"] == 1.0 for group in optimizer.param_groups)
+
+
+@pytest.mark.parametrize("objective", ["tiny", "rtd"])
+def test_every_parameter_is_in_one_group(tiny, objective):
+    module = step_of(tiny, objective)
+    groups = parameter_groups(module)
+    assert set(groups) <= set(get_args(ParameterGroup))
+    found = [id(p) for group in groups.values() for p in group]
+    assert sorted(found) == sorted({id(p) for p in module.parameters()})
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+    assert all(p.ndim < 2 for p in groups["vectors"])
+    assert all("_embeddings.weight" in names[id(p)] for p in groups["embeddings"])
+    assert not any("_embeddings.weight" in names[id(p)] for p in groups["matrices"])
+    assert all(names[id(p)].startswith("objective.") for p in groups["heads"])
+    of_encoder = {n for n in names.values() if n.startswith("encoder.encoder.layer")}
+    matrices = {names[id(p)] for p in groups["matrices"]}
+    assert {n for n in of_encoder if n.endswith("dense.weight")} <= matrices
+
+
+def test_a_group_has_its_own_decay_and_rate(tiny):
+    groups = {"embeddings": {"rate": 0.5, "weight_decay": 0.0}, "vectors": {"weight_decay": 0.3}}
+    training = settings(weight_decay=0.1, groups=groups)
+    module = step_of(tiny)
+    optimizer = build_optimizer(module, training)
+    own = dict(zip(parameter_groups(module), optimizer.param_groups, strict=True))
+    decays = {name: group["weight_decay"] for name, group in own.items()}
+    assert decays == {"matrices": 0.1, "embeddings": 0.0, "heads": 0.1, "vectors": 0.3}
+    update = GuardedUpdate(make_accelerator("cpu", "fp32"), module, optimizer, training)
+    with_gradients(module, 0)
+    update.apply(0.01)
+    rates = {name: group["lr"] for name, group in own.items()}
+    assert rates == {"matrices": 0.01, "embeddings": 0.005, "heads": 0.01, "vectors": 0.01}
+
+
+def test_vectors_do_not_decay_unless_asked(tiny):
+    module = step_of(tiny)
+    optimizer = build_optimizer(module, settings(weight_decay=0.1))
+    own = dict(zip(parameter_groups(module), optimizer.param_groups, strict=True))
+    assert {name: group["weight_decay"] for name, group in own.items()} == {
+        "matrices": 0.1,
+        "embeddings": 0.1,
+        "heads": 0.1,
+        "vectors": 0.0,
+    }
+
+
+def orthogonalised(update: np.ndarray, steps: int) -> np.ndarray:
+    """The quintic Newton-Schulz iteration of Jordan et al. 2024, in float64."""
+    wide = update.shape[0] <= update.shape[1]
+    x = update if wide else update.T
+    x = x / max(np.linalg.norm(x), 1e-7)
+    for _ in range(steps):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return x if wide else x.T
+
+
+def test_muon_moves_hidden_matrices_by_its_formula_and_the_rest_as_adamw(tiny):
+    rate, decay, momentum = 0.02, 0.1, 0.9
+    module, reference = step_of(tiny), step_of(tiny)
+    training = settings(name="muon", weight_decay=decay, momentum=momentum)
     update = GuardedUpdate(
         make_accelerator("cpu", "fp32"), module, build_optimizer(module, training), training
     )
-    return module, update
+    groups = parameter_groups(module)
+    moved = {id(p): [p.detach().double().numpy().copy(), 0.0] for p in groups["matrices"]}
+    plain = build_optimizer(reference, settings(weight_decay=decay))
+    for group in plain.param_groups:
+        group["lr"] = rate
+    for step in range(3):
+        with_gradients(module, step)
+        norm = torch.nn.utils.get_total_norm([p.grad for p in module.parameters()]).item()
+        for p in groups["matrices"]:
+            weights, moment = moved[id(p)]
+            gradient = p.grad.double().numpy() / max(norm, 1.0)
+            moment = momentum * moment + (1 - momentum) * gradient
+            ahead = (1 - momentum) * gradient + momentum * moment
+            scale = 0.2 * max(weights.shape) ** 0.5
+            weights = weights * (1 - rate * decay)
+            moved[id(p)] = [weights - rate * scale * orthogonalised(ahead, 5), moment]
+        update.apply(rate)
+        with_gradients(reference, step)
+        nn.utils.clip_grad_norm_(reference.parameters(), 1.0)
+        plain.step()
+    for p in groups["matrices"]:
+        # The iteration runs in bfloat16, which has three digits.
+        np.testing.assert_allclose(p.detach().numpy(), moved[id(p)][0], atol=2e-3)
+    for name, other in parameter_groups(reference).items():
+        for mine, theirs in zip(groups[name], other, strict=True):
+            assert torch.allclose(mine, theirs) == (name != "matrices")
 
 
-def advance(module, update, step, scale=1.0, rate=1e-2):
-    loss = loss_of(module, step, scale)
-    update.guarded(loss, loss.detach()[None]).backward()
-    return update.apply(rate)
+def test_parts_share_groups_and_moments_also_after_loading(tiny):
+    module = step_of(tiny)
+    optimizer = build_optimizer(module, settings(name="muon"))
+    assert isinstance(optimizer, JoinedOptimizer)
+    with_gradients(module, 0)
+    optimizer.step()
+    stored = copy.deepcopy(optimizer.state_dict())
+    other = step_of(tiny)
+    other.load_state_dict(module.state_dict())
+    resumed = build_optimizer(other, settings(name="muon"))
+    resumed.load_state_dict(stored)
+    for each in (module, other):
+        with_gradients(each, 1)
+    optimizer.step()
+    resumed.step()
+    for mine, theirs in zip(module.parameters(), other.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    with pytest.raises(ValueError, match="closure"):
+        optimizer.step(lambda: 0.0)
 
 
-def test_only_matrices_decay():
-    optimizer = build_optimizer(
-        network(), TrainingSection(optimizer=OptimizerSettings(weight_decay=0.1))
-    )
-    decayed, plain = optimizer.param_groups
-    assert decayed["weight_decay"] == 0.1 and all(p.ndim == 2 for p in decayed["params"])
-    assert plain["weight_decay"] == 0.0 and all(p.ndim == 1 for p in plain["params"])
-    assert len(decayed["params"]) + len(plain["params"]) == 6
+def test_a_run_with_muon_is_the_same_after_an_interruption(tiny, tmp_path, silent, weights):
+    options = {"name": "muon", "groups": {"embeddings": {"rate": 0.5}}}
+    optimizer = OptimizerSettings(**options)
+    whole = tiny.tiny_job(tmp_path / "whole", optimizer=optimizer)
+    expected = pretrain(whole, silent)
+    job = tiny.tiny_job(tmp_path / "cut", optimizer=optimizer, checkpoint_every=0, log_every=1)
+
+    def stop(done, total, text):
+        if done == 13:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        pretrain(job, stop)
+    outcome = pretrain(job, silent)
+    assert expected.status == outcome.status == "ok"
+    for one, other in zip(expected.points, outcome.points, strict=True):
+        assert one.heldout == other.heldout
+        mine, theirs = (
+            weights(run, point.encoder) for run, point in ((whole.run, one), (job.run, other))
+        )
+        assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    assert expected.points[-1].heldout["loss"] < expected.points[0].heldout["loss"]
 
 
-def plain_adamw(parameters, training):
-    """An optimizer that knows nothing of ``found_inf``."""
-    return torch.optim.AdamW(parameters, lr=training.learning_rate, foreach=False, fused=False)
-
-
-@pytest.fixture(params=[True, False], ids=["fused", "plain"])
-def optimizer_kind(request, monkeypatch):
-    """The optimizer that is built is torch's fused AdamW, or one without ``found_inf``."""
-    if not request.param:
-        builder = OptimizerBuilder(plain_adamw, supports_found_inf=False)
-        monkeypatch.setattr("objbench.engine.training.optimizer.OPTIMIZERS", {"adamw": builder})
-
-
-def test_every_optimizer_that_can_be_named_can_be_built():
-    (names,) = [get_args(OptimizerSettings.model_fields["name"].annotation)]
-    assert set(names) == set(OPTIMIZERS)
-    for name in names:
-        build_optimizer(network(), TrainingSection(optimizer=OptimizerSettings(name=name)))
-
-
-@pytest.mark.usefixtures("optimizer_kind")
-@pytest.mark.parametrize("clip", [0.0, 0.05, 1e3])
-def test_updates_are_those_of_torch(clip):
-    training = TrainingSection(optimizer=OptimizerSettings(weight_decay=0.1), clip=clip)
-    module, update = build(training)
-    reference = network()
-    optimizer = build_optimizer(reference, training)
-    for step in range(5):
-        rate = 1e-2 / (step + 1)
-        norm = advance(module, update, step, rate=rate)
-        loss_of(reference, step).backward()
-        expected = nn.utils.clip_grad_norm_(reference.parameters(), clip or math.inf)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.step()
-        optimizer.zero_grad()
-        torch.testing.assert_close(norm, expected)
-    for left, right in zip(module.parameters(), reference.parameters(), strict=True):
-        torch.testing.assert_close(left, right)
-
-
-@pytest.mark.usefixtures("optimizer_kind")
-@pytest.mark.parametrize("scale", [math.nan, math.inf, 1e30])
-def test_a_step_that_is_not_finite_and_all_after_it_change_nothing(scale):
-    module, update = build(TrainingSection())
-    advance(module, update, 0)
-    assert not update.latched
-    optimizer = update._optimizer
-    before = [p.clone() for p in module.parameters()]
-    moments = [value.clone() for s in optimizer.state.values() for value in s.values()]
-    # 1e30 is a finite loss whose gradient norm overflows.
-    advance(module, update, 1, scale)
-    advance(module, update, 2)
-    assert update.latched
-    assert all(torch.equal(a, b) for a, b in zip(before, module.parameters(), strict=True))
-    after = [value for s in optimizer.state.values() for value in s.values()]
-    assert all(torch.equal(a, b) for a, b in zip(moments, after, strict=True))
-
-
-def test_fp16_on_a_cpu_is_refused():
-    with pytest.raises(ConfigError, match="bf16"):
-        make_accelerator("cpu", "fp16")
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_missing_gpu_is_refused():
-    with pytest.raises(ConfigError, match="no CUDA device"):
-        make_accelerator("cuda", "fp32")
-
-
-def test_one_process_may_change_precision():
-    assert make_accelerator("cpu", "bf16").mixed_precision == "bf16"
-    assert make_accelerator("cpu", "fp32").mixed_precision == "no"
-
-
-class FakeScaler:
-    """Stands for accelerate's GradScaler path, which needs a GPU."""
-
-
-def test_in_fp16_the_latch_turns_the_loss_into_nan(monkeypatch):
-    module, update = build(TrainingSection())
-    update._scaled = FakeScaler()
-    assert update.skips_overflow
-    loss = loss_of(module, 0)
-    assert torch.equal(update.guarded(loss, torch.ones(2)), loss)
-    assert update.guarded(loss, torch.tensor([1.0, math.inf])).isnan()
-    update.guarded(loss, torch.ones(2)).backward()
-    assert all(p.grad.isnan().all() for p in module.parameters())
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "sgd"}, "adamw"),
+        ({"momentum": 0.5}, "momentum is an option of muon, not of adamw"),
+        ({"newton_schulz_steps": 3}, "newton_schulz_steps is an option of muon"),
+        ({"name": "muon", "newton_schulz_steps": 0}, "greater than or equal to 1"),
+        ({"groups": {"norms": {}}}, "matrices"),
+        ({"groups": {"heads": {"rate": 0.0}}}, "greater than 0"),
+        ({"groups": {"heads": {"beta1": 0.5}}}, "not permitted"),
+    ],
+)
+def test_what_does_not_belong_to_an_optimizer_is_refused(options, message):
+    with pytest.raises(ValidationError, match=message):
+        OptimizerSettings(**options)

@@ -1,0 +1,43 @@
+"""The parameters that are trained, in groups that an optimizer may treat differently."""
+
+from __future__ import annotations
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from objbench.study.settings import ParameterGroup
+
+
+def parameter_groups(module: nn.Module) -> dict[ParameterGroup, list[nn.Parameter]]:
+    """The groups of ``settings.ParameterGroup`` that ``module`` has parameters of, in their order.
+
+    - "matrices": of Hugging Face models (the encoder, and a generator), those with two or more
+      dimensions, but for embeddings;
+    - "embeddings": the weights of every ``nn.Embedding``, also where a decoder shares them;
+    - "heads": those of the objective with two or more dimensions;
+    - "vectors": biases, and the scales of normalisations.
+    """
+    embedded: set[int] = set()
+    hidden: set[int] = set()
+    for part in module.modules():
+        if isinstance(part, nn.Embedding):
+            embedded.add(id(part.weight))
+        if isinstance(part, PreTrainedModel):
+            hidden.update(id(parameter) for parameter in part.parameters())
+    groups: dict[ParameterGroup, list[nn.Parameter]] = {
+        "matrices": [],
+        "embeddings": [],
+        "heads": [],
+        "vectors": [],
+    }
+    for parameter in module.parameters():
+        if not parameter.requires_grad:
+            continue
+        if parameter.ndim < 2:
+            name: ParameterGroup = "vectors"
+        elif id(parameter) in embedded:
+            name = "embeddings"
+        else:
+            name = "matrices" if id(parameter) in hidden else "heads"
+        groups[name].append(parameter)
+    return {name: found for name, found in groups.items() if found}
