@@ -24,6 +24,7 @@ from objbench.results.storage_faults import storage_faults
 from objbench.results.study_results import join
 from objbench.runs.cells.cell_runner import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
+from objbench.runs.cells.reference_lines import keep_reference_lines
 from objbench.runs.executors.choose import choose_executor
 from objbench.runs.planning.cell_count import require_countable
 from objbench.runs.planning.declared_seeds import declared_looks, declared_seeds
@@ -115,6 +116,8 @@ def run_study(
         )
         _open_text(prepared)
         require_same_text(study, prepared.text.description(), folder)
+        keep_reference_lines(prepared)
+        wait_for_all()
         prepared, trials = started.tune(prepared)
         plan = started.plan(prepared, trials)
         started.compare_steps(prepared)
