@@ -18,8 +18,10 @@ from objbench.judge.statistics.crossed import (
     ExampleDifferences,
     ExampleError,
     example_error,
+    with_examples,
 )
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
+from objbench.judge.verdict import Finding
 from objbench.results.packed_values import unpacked
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import EvaluationRecord
@@ -27,6 +29,26 @@ from objbench.results.study_results import StudyResults
 
 Same = tuple[str, int, int]
 """Which examples: their digest, every which one is stored, and of how many."""
+
+
+def interval_over_examples(
+    results: StudyResults, pair: Pair, source: str, seeds: Sequence[int], finding: Finding | None
+) -> tuple[float, float] | None:
+    """The interval of a gain over seeds and examples, at the level of the interval over seeds.
+
+    Args:
+        source, seeds: as for ``gain_examples``.
+        finding: the gain over these seeds.
+
+    Returns:
+        None where the finding has no interval, and as ``gain_examples``.
+    """
+    if finding is None or finding.low is None or finding.high is None:
+        return None
+    examples = gain_examples(results, pair, source, seeds)
+    if examples is None:
+        return None
+    return with_examples(finding.low.value, finding.high.value, examples)
 
 
 def gain_examples(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from objbench.contract.meters import Axis
 from objbench.errors import ConfigError
 from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence
+from objbench.judge.example_evidence import interval_over_examples
 from objbench.judge.formatting import listed
 from objbench.judge.obstacles import (
     HeldBack,
@@ -48,6 +49,8 @@ class Answer:
         held_back: why the finding is no verdict, most basic first; empty where it is one.
         seeds: the pretraining seeds that are complete and not stuck.
         left_out: the study's other seeds, with what they lack.
+        over_examples: for a gain, the interval over seeds and evaluation examples; None where
+            examples are not stored, and where the finding has no interval.
     """
 
     finding: Finding | None = None
@@ -55,6 +58,7 @@ class Answer:
     held_back: tuple[HeldBack, ...] = ()
     seeds: tuple[int, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    over_examples: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,7 @@ def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str
         held_back=answer.held_back,
         seeds=answer.seeds,
         left_out=answer.left_out,
+        over_examples=answer.over_examples,
         stuck=(stuck_share(results, pair.baseline), stuck_share(results, pair.objective)),
         differences=paper_differences(results, file, claim, source),
     )
@@ -192,6 +197,7 @@ def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answe
         held_back=in_order(obstacles),
         seeds=found.seeds,
         left_out=found.left_out,
+        over_examples=interval_over_examples(results, pair, source, found.seeds, finding),
     )
 
 

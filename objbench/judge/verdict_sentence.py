@@ -32,7 +32,7 @@ def sentence(item: Judged) -> str:
 
 def limits(item: Judged) -> list[str]:
     """What a verdict depends on, each in a few words: why it is open, and how the paper differs."""
-    found = [learnt_text(item), *item.differences.others]
+    found = [learnt_text(item), examples_text(item), *item.differences.others]
     if item.finding is not None and not item.held_back and item.verdict == "inconclusive":
         found.insert(0, open_text(item.finding))
     if item.verdict == "refuted" and item.claim.qualifier:
@@ -51,6 +51,23 @@ def learnt_text(item: Judged) -> str:
     if not shares:
         return ""
     return f"among runs that learnt (stuck: {shares})" if item.finding else f"stuck: {shares}"
+
+
+def examples_text(item: Judged) -> str:
+    """The interval over seeds and evaluation examples; "" where there is none."""
+    if item.over_examples is None or item.held_back:
+        return ""
+    low, high = item.over_examples
+    text = f"over seeds and evaluation examples the interval is {range_text(item.claim, low, high)}"
+    claimed = item.claim.value
+    if item.verdict != "inconclusive" and low < claimed <= high:
+        text += f" and contains {number(item.claim, claimed)}"
+    return text
+
+
+def range_text(claim: Claim, low: float, high: float) -> str:
+    """An interval of the claim's kind, such as "[+0.20, +0.80]"."""
+    return f"[{number(claim, low)}, {number(claim, high)}]"
 
 
 def verdict_words(item: Judged) -> str:

@@ -201,6 +201,8 @@ def _verdict(item: Judged) -> Row:
         "scale": scale_text(item),
         "why": held_back_text(item) or (reason_text(finding) if finding else ""),
     }
+    ends = item.over_examples or (math.nan, math.nan)
+    row |= dict(zip(("low_over_examples", "high_over_examples"), ends, strict=True))
     for name in ("estimate", "low", "high"):
         bound = getattr(finding, name, None)
         row |= {

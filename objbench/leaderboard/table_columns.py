@@ -80,6 +80,11 @@ VERDICTS: Mapping[str, TableColumn] = {
     "low_side": TableColumn("string", _SIDE),
     "high": TableColumn("float64", "upper end of the 95% interval; missing below 3 seeds"),
     "high_side": TableColumn("string", _SIDE),
+    "low_over_examples": TableColumn(
+        "float64",
+        "of a gain: lower end of the interval over seeds and examples; missing: none stored",
+    ),
+    "high_over_examples": TableColumn("float64", "its upper end"),
     "seeds": TableColumn("int64", "pretraining seeds that count"),
     "seeds_left_out": TableColumn("int64", "pretraining seeds that lack something"),
     "more_seeds_low": TableColumn(

@@ -19,6 +19,7 @@ Below three seeds (``estimate.MIN_RUNS``) there is no interval and no test, only
 ``ties``              scores whose difference is rounding are the same score
 ``power``             how many more seeds would settle a claim
 ``looks``             levels that hold when seeds are added and the study is judged again
+``crossed``           an interval over seeds and evaluation examples
 ``proportions``       shares of runs with exact intervals, and the exact test of two of them
 ====================  =========================================================================
 

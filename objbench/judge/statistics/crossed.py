@@ -44,7 +44,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
+from objbench.judge.statistics.estimate import LEVEL, MIN_RUNS, FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +99,7 @@ def example_error(sets: Sequence[ExampleDifferences]) -> ExampleError:
 
 
 def with_examples(
-    low: float, high: float, examples: ExampleError, level: float = 0.95
+    low: float, high: float, examples: ExampleError, level: float = LEVEL
 ) -> tuple[float, float]:
     """The interval over seeds, widened to one over seeds and examples.
 
@@ -120,4 +120,4 @@ def _own_variance(values: FloatArray) -> float:
     by_example = values.mean(axis=0)
     rest = values - values.mean(axis=1, keepdims=True) - by_example + values.mean()
     interaction = float((rest**2).sum()) / ((seeds - 1) * (known - 1))
-    return float(by_example.var(ddof=1)) - interaction / seeds
+    return float(by_example.var(ddof=1) - interaction / seeds)
