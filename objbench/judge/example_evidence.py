@@ -48,7 +48,7 @@ def interval_over_examples(
     examples = gain_examples(results, pair, source, seeds)
     if examples is None:
         return None
-    return with_examples(finding.low.value, finding.high.value, examples)
+    return with_examples(finding.low.value, finding.high.value, examples, finding.level)
 
 
 def gain_examples(

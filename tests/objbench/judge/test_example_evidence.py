@@ -7,10 +7,11 @@ import pytest
 from scipy.stats import t as student
 
 from objbench.contract.suite import ExampleScores
-from objbench.judge.example_evidence import gain_examples
+from objbench.judge.example_evidence import gain_examples, interval_over_examples
 from objbench.judge.judgement import judge_claims
 from objbench.judge.papers.claims import read_claims
 from objbench.judge.score_source import Pair
+from objbench.judge.verdict import judge_gain
 from objbench.judge.verdict_sentence import sentence
 from objbench.judge.verdict_text import numbers_table
 from objbench.leaderboard.data_frames import Results
@@ -169,6 +170,16 @@ def test_it_stands_beside_the_interval_over_seeds(study):
     assert "over seeds and examples" in header and text in row
     rows = [r for r in Results(results).verdicts() if r["kind"] == "gain" and r["score"] == "glue"]
     assert (rows[0]["low_over_examples"], rows[0]["high_over_examples"]) == (low, high)
+
+
+def test_it_is_at_the_level_of_the_interval_over_seeds(study):
+    give_examples(study)
+    results = study.results()
+    finding = judge_gain(np.array([1.0, 2.0, 3.0, 4.5]), 1.0, level=0.99)
+    low, high = interval_over_examples(results, PAIR, "glue", SEEDS, finding)
+    found = gain_examples(results, PAIR, "glue", SEEDS)
+    half = math.hypot(finding.high.value - 2.625, student.ppf(0.995, found.freedom) * found.error)
+    assert (low, high) == (pytest.approx(2.625 - half), pytest.approx(2.625 + half))
 
 
 def test_a_verdict_that_the_examples_leave_open_says_so(study):
