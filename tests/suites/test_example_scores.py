@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
+from objbench.judge.statistics.crossed import ExampleDifferences, example_error
 from objbench_suites.example_scores import example_values
 from objbench_suites.glue_metric import GlueMetric
 from objbench_suites.glue_tasks import METRICS
@@ -114,3 +116,65 @@ def test_two_classes_have_at_most_four_values():
     x, y = made("mrpc", 300)
     found = {**example_values("mrpc", x, y), **example_values("cola", x, y)}
     assert {len(np.unique(values)) for values in found.values()} <= {2, 3, 4}
+
+
+def printed(task, x, y):
+    """The printed score of one task: the mean of its metrics, from counts and moments."""
+    if task == "stsb":
+        ranks = rankdata(x), rankdata(y)
+        return (np.corrcoef(x, y)[0, 1] + np.corrcoef(*ranks)[0, 1]) / 2
+    if task == "mrpc":
+        return (np.mean(x == y) + 2 * np.sum(x * y) / np.sum(x + y)) / 2
+    return np.corrcoef(x, y)[0, 1]
+
+
+def runs_of(task, seeds, size, random):
+    """Predictions of two sides at every seed, the second better on some examples; and references."""
+    x, y = made(task, size, seed=random.integers(100))
+    is_easy = random.random((2, size)) < [[0.2], [0.45]]
+    sides = []
+    for easy in is_easy:
+        kept = easy | (random.random((seeds, size)) < 0.3)
+        noise = random.normal(0, 1, (seeds, size)) if task == "stsb" else 0
+        sides.append(
+            np.where(kept, y, x[random.permuted(np.tile(np.arange(size), (seeds, 1)), axis=1)])
+            + noise
+        )
+    return sides, y
+
+
+def test_the_multi_bootstrap_of_an_average_over_tasks_has_their_variance():
+    """Seeds and examples drawn again by plain loops, and every metric computed again."""
+    random, seeds, size, draws = np.random.default_rng(6), 4, 250, 600
+    tasks = {task: runs_of(task, seeds, size, random) for task in ("cola", "mrpc", "stsb")}
+    gains = []
+    for _ in range(draws):
+        drawn = random.integers(seeds, size=seeds)
+        gain = 0.0
+        for task, ((base, candidate), y) in tasks.items():
+            rows = random.integers(size, size=size)
+            for seed in drawn:
+                gain += printed(task, candidate[seed][rows], y[rows])
+                gain -= printed(task, base[seed][rows], y[rows])
+        gains.append(gain / seeds / len(tasks))
+    values = {
+        task: np.array(
+            [
+                np.mean([*example_values(task, after, y).values()], axis=0)
+                - np.mean([*example_values(task, before, y).values()], axis=0)
+                for before, after in zip(*sides, strict=True)
+            ]
+        )
+        / len(tasks)
+        for task, (sides, y) in tasks.items()
+    }
+    by_seed = sum(own.mean(axis=1) for own in values.values())
+    rest = sum(
+        np.sum((own - own.mean(axis=1)[:, None] - own.mean(axis=0) + own.mean()) ** 2)
+        for own in values.values()
+    ) / (seeds * size * (seeds - 1) * (size - 1))
+    own = example_error([ExampleDifferences(one, size) for one in values.values()]).error
+    # See ``judge.statistics.crossed`` for how often the bootstrap counts what.
+    expected = by_seed.var() / seeds + own**2 + rest + 0.75 * rest
+    assert own**2 > 0.2 * expected
+    assert np.var(gains) == pytest.approx(expected, rel=0.15)
