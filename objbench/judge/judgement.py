@@ -34,6 +34,7 @@ from objbench.judge.score_source import (
     is_loss,
     score_sources,
 )
+from objbench.judge.sensitivity import insensitive
 from objbench.judge.stuck_share import StuckShare, stuck_share
 from objbench.judge.verdict import Finding, Verdict, judge_gain, judge_speedup
 from objbench.results.study_results import StudyResults
@@ -190,6 +191,7 @@ def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answe
     obstacles = [
         unequal_spend(results, pair) if finding else None,
         *_of_runs(results, pair, found.seeds, found.left_out),
+        insensitive(results, pair, source, _half_width(finding)),
     ]
     return Answer(
         finding=finding,
@@ -212,6 +214,7 @@ def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str) -> An
     obstacles = [
         HeldBack("no shared spend") if found.seeds and finding is None else None,
         *_of_runs(results, pair, found.seeds, found.left_out),
+        insensitive(results, pair, source),
     ]
     return Answer(
         finding=finding,
@@ -230,3 +233,9 @@ def _of_runs(
     if not seeds:
         return [few or nothing_left(left_out)]
     return [divergence(left_out), learning_unknown(results, pair, seeds), few]
+
+
+def _half_width(gain: Finding | None) -> float | None:
+    if gain is None or gain.low is None or gain.high is None:
+        return None
+    return (gain.high.value - gain.low.value) / 2

@@ -138,12 +138,11 @@ def _obstacle_text(item: Judged, held: HeldBack) -> str:
             are = "are" if len(item.seeds) > 1 else "is"
             return f"{listed(details)}, so {left} {are} left; {MIN_RUNS} are needed"
         case "no floors":
-            return (
-                f"what {item.source} scores without pretraining (its floors) was not measured: run "
-                "the study again"
-            )
+            if details:
+                return f"the floors of {item.source} are not complete ({listed(details)})"
+            return f"the floors of {item.source} were not measured: run the study again"
         case "insensitive":
-            return f"{item.source} cannot show what was learnt at this scale: {'; '.join(details)}"
+            return f"{item.source} {listed(details)}"
 
 
 def found_text(item: Judged, finding: Finding) -> str:
