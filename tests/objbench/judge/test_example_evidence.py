@@ -89,7 +89,7 @@ def variance_by_loops(raw, columns, size):
 
 @pytest.fixture
 def study(make_study):
-    made = make_study(seeds=SEEDS)
+    made = make_study(seeds=SEEDS, floors={"majority": 45})
     made.measure_learning()
     return made
 
