@@ -14,6 +14,17 @@ from objbench.results.records import CommonLoss, ExportedPoint
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.study_results import StudyResults
 
+__all__ = [
+    "Learning",
+    "RunStatus",
+    "learning",
+    "learning_of",
+    "learnt_seeds",
+    "point_status",
+    "stuck_seeds",
+    "unknown_seeds",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Learning:

@@ -52,7 +52,7 @@ def judged(study):
         ("masked", 3.0, -1.0, 0.1, "stuck"),
         ("next", 4.4, 1.0, 0.1, "learnt"),
         ("next", 4.6, 1.0, 0.1, "stuck"),
-        ("masked", 3.0, 0.1, None, "learnt"),
+        ("masked", 3.0, 1.0, None, "unknown"),  # of a single sequence
         # Nothing is counted for an objective's own loss: its order gain alone decides.
         ("own", 99.0, 1.0, 0.1, "learnt"),
         ("own", 0.1, 0.0, 0.1, "stuck"),
