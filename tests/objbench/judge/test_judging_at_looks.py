@@ -4,6 +4,7 @@ Taco minus mlm is 2 points at the first seed and 1 more at every later one.
 """
 
 import math
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,12 @@ from objbench.judge.verdict_text import detail_text
 from objbench.results.study_results import join
 
 TACO = read_claims("taco-2022")
+
+
+@pytest.fixture
+def make_study(make_study):
+    """``make_study`` with floors far below every score."""
+    return partial(make_study, floors={"majority": 30, "untrained": 20})
 
 
 def judged(study, value=1.2, lacking=(), **declaration):
