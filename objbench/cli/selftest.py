@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 SUMMARY = "Measure the error rates of the judge itself, on simulated studies with a known truth."
 EPILOG = """\
 Exit code 1 if a bound is broken: more than 5% false confirmations or refutations, or coverage of
-the 95% interval outside 92% to 98%, in a study that the method is made for.
+the 95% interval outside 92% to 98%, in a study that the method is made for. With fewer than 4,000
+studies per row, a bound is broken only where chance does not explain it.
 
 The same arguments give the same rates.
 
@@ -38,13 +39,13 @@ def add_arguments(parser: Parser) -> None:
         "--repetitions",
         type=read.reading(read.count),
         metavar="N",
-        help="number of studies drawn for each row (default: 4000; 1000 with --real)",
+        help="number of studies judged for each row (default: 4000; 1000 with --real)",
     )
     parser.add_argument(
         "--seeds",
         type=read.reading(_seed_counts),
         metavar="LIST",
-        help="numbers of pretraining seeds per study, each at least 3 (default: 3,5,10)",
+        help="numbers of pretraining seeds per study, each at least 3 (default: 3,5,10,20)",
     )
     parser.add_argument(
         "--random-seed",
@@ -85,7 +86,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.results.atomic_files import write_text
     from objbench.results.json_files import dump
 
-    # Before the simulation, which takes minutes.
+    # Before the simulation, which takes a while.
     if arguments.out is not None:
         try:
             arguments.out.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from objbench.judge import JUDGE_VERSION
+from objbench.judge.formatting import listed
 from objbench.judge.selftest.error_rates import RateRow, Rates
 from objbench.judge.selftest.page import summary
+
+_USUAL_SEEDS = 5
 
 
 def rates_sentences(rates: Rates | None) -> list[str]:
@@ -28,13 +31,25 @@ def rates_sentences(rates: Rates | None) -> list[str]:
             f"known, {rates.repetitions:,} per comparison. {summary(rates)}"
         )
     ]
-    strained = [row for row in rates.rows if not row.is_held]
+    strained = [row for row in rates.rows if not (row.is_held or row.is_contrast or row.topic)]
     if strained:
         names = len(dict.fromkeys(row.scenario for row in strained))
         found.append(
             f"In {names} stress-test simulations, which have no required bound, the worst rates "
             f"are {_worst(strained, 'confirmations', lambda row: row.false_confirm)} and "
             f"{_worst(strained, 'refutations', lambda row: row.false_refute)}."
+        )
+    lucky = [row for row in rates.rows if row.topic == "tuning" and row.seeds == _USUAL_SEEDS]
+    if lucky:
+        shares = listed(
+            [
+                f"{100 * (row.called_better + row.called_worse):.1f}% ({row.scenario})"
+                for row in lucky
+            ]
+        )
+        found.append(
+            "What it cannot see is luck in tuning: two equal objectives, each with the best of its own "
+            f"trials, were called different in {shares} of the studies of {_USUAL_SEEDS} seeds."
         )
     return found
 

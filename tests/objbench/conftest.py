@@ -73,7 +73,6 @@ def _load(name):
 
 make_study = _load("made_study").make_study
 _load("foreign_study")
-_load("made_examples")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The judge's error rates: what a self-test found, how it is stored, and the bounds it must meet.
+"""The judge's error rates: what a self-test found, how it is stored, and which bounds it breaks.
 
 The judge's version is stored with them: rates of another version say nothing about this one, so
 they are not shown.
@@ -7,6 +7,7 @@ they are not shown.
 from __future__ import annotations
 
 import json
+import operator
 from contextlib import suppress
 from importlib.resources.abc import Traversable
 from typing import Literal
@@ -16,12 +17,15 @@ from pydantic import Field, TypeAdapter
 from objbench.errors import RecordError
 from objbench.judge import JUDGE_VERSION
 from objbench.judge.papers.published_files import SELFTEST, published
-from objbench.judge.selftest.scenarios import Kind
+from objbench.judge.selftest.bounds import (
+    LEAST_COVERAGE,
+    MOST_COVERAGE,
+    MOST_ERRORS,
+    is_above,
+    is_below,
+)
+from objbench.judge.selftest.scenario import Kind, Topic
 from objbench.results.json_files import Stored
-
-MOST_ERRORS = 0.05
-LEAST_COVERAGE = 0.92
-MOST_COVERAGE = 0.98
 
 NO_EFFECT = {"gain": 0.0, "speedup": 1.0}
 
@@ -29,7 +33,7 @@ Place = Literal["well below", "the truth", "just above", "well above"]
 
 
 class ClaimRates(Stored):
-    """The verdicts on one claim, as shares of the repetitions.
+    """The verdicts on one claim, as shares of the studies that were judged.
 
     Attributes:
         place: where the claim is relative to the truth; "at least this" is true for the first two.
@@ -47,13 +51,18 @@ class RateRow(Stored):
     """One simulated study at one number of seeds.
 
     Attributes:
-        scenario: its name in ``scenarios``.
+        scenario: its name in ``held_scenarios`` or ``stress_scenarios``.
         kind: what was claimed.
-        seeds: pretraining seeds per repetition.
-        truth: the gain in points or the speedup, of the mean over all seeds.
+        seeds: pretraining seeds per repetition; at the last look where there are several.
+        truth: the gain in points or the speedup, of the mean over all runs that learn.
         is_held: whether the bounds apply.
+        topic, is_contrast: as in ``Scenario``.
+        is_measured: whether the truth is within what the curves can show. Where it is not, intervals
+            that cover it are open there, and cover it always: coverage has no upper bound.
+        judged: share of the studies drawn in which enough runs learnt for a verdict. As many were
+            drawn as it takes to judge the self-test's repetitions; the other shares are of these.
         coverage: share of the 95% intervals that cover the truth; one that is open at an end covers
-            everything beyond it.
+            everything beyond it. Of a study with several looks all intervals must cover it.
         open_ended: share of the intervals with an unmeasured end.
         percentile_coverage: the same share for the percentile bootstrap; None where not measured.
         claims: by rising value.
@@ -64,6 +73,10 @@ class RateRow(Stored):
     seeds: int = Field(ge=3)
     truth: float
     is_held: bool
+    topic: Topic = ""
+    is_contrast: bool = False
+    is_measured: bool = True
+    judged: float = Field(default=1.0, gt=0, le=1)
     coverage: float = Field(ge=0, le=1)
     open_ended: float = Field(ge=0, le=1)
     percentile_coverage: float | None = None
@@ -79,28 +92,48 @@ class RateRow(Stored):
         return self.truth == NO_EFFECT[self.kind]
 
     @property
+    def called_better(self) -> float:
+        """Of equal objectives: how often the candidate is called better."""
+        return self._at_truth.confirmed
+
+    @property
+    def called_worse(self) -> float:
+        """Of equal objectives: how often the candidate is called worse."""
+        return self._at_truth.refuted
+
+    @property
+    def _at_truth(self) -> ClaimRates:
+        return next(claim for claim in self.claims if claim.claimed == self.truth)
+
+    @property
     def false_confirm(self) -> float:
         """The largest share in which a false claim is confirmed, or equals are called different."""
-        false = [c.confirmed for c in self.claims if c.claimed > self.truth or self.is_null]
-        return max(false)
+        # Whether more than the truth is claimed; of equals also what is exactly the truth.
+        is_false = operator.ge if self.is_null else operator.gt
+        return max(c.confirmed for c in self.claims if is_false(c.claimed, self.truth))
 
     @property
     def false_refute(self) -> float:
         """The largest share in which a true claim is refuted."""
         return max(c.refuted for c in self.claims if c.claimed <= self.truth)
 
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """The bounds that this row breaks, in words; none where they do not apply."""
+    def faults(self, repetitions: int) -> tuple[str, ...]:
+        """The bounds that this row breaks, in words; none where they do not apply.
+
+        Args:
+            repetitions: number of studies judged.
+        """
         if not self.is_held:
             return ()
         where = f"{self.scenario}, {self.seeds} seeds"
         found = []
-        if self.false_confirm > MOST_ERRORS:
+        if is_above(self.false_confirm, repetitions, MOST_ERRORS):
             found.append(f"{where}: {self.false_confirm:.1%} false confirmations")
-        if self.false_refute > MOST_ERRORS:
+        if is_above(self.false_refute, repetitions, MOST_ERRORS):
             found.append(f"{where}: {self.false_refute:.1%} false refutations")
-        if not LEAST_COVERAGE <= self.coverage <= MOST_COVERAGE:
+        too_small = is_below(self.coverage, repetitions, LEAST_COVERAGE)
+        too_large = self.is_measured and is_above(self.coverage, repetitions, MOST_COVERAGE)
+        if too_small or too_large:
             found.append(f"{where}: coverage {self.coverage:.1%}")
         return tuple(found)
 
@@ -110,7 +143,7 @@ class Rates(Stored):
 
     Attributes:
         judge_version: the judge that was tested.
-        repetitions: number of studies drawn for each row.
+        repetitions: number of studies judged for each row.
         seed: of the random numbers.
         rows: by scenario, then number of seeds.
         drawn_from: the real runs that the studies were drawn from; "" for simulated studies.
@@ -129,7 +162,7 @@ class Rates(Stored):
     @property
     def faults(self) -> tuple[str, ...]:
         """Every bound that is broken, in words."""
-        return tuple(fault for row in self.rows for fault in row.faults)
+        return tuple(fault for row in self.rows for fault in row.faults(self.repetitions))
 
     @property
     def held(self) -> tuple[RateRow, ...]:

@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from tabulate import tabulate
-
-from objbench.judge.formatting import DASH
-from objbench.judge.selftest.error_rates import (
-    LEAST_COVERAGE,
-    MOST_COVERAGE,
-    MOST_ERRORS,
-    ClaimRates,
-    RateRow,
-    Rates,
+from objbench.judge.selftest.bounds import ENOUGH, LEAST_COVERAGE, MOST_COVERAGE, MOST_ERRORS
+from objbench.judge.selftest.differences import SEED_SD
+from objbench.judge.selftest.error_rates import RateRow, Rates
+from objbench.judge.selftest.rate_tables import (
+    luck_table,
+    null_table,
+    percent,
+    percentile_table,
+    planted_table,
 )
-from objbench.judge.selftest.scenarios import STRESS_TESTS
+from objbench.judge.selftest.scenario import Topic
 from objbench.judge.selftest.simulate import Noise
+from objbench.judge.selftest.stress_scenarios import STRESS_TESTS
 
 _REQUIRED = (
-    f"Required in the first two tables: at most {MOST_ERRORS:.0%} false confirmations, at most "
-    f"{MOST_ERRORS:.0%} false refutations, and {LEAST_COVERAGE:.0%} to {MOST_COVERAGE:.0%} "
-    "coverage of the 95% interval."
+    "Required of every row, except in the comparisons without a rule, under tuning and in the stress "
+    f"tests: at most {MOST_ERRORS:.0%} false confirmations, at most {MOST_ERRORS:.0%} false "
+    f"refutations, and {LEAST_COVERAGE:.0%} to {MOST_COVERAGE:.0%} coverage of the 95% interval. With "
+    f"fewer than {ENOUGH:,} studies per row, a bound counts as broken only if a judge exactly at the "
+    "bound would make as many errors with a probability below 0.1%."
 )
 _COLUMNS = (
     'Every claim is "at least this much". False confirmed: the worse of a claim just above the '
     "truth (by 0.05 points, or 2%) and one well above it. False refuted: the worse of a claim of "
     "exactly the truth and one well below it. Power: how often a claim that far from the truth (in "
-    "brackets) is settled. Open: intervals with an unmeasured end, which cover everything beyond it."
+    "brackets) is settled. Open: intervals with an unmeasured end, which cover everything beyond it; "
+    "where the truth itself is beyond the curves, they always cover it."
+)
+_LEARNING = (
+    "A run that never leaves its plateau says nothing about what its objective does to an encoder. The "
+    "judge compares the pairs in which both runs learnt, and gives no verdict where there are fewer "
+    "than 3; the truth is that of the runs that learn. Judged: in how many of the studies drawn there "
+    "are enough pairs. Coverage and false verdicts are shares of these, power is a share of all."
+)
+_COUNTED = "A judge that counts stuck runs like others, which this one does not:"
+_LOOKS = (
+    "A user adds seeds and looks again until a claim is settled; seeds is the last look. Looks that "
+    "were declared before the first run share the 5% (linear alpha spending). Where none were, the "
+    "first look has its 95% interval and every later one the interval that holds at every look. "
+    "Coverage: the share of studies in which the intervals of all looks cover the truth."
+)
+_UNCORRECTED = "A judge that takes every look for the only one, which this one does not:"
+_TUNING = (
+    "Two equal objectives, each with the best of six settings in trials of its own. The mean scores of "
+    f"the settings differ by as much as seeds do ({SEED_SD:g} points, one standard deviation). The "
+    "settings chosen may differ in what they are worth, and the judge compares the objectives at these "
+    "settings: it cannot know that luck chose them, and with more seeds it sees the difference more "
+    "often. More tuning seeds help. No bound applies; a study's page says on which seeds its settings "
+    "were chosen, and warns where that was a single one."
 )
 _PERCENTILE = (
     "Coverage of the plain 95% percentile bootstrap on the same simulated studies. It is too narrow "
@@ -37,43 +62,64 @@ _PERCENTILE = (
 
 def selftest_page(rates: Rates) -> str:
     """The whole page, from the stored rates alone."""
-    rows = rates.rows if rates.drawn_from else rates.held
-    null = [row for row in rows if row.is_null]
-    planted = [row for row in rows if not row.is_null]
-    if rates.drawn_from:
-        parts = [
-            "# The judge on real training runs",
-            _drawn(rates),
-            "## The same objective on both sides (A/A)",
-            _null_table(null),
-            "## A planted effect",
-            "The baseline is charged twice for every step, so the other side is twice as fast. "
-            + _COLUMNS,
-            _planted_table(planted),
-        ]
-    else:
-        parts = [
-            "# The judge's own test",
-            summary(rates),
-            _simulated(rates),
-            _REQUIRED,
-            "## Equal objectives (A/A)",
-            _null_table(null),
-            "## Planted effects",
-            _COLUMNS,
-            _planted_table(planted),
-            "## Stress tests",
-            "The bounds do not apply here. Each study breaks an assumption of the method:",
-            _stress_list(stress := [row for row in rates.rows if not row.is_held]),
-            _planted_table(stress),
-            "## The percentile bootstrap, for comparison",
-            _PERCENTILE,
-            _percentile_table(rates.rows),
-        ]
+    parts = _real_parts(rates) if rates.drawn_from else _simulated_parts(rates)
     parts.insert(1, "<!-- Made by `objbench selftest`; edits are overwritten. -->")
     made_with = [f"- {what}: {value}" for what, value in sorted(rates.made_with.items())]
     parts += ["## Made with", "\n".join(made_with), f"```sh\n{rates.command}\n```"]
     return "\n\n".join(parts) + "\n"
+
+
+def _real_parts(rates: Rates) -> list[str]:
+    return [
+        "# The judge on real training runs",
+        _drawn(rates),
+        "## The same objective on both sides (A/A)",
+        null_table([row for row in rates.rows if row.is_null]),
+        "## A planted effect",
+        "The baseline is charged twice for every step, so the other side is twice as fast. "
+        + _COLUMNS,
+        planted_table([row for row in rates.rows if not row.is_null]),
+    ]
+
+
+def _simulated_parts(rates: Rates) -> list[str]:
+    held = [row for row in rates.held if not row.topic]
+    stress = [row for row in rates.rows if not (row.is_held or row.topic)]
+    return [
+        "# The judge's own test",
+        summary(rates),
+        _simulated(rates),
+        _REQUIRED,
+        "## Equal objectives (A/A)",
+        null_table([row for row in held if row.is_null]),
+        "## Planted effects",
+        _COLUMNS,
+        planted_table([row for row in held if not row.is_null]),
+        *_topic_parts(rates, "learning", "## Runs that did not learn", _LEARNING, _COUNTED),
+        *_topic_parts(rates, "looks", "## Looking more than once", _LOOKS, _UNCORRECTED),
+        "## Settings chosen by luck",
+        _TUNING,
+        luck_table([row for row in rates.rows if row.topic == "tuning"]),
+        "## Stress tests",
+        "The bounds do not apply here. Each study breaks an assumption of the method:",
+        _stress_list(stress),
+        planted_table(stress),
+        "## The percentile bootstrap, for comparison",
+        _PERCENTILE,
+        percentile_table(rates.rows),
+    ]
+
+
+def _topic_parts(
+    rates: Rates, topic: Topic, title: str, text: str, without_rule: str
+) -> tuple[str, ...]:
+    """A rule of the judge: its rates with it, and for comparison without it."""
+    rows = [row for row in rates.rows if row.topic == topic]
+    with_rule, without = (
+        planted_table([row for row in rows if row.is_contrast == is_contrast])
+        for is_contrast in (False, True)
+    )
+    return title, text, with_rule, without_rule, without
 
 
 def summary(rates: Rates) -> str:
@@ -81,14 +127,14 @@ def summary(rates: Rates) -> str:
     held = rates.held
     if not held:
         return "No row that the bounds apply to."
-    coverages = [row.coverage for row in held]
+    coverages = [row.coverage for row in held if row.is_measured]
     seeds = ", ".join(str(count) for count in sorted({row.seeds for row in held}))
     verdict = "Every bound holds" if not rates.faults else f"Broken: {'; '.join(rates.faults)}"
     return (
         f"{verdict}: over {len(held)} simulated comparisons ({seeds} seeds), at most "
-        f"{_share(max(row.false_confirm for row in held))} false confirmations and "
-        f"{_share(max(row.false_refute for row in held))} false refutations; the 95% interval "
-        f"covers the truth in {_share(min(coverages))} to {_share(max(coverages))}."
+        f"{percent(max(row.false_confirm for row in held))} false confirmations and "
+        f"{percent(max(row.false_refute for row in held))} false refutations; the 95% interval "
+        f"covers the truth in {percent(min(coverages))} to {percent(max(coverages))}."
     )
 
 
@@ -116,74 +162,3 @@ def _stress_list(rows: Sequence[RateRow]) -> str:
     known = {scenario.name: scenario.stress for scenario in STRESS_TESTS}
     names = dict.fromkeys(row.scenario for row in rows)
     return "\n".join(f"- **{name}**: {known.get(name, 'no longer simulated')}." for name in names)
-
-
-def _null_table(rows: Sequence[RateRow]) -> str:
-    lines = []
-    for row in rows:
-        null = row.claim("the truth")
-        lines.append(
-            {
-                "study": row.scenario,
-                "seeds": row.seeds,
-                "coverage": _share(row.coverage),
-                "called better": DASH if null is None else _share(null.confirmed),
-                "called worse": DASH if null is None else _share(null.refuted),
-                "false confirmed": _share(row.false_confirm),
-                "power: refuted": _power(row.claim("well above"), "refuted"),
-            }
-        )
-    return _table(lines)
-
-
-def _planted_table(rows: Sequence[RateRow]) -> str:
-    return _table(
-        [
-            {
-                "study": row.scenario,
-                "seeds": row.seeds,
-                "truth": f"{row.truth:.3g}",
-                "coverage": _share(row.coverage),
-                "open": _share(row.open_ended) if row.kind == "speedup" else DASH,
-                "false confirmed": _share(row.false_confirm),
-                "false refuted": _share(row.false_refute),
-                "power: confirmed": _power(row.claim("well below"), "confirmed"),
-                "power: refuted": _power(row.claim("well above"), "refuted"),
-            }
-            for row in rows
-        ]
-    )
-
-
-def _percentile_table(rows: Sequence[RateRow]) -> str:
-    return _table(
-        [
-            {
-                "study": row.scenario,
-                "seeds": row.seeds,
-                "percentile bootstrap": _share(row.percentile_coverage),
-                "the judge": _share(row.coverage),
-            }
-            for row in rows
-            if row.percentile_coverage is not None
-        ]
-    )
-
-
-def _power(claim: ClaimRates | None, verdict: str) -> str:
-    if claim is None:
-        return DASH
-    share = claim.confirmed if verdict == "confirmed" else claim.refuted
-    return f"{_share(share)} ({claim.claimed:.3g})"
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.1f}%"
-
-
-def _table(lines: Sequence[Mapping[str, object]]) -> str:
-    if not lines:
-        return "Nothing measured."
-    align = ["left", *["right"] * (len(lines[0]) - 1)]
-    rows = [[str(cell) for cell in line.values()] for line in lines]
-    return tabulate(rows, list(lines[0]), tablefmt="pipe", disable_numparse=True, colalign=align)

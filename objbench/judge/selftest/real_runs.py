@@ -22,7 +22,14 @@ from objbench.errors import ConfigError
 from objbench.judge import JUDGE_VERSION
 from objbench.judge.score_source import Pair, SideScores, check_source, curve_side, final_side
 from objbench.judge.selftest.error_rates import RateRow, Rates
-from objbench.judge.selftest.rate_rows import Claims, gain_row, speedup_row
+from objbench.judge.selftest.rate_rows import (
+    Claims,
+    Outcomes,
+    gain_outcomes,
+    rate_row,
+    speedup_outcomes,
+)
+from objbench.judge.selftest.scenario import Kind
 from objbench.judge.selftest.selftest import JUST_ABOVE_SPEEDUP, scenario_generator
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
 from objbench.judge.statistics.ties import difference
@@ -110,7 +117,8 @@ def _same_gain(source: str, final: FloatArray, groups: Groups) -> RateRow:
         ("well above", 2.0 * spread),
     )
     name = f"{source}: gain 0 (A/A)"
-    return gain_row(differences, claims, scenario=name, truth=0.0, is_held=False)
+    outcomes = gain_outcomes(differences, 0.0, claims)
+    return _row("gain", name, 0.0, groups, outcomes, claims)
 
 
 def _same_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Groups) -> RateRow:
@@ -118,9 +126,8 @@ def _same_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Grou
     gaps = difference(scores[groups[:, 1]], scores[groups[:, 0]][..., -1:], axis=1)
     claims: Claims = (("the truth", 1.0), ("just above", JUST_ABOVE_SPEEDUP), ("well above", 1.5))
     name = f"{source}: speedup 1 (A/A)"
-    return speedup_row(
-        gaps, steps, float(steps[-1]), claims, scenario=name, truth=1.0, is_held=False
-    )
+    outcomes = speedup_outcomes(gaps, steps, float(steps[-1]), 1.0, claims)
+    return _row("speedup", name, 1.0, groups, outcomes, claims)
 
 
 def _half_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Groups) -> RateRow:
@@ -136,4 +143,19 @@ def _half_speed(source: str, curves: tuple[FloatArray, FloatArray], groups: Grou
         ("well above", HANDICAP * 1.5),
     )
     name = f"{source}: baseline at half speed"
-    return speedup_row(gaps, steps, paid, claims, scenario=name, truth=HANDICAP, is_held=False)
+    outcomes = speedup_outcomes(gaps, steps, paid, HANDICAP, claims)
+    return _row("speedup", name, HANDICAP, groups, outcomes, claims)
+
+
+def _row(
+    kind: Kind, name: str, truth: float, groups: Groups, outcomes: Outcomes, claims: Claims
+) -> RateRow:
+    return rate_row(
+        outcomes,
+        claims,
+        scenario=name,
+        kind=kind,
+        seeds=groups.shape[2],
+        truth=truth,
+        is_held=False,
+    )

@@ -13,7 +13,9 @@ plateau late) and independent evaluation noise at every point; level and clock a
 by the two objectives of a seed, which pairing takes out.
 
 What is true, then, is defined by the *mean over all seeds* of the curves, not by the curve of the
-mean seed: the two differ when clocks do. It is computed from the distribution's quantiles.
+mean seed: the two differ when clocks do. It is computed from the distribution's quantiles. Some runs
+may never leave the plateau: they are marked, as order gain and reference lines mark real ones, and
+the truth is that of the runs that learn.
 
 Shape legend: R repetitions of the study, S pretraining seeds, P points.
 """
@@ -27,13 +29,14 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from objbench.judge.statistics.estimate import FloatArray
+from objbench.judge.statistics.target_crossing import BoolArray
 
 # GLUE-like: points, from majority class up.
 FLOOR = 60.0
 HEIGHT = 20.0
 # How sharply the plateau ends.
 SHARP = 8.0
-# The clock of a seed that does not leave the plateau within any budget simulated here.
+# The clock of a run that does not leave the plateau within any budget simulated here.
 STUCK = 1e-6
 _QUANTILES = 4000
 
@@ -48,7 +51,8 @@ class Noise:
         candidate_clock: the same for the candidate; ``clock`` when None.
         shared: correlation of level and of clock between the two objectives of a seed.
         tails: degrees of freedom of the clock's Student t; infinite is normal.
-        stuck: share of the candidate's seeds that never leave the plateau.
+        stuck, baseline_stuck: share of the candidate's and of the baseline's runs that never leave
+            the plateau, each independently of all others.
         evaluation: standard deviation of the evaluation noise of every point, in points.
     """
 
@@ -58,6 +62,7 @@ class Noise:
     shared: float = 0.5
     tails: float = math.inf
     stuck: float = 0.0
+    baseline_stuck: float = 0.0
     evaluation: float = 0.3
 
 
@@ -72,6 +77,8 @@ class Simulated:
         rate: how fast it saturates after that.
         points: P, equal parts of the budget.
         target_point: the baseline's point whose score is the target; the last is -1.
+        step: what an optimizer step of the candidate is of all that it took, as a share.
+        short: by how many of its steps the candidate ends before the budget's end, below 1.
         noise: how much the seeds differ.
     """
 
@@ -81,12 +88,19 @@ class Simulated:
     rate: float = 0.5
     points: int = 11
     target_point: int = -1
+    step: float = 0.0
+    short: float = 0.0
     noise: Noise = Noise()
 
     @property
     def spend(self) -> FloatArray:
         """(P,) float64: shares of the budget."""
         return np.arange(1, self.points + 1) / self.points
+
+    @property
+    def candidate_spend(self) -> FloatArray:
+        """(P,) float64: the same for the candidate."""
+        return self.spend / (1.0 + self.short * self.step)
 
     @property
     def target_spend(self) -> float:
@@ -96,10 +110,16 @@ class Simulated:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draws:
-    """Studies drawn: (R, S, P) float64 scores of each objective at ``Simulated.spend``."""
+    """Studies drawn.
+
+    Attributes:
+        baseline, candidate: (R, S, P) float64 scores at the spends of ``Simulated``.
+        learnt: (R, S) bool, whether both runs of a pair learnt.
+    """
 
     baseline: FloatArray
     candidate: FloatArray
+    learnt: BoolArray
 
 
 def draw(study: Simulated, repetitions: int, seeds: int, generator: np.random.Generator) -> Draws:
@@ -121,25 +141,29 @@ def draw(study: Simulated, repetitions: int, seeds: int, generator: np.random.Ge
     scales = np.array(_clock_scales(noise))[:, None, None]
     # No real clock is off by e^20, and a Student t with 2 degrees of freedom knows no bounds.
     factors = np.exp(np.clip(scales * clocks, -20.0, 20.0))
-    if noise.stuck:
-        factors[1][generator.random(size) < noise.stuck] = STUCK
-    spend = study.spend * factors[..., None]
+    is_stuck = np.zeros((2, *size), dtype=bool)
+    for side, share in enumerate((noise.baseline_stuck, noise.stuck)):
+        if share:
+            is_stuck[side] = generator.random(size) < share
+    factors[is_stuck] = STUCK
+    spends = np.stack([study.spend, study.candidate_spend])[:, None, None] * factors[..., None]
     errors = noise.evaluation * generator.standard_normal((2, *size, study.points))
     rise = candidate_rise(study)
-    means = np.stack([_score(study, spend[0]), _score(study, spend[1] * study.speedup, rise)])
+    means = np.stack([_score(study, spends[0]), _score(study, spends[1] * study.speedup, rise)])
     baseline, candidate = means + levels[..., None] + errors
-    return Draws(baseline, candidate)
+    learnt: BoolArray = ~(is_stuck[0] | is_stuck[1])
+    return Draws(baseline, candidate, learnt)
 
 
 def population_mean(study: Simulated, spend: float, *, candidate: bool) -> float:
-    """The mean score over all seeds at ``spend``, a share of the budget; may be beyond it."""
+    """The mean score over all runs that learn at ``spend``, a share of the budget; may be beyond it."""
     at = spend * _clock_quantiles(study.noise, candidate=candidate)
     return _candidate_mean(study, at) if candidate else float(_score(study, at).mean())
 
 
 def true_gain(study: Simulated) -> float:
-    """What a gain claim is judged by: the difference of the population means at full budget."""
-    candidate = population_mean(study, 1.0, candidate=True)
+    """What a gain claim is judged by: the difference of the population means at the last points."""
+    candidate = population_mean(study, float(study.candidate_spend[-1]), candidate=True)
     return candidate - population_mean(study, 1.0, candidate=False)
 
 
@@ -175,10 +199,9 @@ def _score(study: Simulated, spend: FloatArray, rise: float = 1.0) -> FloatArray
 
 
 def _candidate_mean(study: Simulated, spend: FloatArray, rise: float | None = None) -> float:
-    """The candidate's mean over its seeds, the stuck ones too, from quantiles of their spend."""
+    """The candidate's mean over its runs that learn, from quantiles of their spend."""
     rise = candidate_rise(study) if rise is None else rise
-    moving = float(_score(study, spend * study.speedup, rise).mean())
-    return (1.0 - study.noise.stuck) * moving + study.noise.stuck * FLOOR
+    return float(_score(study, spend * study.speedup, rise).mean())
 
 
 def _pair(shared: float, size: tuple[int, int], generator: np.random.Generator) -> FloatArray:

@@ -13,8 +13,6 @@ from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.sections import page_document
 from objbench.leaderboard.tables.verdicts import verdict_blocks
 
-FLOORS = {"majority": 30, "untrained": 20}
-
 
 def with_probe(study):
     """The tasks scored a second time, at the end of the budget only."""
@@ -45,7 +43,7 @@ def test_every_claim_by_every_score_that_can_answer(make_study, report_of):
 
 
 def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
-    study = make_study(seeds=(1, 2, 3, 4), points=20, floors=FLOORS)
+    study = make_study(seeds=(1, 2, 3, 4), points=20)
     study.measure_learning()
     table, notes = verdict_blocks(report_of(study))
     speedup, gain, _, loss = rows(table)
@@ -96,7 +94,7 @@ def test_the_scores_that_claims_name_come_first_measured_or_not(make_study, repo
 
 
 def test_two_seeds_are_inconclusive_whatever_they_say(make_study, report_of, rows):
-    study = make_study(floors=FLOORS)
+    study = make_study()
     study.measure_learning()
     table, notes = verdict_blocks(report_of(study))
     assert {row["verdict"] for row in rows(table)} == {"**inconclusive**"}
@@ -154,6 +152,30 @@ def test_the_rates_name_the_worst_of_what_is_held_to_no_bound():
     assert strained.startswith("In 2 stress-test simulations")
     assert "40.0% false confirmations (stuck, 5 seeds)" in strained
     assert "12.0% false refutations (quiet, 5 seeds)" in strained
+
+
+def test_luck_in_tuning_is_said_apart_and_judges_without_a_rule_are_not_this_one():
+    null = {"truth": 0.0, "topic": "tuning"}
+    at_truth = (ClaimRates(place="the truth", claimed=0.0, confirmed=0.11, refuted=0.1),)
+    lucky = row("six settings on one tuning seed", held=False, confirmed=0.0, refuted=0.0)
+    lucky = lucky.model_copy(update={**null, "claims": at_truth})
+    rows = (
+        row("calm", held=True, confirmed=0.02, refuted=0.03),
+        row("quiet", held=False, confirmed=0.0, refuted=0.12),
+        row("counted", held=False, confirmed=0.9, refuted=0.0).model_copy(
+            update={"topic": "learning", "is_contrast": True}
+        ),
+        lucky,
+        lucky.model_copy(update={"seeds": 20}),
+    )
+    _, strained, luck = rates_sentences(Rates(judge_version=1, repetitions=1000, seed=0, rows=rows))
+    assert strained.startswith("In 1 stress-test simulations")
+    assert "counted" not in strained
+    assert luck == (
+        "What it cannot see is luck in tuning: two equal objectives, each with the best of its own "
+        "trials, were called different in 21.0% (six settings on one tuning seed) of the studies "
+        "of 5 seeds."
+    )
 
 
 def test_rates_that_were_not_measured_are_said_to_be_missing():

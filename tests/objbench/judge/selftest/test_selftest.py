@@ -12,10 +12,10 @@ from objbench.errors import RecordError
 from objbench.judge import JUDGE_VERSION
 from objbench.judge.selftest import error_rates as rates
 from objbench.judge.selftest.error_rates import ClaimRates, RateRow, Rates, read_rates
+from objbench.judge.selftest.held_scenarios import HELD
 from objbench.judge.selftest.page import selftest_page, summary
 from objbench.judge.selftest.percentile import percentile_of_means, resampling_weights
-from objbench.judge.selftest.scenarios import HELD, STRESS_TESTS
-from objbench.judge.selftest.selftest import scenario_generator, selftest
+from objbench.judge.selftest.selftest import SEED_COUNTS, scenario_generator, selftest
 from objbench.judge.selftest.simulate import (
     Noise,
     Simulated,
@@ -24,12 +24,18 @@ from objbench.judge.selftest.simulate import (
     true_gain,
     true_speedup,
 )
+from objbench.judge.selftest.stress_scenarios import STRESS_TESTS
 from objbench.judge.statistics.seed_curves import SeedCurves
 from objbench.judge.verdict import judge_gain, judge_speedup
 from objbench.results.json_files import dump
 
 REPETITIONS = 200
-FAST = (*HELD, *(s for s in STRESS_TESTS if s.name == "10% of candidates stuck"))
+WRONG = {
+    "80% of baselines stuck (A/A), counted",
+    "exponential differences, a tail of bad seeds (A/A)",
+    "gain 0, a look after every seed from 3 to 20, uncorrected",
+}
+FAST = (*HELD, *(s for s in STRESS_TESTS if s.name in WRONG or s.topic == "tuning"))
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +59,20 @@ def test_planted_effects_are_the_truth():
         Simulated(onset=0.3, noise=Noise(clock=0.5, candidate_clock=0.1)),
         Simulated(noise=Noise(clock=0.3, tails=2.0)),
         Simulated(noise=Noise(stuck=0.1)),
+        Simulated(noise=Noise(baseline_stuck=0.8)),
+        Simulated(speedup=0.7, step=0.05, short=0.9),
     ],
 )
-def test_the_mean_of_many_draws_is_the_population_mean(study):
+def test_the_mean_of_many_draws_that_learnt_is_the_population_mean(study):
     drawn = draw(study, 20_000, 2, np.random.default_rng(0))
-    for scores, candidate in ((drawn.baseline, False), (drawn.candidate, True)):
+    for scores, spend, candidate in (
+        (drawn.baseline, study.spend, False),
+        (drawn.candidate, study.candidate_spend, True),
+    ):
         for point in (2, -1):
-            mean = population_mean(study, float(study.spend[point]), candidate=candidate)
-            error = scores[..., point].std() / np.sqrt(20_000)
-            assert scores[..., point].mean() == pytest.approx(mean, abs=5 * error)
+            mean = population_mean(study, float(spend[point]), candidate=candidate)
+            found = scores[..., point][drawn.learnt]
+            assert found.mean() == pytest.approx(mean, abs=6 * found.std() / np.sqrt(found.size))
 
 
 def test_pairing_shares_level_and_clock():
@@ -73,30 +84,51 @@ def test_pairing_shares_level_and_clock():
 
 def test_the_bounds_hold_on_the_fast_part(fast):
     # 200 repetitions: a share of 2.5% is below 7% and one of 95% above 90%, by 4 standard errors.
-    assert len(fast.held) == 2 * len(HELD)
+    assert len(fast.held) == sum(1 if scenario.looks else 2 for scenario in HELD)
     for row in fast.held:
-        assert row.false_confirm <= 0.07, row
+        assert row.false_confirm <= 0.08, row
         assert row.false_refute <= 0.08, row
         assert 0.9 <= row.coverage <= 1.0, row
+    assert fast.faults == ()
 
 
 def test_power_grows_with_seeds_and_is_there(fast):
     by_name = {(row.scenario, row.seeds): row for row in fast.rows}
     for scenario in HELD:
+        if scenario.looks:
+            assert by_name[scenario.name, 20].claim("well above").refuted > 0.6
+            continue
         few, many = by_name[scenario.name, 3], by_name[scenario.name, 10]
-        assert many.claim("well above").refuted > few.claim("well above").refuted
-        assert many.claim("well above").refuted > 0.3
+        # Of all studies: where runs are stuck, few may be judged.
+        assert many.judged * many.claim("well above").refuted > (
+            few.judged * few.claim("well above").refuted
+        )
+        assert many.claim("well above").refuted > 0.25
         if scenario.below is not None:
-            assert many.claim("well below").confirmed > 0.3
+            assert many.claim("well below").confirmed > 0.25
 
 
-def test_what_the_judge_gets_wrong_is_reported(fast):
-    for row in fast.rows:
-        if row.scenario == "10% of candidates stuck":
-            assert not row.is_held
-            assert row.coverage < 0.85
-            assert row.false_confirm > 0.1
-            assert row.faults == ()
+def test_what_the_judge_gets_wrong_and_what_its_rules_prevent_is_reported(fast):
+    found = [row for row in fast.rows if row.scenario in WRONG]
+    assert {row.scenario for row in found} == WRONG
+    for row in found:
+        assert not row.is_held
+        assert row.faults(fast.repetitions) == ()
+        assert row.coverage < 0.92
+        assert row.false_confirm > 0.07
+        assert row.is_contrast == row.scenario.endswith(("counted", "uncorrected"))
+
+
+def test_equal_objectives_tuned_apart_are_called_different(fast):
+    rows = {
+        (row.scenario, row.seeds): row.called_better + row.called_worse
+        for row in fast.rows
+        if row.topic == "tuning"
+    }
+    for seeds in (3, 10):
+        one = rows["six settings on one tuning seed", seeds]
+        three = rows["six settings on three tuning seeds", seeds]
+        assert one > three > 0.04
 
 
 def test_the_percentile_bootstrap_covers_too_little(fast):
@@ -171,16 +203,22 @@ def row_of(**changes):
 
 
 def test_broken_bounds_are_named():
-    assert row_of().faults == ()
-    assert row_of(wrong=0.051).faults == ("planted, 3 seeds: 5.1% false confirmations",)
-    assert row_of(coverage=0.9).faults == ("planted, 3 seeds: coverage 90.0%",)
-    assert row_of(coverage=0.985).faults == ("planted, 3 seeds: coverage 98.5%",)
-    assert row_of(wrong=0.5, is_held=False).faults == ()
+    assert row_of().faults(4000) == ()
+    assert row_of(wrong=0.051).faults(4000) == ("planted, 3 seeds: 5.1% false confirmations",)
+    assert row_of(coverage=0.9).faults(4000) == ("planted, 3 seeds: coverage 90.0%",)
+    assert row_of(coverage=0.985).faults(4000) == ("planted, 3 seeds: coverage 98.5%",)
+    assert row_of(wrong=0.5, is_held=False).faults(4000) == ()
+    # Where the truth is beyond the curves an interval is open there, and covers it always.
+    assert row_of(coverage=1.0, is_measured=False).faults(4000) == ()
+    assert row_of(coverage=0.9, is_measured=False).faults(4000) != ()
     # Of two equal objectives, "at least no effect" confirmed is a false finding.
     null = row_of(truth=1.0, claims=(row_of().claims[0].model_copy(update={"claimed": 1.0}),))
     assert null.is_null
     assert null.false_confirm == 0.02
-    broken = Rates(judge_version=1, repetitions=1, seed=0, rows=(row_of(coverage=0.9),))
+    # What claims less than no effect is true of equals, and confirmed rightly.
+    below = ClaimRates(place="well below", claimed=0.5, confirmed=0.9, refuted=0.01)
+    assert null.model_copy(update={"claims": (below, *null.claims)}).false_confirm == 0.02
+    broken = Rates(judge_version=1, repetitions=4000, seed=0, rows=(row_of(coverage=0.9),))
     assert summary(broken).startswith("Broken: planted, 3 seeds: coverage 90.0%")
 
 
@@ -188,6 +226,18 @@ def test_the_page_names_every_study(fast):
     page = selftest_page(fast.model_copy(update={"made_with": {"machine": "an abacus"}}))
     for scenario in FAST:
         assert f"| {scenario.name} " in page
+    sections = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
+    for title, topic in (
+        ("Runs that did not learn", "learning"),
+        ("Looking more than once", "looks"),
+        ("Settings chosen by luck", "tuning"),
+    ):
+        for scenario in FAST:
+            assert (f"| {scenario.name} " in sections[title]) == (scenario.topic == topic)
+    rules = sections["Runs that did not learn"]
+    assert rules.index("80% of baselines stuck (A/A) ") < rules.index("which this one does not:")
+    assert rules.index("which this one does not:") < rules.index("(A/A), counted")
+    assert "it cannot know that luck chose them" in sections["Settings chosen by luck"]
     assert "- machine: an abacus" in page
     assert "nan" not in page
 
@@ -211,8 +261,8 @@ def test_rates_of_another_judge_are_not_read(tmp_path, monkeypatch):
 def test_the_committed_rates_meet_the_bounds():
     committed = read_rates()
     assert committed is not None, "run `objbench selftest --out leaderboard/selftest`"
-    assert committed.repetitions >= 1000
-    assert {row.seeds for row in committed.held} == {3, 5, 10}
+    assert committed.repetitions >= 4000
+    assert {row.seeds for row in committed.held} == set(SEED_COUNTS) == {3, 5, 10, 20}
     assert {row.scenario for row in committed.rows} == {s.name for s in (*HELD, *STRESS_TESTS)}
     assert committed.faults == ()
 
@@ -234,7 +284,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     stored = TypeAdapter(Rates).validate_json((tmp_path / "rates.json").read_text())
     assert stored.rows == one.rows
     assert "objbench selftest --repetitions 9 --seeds 3" in (tmp_path / "README.md").read_text()
-    one = Rates(judge_version=1, repetitions=9, seed=0, rows=(row_of(wrong=0.5),))
+    one = Rates(judge_version=1, repetitions=90, seed=0, rows=(row_of(wrong=0.5),))
     assert main(["selftest"]) == 1
     assert "50.0% false confirmations" in capsys.readouterr().err
 
