@@ -43,6 +43,8 @@ from objbench_suites.option_limits import require_at_least
 
 TASK = "pairs"
 OVERALL = "overall"
+CHANCE = "chance"
+UNIGRAM = "unigram"
 
 _WAYS = {"pll": "each token hidden in turn", "pll_word_l2r": "with the rest of its word hidden too"}
 
@@ -54,6 +56,7 @@ class BlimpSuite(Suite):
     summary = "BLiMP: minimal pairs distinguished by pseudo-log-likelihood, zero-shot"
     reference = "Warstadt et al. 2020, https://arxiv.org/abs/1912.00582"
     version = 1
+    reads_token_head = True
     # All pairs are reported on, so none are left to tune by.
     tunable = False
 
@@ -136,11 +139,47 @@ class BlimpSuite(Suite):
         model = load_word_model(encoder, self.config.length, context)
         points = pair_points(
             model,
-            [sentence for paradigm in self._paradigms for sentence in paradigm.good],
-            [sentence for paradigm in self._paradigms for sentence in paradigm.bad],
+            *self._sentences,
             whole_words=self.config.score == "pll_word_l2r",
             report=context.progress,
         )
+        return self._result(points, reading=asdict(model.reading), length=model.length)
+
+    def floors(self) -> tuple[str, ...]:
+        """A fair coin, and how frequent the words are in the held-out text."""
+        return (CHANCE, UNIGRAM)
+
+    def evaluate_floor(
+        self, floor: str, tokenizer: Path, task: str, seed: int, context: EvaluationContext
+    ) -> TaskResult:
+        """Compare the sentences of each pair without an encoder.
+
+        Raises:
+            DataError: there is no held-out text to count words in.
+        """
+        from objbench.engine.encoder.load import load_tokenizer
+        from objbench_suites.pair_scores import frequency_points
+
+        good, bad = self._sentences
+        if floor == CHANCE:
+            return self._result(np.full(len(good), 0.5))
+        handle = load_tokenizer(tokenizer)
+        length = min(self.config.length, handle.hf.model_max_length)
+        text = context.heldout(0)
+        return self._result(frequency_points(handle, text, good, bad, length), length=length)
+
+    # -- parts
+
+    @property
+    def _sentences(self) -> tuple[list[str], list[str]]:
+        """The good and the bad sentences of all pairs, in order."""
+        return (
+            [sentence for paradigm in self._paradigms for sentence in paradigm.good],
+            [sentence for paradigm in self._paradigms for sentence in paradigm.bad],
+        )
+
+    def _result(self, points: NDArray[np.float64], **details: Any) -> TaskResult:
+        """What is measured from the points of all pairs, in order."""
         accuracies = self._accuracies(points)
         return TaskResult(
             scores={
@@ -149,15 +188,9 @@ class BlimpSuite(Suite):
             },
             train_examples=0,
             eval_examples={OVERALL: len(points)},
-            details={
-                "paradigms": accuracies,
-                "reading": asdict(model.reading),
-                "length": model.length,
-            },
+            details={"paradigms": accuracies, **details},
             examples={OVERALL: ExampleScores(self._fingerprint, {"accuracy": self._equal(points)})},
         )
-
-    # -- parts
 
     @cached_property
     def _paradigms(self) -> tuple[Paradigm, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from objbench.contract.suite import EvaluationContext, TaskResult
+from objbench.engine.evaluation.examples import Source
 from objbench.engine.evaluation.recipe import Recipe
 from objbench.errors import ConfigError
 from objbench_suites.glue_tasks import unofficial
@@ -89,19 +90,27 @@ class FinetuneSuite(TableSuite):
         """The recipe."""
         return {"recipe": self._recipe.model_dump()}
 
+    @property
+    def longest(self) -> int:
+        """The recipe's."""
+        return self._recipe.length
+
+    def used(self, task: str, context: EvaluationContext) -> tuple[Source, Mapping[str, Source]]:
+        """All, or of the training examples as many as ``context`` allows."""
+        from objbench.engine.evaluation.splits import subsample
+
+        # For tuning a part of the capped examples is held out, so that it costs as much as a run.
+        train = subsample(self.source(task, self.table[task].train), context.max_train_samples)
+        return self.sources(task, train, tuning=context.tuning)
+
     def evaluate(
         self, encoder: Path, task: str, seed: int, context: EvaluationContext
     ) -> TaskResult:
         """Fine-tune on the task and score every evaluation split by the official metrics."""
         from objbench.engine.evaluation.finetune import finetune
-        from objbench.engine.evaluation.splits import subsample
 
         chosen = self.table[task]
-        train = self.source(task, chosen.train)
-        if context.tuning:
-            # A part of the capped examples is held out, so that tuning costs as much as a run.
-            train = subsample(train, context.max_train_samples)
-        train, evaluation = self.sources(task, train, tuning=context.tuning)
+        train, evaluation = self.used(task, context)
         result = finetune(
             encoder,
             train=train,

@@ -48,6 +48,7 @@ class HeldoutSuite(HeldoutTextSuite):
     summary = "masked-LM loss and pseudo-perplexity on held-out text, the same masks for all"
     reference = "Salazar et al. 2020, https://arxiv.org/abs/1910.14659"
     version = 1
+    reads_token_head = True
 
     @dataclass(frozen=True, kw_only=True)
     class Config:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,12 @@ class LinearProbe:
 
 
 def fit(
-    features: NDArray[np.float64], targets: NDArray[Any], strength: float, *, is_regression: bool
+    features: NDArray[np.float64],
+    targets: NDArray[Any],
+    strength: float,
+    *,
+    is_regression: bool,
+    standardise: bool = True,
 ) -> LinearProbe:
     """The probe of one strength.
 
@@ -71,6 +77,7 @@ def fit(
         targets: (N,) int64 classes, or float32 grades.
         strength: of the L2 penalty, relative to a mean loss.
         is_regression: whether the targets are grades.
+        standardise: whether to fit to z, or to the features as they are, which may be sparse.
     """
     # Both penalise a sum over the examples, not a mean: ridge by |w|^2 alpha, the other by 1 / C.
     penalty = strength * len(targets)
@@ -81,9 +88,8 @@ def fit(
         model = DummyClassifier(strategy="prior")
     else:
         model = LogisticRegression(C=1 / penalty, max_iter=MOST_ITERATIONS)
-    return LinearProbe(
-        strength, is_regression, make_pipeline(StandardScaler(), model).fit(features, targets)
-    )
+    scaled = make_pipeline(StandardScaler(), model) if standardise else model
+    return LinearProbe(strength, is_regression, scaled.fit(features, targets))
 
 
 def fit_chosen(
@@ -92,6 +98,7 @@ def fit_chosen(
     strengths: Sequence[float],
     *,
     is_regression: bool,
+    standardise: bool = True,
 ) -> LinearProbe:
     """The probe of the strength that does best on the last fifth of the examples.
 
@@ -100,16 +107,15 @@ def fit_chosen(
         targets: (N,) int64 classes, or float32 grades.
         strengths: to choose from; the first of several equally good ones is taken.
         is_regression: whether the targets are grades.
+        standardise: as for ``fit``.
 
     Raises:
         DataError: there are too few examples to hold any out.
     """
     cut = len(targets) - held_count(len(targets))
+    how = partial(fit, is_regression=is_regression, standardise=standardise)
     losses = [
-        fit(features[:cut], targets[:cut], strength, is_regression=is_regression).loss(
-            features[cut:], targets[cut:]
-        )
+        how(features[:cut], targets[:cut], strength).loss(features[cut:], targets[cut:])
         for strength in strengths
     ]
-    best = strengths[int(np.argmin(losses))]
-    return fit(features, targets, best, is_regression=is_regression)
+    return how(features, targets, strengths[int(np.argmin(losses))])

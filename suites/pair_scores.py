@@ -1,6 +1,6 @@
 """Minimal pairs of sentences: which of the two has the higher score.
 
-Shape legend: P pairs.
+Shape legend: P pairs, S tokens of all of their sentences.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from objbench.data.tokenizer import TokenizerHandle
+from objbench.engine.evaluation.examples import TokenisedExamples
 from objbench.engine.evaluation.token_scores import WordModel, token_log_likelihoods
 from objbench.engine.evaluation.word_pieces import tokenise_words
 
@@ -36,12 +38,44 @@ def pair_points(
     """
     tokens, ends = tokenise_words([*good, *bad], model.tokenizer, model.length)
     found, _ = token_log_likelihoods(model, tokens, ends if whole_words else None, report)
+    return _points(tokens, found)
+
+
+def frequency_points(
+    tokenizer: TokenizerHandle,
+    text: NDArray[np.int64],
+    good: Sequence[str],
+    bad: Sequence[str],
+    length: int,
+) -> NDArray[np.float64]:
+    """As ``pair_points`` by how frequent words are, whatever their order, without an encoder.
+
+    A token w of the vocabulary V scores log (n_w + 1) / (n + V), with n_w its count in a text of n
+    tokens; special tokens are not scored.
+
+    Args:
+        tokenizer: of the text.
+        text: token ids of any shape, int64.
+        good, bad: P sentences each.
+        length: most tokens of a sentence.
+    """
+    vocabulary = tokenizer.vocabulary()
+    counts = np.bincount(text.ravel(), minlength=vocabulary.size)
+    counts[list(vocabulary.special)] = 0
+    scores = np.log((counts + 1) / (counts.sum() + vocabulary.size))
+    scores[list(vocabulary.special)] = 0.0
+    tokens, _ = tokenise_words([*good, *bad], tokenizer, length)
+    return _points(tokens, scores[tokens.ids])
+
+
+def _points(tokens: TokenisedExamples, found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(P,) float64, of 2 P sentences, the good ones first, and the (S,) scores of their tokens."""
     sums = np.add.reduceat(found, tokens.offsets[:-1])
-    left, right = sums[: len(good)], sums[len(good) :]
+    left, right = np.split(sums, 2)
     sentences = np.split(tokens.ids, tokens.offsets[1:-1])
     same = [
         np.array_equal(one, other)
-        for one, other in zip(sentences[: len(good)], sentences[len(good) :], strict=True)
+        for one, other in zip(sentences[: len(left)], sentences[len(left) :], strict=True)
     ]
     points = np.where(left > right, 1.0, np.where(left < right, 0.0, 0.5))
     return np.where(same, 0.5, points)

@@ -29,12 +29,13 @@ from numpy.typing import NDArray
 
 from objbench import hookimpl
 from objbench.contract.suite import CurveSuite, EvaluationContext, Suite, TaskResult
-from objbench.engine.evaluation.examples import Examples, Source
+from objbench.engine.evaluation.examples import Source
 from objbench.errors import ConfigError
 from objbench_suites.glue_data import glue_place
 from objbench_suites.glue_tasks import GLUE_TASKS, unofficial
 from objbench_suites.option_limits import require_at_least
 from objbench_suites.protocol import load_protocol
+from objbench_suites.sentence_sides import sentence_sides
 from objbench_suites.sentence_task import Place, SentenceTask
 from objbench_suites.table_suite import TableSuite
 from objbench_suites.toy_data import TOY_TABLE, Generated
@@ -109,24 +110,33 @@ class ProbeSuite(TableSuite):
         numbers = {option: getattr(self.config, option) for option in _LEAST}
         return {"probe": {**numbers, "strengths": STRENGTHS}}
 
+    @property
+    def longest(self) -> int:
+        """The option's."""
+        return int(self.config.length)
+
+    def used(self, task: str, context: EvaluationContext) -> tuple[Source, Mapping[str, Source]]:
+        """As many as the options say, the first in hashed order."""
+        from objbench.engine.evaluation.splits import first_hashed
+
+        cap = min(self.config.train, context.max_train_samples or self.config.train)
+        train = first_hashed(self.source(task, self.table[task].train), cap)
+        train, evaluation = self.sources(task, train, tuning=context.tuning)
+        most = self.config.evaluate or None
+        return train, {name: first_hashed(part, most) for name, part in evaluation.items()}
+
     def evaluate(
         self, encoder: Path, task: str, seed: int, context: EvaluationContext
     ) -> TaskResult:
         """Embed the task's examples, fit the probe, and score by the official metrics."""
         from objbench.engine.evaluation.embed import embed
-        from objbench.engine.evaluation.splits import first_hashed
         from objbench_suites.linear_probe import fit_chosen
 
         chosen = self.table[task]
-        cap = min(self.config.train, context.max_train_samples or self.config.train)
-        train, evaluation = self.sources(
-            task, first_hashed(self.source(task, chosen.train), cap), tuning=context.tuning
-        )
-        most = self.config.evaluate or None
-        evaluation = {name: first_hashed(part, most) for name, part in evaluation.items()}
+        train, evaluation = self.used(task, context)
         sides = {
-            "train": _sides(train, chosen),
-            **{name: _sides(part, chosen) for name, part in evaluation.items()},
+            name: sentence_sides(part, chosen)
+            for name, part in {"train": train, **evaluation}.items()
         }
         embedded = embed(
             encoder,
@@ -141,6 +151,7 @@ class ProbeSuite(TableSuite):
         )
         scored = {column: len(labels[column]) for column in evaluation}
         predictions = {column: _predictions(probe, parts[column]) for column in evaluation}
+        is_cut = bool(self.config.evaluate)
         return TaskResult(
             scores={
                 column: self.score(task, predictions[column], labels[column], context.cache)
@@ -148,7 +159,7 @@ class ProbeSuite(TableSuite):
             },
             train_examples=len(labels["train"]),
             eval_examples=scored,
-            official_examples=unofficial(chosen, {} if most or context.tuning else scored),
+            official_examples=unofficial(chosen, {} if is_cut or context.tuning else scored),
             details={"strength": probe.strength, "length": parts["train"][0].length},
             examples={
                 column: self.example_scores(task, part, predictions[column], labels[column])
@@ -182,22 +193,6 @@ def _home(config: Any, suite: str) -> tuple[Mapping[str, SentenceTask], Place, s
     if config.of == "toy":
         return TOY_TABLE, Generated(), "toy"
     return GLUE_TASKS, glue_place(config.dir, suite), "default"
-
-
-def _sides(source: Source, task: SentenceTask) -> Mapping[str, Source]:
-    """The sentences of a source by side; pairs have two, each encoded without the other."""
-    if task.second is None:
-        return {"sentences": source}
-
-    def side(is_second: bool) -> Examples:
-        examples = source.load()
-        sentences = (examples.second or ()) if is_second else examples.first
-        return Examples(sentences, None, examples.labels)
-
-    return {
-        "first sentences": Source(f"{source.fingerprint} side 1", lambda: side(False)),
-        "second sentences": Source(f"{source.fingerprint} side 2", lambda: side(True)),
-    }
 
 
 @hookimpl

@@ -18,12 +18,22 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from objbench.contract.suite import Average, Column, ExampleScores, Suite
+from objbench.contract.suite import (
+    Average,
+    Column,
+    EvaluationContext,
+    ExampleScores,
+    Suite,
+    TaskResult,
+)
 from objbench.engine.evaluation.examples import Examples, Source
 from objbench.errors import ConfigError, DataError, UnknownNameError
 from objbench_suites.glue_tasks import METRICS
 from objbench_suites.protocol import Protocol
 from objbench_suites.sentence_task import Place, SentenceTask
+
+MAJORITY = "majority"
+BAG_OF_WORDS = "bag-of-words"
 
 
 class TableSuite(Suite):
@@ -57,6 +67,15 @@ class TableSuite(Suite):
     @abstractmethod
     def settings(self) -> Mapping[str, Any]:
         """What determines the scores besides the tasks' data, as JSON, for the fingerprint."""
+
+    @property
+    @abstractmethod
+    def longest(self) -> int:
+        """Most tokens of an example, special tokens included."""
+
+    @abstractmethod
+    def used(self, task: str, context: EvaluationContext) -> tuple[Source, Mapping[str, Source]]:
+        """(what to train on, column -> what to score) of a task, within the limits of ``context``."""
 
     # -- the contract
 
@@ -101,6 +120,47 @@ class TableSuite(Suite):
         }
         text = json.dumps(parts, sort_keys=True)
         return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def floors(self) -> tuple[str, ...]:
+        """The most frequent answer, and a linear model of which word pieces occur."""
+        return (MAJORITY, BAG_OF_WORDS)
+
+    def evaluate_floor(
+        self, floor: str, tokenizer: Path, task: str, seed: int, context: EvaluationContext
+    ) -> TaskResult:
+        """Predict what an encoder would be scored on, from what it would be trained on.
+
+        Raises:
+            UnknownNameError: ``floor`` is not one of ``floors()``.
+        """
+        from objbench.engine.encoder.load import load_tokenizer
+        from objbench_suites.task_floors import bag_of_words, majority
+
+        chosen = self.table[task]
+        train, evaluation = self.used(task, context)
+        if floor == MAJORITY:
+            found = majority(chosen, train, evaluation)
+        elif floor == BAG_OF_WORDS:
+            handle = load_tokenizer(tokenizer)
+            length = min(self.longest, handle.hf.model_max_length)
+            found = bag_of_words(chosen, train, evaluation, handle, length, context.cache)
+        else:
+            raise UnknownNameError(f"floor of {self.name}", floor, self.floors())
+        return TaskResult(
+            scores={
+                column: self.score(task, found.predictions[column], labels, context.cache)
+                for column, labels in found.labels.items()
+            },
+            train_examples=found.train_examples,
+            eval_examples={column: len(labels) for column, labels in found.labels.items()},
+            details=found.details,
+            examples={
+                column: self.example_scores(
+                    task, evaluation[column], found.predictions[column], labels
+                )
+                for column, labels in found.labels.items()
+            },
+        )
 
     # -- for evaluations
 

@@ -68,7 +68,7 @@ class Average:
 
 
 UNTRAINED = "untrained"
-"""The floor that is scored for every suite: the encoder with its initial weights."""
+"""The floor that is scored for every suite, by ``Suite.evaluate``: an encoder's initial weights."""
 
 
 def _no_heldout(count: int) -> NDArray[np.int64]:
@@ -186,10 +186,13 @@ class Suite(ConfiguredSuite):
             seed; by default only the last, and the others if a curve suite follows this one.
         tunable: whether settings may be chosen by this suite. False for a suite that cannot hold
             back a part of its data, because tuning must not see what is reported.
+        reads_token_head: whether scores depend on the encoder's token head. Its initial weights are
+            the objective's own, so that every objective has an untrained encoder of its own.
     """
 
     every_point: ClassVar[bool] = False
     tunable: ClassVar[bool] = True
+    reads_token_head: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -229,13 +232,14 @@ class Suite(ConfiguredSuite):
         return ()
 
     def evaluate_floor(
-        self, floor: str, encoder: Path, task: str, seed: int, context: EvaluationContext
+        self, floor: str, tokenizer: Path, task: str, seed: int, context: EvaluationContext
     ) -> TaskResult:
         """Score ``task`` by one of ``floors()``, by the same examples and metrics as encoders.
 
         Args:
             floor: one of ``floors()``.
-            encoder: folder of an encoder with its initial weights, for its tokenizer.
+            tokenizer: folder of the encoders' tokenizer, as ``AutoTokenizer`` loads it; its
+                ``model_max_length`` is what the encoders can take.
             task, seed, context: as for ``evaluate``.
         """
         raise NotImplementedError(f"{type(self).__name__}.floors names {floor!r}; score it here")

@@ -24,13 +24,13 @@ from torch.optim import Optimizer
 from objbench.contract.batch import Batch
 from objbench.contract.random_streams import Streams, stream_key
 from objbench.data.loader import Loader
-from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.encoder.compiled import compile_encoder
 from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.training.causality import require_causal_where_asked
 from objbench.engine.training.devices import make_accelerator, prepared
 from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.guarded_update import GuardedUpdate
+from objbench.engine.training.initial import initial_models
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.optimizer import build_optimizer
 from objbench.engine.training.parts import Part, counts_of, deal
@@ -75,9 +75,7 @@ class Session:
         self._parts = training.micro_batches
         # Fails now, not at the first step, if the batch cannot be split.
         self._loader = self.loader()
-        encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
-        encoder_spec = encoder_spec_of(encoder, job.vocabulary)
-        objective = build_objective(job.objective, job.config, encoder_spec, job.seed)
+        encoder, objective = initial_models(job)
         teachers = frozen_teachers(job, self.device)
         self.module = TrainingStep(encoder, objective, teachers).to(self.device).train()
         for module in (self.module, *teachers.values()):
