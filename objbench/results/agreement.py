@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from objbench.contract.suite import UNTRAINED
 from objbench.results.declared_looks import require_looks
 from objbench.results.records import AnyRecord, EvaluationRecord, Meters, PretrainRecord
 
@@ -23,7 +24,8 @@ _SHARED: dict[str, tuple[str, ...]] = {
     "trial_evaluation": _OF_EVALUATION,
     "pretrain": ("objective", "seed"),
     "evaluation": _OF_EVALUATION,
-    "floor": (*_OF_EVALUATION, "floor"),
+    # Objective and seed of those that need no initial weights say nothing: see ``disagreement``.
+    "floor": ("suite", "task", "finetune_seed", "share", "floor"),
     "curve": ("objective", "seed", "suite"),
 }
 """What the record of a cell has under the name that it has in the plan."""
@@ -130,6 +132,9 @@ def disagreement(record: AnyRecord, cell: PlannedCell, planned: PlannedObjective
         found, wanted = getattr(record, name), getattr(cell, name)
         if found != wanted:
             return f"its {name.replace('_', ' ')} is {found}, planned {wanted}"
+    if cell.floor == UNTRAINED and (record.objective, record.seed) != (cell.objective, cell.seed):
+        planned_as = f"{cell.objective} with seed {cell.seed}"
+        return f"it is of {record.objective} with seed {record.seed}, planned {planned_as}"
     if record.status != "ok" or cell.kind not in ("pretrain", "evaluation"):
         return ""
     if isinstance(record, PretrainRecord):

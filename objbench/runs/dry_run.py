@@ -26,6 +26,7 @@ from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configu
 from objbench.runs.planning.curve_cells import curve_id
 from objbench.runs.planning.declared_seeds import declared_looks, declared_seeds
 from objbench.runs.planning.evaluation_cells import evaluations, trial_evaluation_id
+from objbench.runs.planning.floor_cells import floors
 from objbench.runs.planning.folder_owner import require_same_study
 from objbench.runs.planning.planner import make_plan
 from objbench.runs.planning.pretraining_cells import pretraining_id
@@ -59,6 +60,7 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
         for seed in study.seeds
         for name in study.objectives
     ]
+    ids += [wanted.id for wanted in floors(study, chosen)]
     known = _finished(study, chosen, folder, registry)
     words = {"ok": "done"}
     lines = [f"{words.get(known.get(i, ''), known.get(i, 'to do')):8} {i}" for i in ids]

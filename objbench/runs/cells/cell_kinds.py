@@ -10,6 +10,7 @@ from objbench.results.records import (
     AnyRecord,
     CurveRecord,
     EvaluationRecord,
+    FloorRecord,
     PretrainRecord,
     TrialEvaluationRecord,
     TrialRecord,
@@ -17,6 +18,7 @@ from objbench.results.records import (
 from objbench.runs.cells.cell_work import CellWork
 from objbench.runs.cells.curve import CurveWork
 from objbench.runs.cells.evaluation import EvaluationWork
+from objbench.runs.cells.floor import FloorWork
 from objbench.runs.cells.pretrain import PretrainWork
 
 
@@ -41,5 +43,6 @@ KINDS: Mapping[CellKind, Kind] = {
     "pretrain": Kind(PretrainWork, PretrainRecord, together=True),
     "evaluation": Kind(EvaluationWork, EvaluationRecord),
     "curve": Kind(CurveWork, CurveRecord),
+    "floor": Kind(FloorWork, FloorRecord),
 }
 """The kinds by name; a cell needs none of a kind that comes after its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,12 +46,9 @@ class EvaluationWork(CellWork):
             progress=lambda done, total, text: report(cell.id, done, total, text),
             heldout=heldout,
         )
-        suite = prepared.plugins.suites[cell.suite]
-        encoder = self.context.encoder(cell)
-        if digest := self.context.exported(cell).digest:
-            read["encoder"] = digest
+        encoder = self.encoder(cell, read)
         clock = time.perf_counter()
-        result = suite.evaluate(encoder, cell.task, cell.finetune_seed, context)
+        result = self.score(cell, encoder, context)
         record = self.record(
             cell,
             started,
@@ -73,12 +71,36 @@ class EvaluationWork(CellWork):
         reasons = "; ".join(dict.fromkeys(result.unscored.values()))
         return record, ", ".join(shown) or f"not scored: {reasons}"
 
+    def encoder(self, cell: PlannedCell, read: dict[str, str]) -> Path:
+        """The folder of the encoder to evaluate; its digest is noted in ``read``.
+
+        Raises:
+            RecordError: it has been deleted or damaged.
+        """
+        folder = self.context.encoder(cell)
+        if digest := self.context.exported(cell).digest:
+            read["encoder"] = digest
+        return folder
+
+    def score(self, cell: PlannedCell, encoder: Path, context: EvaluationContext) -> TaskResult:
+        """What the suite measures of the encoder in the folder ``encoder``."""
+        suite = self.prepared.plugins.suites[cell.suite]
+        return suite.evaluate(encoder, cell.task, cell.finetune_seed, context)
+
     def plugin(self, cell: PlannedCell) -> type[Any] | Composition:
         """The suite."""
         return type(self.prepared.plugins.suites[cell.suite])
 
     def fields(self, cell: PlannedCell) -> dict[str, Any]:
         """What was evaluated, and how."""
+        return {
+            **self.suite_fields(cell),
+            "meters": self.context.exported(cell).meters,
+            "upstream": self.context.pretraining(cell).key,
+        }
+
+    def suite_fields(self, cell: PlannedCell) -> dict[str, Any]:
+        """By what it was evaluated."""
         suite = self.prepared.plugins.suites[cell.suite]
         return {
             "suite": cell.suite,
@@ -86,9 +108,7 @@ class EvaluationWork(CellWork):
             "protocol": suite.protocol,
             "task": cell.task,
             "finetune_seed": cell.finetune_seed,
-            "meters": self.context.exported(cell).meters,
             "share": cell.share,
-            "upstream": self.context.pretraining(cell).key,
             "max_train_samples": self.prepared.study.evaluation.max_train_samples,
         }
 

@@ -10,6 +10,7 @@ from math import prod
 
 from objbench.errors import ConfigError
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
+from objbench.runs.planning.floor_cells import untrained_objectives
 from objbench.study.study import Study
 
 MOST_CELLS = 100_000
@@ -48,7 +49,15 @@ def _cells(study: Study, plugins: ConfiguredPlugins) -> int:
         if early == 0 and name in followed:
             early = min(followed[name].seeds_per_point, final)
         each += len(suite.tasks()) * (final + (points - 1) * early)
-    return _pretrainings(study) * each + _trials(study, plugins)
+    return _pretrainings(study) * each + _floors(study, plugins) + _trials(study, plugins)
+
+
+def _floors(study: Study, plugins: ConfiguredPlugins) -> int:
+    return sum(
+        len(suite.tasks())
+        * (len(suite.floors()) + len(study.seeds) * len(untrained_objectives(study, suite)))
+        for suite in plugins.suites.values()
+    )
 
 
 def _trials(study: Study, plugins: ConfiguredPlugins) -> int:

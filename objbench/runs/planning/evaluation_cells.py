@@ -77,7 +77,7 @@ def evaluation_cell(
     place = point_shares(points, spacing).index(wanted.share)
     step = export_steps(steps[wanted.objective], points, spacing)[place]
     suite = plugins.suites[wanted.suite]
-    parts = _scoring_parts(study, suite, wanted.task, wanted.finetune_seed, upstream, step)
+    parts = _evaluated_parts(study, suite, wanted.task, wanted.finetune_seed, upstream, step)
     return PlannedCell(
         id=wanted.id,
         kind="evaluation",
@@ -116,7 +116,7 @@ def trial_evaluation_cells(study: Study, suite: Suite, trial: PlannedCell) -> It
     require_choosable(suite)
     seed = suite.seeds()[0]
     for task in suite.tasks():
-        parts = _scoring_parts(study, suite, task, seed, trial, trial.step)
+        parts = _evaluated_parts(study, suite, task, seed, trial, trial.step)
         yield PlannedCell(
             id=trial_evaluation_id(suite.name, task, trial.id),
             kind="trial_evaluation",
@@ -131,14 +131,18 @@ def trial_evaluation_cells(study: Study, suite: Suite, trial: PlannedCell) -> It
         )
 
 
-def _scoring_parts(
+def _evaluated_parts(
     study: Study, suite: Suite, task: str, seed: int, upstream: PlannedCell, step: int
 ) -> dict[str, Any]:
     """All that determines what an evaluation scores."""
+    parts = scoring_parts(study, suite, task, seed)
+    return {**parts, "upstream": upstream.key, "step": step}
+
+
+def scoring_parts(study: Study, suite: Suite, task: str, seed: int) -> dict[str, Any]:
+    """All that determines what a suite scores, except the encoder; ``seed`` is of fine-tuning."""
     return {
         "engine": ENGINE_VERSION,
-        "upstream": upstream.key,
-        "step": step,
         "suite": suite.name,
         "version": suite.version,
         "source": source_digest(type(suite)),

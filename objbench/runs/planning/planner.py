@@ -21,6 +21,7 @@ from objbench.results.step_cost import StepCost
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.curve_cells import curve_cell
 from objbench.runs.planning.evaluation_cells import evaluation_cell, evaluations
+from objbench.runs.planning.floor_cells import floor_cell, floors
 from objbench.runs.planning.pretraining_cells import pretrain_cell
 from objbench.runs.planning.teachers import teachers_of, training_order
 from objbench.study.budget import baseline_steps, equal_steps, export_steps, parse_budget
@@ -139,6 +140,9 @@ def _add_cells(
             for objective in study.objectives:
                 cell = curve_cell(study, plugins, name, curve, objective, seed, cells)
                 cells[cell.id] = cell
+    for floor in floors(study, plugins):
+        cell = floor_cell(study, plugins, floor, data)
+        cells[cell.id] = cell
 
 
 def _planned_objectives(

@@ -32,7 +32,7 @@ def test_an_executor_that_only_sends_settings_runs_a_study(
     monkeypatch.setattr("objbench.runs.run_study.choose_executor", lambda *given: executor)
     assert run(study, tmp_path).complete
     folder = RunFolder(tmp_path)
-    assert len(folder.finished_cells(folder.read_plan().cells)) == 4
+    assert len(folder.finished_cells(folder.read_plan().cells)) == 7
     assert {event[0] for event in executor.seen} >= {"mlm.seed-0", "taco.seed-0"}
     settings = worker_settings(prepare(study, registry, folder, cache=cache, device="cpu"))
     assert settings.plugins == ("mlm", "taco", "toy")

@@ -1,0 +1,54 @@
+"""A floor cell: one task of a suite without any pretraining."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from objbench.contract.suite import UNTRAINED, EvaluationContext, TaskResult
+from objbench.results.plan import PlannedCell
+from objbench.results.records import AnyRecord, Meters
+from objbench.runs.cells.evaluation import EvaluationWork
+
+
+class FloorWork(EvaluationWork):
+    """Exports what is needed into a folder of the cell alone, and has the suite score it."""
+
+    def encoder(self, cell: PlannedCell, read: dict[str, str]) -> Path:
+        """The folder of the untrained encoder, or of the tokenizer alone; made now.
+
+        Raises:
+            ConfigError: the encoder does not fit.
+        """
+        from objbench.engine.training.initial import export_tokenizer, export_untrained
+
+        folder, job = self._folder(cell), self.prepared.pretrain_job(cell)
+        if cell.floor != UNTRAINED:
+            export_tokenizer(job, folder)
+            return folder
+        suite = self.prepared.plugins.suites[cell.suite]
+        read["encoder"] = export_untrained(job, folder, with_head=suite.reads_token_head)
+        return folder
+
+    def score(self, cell: PlannedCell, encoder: Path, context: EvaluationContext) -> TaskResult:
+        """As the suite scores every encoder, or as it scores its own floors."""
+        if cell.floor == UNTRAINED:
+            return super().score(cell, encoder, context)
+        suite = self.prepared.plugins.suites[cell.suite]
+        return suite.evaluate_floor(cell.floor, encoder, cell.task, cell.finetune_seed, context)
+
+    def leftovers(self, cell: PlannedCell, record: AnyRecord) -> Path | None:
+        """What was exported, which can be made again at any time."""
+        return self._folder(cell).parent
+
+    def fields(self, cell: PlannedCell) -> dict[str, Any]:
+        """What was scored, and how: nothing was spent on it."""
+        return {
+            **self.suite_fields(cell),
+            "meters": Meters(steps=0, tokens=0, flops=0.0, seconds=0.0),
+            "upstream": "",
+            "floor": cell.floor,
+        }
+
+    def _folder(self, cell: PlannedCell) -> Path:
+        return self.prepared.folder.path / self.prepared.folder.encoders(cell) / "step-0"
