@@ -10,6 +10,7 @@ size is all that is kept of a configuration when a later layer names another mod
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle, islice
 from typing import Any
 
 from objbench.errors import ConfigError
@@ -27,6 +28,8 @@ OWN_NAMES: Mapping[str, tuple[str, ...]] = {
     INNER: ("hidden_dim", "d_inner"),
 }
 """The fields of a configuration that make its size -> what some families call them instead."""
+
+_LAYERS, _KINDS = "num_hidden_layers", "layer_types"
 
 _SHORT = {"width": "hidden_size", "layers": "num_hidden_layers", "heads": "num_attention_heads"}
 _MEANING = {own: name for name, owns in OWN_NAMES.items() for own in owns}
@@ -64,6 +67,8 @@ def left_of_config(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[s
     """What of the ``config`` of one ``[encoder]`` table still holds under a later one.
 
     Of another family's only the size does. Nothing does that the later table gives by another name.
+    A list of what each layer is (``layer_types``) goes on in its order where the later table gives
+    another number of layers.
 
     Args:
         below, above: the tables, as ``with_size_in_config`` gives them.
@@ -76,8 +81,12 @@ def left_of_config(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[s
         old = {_MEANING.get(name, name): value for name, value in old.items()}
         old = {name: value for name, value in old.items() if name in OWN_NAMES}
     given = {_MEANING.get(name, name): name for name in new}
-    return {
+    left = {
         name: value
         for name, value in old.items()
         if given.get(_MEANING.get(name, name), name) == name
     }
+    count, kinds = new.get(given.get(_LAYERS, _LAYERS)), left.get(_KINDS)
+    if type(count) is int and isinstance(kinds, list) and kinds:
+        left[_KINDS] = list(islice(cycle(kinds), count))
+    return left

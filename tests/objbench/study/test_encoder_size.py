@@ -63,8 +63,20 @@ def test_width_layers_and_heads_are_the_configurations_size():
         encoder({"width": 8, "config": {"intermediate_size": 9}}).config["intermediate_size"] == 9
     )
     # The other settings of a preset stay, and the study is the one that names them at length.
-    demo = preset_layer("demo")["encoder"]
+    demo = preset_layer("demo-bert")["encoder"]
     assert encoder(demo, {"layers": 1}).config == {**demo["config"], "num_hidden_layers": 1}
+
+
+def test_what_each_layer_is_goes_on_in_its_order():
+    kinds = ["full_attention", "sliding_attention"]
+    below = {"model_type": "modernbert", "config": {"num_hidden_layers": 2, "layer_types": kinds}}
+    for words in ({"layers": 3}, {"config": {"num_hidden_layers": 3}}):
+        assert encoder(below, words).config["layer_types"] == [*kinds, kinds[0]]
+    assert encoder(below, {"layers": 1}).config["layer_types"] == kinds[:1]
+    assert encoder(below, {"width": 8}).config["layer_types"] == kinds
+    own = {"num_hidden_layers": 1, "layer_types": kinds[1:]}
+    assert encoder(below, {"config": own}).config == own
+    assert "layer_types" not in encoder(below, {"model_type": "bert", "layers": 3}).config
 
 
 @pytest.mark.parametrize(

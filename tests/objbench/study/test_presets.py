@@ -7,8 +7,11 @@ from objbench.study.study import build_study
 
 STATED = {
     "demo": (2, 64, 32, 32),
+    "demo-bert": (2, 64, 32, 32),
     "tiny": (2, 128, 64, 32),
+    "tiny-bert": (2, 128, 64, 32),
     "mini": (4, 256, 128, 256),
+    "mini-bert": (4, 256, 128, 256),
     "small": (4, 512, 256, 1024),
     "base": (12, 768, 256, 2048),
 }
@@ -55,7 +58,7 @@ def test_the_encoder_builds(name):
     from transformers import AutoConfig, AutoModel
 
     section = study_of(name).encoder
-    config = AutoConfig.for_model(section.model_type, vocab_size=99, **section.config)
+    config = AutoConfig.for_model(section.model_type, vocab_size=99, pad_token_id=0, **section.config)
     # An unknown field would be taken in silence.
     assert set(section.config) <= set(AutoConfig.for_model(section.model_type).to_dict())
     with torch.device("meta"):
@@ -65,4 +68,20 @@ def test_the_encoder_builds(name):
 
 def test_only_demo_brings_its_corpus():
     brought = [name for name in presets() if "corpus" in preset_layer(name).get("data", {})]
-    assert brought == ["demo"]
+    assert brought == ["demo", "demo-bert"]
+
+
+@pytest.mark.parametrize("name", ["demo", "tiny", "mini"])
+def test_a_recipe_and_its_bert_have_about_as_many_weights(name):
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    counts = []
+    for preset in (name, f"{name}-bert"):
+        section = study_of(preset).encoder
+        config = AutoConfig.for_model(section.model_type, vocab_size=99, pad_token_id=0, **section.config)
+        with torch.device("meta"):
+            model = AutoModel.from_config(config)
+        layers = [p for n, p in model.named_parameters() if "layer" in n]
+        counts.append(sum(p.numel() for p in layers))
+    assert 0.95 < counts[0] / counts[1] < 1.1
