@@ -163,10 +163,13 @@ def _scaled_at_padding(encoder_pass: EncoderPass, scale: float) -> EncoderPass:
 
 
 def _sampled(module: TrainingStep, batch: Batch, drawn: list[Streams]) -> Tensor:
-    """(N, 2 K) float64, the means and counts of every draw."""
+    """(N, 2 K) float64, the counts and means of every draw.
+
+    Counts first: a wrong count explains a wrong mean.
+    """
     with torch.no_grad():
         seen = [losses(module, batch, streams) for streams in drawn]
-    return torch.stack([torch.cat([one.means, one.counts.double()]) for one in seen])
+    return torch.stack([torch.cat([one.counts.double(), one.means]) for one in seen])
 
 
 def _require_equal(one: Tensor, other: Tensor, where: str) -> None:
@@ -183,7 +186,7 @@ def _require_alike(module: TrainingStep, one: Tensor, other: Tensor, where: str)
         difference = float((left.mean() - right.mean()).abs())
         allowed = LARGEST_Z * float(error) + _EXACT * float(left.mean().abs())
         if difference > allowed:
-            what = "loss" if column < len(names) else "count"
+            what = "count" if column < len(names) else "loss"
             raise Broken(
                 f"the {what} of {names[column % len(names)]!r} is {float(left.mean()):.4g} on "
                 f"average, but {where} {float(right.mean()):.4g} (by chance up to {allowed:.2g})"

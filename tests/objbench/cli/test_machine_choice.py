@@ -35,7 +35,9 @@ def test_the_command_runs_in_an_empty_folder(tmp_path, monkeypatch, capsys, reme
     printed = capsys.readouterr()
     first, second, third, *rest = printed.err.splitlines()
     assert first == "no --preset is given: preset demo, because there is no GPU"
-    assert second.startswith("corpus toy (a generated language, no download); encoder modernbert, 2")
+    assert second.startswith(
+        "corpus toy (a generated language, no download); encoder modernbert, 2"
+    )
     assert "run folder runs/mlm-taco-60-steps (--name); choose otherwise with --preset" in third
     (each,) = [line for line in rest if line.startswith("each pretraining: ")]
     assert "mlm 60 steps, " in each and "FLOPs" in each

@@ -58,7 +58,9 @@ def test_the_encoder_builds(name):
     from transformers import AutoConfig, AutoModel
 
     section = study_of(name).encoder
-    config = AutoConfig.for_model(section.model_type, vocab_size=99, pad_token_id=0, **section.config)
+    config = AutoConfig.for_model(
+        section.model_type, vocab_size=99, pad_token_id=0, **section.config
+    )
     # An unknown field would be taken in silence.
     assert set(section.config) <= set(AutoConfig.for_model(section.model_type).to_dict())
     with torch.device("meta"):
@@ -79,7 +81,9 @@ def test_a_recipe_and_its_bert_have_about_as_many_weights(name):
     counts = []
     for preset in (name, f"{name}-bert"):
         section = study_of(preset).encoder
-        config = AutoConfig.for_model(section.model_type, vocab_size=99, pad_token_id=0, **section.config)
+        config = AutoConfig.for_model(
+            section.model_type, vocab_size=99, pad_token_id=0, **section.config
+        )
         with torch.device("meta"):
             model = AutoModel.from_config(config)
         layers = [p for n, p in model.named_parameters() if "layer" in n]
