@@ -10,7 +10,7 @@ Shape legend: S seeds that count, P points of a curve.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,6 +118,11 @@ def curve_evidence(results: StudyResults, pair: Pair, source: str) -> CurveEvide
                 SeedCurves(ours, objective.scores[counted], steps[pair.objective]),
             )
     return CurveEvidence(tuple(results.seeds[index] for index in counted), curves, left_out)
+
+
+def incomplete(left_out: Iterable[LeftOut]) -> tuple[int, ...]:
+    """The seeds that lack something; those of stuck runs are complete."""
+    return tuple(item.seed for item in left_out if not item.stuck)
 
 
 def _rises(spend: FloatArray) -> bool:

@@ -52,29 +52,30 @@ def interval_over_examples(
 
 
 def gain_examples(
-    results: StudyResults, pair: Pair, source: str, seeds: Sequence[int]
+    results: StudyResults, pair: Pair, source: str, seeds: Sequence[int], column: str = ""
 ) -> ExampleError | None:
     """What the choice of examples adds to the uncertainty of the pair's gain.
 
     Args:
         source: one of ``score_sources``.
         seeds: the pretraining seeds that the gain is a mean over.
+        column: the gain on this column of the suite; that of its average by default.
 
     Returns:
-        None for fewer than ``MIN_RUNS`` seeds, for a loss on held-out text, and where a column of
-        the average has no examples that all evaluations share.
+        None for fewer than ``MIN_RUNS`` seeds, for a loss on held-out text, and where a column
+        that counts has no examples that all evaluations share.
     """
     suite = planned_suite(results, source)
     if suite is None or len(seeds) < MIN_RUNS:
         return None
     sides = [_records(results, suite, name, seeds) for name in (pair.objective, pair.baseline)]
-    weights = _weights(suite.average)
+    weights = {column: 1.0} if column else _weights(suite.average)
     # Columns of one and the same set of examples depend on each other: they are added up first.
     differences: dict[Same, FloatArray] = {}
-    for column in suite.columns:
-        if not (weight := weights.get(column.name, 0.0)):
+    for own in suite.columns:
+        if not (weight := weights.get(own.name, 0.0)):
             continue
-        ours, theirs = (_by_example(side[column.task], column) for side in sides)
+        ours, theirs = (_by_example(side[own.task], own) for side in sides)
         if ours is None or theirs is None or ours[0] != theirs[0]:
             return None
         gain = weight * (ours[1] - theirs[1])

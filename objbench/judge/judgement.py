@@ -1,6 +1,6 @@
 """Claims judged on a study: which evidence answers a claim, and what it says.
 
-A verdict is on runs that learnt. Where there is no evidence, or none that can be trusted, the answer
+A verdict is read at a look that was declared (``looks``), on runs that learnt. Where there is no evidence, or none that can be trusted, the answer
 is inconclusive and gives every reason, the most basic first (``obstacles``).
 """
 
@@ -12,15 +12,17 @@ from dataclasses import dataclass
 
 from objbench.contract.meters import Axis
 from objbench.errors import ConfigError
-from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence
+from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence, incomplete
 from objbench.judge.example_evidence import interval_over_examples
 from objbench.judge.formatting import listed
+from objbench.judge.looks import Look, at_look, look_at
 from objbench.judge.obstacles import (
     HeldBack,
     divergence,
     few_learnt,
     in_order,
     learning_unknown,
+    look_not_reached,
     nothing_left,
     unequal_spend,
 )
@@ -34,6 +36,7 @@ from objbench.judge.score_source import (
     is_loss,
     score_sources,
 )
+from objbench.judge.sensitivity import insensitive
 from objbench.judge.stuck_share import StuckShare, stuck_share
 from objbench.judge.verdict import Finding, Verdict, judge_gain, judge_speedup
 from objbench.results.study_results import StudyResults
@@ -47,8 +50,9 @@ class Answer:
         finding: what the complete seeds say; None where there is nothing to judge.
         by_axis: for a speedup, the finding on each compute axis that was measured.
         held_back: why the finding is no verdict, most basic first; empty where it is one.
-        seeds: the pretraining seeds that are complete and not stuck.
-        left_out: the study's other seeds, with what they lack.
+        seeds: the pretraining seeds of the look that are complete and not stuck.
+        left_out: the look's other seeds, with what they lack.
+        look: which seeds the verdict is read from; None where there is nothing to read.
         over_examples: for a gain, the interval over seeds and evaluation examples; None where
             examples are not stored, and where the finding has no interval.
     """
@@ -59,6 +63,7 @@ class Answer:
     seeds: tuple[int, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     over_examples: tuple[float, float] | None = None
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +149,7 @@ def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str
         seeds=answer.seeds,
         left_out=answer.left_out,
         over_examples=answer.over_examples,
+        look=answer.look,
         stuck=(stuck_share(results, pair.baseline), stuck_share(results, pair.objective)),
         differences=paper_differences(results, file, claim, source),
     )
@@ -185,11 +191,17 @@ def _answer(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Ans
 def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
     if is_loss(results, source):
         return Answer(by_axis={}, held_back=(HeldBack("a loss"),))
-    found = gain_evidence(results, pair, source)
-    finding = judge_gain(found.differences, claim.value) if found.seeds else None
+    whole = gain_evidence(results, pair, source)
+    look = look_at(results, incomplete(whole.left_out))
+    part = at_look(results, look)
+    found = whole if part is results else gain_evidence(part, pair, source)
+    level = look.level(len(found.seeds))
+    finding = judge_gain(found.differences, claim.value, level) if found.seeds else None
     obstacles = [
         unequal_spend(results, pair) if finding else None,
-        *_of_runs(results, pair, found.seeds, found.left_out),
+        divergence(whole.left_out),
+        *_of_runs(part, pair, look, found.seeds, found.left_out),
+        insensitive(part, pair, source, _half_width(finding)),
     ]
     return Answer(
         finding=finding,
@@ -198,20 +210,27 @@ def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answe
         seeds=found.seeds,
         left_out=found.left_out,
         over_examples=interval_over_examples(results, pair, source, found.seeds, finding),
+        look=look,
     )
 
 
 def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
-    found = curve_evidence(results, pair, source)
+    whole = curve_evidence(results, pair, source)
+    look = look_at(results, incomplete(whole.left_out))
+    part = at_look(results, look)
+    found = whole if part is results else curve_evidence(part, pair, source)
+    level = look.level(len(found.seeds))
     by_axis = {}
     for axis, (baseline, objective) in found.curves.items():
         # The seeds' clocks may differ so much that their device seconds do not overlap.
         with suppress(ValueError):
-            by_axis[axis] = judge_speedup(baseline, objective, claim.value)
+            by_axis[axis] = judge_speedup(baseline, objective, claim.value, level=level)
     finding = by_axis.get(claim.axis)
     obstacles = [
         HeldBack("no shared spend") if found.seeds and finding is None else None,
-        *_of_runs(results, pair, found.seeds, found.left_out),
+        divergence(whole.left_out),
+        *_of_runs(part, pair, look, found.seeds, found.left_out),
+        insensitive(part, pair, source),
     ]
     return Answer(
         finding=finding,
@@ -219,14 +238,25 @@ def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str) -> An
         held_back=in_order(obstacles),
         seeds=found.seeds,
         left_out=found.left_out,
+        look=look,
     )
 
 
 def _of_runs(
-    results: StudyResults, pair: Pair, seeds: tuple[int, ...], left_out: tuple[LeftOut, ...]
+    results: StudyResults,
+    pair: Pair,
+    look: Look,
+    seeds: tuple[int, ...],
+    left_out: tuple[LeftOut, ...],
 ) -> list[HeldBack | None]:
     """What is wrong with the runs themselves, whatever the score."""
     few = few_learnt(results, pair, seeds, left_out)
     if not seeds:
         return [few or nothing_left(left_out)]
-    return [divergence(left_out), learning_unknown(results, pair, seeds), few]
+    return [look_not_reached(look, left_out), learning_unknown(results, pair, seeds), few]
+
+
+def _half_width(gain: Finding | None) -> float | None:
+    if gain is None or gain.low is None or gain.high is None:
+        return None
+    return (gain.high.value - gain.low.value) / 2

@@ -1,28 +1,29 @@
 """Whether a pretraining run learnt: it beats a table of pairs of words, and it uses their order.
 
 A run that never left its first plateau is no sample of what its objective does to an encoder. A run
-has learnt if, at the end of its budget,
-
-- its loss is at or below the line of the left neighbour (``reference_lines.Lines.bigram``), where
-  it has a token head, and
-- its order gain is above its noise: more than ``CLEARLY`` standard errors above 0.
-
-Otherwise it is stuck. Nothing is known of a run whose records are from before either was measured.
+has learnt if its encoder has at the end of its budget, by the rule of ``results.learnt``; otherwise
+it is stuck. Nothing is known of a run whose records are from before either was measured.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from objbench.results.learnt import RunStatus, bigram_line, point_status
 from objbench.results.records import CommonLoss, ExportedPoint
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.study_results import StudyResults
 
-RunStatus = Literal["learnt", "stuck", "unknown"]
-
-CLEARLY = 3.0
-"""Standard errors by which an order gain must be above 0."""
+__all__ = [
+    "Learning",
+    "RunStatus",
+    "learning",
+    "learning_of",
+    "learnt_seeds",
+    "point_status",
+    "stuck_seeds",
+    "unknown_seeds",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +83,6 @@ def learning_of(points: list[ExportedPoint], lines: ReferenceLines | None) -> Le
             break
         left_at = point.meters.steps
     return Learning(status, final, bigram_line(final, lines), left_at)
-
-
-def point_status(common: CommonLoss | None, lines: ReferenceLines | None) -> RunStatus:
-    """Whether an encoder has learnt, by its common loss."""
-    if common is None:
-        return "unknown"
-    line = bigram_line(common, lines)
-    if common.of != "own" and line is None:
-        return "unknown"
-    uses_order = common.order_gain > CLEARLY * (common.error or 0.0)
-    return "learnt" if uses_order and (line is None or common.loss <= line) else "stuck"
-
-
-def bigram_line(common: CommonLoss | None, lines: ReferenceLines | None) -> float | None:
-    """The line of the left neighbour for what ``common`` predicts; None where there is none."""
-    if common is None or lines is None or common.of == "own" or common.of not in lines.lines:
-        return None
-    return lines.lines[common.of].bigram
 
 
 def _seeds(results: StudyResults, objective: str, status: RunStatus) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from objbench.judge.budgets import budget_mismatch
 from objbench.judge.evidence import LeftOut
 from objbench.judge.learning import learning, stuck_seeds, unknown_seeds
+from objbench.judge.looks import Look
 from objbench.judge.score_source import Pair
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.results.study_results import StudyResults
@@ -20,6 +21,7 @@ Obstacle = Literal[
     "no shared spend",
     "unequal spend",
     "diverged",
+    "look not reached",
     "learning unknown",
     "few learnt",
     "no floors",
@@ -35,11 +37,12 @@ class HeldBack:
         obstacle: "no score": the study has no score of both objectives; "a loss": a gain in points
             was claimed and a loss is judged by; "no complete seed"; "no shared spend": the seeds
             have no range of spend on the claimed axis in common; "unequal spend": the two
-            objectives had different budgets; "diverged": a run did; "learning unknown": of a run it
+            objectives had different budgets; "diverged": a run did; "look not
+            reached": not all seeds of the first declared look are complete; "learning unknown": of a run it
             is not known whether it learnt; "few learnt": fewer than ``MIN_RUNS`` pairs of runs are
             left because runs are stuck; "no floors": what the suite scores without pretraining was
             not measured; "insensitive": the score does not see what was learnt.
-        details: the seeds that diverged, why no seed is complete, how the budgets differ, how many
+        details: the seeds that diverged, or that are not complete, why no seed is complete, how the budgets differ, how many
             runs learnt, or where the score fails.
     """
 
@@ -77,6 +80,15 @@ def divergence(left_out: tuple[LeftOut, ...]) -> HeldBack | None:
     """
     diverged = tuple(str(item.seed) for item in left_out if item.diverged)
     return HeldBack("diverged", diverged) if diverged else None
+
+
+def look_not_reached(look: Look, left_out: tuple[LeftOut, ...]) -> HeldBack | None:
+    """The seeds that the first look lacks; None where it is reached, or lacks diverged ones only."""
+    diverged = {item.seed for item in left_out if item.diverged}
+    lacking = tuple(str(seed) for seed in look.incomplete if seed not in diverged)
+    if look.is_reached or (look.incomplete and not lacking):
+        return None
+    return HeldBack("look not reached", lacking)
 
 
 def learning_unknown(

@@ -34,7 +34,7 @@ def limits(item: Judged) -> list[str]:
     """What a verdict depends on, each in a few words: why it is open, and how the paper differs."""
     found = [learnt_text(item), examples_text(item), *item.differences.others]
     if item.finding is not None and not item.held_back and item.verdict == "inconclusive":
-        found.insert(0, open_text(item.finding))
+        found.insert(0, open_text(item, item.finding))
     if item.verdict == "refuted" and item.claim.qualifier:
         found.append(
             f"the paper says {item.claim.qualifier!r}, so other settings may still reach it"
@@ -131,6 +131,12 @@ def _obstacle_text(item: Judged, held: HeldBack) -> str:
         case "diverged":
             seeds = "seed" if len(details) == 1 else "seeds"
             return f"{seeds} {listed(details)} diverged, and the others are not a fair sample"
+        case "look not reached":
+            first = f"the first look is at {item.look.looks[0] if item.look else 0} seeds"
+            if not details:
+                return f"{first}, and fewer were run"
+            are = "seed {} is" if len(details) == 1 else "seeds {} are"
+            return f"{first}, and {are.format(listed(details))} not complete"
         case "learning unknown":
             return "whether the runs learnt was not measured: run the study again"
         case "few learnt":
@@ -138,25 +144,55 @@ def _obstacle_text(item: Judged, held: HeldBack) -> str:
             are = "are" if len(item.seeds) > 1 else "is"
             return f"{listed(details)}, so {left} {are} left; {MIN_RUNS} are needed"
         case "no floors":
-            return (
-                f"what {item.source} scores without pretraining (its floors) was not measured: run "
-                "the study again"
-            )
+            if details:
+                return f"the floors of {item.source} are not complete ({listed(details)})"
+            return f"the floors of {item.source} were not measured: run the study again"
         case "insensitive":
-            return f"{item.source} cannot show what was learnt at this scale: {'; '.join(details)}"
+            return f"{item.source} {listed(details)}"
 
 
 def found_text(item: Judged, finding: Finding) -> str:
     """Estimate, interval and seeds, beside what is claimed."""
     claim, estimate = item.claim, estimate_text(item.claim, finding)
-    over = f"over {seeds_text(item.seeds, item.left_out)}"
+    over = f"over {seeds_text(item.seeds, item.left_out)}{look_text(item)}"
     claimed = f"{claim.qualifier} {number(claim, claim.value)} claimed".lstrip()
     if finding.low is not None and not is_bound_only(finding.estimate, finding.low, finding.high):
-        over = f"95% interval {over}"
+        over = f"{level_text(finding.level)} interval {over}"
     if is_missed(claim, finding):
         bound = bound_text(claim, finding.estimate)
         return f"never reached the target ({what(claim)} {bound}) {over}, {claimed}"
     return f"{what(claim)} {estimate}, {over}, {claimed}"
+
+
+def look_text(item: Judged) -> str:
+    """Which look the seeds are of, after their number; "" where there is one and it is this."""
+    if item.look is None or item.look.is_plain:
+        return ""
+    if item.look.is_declared:
+        return f" at look {item.look.number} of {len(item.look.looks)}"
+    return (
+        f", which holds at every look, since seeds were added to the {item.look.looks[-1]} declared"
+    )
+
+
+def look_note(item: Judged) -> str:
+    """By which interval a verdict is read where it is not the plain one, as a remark of its own."""
+    look, finding = item.look, item.finding
+    if look is None or look.is_plain or finding is None or finding.low is None:
+        return ""
+    level = level_text(finding.level)
+    if look.is_declared:
+        return f"look {look.number} of {len(look.looks)}, read by its {level} interval"
+    return (
+        f"seeds were added to the {look.looks[-1]} declared, so it is read by a {level} interval, "
+        "which holds at every look"
+    )
+
+
+def level_text(level: float) -> str:
+    """The coverage of an interval, such as "95%" or "99.4%", never rounded up to 100%."""
+    digits = next(digits for digits in range(1, 12) if float(f"{100 * level:.{digits}f}") < 100)
+    return f"{100 * level:.{digits}f}".rstrip("0").rstrip(".") + "%"
 
 
 def what(claim: Claim) -> str:
@@ -199,11 +235,13 @@ def seeds_text(seeds: tuple[int, ...], left_out: tuple[LeftOut, ...]) -> str:
     return f"{len(seeds)} of {count(len(seeds) + len(left_out), 'seed')} ({'; '.join(whys)})"
 
 
-def open_text(finding: Finding) -> str:
+def open_text(item: Judged, finding: Finding) -> str:
     """Why a finding is inconclusive, and how many more seeds would settle it."""
     reason = reason_text(finding)
     if finding.reason == "between points":
         return reason
+    if item.look is not None and item.look.following is not None:
+        return f"{reason}; the next look is at {item.look.following} seeds"
     if finding.seeds < FEWEST:
         return reason
     if finding.more_seeds is None:
@@ -241,7 +279,7 @@ def reason_text(finding: Finding) -> str:
                 "settle it, more seeds would not"
             )
         case "within":
-            return f"{claimed} is within the 95% interval"
+            return f"{claimed} is within the {level_text(finding.level)} interval"
         case "settled":
             side = "at or above" if finding.verdict == "confirmed" else "below"
-            return f"the whole 95% interval is {side} {claimed}"
+            return f"the whole {level_text(finding.level)} interval is {side} {claimed}"

@@ -14,6 +14,7 @@ from objbench.judge.statistics.power import MoreSeeds
 from objbench.judge.verdict import Comparison, Finding
 from objbench.judge.verdict_sentence import (
     estimate_text,
+    level_text,
     number,
     range_text,
     sentence,
@@ -80,7 +81,7 @@ def numbers_table(item: Judged) -> str:
 def _numbers(item: Judged, finding: Finding) -> dict[str, str]:
     crossed = item.over_examples
     return {
-        "estimate [95% interval]": estimate_text(item.claim, finding),
+        f"estimate [{level_text(finding.level)} interval]": estimate_text(item.claim, finding),
         **({"over seeds and examples": range_text(item.claim, *crossed)} if crossed else {}),
         f"against {item.file.baseline}": (
             DASH if finding.low is None else _COMPARISONS[finding.comparison]

@@ -15,6 +15,7 @@ from objbench.leaderboard.columns import column_scores, gains
 from objbench.leaderboard.costs import heldout_losses, objective_costs
 from objbench.leaderboard.curve_sources import CurveSource, curve_sources, source_curves
 from objbench.leaderboard.curve_values import curve_values
+from objbench.leaderboard.example_gains import example_gains
 from objbench.leaderboard.foremost import MOST_ROWS, drawn
 from objbench.leaderboard.missing import gaps, stale_records
 from objbench.leaderboard.ranking import ranking
@@ -95,6 +96,7 @@ def _suite(results: StudyResults, suite: PlannedSuite) -> SuiteReport:
         rows=rows,
         columns=column_scores(results.plan, found),
         gains=gains(results.plan, found, ranked),
+        example_gains=example_gains(results, found, ranked),
         interquartile=interquartile_gains(results.plan, found, ranked),
         along_budget=along if along is not None and len(along.shares) > 1 else None,
         unscored=unscored_sentence(results, suite),

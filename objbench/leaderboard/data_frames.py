@@ -194,6 +194,8 @@ def _verdict(item: Judged) -> Row:
         "score": item.source,
         "verdict": verdict_words(item),
         "comparison": finding.comparison if finding else "unclear",
+        "level": finding.level if finding else math.nan,
+        "look": item.look.number if item.look else None,
         "seeds": len(item.seeds),
         "seeds_left_out": len(item.left_out),
         "more_seeds_low": more.low if more else None,

@@ -22,6 +22,7 @@ from objbench.leaderboard.columns import ColumnScores, Gains
 from objbench.leaderboard.costs import ObjectiveCost
 from objbench.leaderboard.curve_sources import CurveSource
 from objbench.leaderboard.curve_values import CurveValues
+from objbench.leaderboard.example_gains import ExampleGains
 from objbench.leaderboard.foremost import MOST_ROWS, above_fold
 from objbench.leaderboard.missing import Gap, StaleRecords
 from objbench.leaderboard.quantity import Quantity
@@ -62,6 +63,7 @@ class SuiteReport:
             the end only or are drawn as curves.
         unscored: which columns of whom have no score for a reason that is no gap, in a sentence.
         other_curves: column of a curve suite that is no compute axis -> objective -> its values.
+        example_gains: with intervals over seeds and examples, of whom examples are stored.
     """
 
     suite: PlannedSuite
@@ -73,6 +75,7 @@ class SuiteReport:
     along_budget: ColumnCurves | None
     unscored: str
     other_curves: Mapping[str, Mapping[str, CurveValues]]
+    example_gains: tuple[ExampleGains, ...]
 
     @property
     def is_ranked(self) -> bool:

@@ -7,6 +7,7 @@ from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.document import Block, Cell, Fold, Heading, Paragraph, paragraph, table
 from objbench.leaderboard.report import Report, SuiteReport
 from objbench.leaderboard.tables.columns import budget_table, columns_tables, gain_table
+from objbench.leaderboard.tables.example_gains import example_gains_blocks
 from objbench.leaderboard.tables.ranking import seeds_table
 
 
@@ -46,6 +47,9 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
                 gain_table(report, gains),
             ]
         folds.append(Fold(f"{name}: the gain on each column", blocks))
+    blocks = example_gains_blocks(report, suite)
+    if blocks:
+        folds.append(Fold(f"{name}: gains over seeds and examples", blocks))
     if suite.other_curves:
         lines: list[dict[str, Cell]] = [
             {"objective": item.name, **_texts(suite, item.name)} for item in report.plan.objectives

@@ -69,16 +69,20 @@ class LoggedPoint(Stored):
 class CommonLoss(Stored):
     """A loss that every objective is measured by alike: the same masks of the same held-out text.
 
+    How it is measured, and why so, is said in ``engine.training.common_loss``.
+
     Attributes:
         of: what is predicted. "masked": tokens hidden by masked language modelling (15%, of which
-            80% become [MASK], 10% another token and 10% stay). "next": each token from those
-            before it, of a token head that is read from left to right. "own": the objective's own
-            loss, where it has no token head.
+            80% become [MASK], 10% another token and 10% stay). "next": each token that is not
+            special from those before it, of a token head that is read from left to right. "own":
+            the objective's own loss, where it has no token head.
         loss: nats per predicted token, or the objective's own unit where ``of`` is "own".
-        order_gain: the loss with the visible tokens of each sequence shuffled, minus ``loss``: near
-            0 for an encoder that makes nothing of the order of words.
-        error: standard error of ``order_gain`` over the held-out batches; None for a single batch.
-        tokens: number of predicted tokens.
+        order_gain: the loss with the visible tokens of each sequence shuffled, minus the loss of the
+            same tokens as it is: near 0 for an encoder that makes nothing of the order of words.
+            Where ``of`` is "next", over the 15% of the tokens that "masked" would hide.
+        error: standard error of ``order_gain`` over the held-out sequences, each measured both ways;
+            over the held-out batches where ``of`` is "own". None for fewer than two of them.
+        tokens: number of predicted tokens; of all that are not special where ``of`` is "own".
     """
 
     of: Literal["masked", "next", "own"]

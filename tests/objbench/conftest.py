@@ -73,6 +73,7 @@ def _load(name):
 
 make_study = _load("made_study").make_study
 _load("foreign_study")
+_load("made_examples")
 
 
 @pytest.fixture(scope="session")

@@ -281,7 +281,7 @@ def record_of(plan: Plan, cell: PlannedCell, floors=()):
         )
     if cell.kind == "pretrain":
         spend = meters(cell.objective, cell.seed, 1.0)
-        shares = sorted({c.share for c in plan.cells if c.suite == "glue"})
+        shares = sorted({c.share for c in plan.cells if c.kind == "evaluation"})
         return PretrainRecord(
             **shared,
             config={},

@@ -23,8 +23,9 @@ def characters_per_token(
 ) -> float | None:
     """Characters per token that is not special; None where all are special or stand for nothing.
 
-    The characters are those of the decoded text, spaces included. So what the tokenizer has changed
-    (letter case, accents, line breaks) is counted as it left it.
+    The characters are those of the decoded text, spaces included. What the tokenizer has changed
+    (accents, line breaks, spaces around marks) is counted as it left it: of WordPiece's text there
+    are some 2% too many.
 
     Args:
         tokens: (N,) a stream of token ids, of which evenly spread pieces are decoded.

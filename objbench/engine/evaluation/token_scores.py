@@ -26,26 +26,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
-from objbench.blocks.heads import at_positions
-from objbench.contract.batch import IGNORE_INDEX, Batch, Rows
+from objbench.contract.batch import Batch, Rows
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.objective import TokenReading
 from objbench.contract.suite import EvaluationContext
 from objbench.data.tokenizer import TokenizerHandle
-from objbench.engine.encoder.attention_mask import attention_mask
 from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.encoder.load import load_tokenizer
 from objbench.engine.encoder.token_head import load_token_head
+from objbench.engine.encoder.token_losses import token_losses
 from objbench.engine.evaluation.batching import assemble, evaluation_batches
 from objbench.engine.evaluation.classifier import length_limit
 from objbench.engine.evaluation.embed import frozen_encoder
 from objbench.engine.evaluation.examples import TokenisedExamples
 from objbench.engine.evaluation.finetune import EVALUATION_TOKENS, autocast
-
-LOGIT_ROWS = 1024
-"""Rows whose logits over the vocabulary are held at once."""
 
 REPORT_EVERY = 20
 """Batches between two reports of progress."""
@@ -93,25 +88,7 @@ class WordModel:
             ids, columns, targets = (t.to(self.device) for t in (input_ids, columns, targets))
             real = None if attention is None else attention.to(self.device)
             batch = Batch(ids, torch.zeros_like(ids, dtype=torch.bool), real, Rows.alone(len(ids)))
-            mask = attention_mask(self.encoder, batch, self.reading.attention == "causal")
-            options = {} if mask is None else {"attention_mask": mask}
-            states = self.encoder(input_ids=ids, **options).last_hidden_state
-            if self.reading.reads == "previous":
-                columns = (columns - 1).clamp(min=0)
-            words = self.encoder.get_input_embeddings().weight  # type: ignore[operator]
-            rows = torch.split(at_positions(states, columns).flatten(0, 1), LOGIT_ROWS)
-            losses = [
-                functional.cross_entropy(
-                    self.head(part, words).float(),
-                    wanted,
-                    ignore_index=IGNORE_INDEX,
-                    reduction="none",
-                )
-                for part, wanted in zip(
-                    rows, torch.split(targets.flatten(), LOGIT_ROWS), strict=True
-                )
-            ]
-            return -torch.cat(losses).view(targets.shape)
+            return -token_losses(self.encoder, self.head, self.reading, batch, columns, targets)
 
 
 def load_word_model(folder: Path, length: int, context: EvaluationContext) -> WordModel:

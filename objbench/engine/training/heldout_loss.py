@@ -5,11 +5,15 @@ Shape legend: K terms of the objective, N modes of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from objbench.contract.batch import Batch
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams, stream_key
 from objbench.contract.term import Term
@@ -36,35 +40,56 @@ def heldout_losses(session: Session) -> dict[str, float]:
     Raises:
         DataError: there is less held-out text than one sequence for each process.
     """
-    job, modes = session.job, session.module.objective.modes
-    loader = session.loader()
+    modes = session.module.objective.modes
     sums = torch.zeros(len(modes), len(session.names), device=session.device)
     counts = torch.zeros_like(sums)
-    session.module.eval()
-    try:
-        for number, batch in enumerate(
-            loader.heldout(job.heldout, job.heldout_batches, job.heldout_part)
-        ):
+    with evaluating(session):
+        for batch, streams in heldout_batches(session):
             for row, mode in enumerate(modes):
-                streams = Streams(
-                    HELDOUT_SEED,
-                    number,
-                    rows=batch.rows.total,
-                    first=batch.rows.first,
-                    count=len(batch.input_ids),
-                    device=session.device,
-                )
-                for part in session.parts(replace(batch, mode=mode), streams):
+                for part in session.parts(replace(batch, mode=mode), streams()):
                     losses = session.module(part.batch, part.streams())
                     total, count = session.summed(*losses)
                     sums[row] += total
                     counts[row] += count
-    finally:
-        session.module.train()
     means, loss = over_modes(sums, counts, list(modes.values()), session.weights)
     names = loss_names(session.module.objective)
     each = zip(names, means.tolist(), counts.any(dim=0).tolist(), strict=True)
     return {**{name: mean for name, mean, present in each if present}, "loss": float(loss)}
+
+
+@contextmanager
+def evaluating(session: Session) -> Iterator[None]:
+    """Without dropout within the block, and ready to train after it."""
+    session.module.eval()
+    try:
+        yield
+    finally:
+        session.module.train()
+
+
+def heldout_batches(session: Session) -> Iterator[tuple[Batch, Callable[[], Streams]]]:
+    """The job's held-out batches, each with what makes its random numbers, from their start.
+
+    Yields this process's rows. The numbers depend on nothing but the batch's place and its size.
+
+    Raises:
+        DataError: there is less held-out text than one sequence for each process.
+    """
+    job = session.job
+    batches = session.loader().heldout(job.heldout, job.heldout_batches, job.heldout_part)
+    for number, batch in enumerate(batches):
+        yield (
+            batch,
+            partial(
+                Streams,
+                HELDOUT_SEED,
+                number,
+                rows=batch.rows.total,
+                first=batch.rows.first,
+                count=len(batch.input_ids),
+                device=session.device,
+            ),
+        )
 
 
 def loss_names(objective: Objective) -> list[str]:

@@ -14,6 +14,7 @@ from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.heldout_split import HeldoutPart
 from objbench.data.packed_sequences import PackedSequences
 from objbench.results.records import Cost, ExportedPoint, LoggedPoint, Status
+from objbench.results.reference_lines import ReferenceLines
 from objbench.study.settings import EncoderSection, TrainingSection
 
 Report = Callable[[int, int, str], None]
@@ -45,6 +46,8 @@ class PretrainJob:
             learns from others. For one that is not named a fresh encoder is used, which is enough
             to count and time steps.
         key: the cell's key; a checkpoint of another key is refused.
+        lines: the losses that counts alone reach on the held-out text, for the warning that a run is
+            stuck; None where they were not measured.
         device: "cpu", or a torch device of an accelerator; under ``accelerate launch`` every
             process takes its own.
     """
@@ -68,6 +71,7 @@ class PretrainJob:
     export_steps: tuple[int, ...] = ()
     heldout_batches: int = 16
     heldout_part: HeldoutPart = "reported"
+    lines: ReferenceLines | None = None
     device: str = "cpu"
 
 

@@ -85,9 +85,12 @@ class TrainingStep(nn.Module):
 
     def corrupt(self, batch: Batch, streams: Streams) -> Readings:
         """``batch`` as the terms arrange it, corrupted, with the terms' further inputs."""
-        terms = self.objective.terms
         batch = self.arrange(batch, streams)
-        corrupted = self.objective.corrupt(batch, streams)
+        return self.with_views(batch, self.objective.corrupt(batch, streams), streams)
+
+    def with_views(self, batch: Batch, corrupted: Corrupted, streams: Streams) -> Readings:
+        """``corrupted``, made from ``batch``, with the terms' further inputs."""
+        terms = self.objective.terms
         views = {term.name: term.view(batch, corrupted, streams) for term in terms}
         return Readings(corrupted, {name: view for name, view in views.items() if view is not None})
 

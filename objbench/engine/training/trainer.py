@@ -27,11 +27,13 @@ from objbench.engine.training.checkpoint_state import (
     same_step_everywhere,
     snapshot,
 )
+from objbench.engine.training.common_loss import common_loss
 from objbench.engine.training.heldout_loss import heldout_losses
 from objbench.engine.training.interruption import interrupts_between_steps
 from objbench.engine.training.job import PretrainJob, PretrainOutcome, Report
 from objbench.engine.training.loss_log import Logbook
 from objbench.engine.training.peak_memory import PeakMemory
+from objbench.engine.training.plateau import warn_if_stuck
 from objbench.engine.training.schedule import plan_route
 from objbench.engine.training.session import Session
 from objbench.engine.training.stopwatch import Stopwatch
@@ -244,6 +246,11 @@ class _Run:
         if bad:
             self.reason = f"the held-out loss {bad[0]!r} was {heldout[bad[0]]} at step {self.step}"
             return
+        try:
+            common = common_loss(self.session)
+        except FloatingPointError as error:
+            self.reason = f"{error}, at step {self.step}"
+            return
         name = f"{self.job.encoders}/step-{self.step}"
         share = self.step / self.job.steps
         digest = ""  # Only the main process writes, and only its points are stored.
@@ -253,9 +260,16 @@ class _Run:
             digest = export_encoder(module.encoder, self.job.tokenizer, folder, module.objective)
         self.points.append(
             ExportedPoint(
-                meters=self._meters(), share=share, encoder=name, heldout=heldout, digest=digest
+                meters=self._meters(),
+                share=share,
+                encoder=name,
+                heldout=heldout,
+                digest=digest,
+                common=common,
             )
         )
+        if self.session.is_main:
+            warn_if_stuck(self.job, self.points[-1])
         self.clock.start()
 
     def _save_if_due(self) -> None:

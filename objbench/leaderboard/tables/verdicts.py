@@ -7,7 +7,7 @@ from objbench.judge.formatting import amount
 from objbench.judge.judgement import Judged
 from objbench.judge.papers.claims import Claim
 from objbench.judge.verdict import Finding
-from objbench.judge.verdict_sentence import limits, obstacle_texts, verdict_words
+from objbench.judge.verdict_sentence import limits, look_note, obstacle_texts, verdict_words
 from objbench.leaderboard.curve_sources import score_words
 from objbench.leaderboard.document import Block, Cell, Notes, Strong, mark, table
 from objbench.leaderboard.quantity import Quantity, quantity
@@ -79,5 +79,5 @@ def _seeds(item: Judged) -> str:
 
 def verdict_notes(item: Judged) -> list[str]:
     """What a verdict depends on, in short sentences."""
-    found = [*obstacle_texts(item), *limits(item)]
-    return [f"{text[0].upper()}{text[1:]}." for text in found]
+    found = [*obstacle_texts(item), look_note(item), *limits(item)]
+    return [f"{text[0].upper()}{text[1:]}." for text in found if text]

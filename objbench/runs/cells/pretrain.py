@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ class PretrainWork(CellWork):
         """Pretrain, or continue from the cell's checkpoint.
 
         Raises:
-            RecordError: the encoder of a teacher has been deleted or damaged.
+            RecordError: the encoder of a teacher has been deleted or damaged, or the reference lines
+                are damaged.
         """
         from objbench.engine.training.trainer import pretrain
 
         job = self.prepared.pretrain_job(cell, self.context.teachers(cell))
+        job = replace(job, lines=self.prepared.folder.read_reference_lines())
         report = self.context.report
         outcome = pretrain(job, lambda done, total, text: report(cell.id, done, total, text))
         record = self.record(

@@ -8,6 +8,8 @@ A study continues where they cannot be measured.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ from objbench.results.json_files import content_key
 from objbench.results.provenance import now, provenance
 from objbench.results.reference_lines import ReferenceLines
 from objbench.runs.cells.prepared_study import PreparedStudy
+from objbench.runs.cells.study_text import StudyText
 from objbench.runs.processes import is_main, processes
 
 LINES_VERSION = 1
@@ -104,14 +107,26 @@ def measured_lines(prepared: PreparedStudy, key: str) -> ReferenceLines:
         },
         train_tokens=counted.tokens,
         heldout_tokens=min(len(masked), MOST_PREDICTED),
-        characters_per_token=characters_per_token(
-            text.heldout.tokens,
-            special,
-            lambda ids: str(text.tokenizer.decode(ids.tolist(), skip_special_tokens=True)),
-        ),
+        characters_per_token=characters_per_token(text.heldout.tokens, special, _decoder(text)),
         key=key,
         provenance=provenance(prepared.command, "cpu", processes(), started),
     )
+
+
+def _decoder(text: StudyText) -> Callable[[NDArray[np.int64]], str]:
+    """(n,) ids -> their text, as near as the tokenizer can come to what it was."""
+    mark = text.vocabulary.word_mark
+    # Tokens that mark what continues a word do not say where there was no space before a mark.
+    loses_spaces = mark is not None and mark.marks == "continues"
+
+    def decode(ids: NDArray[np.int64]) -> str:
+        return str(
+            text.tokenizer.decode(
+                ids.tolist(), skip_special_tokens=True, clean_up_tokenization_spaces=loses_spaces
+            )
+        )
+
+    return decode
 
 
 def _masked(batches: list[Batch], seed: int, vocabulary: Vocabulary) -> HiddenTokens:

@@ -226,6 +226,7 @@ def train(run: str, result: str, options: dict[str, Any]) -> None:
             "status": outcome.status,
             "losses": [[p.meters.steps, p.loss, p.terms] for p in outcome.log],
             "heldout": [p.heldout for p in outcome.points],
+            "common": [p.common.model_dump(exclude={"of", "error"}) for p in outcome.points],
             "encoders": [p.encoder for p in outcome.points],
             "seconds": [p.meters.seconds for p in outcome.log],
             "flops": outcome.cost.flops_per_step,

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from made_examples import SIZES, give_examples
 from scipy.stats import t as student
 
-from objbench.contract.suite import ExampleScores
 from objbench.judge.example_evidence import gain_examples, interval_over_examples
 from objbench.judge.judgement import judge_claims
 from objbench.judge.papers.claims import read_claims
@@ -15,46 +15,11 @@ from objbench.judge.verdict import judge_gain
 from objbench.judge.verdict_sentence import sentence
 from objbench.judge.verdict_text import numbers_table
 from objbench.leaderboard.data_frames import Results
-from objbench.results.packed_values import stored_examples
-from objbench.results.records import EvaluationRecord
 
 SEEDS = (1, 2, 3, 4)
 PAIR = Pair("taco", "mlm")
 TACO = read_claims("taco-2022")
-SIZES = {"cola": 40, "mrpc": 70, "mnli_m": 50, "mnli_mm": 60}
 WEIGHTS = {"cola": 1 / 3, "mrpc": 1 / 3, "mnli_m": 1 / 6, "mnli_mm": 1 / 6}
-
-
-def give_examples(study, same_mnli=False):
-    """Bits of examples of which some are hard for all and some are for taco; the scores are theirs.
-
-    Returns:
-        (objective, seed, fine-tuning seed, column) -> metric -> the values.
-    """
-    random = np.random.default_rng(11)
-    sizes = {**SIZES, "mnli_mm": SIZES["mnli_m"]} if same_mnli else SIZES
-    hard = {column: random.normal(0, 1, size) for column, size in sizes.items()}
-    for_taco = {column: random.normal(0.3, 2, size) for column, size in sizes.items()}
-    raw = {}
-    for cell in study.plan.cells:
-        if cell.kind != "evaluation" or cell.share < 1:
-            continue
-        scores, examples, counts = {}, {}, {}
-        for column, metrics in study.records[cell.id].scores.items():
-            odds = hard[column] + (for_taco[column] if cell.objective == "taco" else 0)
-            values = {
-                metric: (random.random(len(odds)) < 1 / (1 + np.exp(-odds))) * 1.0
-                for metric in metrics
-            }
-            raw[cell.objective, cell.seed, cell.finetune_seed, column] = values
-            scores[column] = {metric: float(own.mean()) for metric, own in values.items()}
-            of = "mnli" if same_mnli and column.startswith("mnli") else column
-            examples[column] = stored_examples(ExampleScores(of, values))
-            counts[column] = len(odds)
-        study.change(cell.id, scores=scores, examples=examples, eval_examples=counts)
-        fields = study.records[cell.id].model_dump()
-        assert EvaluationRecord.model_validate(fields) == study.records[cell.id]
-    return raw
 
 
 def difference(raw, seed, column, row):
@@ -89,7 +54,7 @@ def variance_by_loops(raw, columns, size):
 
 @pytest.fixture
 def study(make_study):
-    made = make_study(seeds=SEEDS)
+    made = make_study(seeds=SEEDS, floors={"majority": 45})
     made.measure_learning()
     return made
 
@@ -101,6 +66,15 @@ def test_the_error_of_an_average_over_tasks_by_loops(study):
     assert expected > 0
     assert found.error == pytest.approx(math.sqrt(expected))
     assert found.freedom == 39
+
+
+def test_the_error_of_one_column_by_loops(study):
+    raw = give_examples(study)
+    found = gain_examples(study.results(), PAIR, "glue", SEEDS, "mrpc")
+    # The loops weigh a column as the average does.
+    expected = variance_by_loops(raw, ["mrpc"], SIZES["mrpc"]) * 9
+    assert found.error == pytest.approx(math.sqrt(expected))
+    assert found.freedom == 69
 
 
 def test_columns_of_the_same_examples_are_added_up_first(study):

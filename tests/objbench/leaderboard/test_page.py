@@ -19,6 +19,7 @@ from objbench.leaderboard.sections import page_document
 from objbench.results.run_folder import RunFolder
 from objbench.results.step_comparison import ComparedStep, StepComparison
 from objbench.results.step_cost import StepCost
+from objbench.results.study_results import read_study_results
 
 GOLDEN = Path(__file__).parents[2] / "data" / "leaderboard.md"
 
@@ -149,6 +150,19 @@ def test_the_comparison_of_steps_has_a_section_and_is_copied(make_study, tmp_pat
     RunFolder(run).write_step_comparison(None)
     write_leaderboard(run, tmp_path / "out", with_records=True)
     assert RunFolder(tmp_path / "out").read_step_comparison() is None
+
+
+def test_the_reference_lines_are_copied_and_do_not_outlive_their_run(make_study, tmp_path):
+    study = make_study(points=1)
+    study.measure_learning()
+    run = study.write(tmp_path / "run")
+    write_leaderboard(run, tmp_path / "out", with_records=True)
+    published = RunFolder(tmp_path / "out").read_reference_lines()
+    assert published == study.lines
+    assert read_study_results(tmp_path / "out").lines == published
+    RunFolder(run).write_reference_lines(None)
+    write_leaderboard(run, tmp_path / "out", with_records=True)
+    assert RunFolder(tmp_path / "out").read_reference_lines() is None
 
 
 def test_no_path_or_date_of_this_machine_in_the_files(make_study, tmp_path):

@@ -13,6 +13,8 @@ from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.sections import page_document
 from objbench.leaderboard.tables.verdicts import verdict_blocks
 
+FLOORS = {"majority": 30, "untrained": 20}
+
 
 def with_probe(study):
     """The tasks scored a second time, at the end of the budget only."""
@@ -43,7 +45,7 @@ def test_every_claim_by_every_score_that_can_answer(make_study, report_of):
 
 
 def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
-    study = make_study(seeds=(1, 2, 3, 4), points=20)
+    study = make_study(seeds=(1, 2, 3, 4), points=20, floors=FLOORS)
     study.measure_learning()
     table, notes = verdict_blocks(report_of(study))
     speedup, gain, _, loss = rows(table)
@@ -94,7 +96,7 @@ def test_the_scores_that_claims_name_come_first_measured_or_not(make_study, repo
 
 
 def test_two_seeds_are_inconclusive_whatever_they_say(make_study, report_of, rows):
-    study = make_study()
+    study = make_study(floors=FLOORS)
     study.measure_learning()
     table, notes = verdict_blocks(report_of(study))
     assert {row["verdict"] for row in rows(table)} == {"**inconclusive**"}

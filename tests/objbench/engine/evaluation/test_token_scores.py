@@ -128,7 +128,7 @@ def test_batches_and_progress_move_nothing(make_word_encoder, tmp_path, monkeypa
     tokens = _flat(_tokens(30))
     whole, _ = token_log_likelihoods(model, tokens)
     monkeypatch.setattr("objbench.engine.evaluation.token_scores.EVALUATION_TOKENS", 23)
-    monkeypatch.setattr("objbench.engine.evaluation.token_scores.LOGIT_ROWS", 2)
+    monkeypatch.setattr("objbench.engine.encoder.token_losses.LOGIT_ROWS", 2)
     seen = []
     parts, _ = token_log_likelihoods(model, tokens, report=lambda *what: seen.append(what))
     np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-5)

@@ -17,6 +17,7 @@ import torch
 from objbench.blocks.heads import TokenPrediction
 from objbench.contract.composition import configured
 from objbench.contract.term import TermLoss
+from objbench.engine.training.common_loss import common_loss
 from objbench.engine.training.heldout_loss import heldout_losses
 from objbench.engine.training.parts import counts_itself, counts_of, deal
 from objbench.engine.training.session import Session
@@ -101,17 +102,15 @@ def copy_of(session, parts, process=None, together=None):
     return made
 
 
-def step_of(session, parts, processes, muted=()):
-    """(means, gradients) of one step; the terms ``muted`` have weight 0."""
+def on_processes(session, parts, processes, compute):
+    """The sessions of so many processes, and what ``compute`` gives for each."""
     together = Together() if processes > 1 else None
     sessions = [copy_of(session, parts, process, together) for process in range(processes)]
     found, failed = [None] * processes, []
 
     def run(process):
         try:
-            for index in muted:
-                sessions[process].weights[index] = 0.0
-            found[process] = sessions[process].gradients(STEP)[0]
+            found[process] = compute(sessions[process])
         except BaseException as error:
             failed.append(error)
             together.barrier.abort()
@@ -126,6 +125,18 @@ def step_of(session, parts, processes, muted=()):
         for thread in threads:
             thread.join()
     assert not failed, failed
+    return sessions, found
+
+
+def step_of(session, parts, processes, muted=()):
+    """(means, gradients) of one step; the terms ``muted`` have weight 0."""
+
+    def step(one):
+        for index in muted:
+            one.weights[index] = 0.0
+        return one.gradients(STEP)[0]
+
+    sessions, found = on_processes(session, parts, processes, step)
     assert all(torch.equal(found[0], other) for other in found)
     gradients = {}
     for one in sessions:
@@ -193,6 +204,22 @@ def test_held_out_text_is_scored_the_same_in_parts(session_of, name):
     whole = heldout_losses(session)
     for parts in (2, 4):
         assert heldout_losses(copy_of(session, parts)) == pytest.approx(whole, rel=SAME)
+
+
+@pytest.mark.parametrize("name", ["mlm", "clm", "hybrid", "rtd+nsp"])
+def test_the_common_loss_is_the_same_in_parts_and_on_processes(tiny, tmp_path, name):
+    heldout = tiny.sequences(2, 60, "heldout")
+    session = Session(job_of(tiny, tmp_path, name, heldout=heldout, heldout_batches=3))
+    session.module.double()
+    whole = common_loss(session)
+    assert abs(whole.order_gain) > 1e-3 and whole.error > 1e-3
+    for parts, processes in SPLITS:
+        _, found = on_processes(session, parts, processes, common_loss)
+        assert all(other == found[0] for other in found)
+        for field in ("loss", "order_gain", "error"):
+            value = getattr(whole, field)
+            assert getattr(found[0], field) == pytest.approx(value, rel=1e-4, abs=1e-5), field
+        assert (found[0].of, found[0].tokens) == (whole.of, whole.tokens)
 
 
 def test_a_held_out_batch_that_cannot_be_cut_is_whole(tiny, tmp_path):

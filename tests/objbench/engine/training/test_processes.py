@@ -58,6 +58,8 @@ def test_two_processes_are_one(trainers, tmp_path, weights, micro_batches):
         assert right[2] == pytest.approx(left[2], rel=2e-5)
     for left, right in zip(one["heldout"], two["heldout"], strict=True):
         assert right == pytest.approx(left, rel=2e-5)
+    for left, right in zip(one["common"], two["common"], strict=True):
+        assert right == pytest.approx(left, rel=2e-5, abs=2e-5)
     assert two["tokens"] == one["tokens"]
     assert two["flops"] == pytest.approx(one["flops"])
     final = one["encoders"][-1]

@@ -41,6 +41,8 @@ def test_outcome(tiny, tmp_path):
     ]
     for point in outcome.points:
         assert set(point.heldout) == {"recover", "move", "loss"}
+        assert point.common.of == "own"
+        assert point.common.loss == pytest.approx(point.heldout["loss"], rel=1e-6)
         assert (tmp_path / point.encoder / "model.safetensors").is_file()
         assert (tmp_path / point.encoder / "tokenizer.json").is_file()
     cost = outcome.cost
@@ -202,6 +204,7 @@ def test_a_resumed_run_is_the_same_run(tiny, tmp_path, monkeypatch, silent, weig
     outcome = pretrain(job, silent)
     assert losses(outcome) == losses(whole)
     assert [p.heldout for p in outcome.points] == [p.heldout for p in whole.points]
+    assert [p.common for p in outcome.points] == [p.common for p in whole.points]
     for point in whole.points:
         left = weights(tmp_path / "whole", point.encoder)
         assert same(left, weights(tmp_path / "cut", point.encoder))

@@ -7,6 +7,7 @@ import pytest
 
 from objbench.blocks.masking import mask_tokens
 from objbench.contract.random_streams import Streams
+from objbench.data.corpus import open_corpus
 from objbench.data.counts.lines import count_text
 from objbench.data.loader import Loader
 from objbench.engine.training.heldout_loss import HELDOUT_SEED
@@ -122,6 +123,17 @@ def test_the_tokens_are_those_of_the_common_loss(make_study, ready):
     found = reference_lines.measured_lines(prepared, "0" * 64)
     assert found.heldout_tokens == len(losses)
     assert found.lines["masked"].unigram == pytest.approx(np.mean(losses), rel=1e-9)
+
+
+def test_characters_are_those_of_the_held_out_text(make_study, ready):
+    prepared = ready(make_study())
+    text = prepared.text
+    special = np.isin(np.asarray(text.heldout.tokens), text.vocabulary.special)
+    documents = open_corpus(prepared.study.data.corpus).heldout()
+    exact = sum(map(len, documents)) / (~special).sum()
+    found = reference_lines.measured_lines(prepared, "0" * 64).characters_per_token
+    # The toy language has a space before a full stop, which decoding takes away.
+    assert found == pytest.approx(exact, rel=0.05)
 
 
 def test_only_the_main_process_measures(make_study, keep, tmp_path, monkeypatch):

@@ -1,0 +1,38 @@
+"""The warning of a run that is still at its first plateau when much of its budget is spent."""
+
+from __future__ import annotations
+
+import logging
+
+from objbench.engine.training.job import PretrainJob
+from objbench.results.learnt import bigram_line, point_status
+from objbench.results.records import ExportedPoint
+
+_log = logging.getLogger(__name__)
+
+PATIENCE = 1 / 3
+"""Share of its budget that a run may spend at its first plateau before the user is warned."""
+
+
+def warn_if_stuck(job: PretrainJob, point: ExportedPoint) -> None:
+    """Warn that the encoder exported at ``point`` has not learnt, by the rule of ``results.learnt``.
+
+    Without the study's reference lines, only an encoder that makes nothing of the order of words is
+    known to be stuck.
+    """
+    if point.share > PATIENCE and point_status(point.common, job.lines) == "stuck":
+        _log.warning("%s", warning(job, point))
+
+
+def warning(job: PretrainJob, point: ExportedPoint) -> str:
+    """One line: what was measured where, and what to try."""
+    found = point.common
+    assert found is not None
+    line = bigram_line(found, job.lines)
+    beside = "" if line is None else f", where a table of word pairs has {line:.2f}"
+    return (
+        f"{job.objective.name}, seed {job.seed}: still at its first plateau after "
+        f"{point.meters.steps:,} of {job.steps:,} steps (loss {found.loss:.2f}{beside}; order gain "
+        f"{found.order_gain:.2f}): try another initializer_range, learning rate or batch, or look "
+        "for duplicated text"
+    )
