@@ -24,6 +24,8 @@ LineName = Literal["uniform", "unigram", "bag", "bigram", "neighbours"]
 class Lines(Stored):
     """The lines of one way to hide tokens, in nats per predicted token.
 
+    A neighbour that is hidden too says nothing; the next coarser line is used in its place.
+
     Attributes:
         uniform: every token as likely as any other, ln V.
         unigram: by the frequencies of tokens.
@@ -45,7 +47,7 @@ class ReferenceLines(Stored):
 
     Attributes:
         lines: what is predicted -> the losses that counts alone reach.
-        train_tokens: tokens that were counted.
+        train_tokens: tokens that were counted, special ones not: 20 million at most.
         heldout_tokens: tokens of held-out text that were predicted, under "masked".
         characters_per_token: characters of held-out text per token that is not special; turns nats
             per token into bits per character.

@@ -70,6 +70,12 @@ def test_a_study_measures_its_lines_before_its_cells_and_uses_them_again(
     # Words of the toy language are short, and some are of several tokens.
     assert 2 < found.characters_per_token < 8
 
+    # An encoder is measured on the same tokens.
+    for record in RunFolder(folder).read_records():
+        if record.kind == "pretrain":
+            common = record.points[-1].common
+            assert (common.of, common.tokens) == ("masked", found.heldout_tokens)
+
     assert run(study, folder).exit_code == 0
     assert line not in capsys.readouterr().err
     assert (folder / "lines.json").read_bytes() == stored
