@@ -17,7 +17,7 @@ import numpy as np
 
 from objbench.contract.meters import AXES, Axis
 from objbench.judge.formatting import count, listed
-from objbench.judge.learning import stuck_seeds
+from objbench.judge.learning import learning, stuck_seeds
 from objbench.judge.score_source import (
     Pair,
     SideScores,
@@ -27,6 +27,7 @@ from objbench.judge.score_source import (
     planned_suite,
 )
 from objbench.judge.statistics.estimate import FloatArray
+from objbench.judge.statistics.proportions import BoolArray
 from objbench.judge.statistics.seed_curves import SeedCurves
 from objbench.judge.statistics.ties import difference
 from objbench.results.plan import PlannedCell
@@ -76,6 +77,47 @@ class CurveEvidence:
     seeds: tuple[int, ...]
     curves: Mapping[Axis, tuple[SeedCurves, SeedCurves]]
     left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearningEvidence:
+    """Whether the runs of both sides learnt, paired by seed.
+
+    Attributes:
+        seeds: the S seeds at which it is known of both, in the order of the plan.
+        objective, baseline: (S,) bool.
+    """
+
+    seeds: tuple[int, ...]
+    objective: BoolArray
+    baseline: BoolArray
+    left_out: tuple[LeftOut, ...]
+
+
+def learning_evidence(results: StudyResults, pair: Pair) -> LearningEvidence:
+    """Whether the runs of the pair learnt, whatever they were scored by."""
+    runs = {name: learning(results, name) for name in (pair.baseline, pair.objective)}
+    counted, left_out = [], []
+    for seed in results.seeds:
+        gaps = [
+            _gap(results, name, seed, "", final=True)
+            for name, own in runs.items()
+            if seed not in own
+        ]
+        unknown = [n for n, own in runs.items() if seed in own and own[seed].status == "unknown"]
+        gaps += [(f"whether {name} learnt was not measured", False) for name in unknown]
+        if gaps:
+            why = listed([why for why, _ in gaps])
+            left_out.append(LeftOut(seed, why, any(diverged for _, diverged in gaps)))
+        else:
+            counted.append(seed)
+    learnt = {
+        name: np.array([own[seed].status == "learnt" for seed in counted], dtype=bool)
+        for name, own in runs.items()
+    }
+    return LearningEvidence(
+        tuple(counted), learnt[pair.objective], learnt[pair.baseline], tuple(left_out)
+    )
 
 
 def gain_evidence(results: StudyResults, pair: Pair, source: str) -> GainEvidence:

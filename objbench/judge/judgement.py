@@ -1,7 +1,8 @@
 """Claims judged on a study: which evidence answers a claim, and what it says.
 
-A verdict is read at a look that was declared (``looks``), on runs that learnt. Where there is no evidence, or none that can be trusted, the answer
-is inconclusive and gives every reason, the most basic first (``obstacles``).
+A verdict is read at a look that was declared (``looks``), on runs that learnt. Where there is no
+evidence, or none that can be trusted, the answer is inconclusive and gives every reason, the most
+basic first (``obstacles``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from dataclasses import dataclass
 
 from objbench.contract.meters import Axis
 from objbench.errors import ConfigError
-from objbench.judge.evidence import LeftOut, curve_evidence, gain_evidence, incomplete
+from objbench.judge.evidence import (
+    LeftOut,
+    curve_evidence,
+    gain_evidence,
+    incomplete,
+    learning_evidence,
+)
 from objbench.judge.example_evidence import interval_over_examples
 from objbench.judge.formatting import listed
 from objbench.judge.looks import Look, at_look, look_at
@@ -38,7 +45,7 @@ from objbench.judge.score_source import (
 )
 from objbench.judge.sensitivity import insensitive
 from objbench.judge.stuck_share import StuckShare, stuck_share
-from objbench.judge.verdict import Finding, Verdict, judge_gain, judge_speedup
+from objbench.judge.verdict import Finding, Verdict, judge_gain, judge_reliability, judge_speedup
 from objbench.results.study_results import StudyResults
 
 
@@ -91,8 +98,11 @@ class Judged(Answer):
 
     @property
     def is_primary(self) -> bool:
-        """Whether it was judged by the score that the claim names; by another it is secondary."""
-        return self.source == self.file.score.suite
+        """Whether it was judged by the score that the claim names; by another it is secondary.
+
+        A claim about how often runs learn needs no score.
+        """
+        return self.claim.kind == "leaves-plateau" or self.source == self.file.score.suite
 
 
 def concerned(results: StudyResults, files: Sequence[ClaimFile]) -> tuple[ClaimFile, ...]:
@@ -129,8 +139,10 @@ def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str
             f"has {listed(names)}: name a study with both"
         )
     pair = Pair(file.objective, file.baseline)
-    source = score or _default(results, file, pair)
-    if source:
+    source = "" if claim.kind == "leaves-plateau" else score or _default(results, file, pair)
+    if claim.kind == "leaves-plateau":
+        answer = _reliability(results, pair)
+    elif source:
         check_source(results, pair, source)
         answer = _answer(results, pair, claim, source)
     else:
@@ -170,7 +182,9 @@ def judge_by_every_score(results: StudyResults, files: Sequence[ClaimFile]) -> t
 
 
 def _answering(results: StudyResults, file: ClaimFile, claim: Claim) -> Iterator[str]:
-    """The scores that can answer a claim."""
+    """The scores that can answer a claim; none where it needs none."""
+    if claim.kind == "leaves-plateau":
+        return
     for source in score_sources(results, Pair(file.objective, file.baseline)):
         has_curve = source.startswith(HELDOUT) or following_suite(results, source) is not None
         if has_curve if claim.kind == "speedup" else not is_loss(results, source):
@@ -225,7 +239,7 @@ def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str) -> An
         # The seeds' clocks may differ so much that their device seconds do not overlap.
         with suppress(ValueError):
             by_axis[axis] = judge_speedup(baseline, objective, claim.value, level=level)
-    finding = by_axis.get(claim.axis)
+    finding = by_axis.get(claim.axis) if claim.axis else None
     obstacles = [
         HeldBack("no shared spend") if found.seeds and finding is None else None,
         divergence(whole.left_out),
@@ -235,6 +249,32 @@ def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str) -> An
     return Answer(
         finding=finding,
         by_axis=by_axis,
+        held_back=in_order(obstacles),
+        seeds=found.seeds,
+        left_out=found.left_out,
+        look=look,
+    )
+
+
+def _reliability(results: StudyResults, pair: Pair) -> Answer:
+    whole = learning_evidence(results, pair)
+    look = look_at(results, incomplete(whole.left_out))
+    part = at_look(results, look)
+    found = whole if part is results else learning_evidence(part, pair)
+    level = look.level(len(found.seeds))
+    finding = judge_reliability(found.objective, found.baseline, level) if found.seeds else None
+    unknown = learning_unknown(part, pair)
+    reached = look_not_reached(look, found.left_out)
+    obstacles = [
+        unequal_spend(results, pair) if finding else None,
+        divergence(whole.left_out) if finding else None,
+        unknown,
+        reached if finding and not unknown else None,
+        None if finding or unknown else nothing_left(found.left_out),
+    ]
+    return Answer(
+        finding=finding,
+        by_axis={},
         held_back=in_order(obstacles),
         seeds=found.seeds,
         left_out=found.left_out,

@@ -168,4 +168,4 @@ def _equal_spend(results: StudyResults, claim: Claim) -> str:
     ours = results.plan.equalize
     if claim.kind != "gain" or ours == claim.axis:
         return ""
-    return f"at equal {AXIS_WORDS[ours]}, not equal {AXIS_WORDS[claim.axis]}"
+    return f"at equal {AXIS_WORDS[ours]}, not equal {claim.axis_words}"

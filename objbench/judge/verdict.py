@@ -22,6 +22,7 @@ import numpy as np
 from objbench.judge.statistics.estimate import LEVEL, MIN_RUNS, FloatArray, t_interval
 from objbench.judge.statistics.multiple_tests import ERROR_RATE
 from objbench.judge.statistics.power import SETTLED, MoreSeeds, more_seeds
+from objbench.judge.statistics.proportions import BoolArray, PairedShares, paired_shares
 from objbench.judge.statistics.seed_curves import SAME_SPEND, SeedCurves
 from objbench.judge.statistics.speedup import Bound, TargetGaps, read_speedup, target_gaps
 from objbench.judge.statistics.target_crossing import Crossing, crossing
@@ -54,6 +55,7 @@ class Finding:
             claimed speedup is outside ``measured``, or it is between two neighbouring points of the
             curve, where more points would settle it and more seeds would not.
         measured: the least and greatest speedup that the curves could show; None for a gain.
+        learnt: how many runs of either side learnt, of a claim about that; None of any other.
     """
 
     verdict: Verdict
@@ -67,6 +69,7 @@ class Finding:
     reason: Reason
     measured: tuple[float, float] | None = None
     level: float = LEVEL
+    learnt: PairedShares | None = None
 
 
 def judge_gain(differences: FloatArray, claimed: float, level: float = LEVEL) -> Finding:
@@ -157,6 +160,41 @@ def judge_speedup(
         reason=reason,
         measured=(found.spend / spends.last, found.spend / spends.first),
         level=level,
+    )
+
+
+def judge_reliability(candidate: BoolArray, baseline: BoolArray, level: float = LEVEL) -> Finding:
+    """Judge "more runs of the candidate leave their first plateau than of the baseline".
+
+    By McNemar's exact test: confirmed if it finds that the candidate's runs learn more often, refuted
+    if it finds that they do so less often. The estimate is the difference of the shares in points of
+    a hundred; there is no interval.
+
+    Args:
+        candidate, baseline: (S,) bool, whether the run learnt; the same index is the same seed.
+        level: 1 minus the error rate of the test, in (0, 1).
+
+    Raises:
+        ValueError: there is no pair, or the shapes differ.
+    """
+    if candidate.ndim != 1 or not candidate.size:
+        raise ValueError(f"how often runs learn needs a row of runs, not {candidate!r}")
+    found = paired_shares(candidate, baseline)
+    more = found.candidate - found.baseline
+    is_found = found.p_value < 1.0 - level
+    above, below = is_found and more > 0, is_found and more < 0
+    return Finding(
+        verdict=_verdict(above, below),
+        comparison=_comparison(above, below),
+        claimed=0.0,
+        estimate=Bound(100.0 * more / found.runs),
+        low=None,
+        high=None,
+        seeds=found.runs,
+        more_seeds=SETTLED if is_found else None,
+        reason="settled" if is_found else "within",
+        level=level,
+        learnt=found,
     )
 
 

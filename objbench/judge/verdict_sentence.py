@@ -5,13 +5,13 @@ What was not measured is written as a bound, "> 8.00x", never as a number.
 
 from __future__ import annotations
 
-from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.evidence import LeftOut
 from objbench.judge.formatting import amount, count, listed, ratio, signed
 from objbench.judge.interval_text import bounded, interval_text, is_bound_only
 from objbench.judge.judgement import Judged
 from objbench.judge.obstacles import HeldBack
 from objbench.judge.papers.claims import Claim
+from objbench.judge.reliability_text import exact_test_text, learnt_pairs_text
 from objbench.judge.score_source import HELDOUT, loss_words
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.power import FEWEST, MoreSeeds
@@ -50,7 +50,8 @@ def learnt_text(item: Judged) -> str:
     shares = stuck_text(item.stuck)
     if not shares:
         return ""
-    return f"among runs that learnt (stuck: {shares})" if item.finding else f"stuck: {shares}"
+    is_among = item.finding is not None and item.claim.kind != "leaves-plateau"
+    return f"among runs that learnt (stuck: {shares})" if is_among else f"stuck: {shares}"
 
 
 def examples_text(item: Judged) -> str:
@@ -125,7 +126,7 @@ def _obstacle_text(item: Judged, held: HeldBack) -> str:
             first = details[0] if details else "no seed is planned"
             return f"no seed is complete: {first}{f' (and {more})' if more else ''}"
         case "no shared spend":
-            return f"the seeds share no range of {AXIS_WORDS[item.claim.axis]}"
+            return f"the seeds share no range of {item.claim.axis_words}"
         case "unequal spend":
             return f"the budgets are not equal ({'; '.join(details)})"
         case "diverged":
@@ -153,6 +154,8 @@ def _obstacle_text(item: Judged, held: HeldBack) -> str:
 
 def found_text(item: Judged, finding: Finding) -> str:
     """Estimate, interval and seeds, beside what is claimed."""
+    if finding.learnt is not None:
+        return f"{item.file.objective} {learnt_pairs_text(finding.learnt)}"
     claim, estimate = item.claim, estimate_text(item.claim, finding)
     over = f"over {seeds_text(item.seeds, item.left_out)}{look_text(item)}"
     claimed = f"{claim.qualifier} {number(claim, claim.value)} claimed".lstrip()
@@ -197,7 +200,7 @@ def level_text(level: float) -> str:
 
 def what(claim: Claim) -> str:
     """What a claim's number is of."""
-    return f"speedup in {AXIS_WORDS[claim.axis]}" if claim.kind == "speedup" else "gain in points"
+    return f"speedup in {claim.axis_words}" if claim.kind == "speedup" else "gain in points"
 
 
 def number(claim: Claim, value: float) -> str:
@@ -238,7 +241,7 @@ def seeds_text(seeds: tuple[int, ...], left_out: tuple[LeftOut, ...]) -> str:
 def open_text(item: Judged, finding: Finding) -> str:
     """Why a finding is inconclusive, and how many more seeds would settle it."""
     reason = reason_text(finding)
-    if finding.reason == "between points":
+    if finding.reason == "between points" or finding.learnt is not None:
         return reason
     if item.look is not None and item.look.following is not None:
         return f"{reason}; the next look is at {item.look.following} seeds"
@@ -266,6 +269,8 @@ def few_seeds_text(seeds: int) -> str:
 
 def reason_text(finding: Finding) -> str:
     """Why the verdict is what it is, in half a sentence."""
+    if finding.learnt is not None:
+        return exact_test_text(finding.learnt, 1.0 - finding.level)
     claimed = f"{finding.claimed:g}"
     match finding.reason:
         case "too few seeds":

@@ -93,6 +93,6 @@ def _claimed(report: Report) -> list[ClaimedSpeedup]:
             words=" ".join(["claimed:", *item.claim.qualifier.split(), f"{item.claim.value:g}x"]),
         )
         for item in report.verdicts
-        if item.claim.kind == "speedup"
+        if item.claim.kind == "speedup" and item.claim.axis
     }
     return list(claims.values())

@@ -189,7 +189,7 @@ def _verdict(item: Judged) -> Row:
         "kind": item.claim.kind,
         "objective": item.file.objective,
         "baseline": item.file.baseline,
-        "axis": item.claim.axis,
+        "axis": item.claim.axis or "",
         "claimed": item.claim.value,
         "score": item.source,
         "verdict": verdict_words(item),

@@ -61,11 +61,18 @@ CURVES: Mapping[str, TableColumn] = {
 VERDICTS: Mapping[str, TableColumn] = {
     "study": _WHICH["study"],
     "claim": TableColumn("string", "claim file and claim, such as taco-2022 speedup"),
-    "kind": TableColumn("string", "speedup, or gain at equal spend"),
+    "kind": TableColumn(
+        "string", "speedup, gain at equal spend, or leaves-plateau (more runs learn)"
+    ),
     "objective": TableColumn("string", "objective that the claim is about"),
     "baseline": TableColumn("string", "objective that it is claimed to beat"),
-    "axis": TableColumn("string", "compute axis of the claim: steps, tokens, flops or seconds"),
-    "claimed": TableColumn("float64", "at least this much: a factor (speedup) or points (gain)"),
+    "axis": TableColumn(
+        "string", 'compute axis of the claim: steps, tokens, flops or seconds; "" without one'
+    ),
+    "claimed": TableColumn(
+        "float64",
+        "at least this much: a factor (speedup), points (gain) or percentage points of runs that learn",
+    ),
     "score": TableColumn(
         "string", 'score judged by: suite, heldout:TERM, or "" where there is none'
     ),

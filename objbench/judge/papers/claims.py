@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from objbench.contract.meters import Axis
+from objbench.contract.meters import AXIS_WORDS, Axis
 from objbench.errors import ConfigError, one_line
 from objbench.judge.papers.published_files import CLAIMS, named_text, published
 
@@ -86,11 +86,13 @@ class Score(Claimed):
 
 
 class Claim(Claimed):
-    """One number that a paper claims.
+    """One thing that a paper claims.
 
     Attributes:
         id: unique within its file.
-        kind: "speedup", a factor of spend, or "gain", points at equal spend.
+        kind: "speedup", a factor of spend; "gain", points at equal spend; or "leaves-plateau", that
+            more of the objective's runs learn than of the baseline's, which has no axis and no
+            value.
         axis: the compute axis of a speedup, or on which the spends of a gain are equal.
         value: the factor, or the points; larger claims more.
         qualifier: "up to" where the paper says so, or "".
@@ -100,9 +102,9 @@ class Claim(Claimed):
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    kind: Literal["speedup", "gain"]
-    axis: Axis
-    value: float = Field(gt=0, allow_inf_nan=False)
+    kind: Literal["speedup", "gain", "leaves-plateau"]
+    axis: Axis | None = None
+    value: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     qualifier: Literal["", "up to"] = ""
     where: Words
     wording: Words
@@ -110,9 +112,20 @@ class Claim(Claimed):
 
     @model_validator(mode="after")
     def _says_something(self) -> Claim:
+        if self.kind == "leaves-plateau":
+            if self.axis or self.value or self.qualifier:
+                raise ValueError("leaves-plateau has no axis, no value and no qualifier")
+            return self
+        if not self.axis or not self.value:
+            raise ValueError(f"a {self.kind} needs an axis and a value above 0")
         if self.kind == "speedup" and self.value <= 1:
             raise ValueError("a speedup is larger than 1")
         return self
+
+    @property
+    def axis_words(self) -> str:
+        """What the axis is called in a sentence; "" without one."""
+        return AXIS_WORDS[self.axis] if self.axis else ""
 
 
 class ClaimFile(Claimed):

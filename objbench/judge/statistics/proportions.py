@@ -48,6 +48,42 @@ def share(happened: BoolArray, level: float = LEVEL) -> Share:
     return Share(number, happened.size, float(interval.low), float(interval.high))
 
 
+@dataclass(frozen=True, slots=True)
+class PairedShares:
+    """How often something happened on both sides of ``runs`` pairs.
+
+    Attributes:
+        p_value: as ``paired_share_p_value``.
+        unlike: pairs at which the sides differ.
+    """
+
+    candidate: int
+    baseline: int
+    runs: int
+    unlike: int
+    p_value: float
+
+
+def paired_shares(candidate: BoolArray, baseline: BoolArray) -> PairedShares:
+    """Both shares with the exact test of their difference; arguments as ``paired_share_p_value``."""
+    p_value = paired_share_p_value(candidate, baseline)
+    return PairedShares(
+        candidate=int(candidate.sum()),
+        baseline=int(baseline.sum()),
+        runs=candidate.size,
+        unlike=int((candidate != baseline).sum()),
+        p_value=p_value,
+    )
+
+
+def fewest_unlike_pairs(error_rate: float) -> int:
+    """The fewest pairs that differ with which the exact test can find anything: 2 / 2^n < the rate."""
+    needed = 1
+    while 2.0 * 0.5**needed >= error_rate:
+        needed += 1
+    return needed
+
+
 def paired_share_p_value(candidate: BoolArray, baseline: BoolArray) -> float:
     """Two-sided p-value that something happens equally often on both sides (McNemar's exact test).
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.formatting import amount
 from objbench.judge.judgement import Judged
 from objbench.judge.papers.claims import Claim
+from objbench.judge.reliability_text import learnt_counts
 from objbench.judge.verdict import Finding
 from objbench.judge.verdict_sentence import limits, look_note, obstacle_texts, verdict_words
 from objbench.leaderboard.curve_sources import score_words
@@ -48,28 +48,35 @@ def found_speedups(report: Report) -> list[Quantity]:
 
 def claim_words(claim: Claim) -> str:
     """The claimed number, such as "up to 5.00x in steps" or "+4.80 points"."""
+    if claim.kind == "leaves-plateau":
+        return "leaves its plateau more often"
     value = quantity(claim.value, "speedup" if claim.kind == "speedup" else "gain").text
-    unit = f"in {AXIS_WORDS[claim.axis]}" if claim.kind == "speedup" else "points"
+    unit = f"in {claim.axis_words}" if claim.kind == "speedup" else "points"
     return f"{claim.qualifier} {value} {unit}".lstrip()
 
 
 def _line(report: Report, item: Judged, notes: dict[str, int]) -> dict[str, Cell]:
     paper = item.file.scale_of(item.claim)
-    finding = item.finding
     # Sorted, so that marks come in the order of their numbers from the table's first row on.
     numbers = [notes.setdefault(note, len(notes) + 1) for note in verdict_notes(item)]
     return {
         "claim": item.title,
         "score": score_words(report.plan, item.source) if item.source else None,
         "verdict": Strong(verdict_words(item)),
-        "estimate [95%]": NOT_MEASURED
-        if finding is None
-        else finding_quantity(item.claim, finding),
+        "estimate [95%]": _found(item),
         "claimed": claim_words(item.claim),
         "seeds": _seeds(item),
         "paper's scale (parameters, tokens)": f"{amount(paper.parameters)}, {amount(paper.tokens_seen)}",
         "notes": " ".join(mark(number) for number in sorted(numbers)),
     }
+
+
+def _found(item: Judged) -> Cell:
+    if item.finding is None:
+        return NOT_MEASURED
+    if item.finding.learnt is not None:
+        return learnt_counts(item.finding.learnt)
+    return finding_quantity(item.claim, item.finding)
 
 
 def _seeds(item: Judged) -> str:

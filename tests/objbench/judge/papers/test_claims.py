@@ -107,6 +107,32 @@ def test_a_file_is_read_by_its_path(tmp_path):
     assert read_claims(str(path)).name == "mine"
 
 
+PLATEAU = """
+[[claims]]
+id = "reliability"
+kind = "leaves-plateau"
+where = "section 5"
+wording = "trains reliably"
+"""
+
+
+def test_a_claim_that_more_runs_learn_has_no_axis_and_no_value():
+    claim = parsed(GOOD + PLATEAU).claims[-1]
+    assert (claim.kind, claim.axis, claim.value, claim.axis_words) == (
+        "leaves-plateau",
+        None,
+        0,
+        "",
+    )
+    assert parsed(GOOD + PLATEAU + "value = 0\n").claims[-1].value == 0
+    for line in ('axis = "steps"', "value = 1", 'qualifier = "up to"'):
+        with pytest.raises(ConfigError) as error:
+            parsed(GOOD + PLATEAU + line)
+        assert str(error.value) == (
+            "claim file new-2020: claims.2: leaves-plateau has no axis, no value and no qualifier"
+        )
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -114,6 +140,9 @@ def test_a_file_is_read_by_its_path(tmp_path):
         ("value = 2\n", "value = inf\n", "claims.0.value = inf"),
         ("value = 2\n", "value = 1.0\n", "claims.0: a speedup is larger than 1"),
         ("value = 0.5\n", "value = -0.5\n", "claims.1.value = -0.5: Input should be greater"),
+        ("value = 2\n", "", "claims.0: a speedup needs an axis and a value above 0"),
+        ("value = 0.5\n", "value = 0\n", "claims.1: a gain needs an axis and a value above 0"),
+        ('axis = "steps"\n', "", "claims.1: a gain needs an axis and a value above 0"),
         ('axis = "flops"', 'axis = "flop"', "claims.0.axis = 'flop': Input should be 'steps'"),
         ('kind = "gain"', 'kind = "again"', "claims.1.kind = 'again'"),
         ('qualifier = "up to"', 'qualifier = "about"', "claims.1.qualifier = 'about'"),
