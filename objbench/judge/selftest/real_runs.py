@@ -6,6 +6,8 @@ group acts as the baseline, the other as the candidate. To plant a known effect 
 handicapped: it is charged twice for every step, so that under the same budget it gets half of
 them, and the candidate is exactly twice as fast.
 
+Runs that are stuck are left out, as the judge leaves them out.
+
 The studies drawn from one set of runs overlap: the rates are those of these N runs, and rough if N
 is small. The bounds are for the simulation and do not apply here.
 
@@ -20,6 +22,7 @@ import numpy.typing as npt
 from objbench.contract.meters import AXES
 from objbench.errors import ConfigError
 from objbench.judge import JUDGE_VERSION
+from objbench.judge.learning import stuck_seeds
 from objbench.judge.score_source import Pair, SideScores, check_source, curve_side, final_side
 from objbench.judge.selftest.error_rates import RateRow, Rates
 from objbench.judge.selftest.rate_rows import (
@@ -70,7 +73,7 @@ def real_selftest(
     sizes = [size for size in seed_counts if MIN_RUNS <= size <= runs // 2]
     if not sizes:
         raise ConfigError(
-            f"{results.plan.name} has {runs} complete runs of {name}: two groups of at least "
+            f"{results.plan.name} has {runs} complete runs of {name} that are not stuck: two groups of at least "
             f"{MIN_RUNS} seeds need 6 or more; add some with --seeds"
         )
     rows: list[RateRow] = []
@@ -96,9 +99,11 @@ def _sides(
     """(N,) final scores; and (N, P) scores along the budget with their (P,) steps, if there."""
     final = final_side(results, name, source)
     curve: SideScores | None = curve_side(results, name, source)
+    is_stuck = np.isin(results.seeds, stuck_seeds(results, name))
+    counted = np.logical_and(final.whole, ~is_stuck)
     if curve is None or curve.scores.shape[1] < 4:
-        return final.scores[final.whole, 0], None
-    whole = np.logical_and(final.whole, curve.whole)
+        return final.scores[counted, 0], None
+    whole = np.logical_and(counted, curve.whole)
     return final.scores[whole, 0], (curve.scores[whole], curve.spend[whole][0, :, _STEPS])
 
 

@@ -55,8 +55,19 @@ def test_the_same_draws_give_the_same_rates(make_study):
 
 
 def test_too_few_runs_are_refused(make_study):
-    with pytest.raises(ConfigError, match="5 complete runs of mlm: two groups of at least 3"):
+    with pytest.raises(
+        ConfigError, match="5 complete runs of mlm that are not stuck: two groups of at least 3"
+    ):
         real_selftest(standing_of(make_study, 5), SOURCE)
+
+
+def test_stuck_runs_are_in_no_group(make_study):
+    study = make_study(objectives=("mlm",), seeds=tuple(range(8)), points=5)
+    study.measure_learning({"mlm": (2, 5)})
+    assert real_selftest(study.results(), SOURCE, 10).drawn_from.startswith("6 pretraining seeds")
+    study.measure_learning({"mlm": (2, 5, 7)})
+    with pytest.raises(ConfigError, match="5 complete runs of mlm that are not stuck"):
+        real_selftest(study.results(), SOURCE, 10)
 
 
 def test_the_command_writes_a_page_and_refuses_a_score_without_runs(make_study, tmp_path, capsys):
