@@ -21,6 +21,7 @@ Below three seeds (``estimate.MIN_RUNS``) there is no interval and no test, only
 ``looks``             levels that hold when seeds are added and the study is judged again
 ``crossed``           an interval over seeds and evaluation examples
 ``proportions``       shares of runs with exact intervals, and the exact test of two of them
+``ordering``          whether a score orders encoders against their held-out loss
 ====================  =========================================================================
 
 Is the candidate better, at three seeds?
