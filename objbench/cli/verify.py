@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "Judge papers' claims on a study, or replay a paper's published numbers."
 EPILOG = """\
-Each claim is judged by one score; name another with --score, such as another suite of the study
-or a loss on held-out text. The leaderboard page judges each claim by every score that can answer.
+Each claim is judged by the score that it names, all claims at once; name another score with --score,
+such as another suite of the study or a loss on held-out text, for a secondary verdict. The
+leaderboard page shows the secondary verdicts of every score that can answer.
 
 With the paper's scale, score and protocol a claim is "confirmed", "refuted" or "inconclusive".
 Elsewhere it is "reproduced at this scale" or not, and by a score that it does not name "found by" that
@@ -52,8 +53,7 @@ def add_arguments(parser: Parser) -> None:
         "--score",
         default="",
         metavar="SUITE|heldout:TERM",
-        help="score to judge by (default: the suite that the claim names, or else the study's "
-        "first suite)",
+        help="score to judge by (default: the suite that the claim names)",
     )
     parser.add_argument(
         "--figure",
@@ -93,6 +93,7 @@ def _judged(run: Path, names: list[str], score: str) -> str:
     read_plan(run)  # a wrong folder or claim is reported before the numerical libraries are loaded
     files = [read_claims(name) for name in dict.fromkeys(names)] or list(shipped_claims())
     from objbench.judge.judgement import concerned, judge_claims
+    from objbench.judge.verdict_sentence import correction_sentence
     from objbench.judge.verdict_text import detail_text, verdict_lines
     from objbench.results.study_results import read_study_results
 
@@ -105,8 +106,10 @@ def _judged(run: Path, names: list[str], score: str) -> str:
                 "with --claim FILE.toml"
             )
     judged = judge_claims(results, files, score)
+    together = correction_sentence(judged)
     parts = [
         "\n".join(f"- {line}" for line in verdict_lines(judged)),
+        *([together] if together else []),
         *(detail_text(item) for item in judged),
         *_other_scores(results, files, {item.source for item in judged}),
     ]

@@ -2,14 +2,15 @@
 
 A verdict is read at a look that was declared (``looks``), on runs that learnt. Where there is no
 evidence, or none that can be trusted, the answer is inconclusive and gives every reason, the most
-basic first (``obstacles``).
+basic first (``obstacles``). The verdict by the score that a claim names is the verdict on it, and
+those of several claims are judged at once (``primaries``); by any other score it is secondary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from objbench.contract.meters import Axis
 from objbench.errors import ConfigError
@@ -35,6 +36,7 @@ from objbench.judge.obstacles import (
 )
 from objbench.judge.paper_differences import PaperDifferences, paper_differences
 from objbench.judge.papers.claims import Claim, ClaimFile
+from objbench.judge.primaries import at_once
 from objbench.judge.score_source import (
     HELDOUT,
     Pair,
@@ -78,8 +80,12 @@ class Judged(Answer):
     """A claim and the answer to it; ``verdict_sentence`` puts it into words.
 
     Attributes:
-        source: the score it was judged by: a suite, or "heldout:TERM"; "" if there is none.
-        verdict: the finding's, or inconclusive where it is held back.
+        source: the score it was judged by: a suite, or "heldout:TERM"; "" where the study does not
+            have the one that the claim names.
+        verdict: the finding's, or inconclusive where it is held back, or where the claims judged at
+            once leave it open.
+        alone: the verdict, had the claim been the only one.
+        claims: how many primary verdicts it was judged at once with, itself included.
         stuck: how many runs of the baseline and of the objective are stuck.
         differences: in what the measurement differs from the paper's.
     """
@@ -88,6 +94,8 @@ class Judged(Answer):
     claim: Claim
     source: str
     verdict: Verdict
+    alone: Verdict
+    claims: int = 1
     stuck: tuple[StuckShare, StuckShare]
     differences: PaperDifferences
 
@@ -102,7 +110,7 @@ class Judged(Answer):
 
         A claim about how often runs learn needs no score.
         """
-        return self.claim.kind == "leaves-plateau" or self.source == self.file.score.suite
+        return self.source in ("", self.file.score.suite)
 
 
 def concerned(results: StudyResults, files: Sequence[ClaimFile]) -> tuple[ClaimFile, ...]:
@@ -114,24 +122,30 @@ def concerned(results: StudyResults, files: Sequence[ClaimFile]) -> tuple[ClaimF
 def judge_claims(
     results: StudyResults, files: Sequence[ClaimFile], score: str = ""
 ) -> tuple[Judged, ...]:
-    """Every claim of every file, judged on the study.
+    """Every claim of every file, judged on the study, the primary verdicts at once.
 
     Args:
         results: the study's plan and records.
         files: their objectives and baselines must be in the study.
-        score: one of ``score_sources``. When "", the suite the claim names if the study
-            has it, else the study's first suite, else a held-out term.
+        score: one of ``score_sources``; the suite that the claim names when "".
 
     Raises:
         ConfigError: an objective is not in the study, or the pair has no such score.
     """
-    return tuple(
-        judge_claim(results, file, claim, score) for file in files for claim in file.claims
+    return _at_once(
+        results,
+        [judge_claim(results, file, claim, score) for file in files for claim in file.claims],
     )
 
 
-def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str = "") -> Judged:
-    """One claim, as ``judge_claims``."""
+def judge_claim(
+    results: StudyResults, file: ClaimFile, claim: Claim, score: str = "", claims: int = 1
+) -> Judged:
+    """One claim, as ``judge_claims``, by itself.
+
+    Args:
+        claims: how many claims share the error rate.
+    """
     if not concerned(results, [file]):
         names = [item.name for item in results.plan.objectives]
         raise ConfigError(
@@ -139,14 +153,17 @@ def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str
             f"has {listed(names)}: name a study with both"
         )
     pair = Pair(file.objective, file.baseline)
-    source = "" if claim.kind == "leaves-plateau" else score or _default(results, file, pair)
-    if claim.kind == "leaves-plateau":
-        answer = _reliability(results, pair)
+    needs_score = claim.kind != "leaves-plateau"
+    source = (score or _primary(results, file, pair)) if needs_score else ""
+    if not needs_score:
+        answer = _reliability(results, pair, claims)
     elif source:
         check_source(results, pair, source)
-        answer = _answer(results, pair, claim, source)
+        answer = _answer(results, pair, claim, source, claims)
     else:
-        answer = Answer(by_axis={}, held_back=(HeldBack("no score"),))
+        answer = Answer(
+            by_axis={}, held_back=(HeldBack("score not in study", (file.score.suite,)),)
+        )
     verdict: Verdict = "inconclusive"
     if answer.finding is not None and not answer.held_back:
         verdict = answer.finding.verdict
@@ -155,6 +172,7 @@ def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str
         claim=claim,
         source=source,
         verdict=verdict,
+        alone=verdict,
         finding=answer.finding,
         by_axis=answer.by_axis,
         held_back=answer.held_back,
@@ -168,17 +186,39 @@ def judge_claim(results: StudyResults, file: ClaimFile, claim: Claim, score: str
 
 
 def judge_by_every_score(results: StudyResults, files: Sequence[ClaimFile]) -> tuple[Judged, ...]:
-    """Every claim of every file, as ``judge_claims``, and then by each other score that answers it.
+    """Every claim of every file, as ``judge_claims``, each followed by the secondary verdicts on it.
 
     Curves answer a claim about a speedup, points one about a gain.
     """
     judged = []
-    for file in files:
-        for claim in file.claims:
-            first = judge_claim(results, file, claim)
-            others = (name for name in _answering(results, file, claim) if name != first.source)
-            judged += [first, *(judge_claim(results, file, claim, name) for name in others)]
+    for first in judge_claims(results, files):
+        file, claim = first.file, first.claim
+        others = (name for name in _answering(results, file, claim) if name != first.source)
+        judged += [first, *(judge_claim(results, file, claim, name) for name in others)]
     return tuple(judged)
+
+
+def _at_once(results: StudyResults, judged: Sequence[Judged]) -> tuple[Judged, ...]:
+    """The same, with the primary verdicts corrected for each other."""
+    tested = [item for item in judged if item.is_primary and _is_tested(item.finding)]
+
+    def verdict(index: int, claims: int) -> Verdict:
+        item = tested[index]
+        again = judge_claim(results, item.file, item.claim, item.source, claims)
+        return again.finding.verdict if again.finding is not None else "inconclusive"
+
+    verdicts = at_once([item.finding.verdict for item in tested if item.finding], verdict)
+    found = {
+        id(item): replace(
+            item, verdict="inconclusive" if item.held_back else at_once_, claims=len(tested)
+        )
+        for item, at_once_ in zip(tested, verdicts, strict=True)
+    }
+    return tuple(found.get(id(item), item) for item in judged)
+
+
+def _is_tested(finding: Finding | None) -> bool:
+    return finding is not None and finding.reason != "too few seeds"
 
 
 def _answering(results: StudyResults, file: ClaimFile, claim: Claim) -> Iterator[str]:
@@ -191,25 +231,25 @@ def _answering(results: StudyResults, file: ClaimFile, claim: Claim) -> Iterator
             yield source
 
 
-def _default(results: StudyResults, file: ClaimFile, pair: Pair) -> str:
-    sources = score_sources(results, pair)
-    return file.score.suite if file.score.suite in sources else next(iter(sources), "")
+def _primary(results: StudyResults, file: ClaimFile, pair: Pair) -> str:
+    """The score that the claims of ``file`` name; "" where the study does not have it."""
+    return file.score.suite if file.score.suite in score_sources(results, pair) else ""
 
 
-def _answer(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
+def _answer(results: StudyResults, pair: Pair, claim: Claim, source: str, claims: int) -> Answer:
     if claim.kind == "speedup":
-        return _speedup(results, pair, claim, source)
-    return _gain(results, pair, claim, source)
+        return _speedup(results, pair, claim, source, claims)
+    return _gain(results, pair, claim, source, claims)
 
 
-def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
+def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str, claims: int) -> Answer:
     if is_loss(results, source):
         return Answer(by_axis={}, held_back=(HeldBack("a loss"),))
     whole = gain_evidence(results, pair, source)
     look = look_at(results, incomplete(whole.left_out))
     part = at_look(results, look)
     found = whole if part is results else gain_evidence(part, pair, source)
-    level = look.level(len(found.seeds))
+    level = look.level(len(found.seeds), claims)
     finding = judge_gain(found.differences, claim.value, level) if found.seeds else None
     obstacles = [
         unequal_spend(results, pair) if finding else None,
@@ -228,12 +268,12 @@ def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answe
     )
 
 
-def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str) -> Answer:
+def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str, claims: int) -> Answer:
     whole = curve_evidence(results, pair, source)
     look = look_at(results, incomplete(whole.left_out))
     part = at_look(results, look)
     found = whole if part is results else curve_evidence(part, pair, source)
-    level = look.level(len(found.seeds))
+    level = look.level(len(found.seeds), claims)
     by_axis = {}
     for axis, (baseline, objective) in found.curves.items():
         # The seeds' clocks may differ so much that their device seconds do not overlap.
@@ -256,12 +296,12 @@ def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str) -> An
     )
 
 
-def _reliability(results: StudyResults, pair: Pair) -> Answer:
+def _reliability(results: StudyResults, pair: Pair, claims: int) -> Answer:
     whole = learning_evidence(results, pair)
     look = look_at(results, incomplete(whole.left_out))
     part = at_look(results, look)
     found = whole if part is results else learning_evidence(part, pair)
-    level = look.level(len(found.seeds))
+    level = look.level(len(found.seeds), claims)
     finding = judge_reliability(found.objective, found.baseline, level) if found.seeds else None
     unknown = learning_unknown(part, pair)
     reached = look_not_reached(look, found.left_out)

@@ -15,7 +15,7 @@ from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.results.study_results import StudyResults
 
 Obstacle = Literal[
-    "no score",
+    "score not in study",
     "a loss",
     "no complete seed",
     "no shared spend",
@@ -34,7 +34,7 @@ class HeldBack:
     """Why a finding is no verdict.
 
     Attributes:
-        obstacle: "no score": the study has no score of both objectives; "a loss": a gain in points
+        obstacle: "score not in study": the study does not have the score that the claim names; "a loss": a gain in points
             was claimed and a loss is judged by; "no complete seed"; "no shared spend": the seeds
             have no range of spend on the claimed axis in common; "unequal spend": the two
             objectives had different budgets; "diverged": a run did; "look not
@@ -42,7 +42,7 @@ class HeldBack:
             is not known whether it learnt; "few learnt": fewer than ``MIN_RUNS`` pairs of runs are
             left because runs are stuck; "no floors": what the suite scores without pretraining was
             not measured; "insensitive": the score does not see what was learnt.
-        details: the seeds that diverged, or that are not complete, why no seed is complete, how the budgets differ, how many
+        details: the score that is not there, the seeds that diverged, or that are not complete, why no seed is complete, how the budgets differ, how many
             runs learnt, or where the score fails.
     """
 

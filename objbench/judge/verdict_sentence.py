@@ -5,6 +5,8 @@ What was not measured is written as a bound, "> 8.00x", never as a number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from objbench.judge.evidence import LeftOut
 from objbench.judge.formatting import amount, count, listed, ratio, signed
 from objbench.judge.interval_text import bounded, interval_text, is_bound_only
@@ -26,6 +28,7 @@ def sentence(item: Judged) -> str:
     """The answer to a claim, such as "inconclusive at 1.51M parameters ...: speedup in steps ..."."""
     found = "" if item.finding is None else found_text(item, item.finding)
     parts = [held_back_text(item), found, *limits(item)]
+    parts += [] if item.is_primary else ["secondary, not corrected"]
     said = verdict_words(item).removesuffix(_HERE)
     return f"{said} {scale_text(item)}: {'; '.join(part for part in parts if part)}."
 
@@ -34,12 +37,33 @@ def limits(item: Judged) -> list[str]:
     """What a verdict depends on, each in a few words: why it is open, and how the paper differs."""
     found = [learnt_text(item), examples_text(item), *item.differences.others]
     if item.finding is not None and not item.held_back and item.verdict == "inconclusive":
-        found.insert(0, open_text(item, item.finding))
+        found.insert(0, together_text(item) or open_text(item, item.finding))
     if item.verdict == "refuted" and item.claim.qualifier:
         found.append(
             f"the paper says {item.claim.qualifier!r}, so other settings may still reach it"
         )
     return [text for text in found if text]
+
+
+def together_text(item: Judged) -> str:
+    """That a verdict is open because of the other claims; "" where they change nothing."""
+    if item.alone == item.verdict:
+        return ""
+    return (
+        f"{verdict_word(item, item.alone)} if judged alone, open with all {item.claims} primary "
+        "verdicts judged at once (Holm)"
+    )
+
+
+def correction_sentence(judged: Sequence[Judged]) -> str:
+    """How the primary verdicts are corrected for each other; "" where there are not several."""
+    claims = max((item.claims for item in judged), default=1)
+    if claims < 2:
+        return ""
+    return (
+        f"The {claims} verdicts by the claims' own scores are judged at once (Holm, 5% in all); "
+        "each interval is that of its claim alone."
+    )
 
 
 def learnt_text(item: Judged) -> str:
@@ -117,8 +141,8 @@ def obstacle_texts(item: Judged) -> list[str]:
 def _obstacle_text(item: Judged, held: HeldBack) -> str:
     details = held.details
     match held.obstacle:
-        case "no score":
-            return "the study has no score of both objectives"
+        case "score not in study":
+            return f"the study does not score {listed(details)}"
         case "a loss":
             return "a gain in points cannot be read from a loss"
         case "no complete seed":

@@ -79,6 +79,7 @@ def numbers_table(item: Judged) -> str:
 
 
 def _numbers(item: Judged, finding: Finding) -> dict[str, str]:
+    verdict = item.verdict if finding is item.finding else finding.verdict
     crossed = item.over_examples
     return {
         f"estimate [{level_text(finding.level)} interval]": estimate_text(item.claim, finding),
@@ -89,7 +90,7 @@ def _numbers(item: Judged, finding: Finding) -> dict[str, str]:
         "seeds": str(finding.seeds),
         "more seeds": _range(finding.more_seeds),
         f"at least {number(item.claim, item.claim.value)}": (
-            DASH if item.held_back else verdict_word(item, finding.verdict)
+            DASH if item.held_back else verdict_word(item, verdict)
         ),
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from objbench.judge.formatting import listed
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.ranks import MOST_GROUPED
+from objbench.judge.verdict_sentence import correction_sentence
 from objbench.leaderboard.curve_sections import main_curves
 from objbench.leaderboard.details import details
 from objbench.leaderboard.document import (
@@ -71,7 +72,9 @@ def _verdicts(report: Report) -> list[Block]:
     )
     return [
         Heading(2, "Verdicts on papers' claims"),
-        *paragraph(lead, bounds_sentence(found_speedups(report))),
+        *paragraph(
+            lead, correction_sentence(report.verdicts), bounds_sentence(found_speedups(report))
+        ),
         *blocks,
     ]
 

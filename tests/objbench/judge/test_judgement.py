@@ -167,12 +167,22 @@ def test_a_changed_protocol_is_named(make_study, protocol, words):
     assert f"glue scored by {words}" in sentence(judged(study)[0])
 
 
-def test_another_suite_is_judged_by_and_said(make_study):
+def test_a_score_that_the_study_does_not_have_is_a_verdict_of_its_own(make_study):
     study = make_study(seeds=SEEDS)
-    score = TACO.score.model_copy(update={"suite": "superglue"})
-    speedup, gain = judged(study, claims(score=score))
-    assert (speedup.source, gain.source) == ("glue", "glue")
+    file = claims(score=TACO.score.model_copy(update={"suite": "superglue"}))
+    for item in judged(study, file):
+        assert (item.source, item.verdict, item.finding) == ("", "inconclusive", None)
+        assert item.is_primary
+        assert "the study does not score superglue" in sentence(item)
+    _, gain = judged(study, file, score="glue")
+    assert not gain.is_primary
     assert "scored by glue (mean of three tasks), not by the paper's superglue" in sentence(gain)
+    assert sentence(gain).endswith("; secondary, not corrected.")
+    every = judge_by_every_score(study.results(), [file])
+    assert [(item.claim.kind, item.source) for item in every][:2] == [
+        ("speedup", ""),
+        ("speedup", "glue"),
+    ]
 
 
 def test_held_out_loss_judges_a_speedup_and_no_gain(make_study):
@@ -264,7 +274,7 @@ def test_a_study_without_scores_is_inconclusive(make_study):
     study.plan = study.plan.model_copy(update={"suites": ()})
     for item in judged(study):
         assert (item.verdict, item.source) == ("inconclusive", "")
-        assert "the study has no score of both objectives" in sentence(item)
+        assert "the study does not score glue" in sentence(item)
 
 
 def test_device_seconds_of_runs_apart_are_said(make_study):
@@ -291,7 +301,7 @@ def test_only_the_score_that_a_claim_names_reproduces_it(make_study):
     assert speedup.verdict == "refuted"
     assert sentence(speedup).startswith("not found by held-out mlm loss at 1.23M parameters")
     elsewhere = TACO.score.model_copy(update={"suite": "probe"})
-    _, gain = judged(study, claims(score=elsewhere))
+    _, gain = judged(study, claims(score=elsewhere), score="glue")
     assert (gain.source, gain.verdict) == ("glue", "confirmed")
     assert sentence(gain).startswith("found by glue at 1.23M parameters")
 
