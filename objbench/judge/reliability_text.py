@@ -26,8 +26,9 @@ def exact_test_text(found: PairedShares, error_rate: float) -> str:
     if found.p_value < error_rate:
         return f"an exact paired test finds the difference (p = {found.p_value:.3g})"
     needed = fewest_unlike_pairs(error_rate)
-    text = f"an exact paired test finds no difference (p = {found.p_value:.3g})"
+    text = "no significant difference by an exact paired test"
     if found.unlike >= needed:
         return text
-    differ = count(found.unlike, "seed") + (" differs" if found.unlike == 1 else " differ")
-    return f"{text}: the runs of {differ}, and it takes at least {needed}"
+    return (
+        f"{text}: the runs differ at {count(found.unlike, 'seed')}, and it takes at least {needed}"
+    )

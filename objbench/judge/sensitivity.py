@@ -115,7 +115,7 @@ def _above_floor(
         own = points(float(np.nanmean(scores[rows])))
         low, mean = lows[nearest], means[nearest]
         ends = "" if low is None else f" [{signed(low)}, {signed(2 * mean - low)}]"
-        above = f"{signed(sign * mean)}{ends} from {nearest}"
+        above = f"{baseline} - {nearest} = {signed(mean)}{ends}"
         return [f"is at its floor at this scale ({baseline} {own}, {above})"]
     failures = []
     averaged = {name for group in suite.average_groups for name in group}

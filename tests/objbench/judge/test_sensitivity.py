@@ -58,13 +58,11 @@ def test_a_score_at_its_floor_is_shown_and_decides_nothing(make_study):
     for item in judge_claims(study.results(), [TACO]):
         assert (item.verdict, item.held_back[0].obstacle) == ("inconclusive", "insensitive")
         assert item.finding is not None
-        said = (
-            "glue is at its floor at this scale (mlm 50.50, -0.50 [-2.55, +1.55] from bag-of-words)"
-        )
+        said = "glue is at its floor at this scale (mlm 50.50, mlm - bag-of-words = -0.50 [-2.55, +1.55])"
         assert said in sentence(item)
     # Above it in the mean, by 1.5 -+ 2.05, is not above it.
     study = study_with(make_study, HIGH | {"bag-of-words": 0})
-    assert "+1.50 [-0.55, +3.55] from bag-of-words" in failures(study)[1]
+    assert "mlm - bag-of-words = +1.50 [-0.55, +3.55]" in failures(study)[1]
     # By 2.5 -+ 2.05 it is.
     assert failures(study_with(make_study, HIGH | {"bag-of-words": -1 + 2})) == ()
 
@@ -74,7 +72,8 @@ def test_the_untrained_encoder_is_compared_at_its_own_seed(make_study):
     assert failures(study_with(make_study, {"untrained": 1})) == ()
     assert "+0.00" not in failures(study_with(make_study, {"untrained": 0}))[1]
     assert (
-        "0.00 [0.00, 0.00] from untrained" in failures(study_with(make_study, {"untrained": 0}))[1]
+        "mlm - untrained = 0.00 [0.00, 0.00]"
+        in failures(study_with(make_study, {"untrained": 0}))[1]
     )
 
 
@@ -128,7 +127,7 @@ def test_runs_that_are_stuck_do_not_lift_the_floor(make_study):
     found = failures(study)
     assert found[:2] == (
         "insensitive",
-        "is at its floor at this scale (mlm 49.00, -1.00 from majority)",
+        "is at its floor at this scale (mlm 49.00, mlm - majority = -1.00)",
     )
 
 
@@ -198,6 +197,6 @@ def test_small_english_as_it_will_read(make_study):
         assert item.verdict == "inconclusive"
         said = held_back_text(item)
         assert "mlm learnt in 1 of 5 runs, so 1 pair is left; 3 are needed" in said
-        assert "glue is at its floor at this scale (mlm 50.00, -14.00 from bag-of-words)" in said
+        assert "glue is at its floor at this scale (mlm 50.00, mlm - bag-of-words = -14.00)" in said
         assert "ranks stuck runs above runs that learnt" in said
         assert np.isfinite(item.finding.estimate.value)
