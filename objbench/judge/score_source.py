@@ -30,6 +30,9 @@ COMMON = HELDOUT + "common"
 # term that is called "common" would be taken for the common loss.
 _NO_TERMS = ("loss", COMMON.removeprefix(HELDOUT))
 
+# Share by which sums in another order, at most of bfloat16, may differ.
+_SAME_LOSS = 1e-3
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -88,6 +91,32 @@ def common_kind(results: StudyResults) -> Predicted | None:
             if point.common is not None and point.common.of != "own":
                 return point.common.of
     return None
+
+
+def is_the_common_loss(results: StudyResults, source: str) -> bool:
+    """Whether a term's loss is the common loss by another name: the same masks give the same value.
+
+    So it is of masked language modelling with the common masks, as its values show at every point.
+    Options alone would not: of two objectives that hide 15% one may hide whole words.
+    """
+    term, kind = source.removeprefix(HELDOUT), common_kind(results)
+    pairs = [
+        (point.heldout[term], point.common)
+        for item in results.plan.objectives
+        for record in results.pretrained(item.name)
+        for point in record.points
+        if term in point.heldout
+    ]
+    return (
+        source != COMMON
+        and bool(pairs)
+        and all(
+            common is not None
+            and common.of == kind
+            and abs(loss - common.loss) <= _SAME_LOSS * abs(common.loss)
+            for loss, common in pairs
+        )
+    )
 
 
 def loss_words(source: str) -> str:

@@ -22,15 +22,16 @@ from objbench.judge.statistics.speedup import Bound
 from objbench.judge.statistics.ties import difference
 from objbench.leaderboard.columns import average_groups
 from objbench.leaderboard.quantity import Quantity
+from objbench.leaderboard.run_learning import RunLearning
 from objbench.results.plan import Plan
 
 
 def interquartile_gains(
-    plan: Plan, found: SuiteScores, ranked: Collection[str]
+    plan: Plan, found: SuiteScores, ranked: Collection[str], learnt: Mapping[str, RunLearning]
 ) -> Mapping[str, Quantity]:
     """Ranked objective -> the interquartile mean of its gains over the baseline.
 
-    Positive is better. Empty for a suite of one task, which has no middle half.
+    Over the seeds at which neither run is stuck. Positive is better. Empty for a suite of one task, which has no middle half.
     """
     groups = average_groups(found.suite)
     if len(groups) < 2:
@@ -38,9 +39,11 @@ def interquartile_gains(
     sign = 1.0 if found.suite.direction == "max" else -1.0
     names = [objective.name for objective in plan.objectives]
     base = found.columns[names.index(plan.baseline)]
+    pairs = {name: learnt[name].counted & learnt[plan.baseline].counted for name in names}
     return {
         name: _middle(
-            sign * group_means(difference(own, base, axis=0), groups), f"{found.suite.name} {name}"
+            sign * group_means(difference(own[pairs[name]], base[pairs[name]], axis=0), groups),
+            f"{found.suite.name} {name}",
         )
         for name, own in zip(names, found.columns, strict=True)
         if name in ranked

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from objbench.judge.judgement import concerned, judge_by_every_score
 from objbench.judge.papers.claims import shipped_claims
 from objbench.judge.score_arrays import (
     column_curves,
     final_scores,
 )
+from objbench.judge.score_source import common_kind
 from objbench.judge.selftest.error_rates import read_rates
 from objbench.leaderboard.aggregates import interquartile_gains
 from objbench.leaderboard.caveats import caveats
 from objbench.leaderboard.columns import column_scores, gains
 from objbench.leaderboard.costs import heldout_losses, objective_costs
-from objbench.leaderboard.curve_sources import CurveSource, curve_sources, source_curves
+from objbench.leaderboard.curve_sources import (
+    CurveSource,
+    common_terms,
+    curve_sources,
+    source_curves,
+    source_lines,
+)
 from objbench.leaderboard.curve_values import curve_values
 from objbench.leaderboard.example_gains import example_gains
 from objbench.leaderboard.foremost import MOST_ROWS, drawn
 from objbench.leaderboard.missing import gaps, stale_records
 from objbench.leaderboard.ranking import ranking
 from objbench.leaderboard.report import CurveReport, Report, Scale, SuiteReport
+from objbench.leaderboard.run_learning import RunLearning, run_learning
 from objbench.leaderboard.settings import (
     objective_settings,
     study_settings,
@@ -41,6 +51,7 @@ def analyse(results: StudyResults, steps: StepComparison | None = None) -> Repor
         steps: the comparison of the objectives' steps, where one was made.
     """
     claims = shipped_claims()
+    learnt = run_learning(results)
     about = concerned(results, claims)
     return Report(
         plan=results.plan,
@@ -50,8 +61,12 @@ def analyse(results: StudyResults, steps: StepComparison | None = None) -> Repor
         verdicts=judge_by_every_score(results, about),
         other_claims=tuple(file for file in claims if file not in about),
         rates=read_rates(),
-        suites=tuple(_suite(results, suite) for suite in results.suites),
-        curves=tuple(_curve(results, source) for source in curve_sources(results)),
+        learning=learnt,
+        lines=results.lines,
+        common_kind=common_kind(results),
+        common_terms=common_terms(results),
+        suites=tuple(_suite(results, suite, learnt) for suite in results.suites),
+        curves=tuple(_curve(results, source, learnt) for source in curve_sources(results)),
         costs=objective_costs(results),
         heldout=heldout_losses(results),
         tuning=study_tuning(results),
@@ -84,7 +99,9 @@ def _date(results: StudyResults) -> str:
     return max(ends, default="")[:10]
 
 
-def _suite(results: StudyResults, suite: PlannedSuite) -> SuiteReport:
+def _suite(
+    results: StudyResults, suite: PlannedSuite, learnt: Mapping[str, RunLearning]
+) -> SuiteReport:
     found = final_scores(results, suite)
     rows = ranking(results, found)
     ranked = {row.objective for row in rows if row.gain is not None}
@@ -94,10 +111,10 @@ def _suite(results: StudyResults, suite: PlannedSuite) -> SuiteReport:
         suite=suite,
         found=found,
         rows=rows,
-        columns=column_scores(results.plan, found),
-        gains=gains(results.plan, found, ranked),
+        columns=column_scores(results.plan, found, learnt),
+        gains=gains(results.plan, found, ranked, learnt),
         example_gains=example_gains(results, found, ranked),
-        interquartile=interquartile_gains(results.plan, found, ranked),
+        interquartile=interquartile_gains(results.plan, found, ranked, learnt),
         along_budget=along if along is not None and len(along.shares) > 1 else None,
         unscored=unscored_sentence(results, suite),
         other_curves={
@@ -109,14 +126,19 @@ def _suite(results: StudyResults, suite: PlannedSuite) -> SuiteReport:
     )
 
 
-def _curve(results: StudyResults, source: CurveSource) -> CurveReport:
+def _curve(
+    results: StudyResults, source: CurveSource, learnt: Mapping[str, RunLearning]
+) -> CurveReport:
     curves, baseline = source_curves(results, source), results.plan.baseline
-    shown = drawn(curves, source.sign, baseline)
+    counted = {name: runs.counted for name, runs in learnt.items()}
+    shown = drawn(curves, source.sign, baseline, counted)
     whole = shown if len(curves) > MOST_ROWS else tuple(curves)
     return CurveReport(
         source=source,
         baseline=baseline,
         curves=curves,
         drawn=shown,
+        counted=counted,
+        lines=source_lines(results, source),
         speedups=speedups(results, source, curves, whole),
     )

@@ -15,6 +15,7 @@ from objbench.judge.formatting import listed, named
 from objbench.judge.score_arrays import final_scores
 from objbench.judge.statistics.ties import difference
 from objbench.judge.trial_learning import without_reliable_setting
+from objbench.leaderboard.run_learning import run_learning
 from objbench.results.plan import PlannedObjective
 from objbench.results.study_results import StudyResults
 
@@ -53,11 +54,15 @@ def choice_sentences(results: StudyResults) -> Iterator[str]:
 
 
 def pairing_sentences(results: StudyResults) -> Iterator[str]:
-    """How alike the runs of one seed score, per suite: whether pairing by seed narrowed intervals."""
+    """How alike the runs of one seed score, per suite: whether pairing by seed narrowed intervals.
+
+    Of the seeds at which neither run is stuck.
+    """
     names = [item.name for item in results.plan.objectives]
     others = [name for name in names if name != results.plan.baseline]
     if len(others) > _MOST_COMPARED:
         return
+    counted = {name: runs.counted for name, runs in run_learning(results).items()}
     for suite in results.suites:
         if not suite.average_groups:
             continue
@@ -67,6 +72,7 @@ def pairing_sentences(results: StudyResults) -> Iterator[str]:
         for name in others:
             own = scores[names.index(name)]
             both = np.isfinite(own) & np.isfinite(baseline)
+            both &= counted[name] & counted[results.plan.baseline]
             if both.sum() < LEAST_SEEDS or min(np.ptp(own[both]), np.ptp(baseline[both])) == 0:
                 continue
             correlation = float(np.corrcoef(own[both], baseline[both])[0, 1])

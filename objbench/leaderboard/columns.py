@@ -1,7 +1,8 @@
 """A suite's columns: their scores, how much reseeding alone moves them, and where a gain comes from.
 
-Everything is paired by pretraining seed. A gain is candidate minus baseline turned so that positive
-is better, also where a column or the suite is better when low.
+Everything is paired by pretraining seed, and over the runs that are not stuck (``run_learning``). A
+gain is candidate minus baseline turned so that positive is better, also where a column or the suite
+is better when low.
 
 Shape legend: O objectives, S pretraining seeds, C columns, F fine-tuning seeds, G groups.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from objbench.judge.score_arrays import SuiteScores
-from objbench.judge.statistics.estimate import Estimate, FloatArray, estimate
+from objbench.judge.statistics.estimate import Estimate, FloatArray
 from objbench.judge.statistics.gain_by_task import (
     average,
     average_gain,
@@ -24,20 +25,25 @@ from objbench.judge.statistics.gain_by_task import (
 )
 from objbench.judge.statistics.noise_floor import Noise, noise_floors
 from objbench.leaderboard.quantity import turned
+from objbench.leaderboard.run_learning import RunLearning, mean_of_counted
 from objbench.results.plan import Plan, PlannedSuite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedScores:
-    """One objective's scores over the pretraining seeds that have one.
+    """One objective's scores over the pretraining seeds that have one and whose run is not stuck.
 
     Attributes:
         found: None where no seed has a score.
         seeds: S, pretraining seeds of the study; ``found.runs`` of them are there.
+        counted: number of seeds whose run is not stuck; None where none is stuck.
+        learnt: how many runs learnt, such as "4 of 5"; "" where none is stuck.
     """
 
     found: Estimate | None
     seeds: int
+    counted: int | None = None
+    learnt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +54,8 @@ class ColumnScores:
         metric: what is measured, such as "accuracy and f1".
         is_lower_better: whether a lower value is better.
         scores: objective -> its scores.
-        noise: pooled over the objectives that lack nothing; None where none is whole.
+        noise: pooled over the objectives that lack nothing and of which no run is stuck; None
+            where there is none.
     """
 
     name: str
@@ -96,39 +103,46 @@ def average_groups(suite: PlannedSuite) -> list[list[int]]:
     return [[place[name] for name in group] for group in suite.average_groups]
 
 
-def column_scores(plan: Plan, found: SuiteScores) -> tuple[ColumnScores, ...]:
+def column_scores(
+    plan: Plan, found: SuiteScores, learnt: Mapping[str, RunLearning]
+) -> tuple[ColumnScores, ...]:
     """The suite's columns in their order, then its average, if it has one."""
     suite = found.suite
+    counted = np.stack([learnt[item.name].counted for item in plan.objectives])
+    values = np.where(counted[:, :, np.newaxis, np.newaxis], found.values, np.nan)
     lines = [
         ColumnScores(
             name=column.name,
             metric=" and ".join(column.metrics),
             is_lower_better=column.direction == "min",
-            scores=_by_objective(plan, found.columns[:, :, number]),
-            noise=_noise(found.values[:, :, number]),
+            scores=_by_objective(learnt, found.columns[:, :, number]),
+            noise=_noise(values[:, :, number]),
         )
         for number, column in enumerate(suite.columns)
     ]
     if suite.average_groups:
-        averages = average(found.values, average_groups(suite), axis=-2)
+        averages = average(values, average_groups(suite), axis=-2)
         lines.append(
             ColumnScores(
                 name="average",
                 metric=suite.average_label,
                 is_lower_better=suite.direction == "min",
-                scores=_by_objective(plan, found.scores),
+                scores=_by_objective(learnt, found.scores),
                 noise=_noise(averages),
             )
         )
     return tuple(lines)
 
 
-def gains(plan: Plan, found: SuiteScores, ranked: Collection[str]) -> tuple[Gains, ...]:
+def gains(
+    plan: Plan, found: SuiteScores, ranked: Collection[str], learnt: Mapping[str, RunLearning]
+) -> tuple[Gains, ...]:
     """The gains of the ``ranked`` objectives over the baseline, in the order of the plan."""
     names = [objective.name for objective in plan.objectives]
     baseline = found.values[names.index(plan.baseline)]
+    pairs = {name: learnt[name].counted & learnt[plan.baseline].counted for name in names}
     return tuple(
-        _gains(name, found.suite, found.values[index], baseline)
+        _gains(name, found.suite, found.values[index][pairs[name]], baseline[pairs[name]])
         for index, name in enumerate(names)
         if name in ranked
     )
@@ -169,14 +183,29 @@ def _gains(
     return Gains(objective=objective, columns=tuple(columns), average=whole_gain)
 
 
-def _by_objective(plan: Plan, values: FloatArray) -> dict[str, SeedScores]:
-    """Objective -> its scores, from (O, S) values that are NaN where missing."""
-    scores = {}
-    for objective, own in zip(plan.objectives, values, strict=True):
-        there = own[np.isfinite(own)]
-        found = estimate(there) if there.size else None
-        scores[objective.name] = SeedScores(found=found, seeds=own.size)
-    return scores
+def seed_scores(values: FloatArray, learnt: RunLearning) -> SeedScores:
+    """An objective's scores, from (S,) values that are NaN where missing."""
+    return over_counted(mean_of_counted(values, learnt.counted), learnt)
+
+
+def over_counted(found: Estimate | None, learnt: RunLearning) -> SeedScores:
+    """A mean that ``mean_of_counted`` made, with what it is over."""
+    if learnt.counted.all():
+        return SeedScores(found=found, seeds=learnt.counted.size)
+    return SeedScores(
+        found=found,
+        seeds=learnt.counted.size,
+        counted=int(learnt.counted.sum()),
+        learnt=learnt.share or "",
+    )
+
+
+def _by_objective(learnt: Mapping[str, RunLearning], values: FloatArray) -> dict[str, SeedScores]:
+    """Objective -> its scores, from (O, S) values."""
+    return {
+        name: seed_scores(own, runs)
+        for (name, runs), own in zip(learnt.items(), values, strict=True)
+    }
 
 
 def _noise(values: FloatArray) -> Noise | None:

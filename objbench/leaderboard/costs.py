@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from objbench.judge.spending import Spent, spent
-from objbench.judge.statistics.estimate import Estimate, estimate
+from objbench.judge.statistics.estimate import Estimate
 from objbench.judge.teacher_costs import uncounted
+from objbench.leaderboard.run_learning import mean_of_counted, run_learning
 from objbench.results.records import Cost
 from objbench.results.study_results import StudyResults
 
@@ -48,16 +49,21 @@ def objective_costs(results: StudyResults) -> tuple[ObjectiveCost, ...]:
 def heldout_losses(results: StudyResults) -> Mapping[str, Mapping[str, Estimate]]:
     """Objective -> term -> its loss on held-out text at the end of the budget, over seeds.
 
-    The weighted sum of the terms is called "loss". Objectives without a finished run are left out.
+    Over the runs that are not stuck, as ``mean_of_counted``. The weighted sum of the terms is called
+    "loss". Objectives without a finished run are left out.
     """
     found = {}
-    for objective in results.plan.objectives:
-        ends = [r.points[-1].heldout for r in results.pretrained(objective.name) if r.points]
+    for name, learnt in run_learning(results).items():
+        seeds = dict(zip(results.seeds, learnt.counted, strict=True))
+        ends = [(r.points[-1].heldout, seeds[r.seed]) for r in results.pretrained(name) if r.points]
         if ends:
-            terms = sorted({name for end in ends for name in end}, key=lambda n: (n == "loss", n))
-            found[objective.name] = {
-                term: estimate(np.array([end[term] for end in ends if term in end]))
-                for term in terms
+            terms = {term for end, _ in ends for term in end}
+            losses = {term: np.array([end.get(term, np.nan) for end, _ in ends]) for term in terms}
+            counted = np.array([is_counted for _, is_counted in ends])
+            found[name] = {
+                term: own
+                for term in sorted(terms, key=lambda name: (name == "loss", name))
+                if (own := mean_of_counted(losses[term], counted)) is not None
             }
     return found
 

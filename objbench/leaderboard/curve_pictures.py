@@ -5,7 +5,12 @@ from __future__ import annotations
 from objbench.judge.formatting import count
 from objbench.leaderboard.document import Picture
 from objbench.leaderboard.headline import scale_words
-from objbench.leaderboard.pictures.convergence import convergence_picture
+from objbench.leaderboard.line_words import BIGRAM, named_lines
+from objbench.leaderboard.pictures.convergence import (
+    NO_REFERENCES,
+    References,
+    convergence_picture,
+)
 from objbench.leaderboard.pictures.drawing import DISTINCT
 from objbench.leaderboard.pictures.speedup import ClaimedSpeedup, speedup_picture
 from objbench.leaderboard.report import CurveReport, Report
@@ -36,6 +41,8 @@ def pictures(report: Report, name: str = "") -> dict[str, bytes]:
             title=title,
             note=curve.drawn_words,
             is_finished=not report.plan.training.unfinished,
+            counted=curve.counted,
+            references=_references(curve),
         )
         functions = {n: s.functions for n, s in curve.speedups.items() if s.headline and n in shown}
         if functions:
@@ -73,6 +80,12 @@ def speedup_block(report: Report, curve: CurveReport) -> Picture:
     words = curve.source.words
     alt = f"speedup of {which} over {report.baseline} against the {words} to be reached"
     return Picture(alt, _speedup_file(curve))
+
+
+def _references(curve: CurveReport) -> References:
+    if curve.lines is None:
+        return NO_REFERENCES
+    return References(values=named_lines(curve.lines), needed=(BIGRAM,))
 
 
 def _convergence_file(curve: CurveReport) -> str:

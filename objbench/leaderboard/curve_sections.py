@@ -11,12 +11,13 @@ from collections.abc import Collection
 from objbench.judge.formatting import count, listed
 from objbench.judge.score_arrays import Curve
 from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.leaderboard.comparable_losses import term_sentence
+from objbench.leaderboard.comparable_losses import common_sentence, term_sentence
 from objbench.leaderboard.curve_pictures import convergence_block, speedup_block
 from objbench.leaderboard.document import Block, Fold, Heading, Paragraph, paragraph, shortened
 from objbench.leaderboard.findings import uncounted_words
 from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.headline import loss_parts
+from objbench.leaderboard.line_words import bigram_words
 from objbench.leaderboard.report import CurveReport, Report
 from objbench.leaderboard.speedups import speedup_quantity
 from objbench.leaderboard.tables.bounds import Form, bound_forms, bounds_sentence
@@ -32,7 +33,10 @@ _OWN_RUNS_SINCE = 5
 
 
 def main_curves(report: Report) -> list[Block]:
-    """The picture of the study's first score with curves, and of those the headline rests on."""
+    """The picture of the study's first score with curves, and of those the headline rests on.
+
+    Among them that of the common loss, where it is known whether runs learnt.
+    """
     blocks: list[Block] = []
     known = {form for found in found_speedups(report) for form in bound_forms(found)}
     for curve in report.curves:
@@ -43,7 +47,8 @@ def main_curves(report: Report) -> list[Block]:
 
 
 def _is_main(report: Report, curve: CurveReport) -> bool:
-    return curve is report.curves[0] or bool(loss_parts(report, curve))
+    is_first = curve is report.curves[0]
+    return is_first or curve.lines is not None or bool(loss_parts(report, curve))
 
 
 def _shown(report: Report, curve: CurveReport, known: Collection[Form]) -> list[Block]:
@@ -108,9 +113,13 @@ def _convergence_sentences(report: Report, curve: CurveReport) -> list[str]:
         if seeds == 1
         else f"Every point is the mean over {seeds} pretraining seeds{each}."
     ]
+    if not all(counted.all() for counted in curve.counted.values()):
+        found.append("Runs that are stuck are in no mean.")
     if curve.source.suite is None:
         own = "Each loss is under the objective's own corruption of the text."
-        found.append(term_sentence(report, curve.source.term) or own)
+        found.append(
+            common_sentence(report, curve) or term_sentence(report, curve.source.term) or own
+        )
     found += _points_sentences(report, curve)
     if words := uncounted_words(report, curve.curves):
         found.append(f"{words}.")
@@ -157,7 +166,8 @@ def _targets(report: Report, curve: CurveReport) -> list[Block]:
     table = speedup_table(report, curve)
     if not table:
         return blocks
-    method = [*paragraph(_method(report), curve.drawn_words), *table]
+    line = f"Of these losses the {bigram_words(curve.lines)}." if curve.lines else ""
+    method = [*paragraph(_method(report), line, curve.drawn_words), *table]
     return [*blocks, speedup_block(report, curve), *method]
 
 

@@ -1,7 +1,8 @@
 """What curve suites measured beyond speedups: the columns of theirs that are no compute axis.
 
 Speedups are the judge's own, over all seeds at once; a curve suite may measure other things, one
-value a seed. A seed without a value is named and never dropped from the mean in silence.
+value a seed. A seed without a value is named and never dropped from the mean in silence. A value
+compares an objective with the baseline, so it counts where neither run is stuck.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from objbench.contract.meters import column_axis
 from objbench.contract.suite import Column
 from objbench.judge.formatting import DASH, three_digits
 from objbench.judge.statistics.estimate import estimate
+from objbench.leaderboard.run_learning import run_learning
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import CurveRecord
 from objbench.results.study_results import StudyResults
@@ -30,7 +32,8 @@ class CurveValues:
         bound: "" if they are exact, or how to read their mean, such as "at least".
         notes: why there is no value -> in how many seeds.
         missing: seeds whose record is not there.
-        runs: S, pretraining seeds of the study.
+        runs: seeds of the study at which neither run is stuck.
+        stuck: seeds at which one is.
     """
 
     values: tuple[float, ...]
@@ -38,6 +41,7 @@ class CurveValues:
     notes: Mapping[str, int]
     missing: int
     runs: int
+    stuck: int = 0
 
     @property
     def text(self) -> str:
@@ -47,6 +51,8 @@ class CurveValues:
         parts = [f"{why} ({n} of {self.runs} seeds)" for why, n in sorted(self.notes.items())]
         if self.runs == 1:
             parts = list(self.notes)
+        if self.stuck:
+            parts.append(f"a run is stuck ({self.stuck} of {self.runs + self.stuck} seeds)")
         if self.values:
             lead = f"{self.bound} " * bool(self.bound)
             parts.append(self._spread_text(("else " if parts else "") + lead))
@@ -74,22 +80,30 @@ def curve_values(
     results: StudyResults, suite: PlannedSuite
 ) -> Mapping[str, Mapping[str, CurveValues]]:
     """Column -> objective -> values, for every column that is no compute axis."""
+    learnt = run_learning(results)
+    pairs = {
+        name: dict(
+            zip(results.seeds, runs.counted & learnt[results.plan.baseline].counted, strict=True)
+        )
+        for name, runs in learnt.items()
+    }
     records: dict[str, list[CurveRecord]] = {o.name: [] for o in results.plan.objectives}
     for cell in results.plan.cells:
         record = results.records.get(cell.id)
         if cell.suite != suite.name or not isinstance(record, CurveRecord):
             continue
-        if record.status == "ok":
+        if record.status == "ok" and pairs[cell.objective].get(cell.seed, True):
             records[cell.objective].append(record)
     return {
         column.name: {
-            name: _values(own, column, len(results.seeds)) for name, own in records.items()
+            name: _values(own, column, list(pairs[name].values())) for name, own in records.items()
         }
         for column in other_columns(suite)
     }
 
 
-def _values(records: list[CurveRecord], column: Column, runs: int) -> CurveValues:
+def _values(records: list[CurveRecord], column: Column, pairs: list[bool]) -> CurveValues:
+    runs = sum(pairs)
     entries = [r.values[column.name] for r in records if column.name in r.values]
     return CurveValues(
         values=tuple(e.value * column.scale for e in entries if e.value is not None),
@@ -97,4 +111,5 @@ def _values(records: list[CurveRecord], column: Column, runs: int) -> CurveValue
         notes=Counter(e.note or "no value" for e in entries if e.value is None),
         missing=runs - len(entries),
         runs=runs,
+        stuck=len(pairs) - runs,
     )

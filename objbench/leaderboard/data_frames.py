@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from objbench.contract.meters import AXES
 from objbench.judge.judgement import Judged, concerned, judge_by_every_score
+from objbench.judge.learning import Learning
 from objbench.judge.papers.claims import read_claims, shipped_claims
 from objbench.judge.score_arrays import score_curves
-from objbench.judge.score_source import HELDOUT
+from objbench.judge.score_source import COMMON, HELDOUT
 from objbench.judge.spending import last_meters
 from objbench.judge.verdict_sentence import (
     held_back_text,
@@ -24,8 +25,15 @@ from objbench.judge.verdict_sentence import (
     scale_text,
     verdict_words,
 )
+from objbench.leaderboard.run_learning import run_learning
 from objbench.leaderboard.table_columns import COSTS, CURVES, SCORES, VERDICTS, TableColumn
-from objbench.results.records import Cost, EvaluationRecord, Meters, PretrainRecord
+from objbench.results.records import (
+    Cost,
+    EvaluationRecord,
+    ExportedPoint,
+    Meters,
+    PretrainRecord,
+)
 from objbench.results.scores import column_value
 from objbench.results.study_results import StudyResults, read_study_results
 
@@ -33,6 +41,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
+
+ORDER_GAIN = "order_gain"
+"""What shuffling the visible tokens adds to the common loss, as a score of ``curves``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,7 @@ class Results:
         return Table(SCORES, tuple(self._named(_scores(self.study))))
 
     def curves(self) -> Table:
-        """Scores and held-out losses along the budget: one row per score, seed and point.
+        """Scores, held-out losses and order gains along the budget: one row per score, seed, point.
 
         A suite's score has a curve where a curve suite, such as ``convergence``, follows it; each
         point, the last one too, is the mean over the fine-tuning seeds that ran at every point.
@@ -99,7 +110,7 @@ class Results:
         return Table(VERDICTS, tuple(self._named(_verdict(item) for item in judged)))
 
     def costs(self) -> Table:
-        """What pretraining took: one row per objective and pretraining seed."""
+        """What pretraining took, and whether it learnt: one row per objective and seed."""
         return Table(COSTS, tuple(self._named(_costs(self.study))))
 
     def _named(self, rows: Iterator[Row] | Sequence[Row]) -> Iterator[Row]:
@@ -167,18 +178,26 @@ def _heldout_curves(results: StudyResults) -> Iterator[Row]:
     for objective in results.plan.objectives:
         for record in results.pretrained(objective.name):
             points = sorted(record.points, key=lambda point: point.meters.steps)
-            for term in dict.fromkeys(name for point in points for name in point.heldout):
-                for number, point in enumerate(points, start=1):
+            losses = [_losses(point) for point in points]
+            for score in dict.fromkeys(name for point in losses for name in point):
+                for number, (point, own) in enumerate(zip(points, losses, strict=True), start=1):
                     yield {
                         "objective": objective.name,
                         "seed": record.seed,
-                        "score": HELDOUT + term,
-                        "direction": "min",
+                        "score": score,
+                        "direction": "max" if score == ORDER_GAIN else "min",
                         "point": number,
                         "share": point.share,
-                        "value": point.heldout.get(term, math.nan),
+                        "value": own.get(score, math.nan),
                         **_spend(point.meters),
                     }
+
+
+def _losses(point: ExportedPoint) -> dict[str, float]:
+    """What was measured of a point on held-out text, by the names of scores."""
+    common = point.common
+    found = {} if common is None else {COMMON: common.loss, ORDER_GAIN: common.order_gain}
+    return {**{HELDOUT + term: loss for term, loss in point.heldout.items()}, **found}
 
 
 def _verdict(item: Judged) -> Row:
@@ -216,6 +235,7 @@ def _verdict(item: Judged) -> Row:
 
 def _costs(results: StudyResults) -> Iterator[Row]:
     cells = {cell.id: cell for cell in results.plan.cells}
+    learnt = run_learning(results)
     for (objective, seed), cell_id in results.pretraining.items():
         record = results.records.get(cell_id)
         found = record if isinstance(record, PretrainRecord) else None
@@ -227,7 +247,20 @@ def _costs(results: StudyResults) -> Iterator[Row]:
             **_spend(last_meters(found) if found else None),
             **{name: getattr(cost, name, None) for name in Cost.model_fields},
             "device": found.provenance.device if found else "",
+            **_learning(learnt[objective].runs.get(seed)),
         }
+
+
+def _learning(run: Learning | None) -> Row:
+    final = run.final if run else None
+    return {
+        "learnt": run.status if run else "unknown",
+        "learnt_at": run.left_at if run else None,
+        "common_loss": final.loss if final else math.nan,
+        "common_of": final.of if final else "",
+        "order_gain": final.order_gain if final else math.nan,
+        "bigram_line": run.bigram if run and run.bigram is not None else math.nan,
+    }
 
 
 def _spend(meters: Meters | None) -> Row:

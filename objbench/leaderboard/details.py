@@ -6,12 +6,14 @@ import json
 from collections.abc import Sequence
 
 from objbench.judge.formatting import listed
+from objbench.judge.score_source import HELDOUT
 from objbench.leaderboard.comparable_losses import comparable_losses
 from objbench.leaderboard.curve_sections import curve_details
-from objbench.leaderboard.document import Block, Fold, Listing, Paragraph, bullets
+from objbench.leaderboard.document import Block, Fold, Listing, Paragraph, bullets, paragraph
 from objbench.leaderboard.findings import findings
 from objbench.leaderboard.headline import scale_words
 from objbench.leaderboard.judge_rates import rates_sentences
+from objbench.leaderboard.line_words import bigram_words
 from objbench.leaderboard.missing import missing_tasks
 from objbench.leaderboard.reading import reading
 from objbench.leaderboard.report import Report
@@ -111,9 +113,17 @@ def _settings_details(report: Report) -> list[Block]:
         )
     ]
     if report.tuning is not None:
-        text = Paragraph(tuning_sentence(report.tuning))
-        folds.append(Fold("Tuning trials", [text, tuning_table(report.tuning)]))
+        texts = paragraph(tuning_sentence(report.tuning), _tuning_line(report))
+        folds.append(Fold("Tuning trials", [*texts, tuning_table(report.tuning)]))
     return [*folds, Fold("Every setting", [Listing("json", whole)])]
+
+
+def _tuning_line(report: Report) -> str:
+    """The line that a loss which settings were chosen by has to reach; "" where it has none."""
+    score = report.tuning.score if report.tuning is not None else ""
+    if report.common_lines is None or HELDOUT + score not in report.common_terms:
+        return ""
+    return f"A setting has learnt at or below the {bigram_words(report.common_lines)}."
 
 
 def _not_run(report: Report) -> list[Block]:

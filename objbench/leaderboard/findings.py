@@ -44,7 +44,11 @@ def uncounted_words(report: Report, objectives: Iterable[str]) -> str:
 
 def axes_sentence(report: Report, curve: CurveReport) -> str:
     """Whether the axes agree on which objective is fastest, in one sentence; "" if unknown."""
-    orders = axis_orders(report.baseline, curve.speedups)
+    found = curve.speedups
+    if len(report.seeds) >= MIN_RUNS:
+        # Too few pairs of runs that learnt have no place in an order.
+        found = {name: item for name, item in found.items() if _directions(item)}
+    orders = axis_orders(report.baseline, found)
     if not orders:
         return ""
     lead, names = f"By {curve.source.words}, the order by estimated speedup", next(iter(orders))
@@ -82,7 +86,12 @@ def direction_sentences(report: Report, curve: CurveReport) -> list[str]:
 
 
 def _directions(item: Speedups) -> str:
-    """Such as "faster in steps, not significantly different in FLOPs"; "" where none was found."""
+    """Such as "faster in steps, not significantly different in FLOPs"; "" where none was found.
+
+    Too few pairs of runs that learnt show nothing, not even that there is no difference.
+    """
+    if any(finding.low is None for finding in item.headline.values()):
+        return ""
     axes: dict[Comparison, tuple[Axis, ...]] = {}
     for axis, finding in item.headline.items():
         axes[finding.comparison] = (*axes.get(finding.comparison, ()), axis)
@@ -141,10 +150,12 @@ def _kind(row: Row, gain: Estimate) -> str:
 
 def _together(report: Report, suite: str, kind: str, rows: Sequence[tuple[Row, Estimate]]) -> str:
     who, means = [row.objective for row, _ in rows], [gain.mean for _, gain in rows]
-    over = f"over {rows[0][1].runs} paired seeds"
+    runs = [gain.runs for _, gain in rows]
+    seeds = f"{min(runs)}" if min(runs) == max(runs) else f"{min(runs)} to {max(runs)}"
+    over = f"over {seeds} paired seeds"
     many = count(len(rows), "objective")
     if kind == "inconclusive":
-        text = f"Inconclusive on {suite} for {many}: {few_seeds_text(rows[0][1].runs)}."
+        text = f"Inconclusive on {suite} for {many}: {_few(report, max(runs))}."
     elif kind in ("better", "worse"):
         ends = " to ".join(f"{signed(end)}" for end in (min(means), max(means)))
         text = (
@@ -161,9 +172,11 @@ def _gain(report: Report, suite: str, row: Row, gain: Estimate) -> str:
     number = estimated(gain, "gain").text
     what = f"on {suite}, {row.objective} - {report.baseline} = {number} points"
     over = f"over {gain.runs} paired seeds"
+    if gain.runs < len(report.seeds):
+        over += " at which both learnt"
     kind = _kind(row, gain)
     if kind == "inconclusive":
-        return f"Inconclusive {what}: {few_seeds_text(gain.runs)}."
+        return f"Inconclusive {what}: {_few(report, gain.runs)}."
     if kind == "open":
         return f"No significant difference {what} {over}."
     if kind != "alone":
@@ -172,6 +185,13 @@ def _gain(report: Report, suite: str, row: Row, gain: Estimate) -> str:
         f"No significant difference {what} {over}: {'better' if gain.mean > 0 else 'worse'} if "
         "compared alone, but not with all pairs of objectives compared at once (Holm)."
     )
+
+
+def _few(report: Report, pairs: int) -> str:
+    """Why a gain over so many pairs of runs has no interval."""
+    if len(report.seeds) < MIN_RUNS:
+        return few_seeds_text(pairs)
+    return f"{count(pairs, 'pair')} of runs that learnt, and {MIN_RUNS} are needed"
 
 
 def _qualified(report: Report, objectives: Iterable[str], sentence: str) -> str:

@@ -1,8 +1,8 @@
 """Who is ranked on a suite, by what score, how far the ranking can be trusted, and who is not.
 
-An objective is ranked only if every one of its evaluations is there and its budget is the
-baseline's; otherwise it keeps a dash and its reason. Gains are differences to the baseline within
-a pretraining seed. Groups and rank intervals rest on all pairs at once (``judge.statistics.ranks``), gains
+An objective is ranked only if every one of its evaluations is there, its budget is the baseline's,
+and one of its runs learnt; otherwise it keeps a dash and its reason. Scores are over the runs that
+are not stuck, gains are differences to the baseline within a pretraining seed at which neither is. Groups and rank intervals rest on all pairs at once (``judge.statistics.ranks``), gains
 each on itself.
 """
 
@@ -17,9 +17,16 @@ from objbench.judge.budgets import budget_mismatch
 from objbench.judge.formatting import count
 from objbench.judge.score_arrays import SuiteScores
 from objbench.judge.statistics.aggregates import improvement_interval, paired_improvement
-from objbench.judge.statistics.estimate import Estimate, FloatArray, estimate, paired_difference
+from objbench.judge.statistics.estimate import (
+    MIN_RUNS,
+    Estimate,
+    FloatArray,
+    estimate,
+    paired_difference,
+)
 from objbench.judge.statistics.ranks import Ranks, rank_objectives
 from objbench.judge.statistics.ties import leveled
+from objbench.leaderboard.run_learning import RunLearning, run_learning
 from objbench.leaderboard.unscored import unscored_reason
 from objbench.results.plan import PlannedObjective
 from objbench.results.study_results import StudyResults
@@ -31,10 +38,12 @@ class Improvement:
 
     Attributes:
         share: of the seeds; a tie counts half.
+        seeds: at which neither run is stuck.
         interval: exact, 95%; None for fewer than ``MIN_RUNS`` seeds.
     """
 
     share: float
+    seeds: int
     interval: tuple[float, float] | None
 
 
@@ -45,11 +54,12 @@ class Row:
     Attributes:
         rank: 1 for the best; equal printed scores share a rank; None if not ranked.
         group: letters; objectives that share one are not significantly different. "" if not ranked,
-            and with more than ``MOST_GROUPED`` ranked.
+            where fewer than ``MIN_RUNS`` runs learnt, and with more than ``MOST_GROUPED`` ranked.
         ranks: lowest and highest rank that the seeds allow; None for too few seeds.
-        score: None if not ranked.
+        score: of the runs that are not stuck; None if not ranked.
         gain: over the baseline, paired by seed, positive where the objective is better; None for
-            the baseline itself and where either is not ranked. So is ``improvement``.
+            the baseline itself, where either is not ranked, and where no seed has a pair of runs
+            that are not stuck. So is ``improvement``.
         is_significant: differs from the baseline with all pairs of objectives compared at once.
         why: why it is not ranked; "" if it is.
     """
@@ -67,12 +77,14 @@ class Row:
 
 def ranking(results: StudyResults, found: SuiteScores) -> tuple[Row, ...]:
     """The ranked objectives, best first, then the others in the order of the plan."""
+    learnt = run_learning(results)
     reasons = {
         objective.name: _why_not(results, found, index, objective)
+        or _all_stuck(learnt[objective.name])
         for index, objective in enumerate(results.plan.objectives)
     }
     values = {
-        objective.name: found.scores[index]
+        objective.name: np.where(learnt[objective.name].counted, found.scores[index], np.nan)
         for index, objective in enumerate(results.plan.objectives)
         if not reasons[objective.name]
     }
@@ -87,21 +99,25 @@ def _ranked(values: Mapping[str, FloatArray], baseline: str, found: SuiteScores)
     letters = ranks.letters
     sign = 1.0 if found.suite.direction == "max" else -1.0
     # Compared as printed: a difference that cannot be seen is no difference in rank.
-    means = leveled(np.stack(list(values.values())).mean(axis=1))
+    means = leveled(np.nanmean(np.stack(list(values.values())), axis=1))
     keys = {name: -sign * round(float(mean), 2) for name, mean in zip(names, means, strict=True)}
     rows = []
     for name in sorted(names, key=keys.__getitem__):
         own, index = values[name], names.index(name)
-        others = name != baseline and baseline in values
+        base = values.get(baseline, np.full_like(own, np.nan))
+        pairs = np.isfinite(own) & np.isfinite(base)
+        others = name != baseline and bool(pairs.any())
+        # Nothing is known of how an objective compares of which too few runs learnt.
+        is_placed = np.isfinite(own).sum() >= min(MIN_RUNS, own.size)
         rows.append(
             Row(
                 objective=name,
                 rank=1 + sum(other < keys[name] for other in keys.values()),
-                group=letters[index],
-                ranks=ranks.intervals[index] if ranks.intervals is not None else None,
-                score=estimate(own),
-                gain=paired_difference(sign * own, sign * values[baseline]) if others else None,
-                improvement=_improvement(sign * own, sign * values[baseline]) if others else None,
+                group=letters[index] if is_placed else "",
+                ranks=ranks.intervals[index] if ranks.intervals and is_placed else None,
+                score=estimate(own[np.isfinite(own)]),
+                gain=paired_difference(sign * own[pairs], sign * base[pairs]) if others else None,
+                improvement=_improvement(sign * own[pairs], sign * base[pairs]) if others else None,
                 is_significant=others and _differ(ranks, index, names.index(baseline)),
             )
         )
@@ -110,7 +126,16 @@ def _ranked(values: Mapping[str, FloatArray], baseline: str, found: SuiteScores)
 
 def _improvement(candidate: FloatArray, baseline: FloatArray) -> Improvement:
     share = float(paired_improvement(candidate, baseline))
-    return Improvement(share=share, interval=improvement_interval(candidate, baseline))
+    interval = improvement_interval(candidate, baseline)
+    return Improvement(share=share, seeds=candidate.size, interval=interval)
+
+
+def _all_stuck(learnt: RunLearning) -> str:
+    """That no run of an objective learnt; "" where one may have."""
+    runs, stuck = len(learnt.runs), len(learnt.seeds("stuck"))
+    if not runs or stuck < runs:
+        return ""
+    return "its run is stuck" if runs == 1 else f"all of its {runs} runs are stuck"
 
 
 def _differ(ranks: Ranks, one: int, other: int) -> bool:

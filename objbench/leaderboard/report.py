@@ -27,12 +27,14 @@ from objbench.leaderboard.foremost import MOST_ROWS, above_fold
 from objbench.leaderboard.missing import Gap, StaleRecords
 from objbench.leaderboard.quantity import Quantity
 from objbench.leaderboard.ranking import Row
+from objbench.leaderboard.run_learning import BoolArray, RunLearning
 from objbench.leaderboard.settings import (
     ObjectiveSettings,
 )
 from objbench.leaderboard.speedups import Speedups
 from objbench.leaderboard.tuning import Tuning
 from objbench.results.plan import Plan, PlannedSuite
+from objbench.results.reference_lines import Lines, Predicted, ReferenceLines
 from objbench.results.step_comparison import StepComparison
 
 
@@ -95,6 +97,8 @@ class CurveReport:
         baseline: the objective that the others are compared with.
         curves: objective -> its curve, in the order of the plan.
         drawn: the objectives that the pictures show, in the order of the plan.
+        counted: objective -> (S,) bool, the seeds whose run is not stuck.
+        lines: what counts alone reach, for a loss that they can be compared with.
         speedups: objective -> its speedups over the baseline, without the baseline.
     """
 
@@ -102,6 +106,8 @@ class CurveReport:
     baseline: str
     curves: Mapping[str, Curve]
     drawn: tuple[str, ...]
+    counted: Mapping[str, BoolArray]
+    lines: Lines | None
     speedups: Mapping[str, Speedups]
 
     @property
@@ -141,6 +147,10 @@ class Report:
         verdicts: on the claims about the study's objectives, by every score that can answer.
         other_claims: those that ship and are about other objectives.
         rates: the judge's error rates; None where they were not measured of this judge.
+        learning: objective -> whether its runs learnt, in the order of the plan.
+        lines: what counts alone reach on the held-out text; None where not measured.
+        common_kind: what the common loss predicts; None where the baseline has none.
+        common_terms: "heldout:TERM" of each term whose loss is the common loss by another name.
         suites: the first is the study's main one.
         curves: every score along the budget.
         costs: in the order of the plan.
@@ -156,6 +166,10 @@ class Report:
     verdicts: tuple[Judged, ...]
     other_claims: tuple[ClaimFile, ...]
     rates: Rates | None
+    learning: Mapping[str, RunLearning]
+    lines: ReferenceLines | None
+    common_kind: Predicted | None
+    common_terms: tuple[str, ...]
     suites: tuple[SuiteReport, ...]
     curves: tuple[CurveReport, ...]
     costs: tuple[ObjectiveCost, ...]
@@ -173,6 +187,13 @@ class Report:
     def baseline(self) -> str:
         """The objective that the others are compared with."""
         return self.plan.baseline
+
+    @property
+    def common_lines(self) -> Lines | None:
+        """What counts alone reach of the common loss."""
+        if self.lines is None or self.common_kind is None:
+            return None
+        return self.lines.lines.get(self.common_kind)
 
     @property
     def listed_verdicts(self) -> tuple[Judged, ...]:

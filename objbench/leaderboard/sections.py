@@ -25,6 +25,7 @@ from objbench.leaderboard.document import (
 )
 from objbench.leaderboard.findings import uncounted_words
 from objbench.leaderboard.headline import headline, scale_words
+from objbench.leaderboard.learning_sections import learning_blocks, learning_sentence
 from objbench.leaderboard.missing import gaps_sentence
 from objbench.leaderboard.report import Report, SuiteReport
 from objbench.leaderboard.shared_start import start_sentence
@@ -46,10 +47,12 @@ def page_document(report: Report, title: str = "", notes: str = "") -> list[Bloc
         Heading(1, f"Leaderboard: {title or report.plan.name}"),
         Comment(MARK),
         Paragraph(Strong(headline(report))),
+        *paragraph(learning_sentence(report)),
         *paragraph(start_sentence(report.plan)),
         *([Paragraph(("Notes by hand: ", Link(notes, notes), "."))] if notes else []),
         *paragraph(gaps_sentence(len(report.plan.cells), report.gaps, report.stale)),
         *_verdicts(report),
+        *learning_blocks(report),
         *main_curves(report),
         *_rankings(report),
         Heading(2, "Details"),
@@ -88,9 +91,11 @@ def _rankings(report: Report) -> list[Block]:
             blocks += [Heading(3, score), *_ranking(report, suite)]
     if not blocks:
         return []
+    over = f"{len(report.seeds)} seeds"
+    if any(runs.seeds("stuck") for runs in report.learning.values()):
+        over = f"the runs that learnt (at least {MIN_RUNS})"
     lead = (
-        f"Brackets: 95% t-interval over {len(report.seeds)} seeds, paired by seed for gains. A "
-        "positive gain is better."
+        f"Brackets: 95% t-interval over {over}, paired by seed for gains. A positive gain is better."
         if len(report.seeds) >= MIN_RUNS
         else f"{_averaged(len(report.seeds))} A positive gain is better."
     )

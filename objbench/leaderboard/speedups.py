@@ -17,7 +17,7 @@ from objbench.contract.meters import AXES, Axis
 from objbench.judge.evidence import CurveEvidence, curve_evidence
 from objbench.judge.formatting import listed
 from objbench.judge.score_arrays import Curve
-from objbench.judge.score_source import Pair
+from objbench.judge.score_source import COMMON, Pair
 from objbench.judge.shared_corruption import shared_masking
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.seed_curves import isotonic
@@ -31,6 +31,7 @@ from objbench.judge.verdict import (
 )
 from objbench.leaderboard.curve_sources import CurveSource
 from objbench.leaderboard.quantity import Quantity
+from objbench.leaderboard.run_learning import BoolArray, run_learning
 from objbench.results.plan import Plan
 from objbench.results.study_results import StudyResults
 
@@ -96,7 +97,7 @@ def speedups(
         whole: the objectives of which every target is wanted; of others only the judged one is.
     """
     baseline = results.plan.baseline
-    targets = _targets(source, curves[baseline])
+    targets = _targets(source, curves[baseline], run_learning(results)[baseline].counted)
     others = [o.name for o in results.plan.objectives if o.name != baseline]
     evidences = {n: curve_evidence(results, Pair(n, baseline), source.name) for n in others}
     lacking = {n: [gone for gone in e.left_out if not gone.stuck] for n, e in evidences.items()}
@@ -110,7 +111,7 @@ def speedups(
         wanted = headline if name in whole else {}
         at = [_at_target(evidence, wanted, source, *target) for target in targets if wanted]
         final = AtTarget(
-            score=float(curves[baseline].scores[-1].mean()) if headline else float("nan"),
+            score=_final(source, evidence) if headline else float("nan"),
             where="final score (judged)",
             speedups={axis: speedup_quantity(item) for axis, item in headline.items()},
         )
@@ -170,7 +171,11 @@ def _compared_at_once(
             name: evidences[name].curves[axis]
             for name, headline in headlines.items()
             if axis in headline
-            and (source.suite or shared_masking(plan, source.term, (name, plan.baseline)))
+            and (
+                source.suite
+                or source.name == COMMON
+                or shared_masking(plan, source.term, (name, plan.baseline))
+            )
         }
     )
 
@@ -191,6 +196,12 @@ def _functions(
     return made
 
 
+def _final(source: CurveSource, evidence: CurveEvidence) -> float:
+    """The baseline's final score, over the seeds that count."""
+    baseline, _ = next(iter(evidence.curves.values()))
+    return source.sign * float(baseline.scores[:, -1].mean())
+
+
 def _at_target(
     evidence: CurveEvidence,
     axes: Mapping[Axis, Finding],
@@ -203,10 +214,14 @@ def _at_target(
     return AtTarget(score=source.sign * target, where=where, speedups=found)
 
 
-def _targets(source: CurveSource, curve: Curve) -> list[tuple[float, str]]:
-    """Scores of the baseline, greater being better, in words; none where its curve is flat."""
-    if not len(curve.shares) or not np.isfinite(curve.scores).all():
+def _targets(source: CurveSource, curve: Curve, counted: BoolArray) -> list[tuple[float, str]]:
+    """Scores of the baseline, greater being better, in words; none where its curve is flat.
+
+    Args:
+        counted: (S,) bool, the seeds whose run is not stuck.
+    """
+    if not len(curve.shares) or not counted.any() or not np.isfinite(curve.scores).all():
         return []
-    means = isotonic(source.sign * curve.scores.mean(axis=1))
+    means = isotonic(source.sign * curve.scores[:, counted].mean(axis=1))
     first, last = float(means[0]), float(means[-1])
     return [(first + part * (last - first), words) for part, words in _PARTS if last > first]

@@ -50,7 +50,10 @@ SCORES: Mapping[str, TableColumn] = {
 
 CURVES: Mapping[str, TableColumn] = {
     **_WHICH,
-    "score": TableColumn("string", "suite, or heldout:TERM for a loss on held-out text"),
+    "score": TableColumn(
+        "string",
+        "suite; heldout:TERM: a loss on held-out text; heldout:common and order_gain: common to all",
+    ),
     "direction": TableColumn("string", "max: greater is better; min: smaller is better"),
     "point": TableColumn("int64", "number of the point along the budget, from 1"),
     "share": TableColumn("float64", "share of the budget at the point; 1 = end"),
@@ -119,4 +122,10 @@ COSTS: Mapping[str, TableColumn] = {
     "branch_steps": TableColumn("Int64", "steps of cooldown branches, not part of the budget"),
     "branch_seconds": TableColumn("float64", "device seconds of cooldown branches"),
     "device": TableColumn("string", "device it was trained on"),
+    "learnt": TableColumn("string", "whether the run learnt: learnt, stuck or unknown"),
+    "learnt_at": TableColumn("Int64", "steps at the first point from which on it had learnt"),
+    "common_loss": TableColumn("float64", "common loss at the end, nats per predicted token"),
+    "common_of": TableColumn("string", 'what it predicts: masked, next or own; "" where unknown'),
+    "order_gain": TableColumn("float64", "common loss with the visible tokens shuffled, less it"),
+    "bigram_line": TableColumn("float64", "common loss at or below which a run has learnt"),
 }

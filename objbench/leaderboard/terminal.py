@@ -24,6 +24,7 @@ from objbench.leaderboard.document import (
     paragraph,
 )
 from objbench.leaderboard.headline import headline
+from objbench.leaderboard.learning_sections import learning_sentence
 from objbench.leaderboard.missing import gaps_sentence, missing_tasks
 from objbench.leaderboard.quantity import Quantity
 from objbench.leaderboard.report import Report
@@ -38,7 +39,7 @@ def terminal_summary(report: Report) -> str:
 
 def summary_document(report: Report) -> list[Block]:
     """What the terminal shows of a report."""
-    blocks: list[Block] = [Paragraph(headline(report))]
+    blocks: list[Block] = [Paragraph(headline(report)), *paragraph(learning_sentence(report))]
     for suite in report.suites:
         if suite.is_ranked:
             blocks += [Heading(2, suite.suite.name), ranking_table(report, suite.rows)]

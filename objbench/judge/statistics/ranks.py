@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from objbench.contract.suite import Direction
-from objbench.judge.statistics.estimate import FloatArray
+from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
 from objbench.judge.statistics.multiple_tests import ERROR_RATE, holm, paired_p_values
 from objbench.judge.statistics.ties import difference, leveled, mean_without_rounding
 
@@ -48,7 +48,8 @@ class Ranks:
 
     Attributes:
         order: the objectives by mean score, best first.
-        p_values: (O, O) float64, adjusted; 1 on the diagonal; None for too few seeds.
+        p_values: (O, O) float64, adjusted; 1 on the diagonal, and for a pair with too few seeds in
+            common; None where all have too few.
         better: (O, O) bool: [i, j] where i is significantly better than j.
         intervals: lowest and highest rank of each objective, 1 the best; None for too few seeds.
     """
@@ -80,37 +81,40 @@ def rank_objectives(
 ) -> Ranks:
     """Rank intervals and tied groups of objectives run with the same pretraining seeds.
 
-    Below ``MIN_RUNS`` seeds no pair is separable and there is no interval. Objectives
+    A pair is compared by the seeds that both have, and corrected for the number of pairs compared.
+    Below ``MIN_RUNS`` of them no pair is separable and there is no interval. Objectives
     with equal scores at every seed, up to rounding (``ties``), are not separable; ones that differ by the same amount at
     every seed are (t is infinite, see ``paired_p_values``).
 
     Args:
-        scores: (O, S) float64, none missing; the same column is the same pretraining seed.
+        scores: (O, S) float64; the same column is the same pretraining seed; NaN for a run that
+            does not count.
         direction: "max" where larger is better.
         error_rate: chance of any wrong call among all pairs.
 
     Raises:
-        ValueError: the scores are not (O, S) with O and S at least 1, or one is missing.
+        ValueError: the scores are not (O, S) with O and S at least 1, or an objective has none.
     """
-    if scores.ndim != 2 or scores.size == 0 or not np.all(np.isfinite(scores)):
+    if scores.ndim != 2 or scores.size == 0 or not np.isfinite(scores).any(axis=1).all():
         raise ValueError(f"a ranking needs finite scores by objective and seed, not {scores!r}")
     signed = scores if direction == "max" else -scores
     count = len(signed)
-    means = leveled(signed.mean(axis=1))
+    means = leveled(np.nanmean(signed, axis=1))
     order = tuple(int(index) for index in np.argsort(-means, kind="stable"))
     better = np.zeros((count, count), dtype=np.bool_)
     first, second = np.triu_indices(count, k=1)
-    differences = difference(signed[first], signed[second])
-    raw = paired_p_values(differences)
+    gains, raw = _paired_tests(difference(signed[first], signed[second]))
+    tested = np.isfinite(raw)
     p_values = None
     intervals = None
-    if raw is not None:
+    if tested.any() or (count == 1 and np.isfinite(signed).sum() >= MIN_RUNS):
+        adjusted = np.ones(len(raw))
+        adjusted[tested] = holm(raw[tested])
         p_values = np.ones((count, count))
-        p_values[first, second] = p_values[second, first] = holm(raw)
+        p_values[first, second] = p_values[second, first] = adjusted
         separable = p_values <= error_rate
         # The sign of the mean difference, as the test saw it, not of the difference of the means.
         ahead = np.zeros_like(better)
-        gains = mean_without_rounding(differences)
         ahead[first, second] = gains > 0.0
         ahead[second, first] = gains < 0.0
         better = separable & ahead
@@ -118,6 +122,26 @@ def rank_objectives(
             (1 + int(better[:, i].sum()), count - int(better[i].sum())) for i in range(count)
         )
     return Ranks(order=order, p_values=p_values, better=better, intervals=intervals)
+
+
+def _paired_tests(differences: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The mean difference of each pair and its p-value, by the seeds that it has.
+
+    Args:
+        differences: (N, S) float64, NaN where a pair lacks a seed.
+
+    Returns:
+        (N,) float64 each; NaN for a pair of fewer than ``MIN_RUNS`` seeds.
+    """
+    means, p_values = np.full((2, len(differences)), np.nan)
+    present = np.isfinite(differences)
+    for seeds in {tuple(row) for row in present.tolist()}:
+        rows, there = (present == seeds).all(axis=1), np.array(seeds, dtype=np.bool_)
+        own = differences[np.ix_(rows, there)]
+        found = paired_p_values(own)
+        if found is not None:
+            means[rows], p_values[rows] = mean_without_rounding(own), found
+    return means, p_values
 
 
 def tied_groups(separable: BoolArray, order: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:

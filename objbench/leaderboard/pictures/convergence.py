@@ -1,8 +1,10 @@
 """The convergence plot: score against what was spent, one panel per compute axis.
 
-A thick line is the mean over the pretraining seeds, a thin one a single seed; the dashed line is
-the baseline's score at the end of its budget. A hollow mark is an unfinished model, taken from the
-middle of a schedule.
+A thick line is the mean over the pretraining seeds, a thin one a single seed; a run that is stuck is
+thin and dashed, and in no mean. The dashed horizontal line is the baseline's score at the end of its
+budget. A hollow mark is an unfinished model, taken from the middle of a schedule. Reference lines
+are thin, dotted and named; of these the bigram line is always in sight, the others where they lie
+within what is drawn.
 
 Shape legend: S pretraining seeds, P points of the budget.
 """
@@ -10,12 +12,14 @@ Shape legend: S pretraining seeds, P points of the budget.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from objbench.contract.meters import AXES, unit
 from objbench.judge.score_arrays import Curve
+from objbench.judge.statistics.estimate import FloatArray
 from objbench.leaderboard.document import shortened
 from objbench.leaderboard.pictures.drawing import (
     LONGEST_LABEL,
@@ -25,7 +29,30 @@ from objbench.leaderboard.pictures.drawing import (
     look,
     name_lines,
     picture,
+    spread_out,
+    within_panel,
 )
+from objbench.leaderboard.run_learning import BoolArray
+
+# Of a panel's height: a name of a reference line, in letters of 7 points.
+_SMALL_LINE = 1 / 19
+_ROOM = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class References:
+    """What the curves of a loss are compared with.
+
+    Attributes:
+        values: name of each reference line -> the loss.
+        needed: the names of those that are always in sight.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    needed: tuple[str, ...] = ()
+
+
+NO_REFERENCES = References()
 
 # Half of the points within this share of the spend would crowd at the left of a linear axis.
 _CROWDED = 0.3
@@ -40,6 +67,8 @@ def convergence_picture(
     title: str = "",
     note: str = "",
     is_finished: bool = False,
+    counted: Mapping[str, BoolArray] | None = None,
+    references: References = NO_REFERENCES,
     kind: str = "svg",
 ) -> bytes:
     """The plot as a file's bytes.
@@ -52,57 +81,174 @@ def convergence_picture(
         title: names the study, its scale and its date.
         note: which objectives are drawn; "" for all.
         is_finished: whether points before the last are finished models too.
+        counted: objective -> (S,) bool, the seeds whose run is not stuck; all when None.
+        references: the reference lines.
         kind: "svg" or "png".
     """
-    drawn = {name: curve for name, curve in curves.items() if curve.whole}
+    drawn = {
+        name: _Drawn.of(curve, None if counted is None else counted[name])
+        for name, curve in curves.items()
+        if curve.whole
+    }
     looks = {name: look(name, objectives, baseline) for name in drawn}
+    low, high = _limits(drawn, references)
+    inside = {n: value for n, value in references.values.items() if low <= value <= high}
 
     def draw(panels: Sequence[Axes]) -> None:
         for index, panel in enumerate(panels):
+            panel.set_ylim(low, high)
             _draw(panel, index, drawn, looks, baseline, is_finished)
+            for value in inside.values():
+                panel.axhline(value, color=QUIET, lw=0.6, ls=(0, (1, 2)))
             if index % 2 == 0:
                 panel.set_ylabel(shortened(label, LONGEST_LABEL))
+                _name_references(panel, inside)
         # Once: the panels share the vertical axis, so the names of the lower would be the same.
-        ends = {name: float(c.scores[c.whole[-1]].mean()) for name, c in drawn.items()}
+        ends = {name: own.end for name, own in drawn.items()}
         name_lines(panels[1], ends, looks, is_marked=True)
 
-    heading = [*_heading(drawn, baseline, is_finished), *([note] if note else [])]
+    heading = [
+        *_heading(drawn, baseline, is_finished),
+        *_reference_words(references, inside),
+        *([note] if note else []),
+    ]
     return picture(draw, title, heading, looks, kind)
 
 
-def _heading(drawn: Mapping[str, Curve], baseline: str, is_finished: bool) -> list[str]:
-    seeds = max(curve.scores.shape[1] for curve in drawn.values())
-    what = "One seed." if seeds == 1 else f"Thick: mean over {seeds} seeds. Thin: single seeds."
-    dashed = f" Horizontal dashed line: {baseline} at the end of its budget."
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """A curve at its whole points, P' of them.
+
+    Attributes:
+        scores: (P', S) float64.
+        spend: (P', S, 4) float64.
+        counted: (S,) bool, the seeds of the mean; all where every run is stuck.
+        stuck: how many are stuck.
+    """
+
+    curve: Curve
+    scores: FloatArray
+    spend: FloatArray
+    counted: BoolArray
+    stuck: int
+
+    @classmethod
+    def of(cls, curve: Curve, counted: BoolArray | None) -> _Drawn:
+        points = list(curve.whole)
+        scores, spend = curve.scores[points], curve.spend[points]
+        every = np.ones(scores.shape[1], dtype=np.bool_)
+        counted = every if counted is None else counted
+        stuck = int((~counted).sum())
+        return cls(curve, scores, spend, counted if counted.any() else every, stuck)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether all runs are."""
+        return self.stuck == self.counted.size
+
+    @property
+    def means(self) -> FloatArray:
+        """(P',) float64."""
+        return np.asarray(self.scores[:, self.counted].mean(axis=1))
+
+    @property
+    def end(self) -> float:
+        """Where the name is written."""
+        return float(self.means[-1])
+
+    @property
+    def has_end(self) -> bool:
+        """Whether there is a mean at the end of the budget."""
+        return len(self.curve.shares) - 1 in self.curve.whole and not self.is_stuck
+
+
+def _limits(drawn: Mapping[str, _Drawn], references: References) -> tuple[float, float]:
+    """The range of the vertical axis: every seed's scores and the lines that are needed."""
+    values = [float(end) for own in drawn.values() for end in (own.scores.min(), own.scores.max())]
+    values += [references.values[name] for name in references.needed if name in references.values]
+    low, high = min(values), max(values)
+    room = _ROOM * (high - low) or _ROOM * abs(high) or _ROOM
+    return low - room, high + room
+
+
+def _name_references(panel: Axes, inside: Mapping[str, float]) -> None:
+    """Write the names of the reference lines at the right of a panel, above their lines.
+
+    Losses fall, so that is where the curves are not; where they are, they are drawn over the names.
+    """
+    bottom, top = panel.get_ylim()
+    wanted = [(value - bottom) / (top - bottom) + _SMALL_LINE / 2 for value in inside.values()]
+    heights = within_panel(spread_out(wanted, _SMALL_LINE), _SMALL_LINE)
+    for (name, value), height in zip(inside.items(), heights, strict=True):
+        panel.annotate(
+            f"{shortened(name, LONGEST_LABEL)} {value:.2f}",
+            xy=(0.99, height),
+            xycoords="axes fraction",
+            color=QUIET,
+            fontsize=7,
+            va="center",
+            ha="right",
+            zorder=1.5,
+        )
+
+
+def _reference_words(references: References, inside: Mapping[str, float]) -> list[str]:
+    if not references.values:
+        return []
+    beyond = [
+        f"{name} {value:.2f}" for name, value in references.values.items() if name not in inside
+    ]
+    outside = f" Outside the picture: {', '.join(beyond)}." if beyond else ""
+    return [f"Dotted: what counts of the training text alone reach.{outside}"]
+
+
+def _heading(drawn: Mapping[str, _Drawn], baseline: str, is_finished: bool) -> list[str]:
+    seeds = max(own.scores.shape[1] for own in drawn.values())
+    stuck = [f"{name} {own.stuck} of {seeds}" for name, own in drawn.items() if own.stuck]
+    over = "runs that learnt" if stuck else f"{seeds} seeds"
+    what = "One seed." if seeds == 1 else f"Thick: mean over {over}. Thin: single seeds."
+    if stuck:
+        what += f" Thin, dashed: stuck runs ({', '.join(stuck)}), in no mean."
+    has_end = baseline in drawn and drawn[baseline].has_end
+    dashed = f" Horizontal dashed line: {baseline} at the end of its budget." if has_end else ""
     hollow = "" if is_finished else " Hollow: learning rate not yet decayed."
-    return [f"{what}{dashed if baseline in drawn else ''}{hollow}"]
+    return [f"{what}{dashed}{hollow}"]
 
 
 def _draw(
     panel: Axes,
     axis: int,
-    drawn: Mapping[str, Curve],
+    drawn: Mapping[str, _Drawn],
     looks: Mapping[str, Look],
     baseline: str,
     is_finished: bool,
 ) -> None:
-    spends = {name: c.spend[list(c.whole), :, axis].mean(axis=1) for name, c in drawn.items()}
+    spends = {name: c.spend[:, c.counted, axis].mean(axis=1) for name, c in drawn.items()}
     together = np.concatenate(list(spends.values()))
     most = float(together.max())
     size, words = unit(AXES[axis], most)
     for name, curve in drawn.items():
-        own, points = looks[name], list(curve.whole)
-        scores = curve.scores[points]
-        spend = spends[name] / size
-        if scores.shape[1] > 1:
-            each = curve.spend[points, :, axis] / size
-            panel.plot(each, scores, color=own.colour, lw=0.7, alpha=0.6)
-        panel.plot(spend, scores.mean(axis=1), color=own.colour, ls=own.dashes, lw=2.0)
-        finished = [is_finished or point == len(curve.shares) - 1 for point in points]
+        own = looks[name]
+        spend, means = spends[name] / size, curve.means
+        each = curve.spend[:, :, axis] / size
+        learnt = curve.counted & (not curve.is_stuck)
+        if curve.scores.shape[1] > 1:
+            panel.plot(
+                each[:, learnt], curve.scores[:, learnt], color=own.colour, lw=0.7, alpha=0.6
+            )
+        if curve.stuck:
+            stuck = each[:, ~learnt], curve.scores[:, ~learnt]
+            panel.plot(*stuck, color=own.colour, lw=0.9, alpha=0.8, ls=(0, (3, 2)))
+        if curve.is_stuck:
+            continue
+        panel.plot(spend, means, color=own.colour, ls=own.dashes, lw=2.0)
+        finished = np.array(
+            [is_finished or point == len(curve.curve.shares) - 1 for point in curve.curve.whole]
+        )
         for shown, face in ((True, own.colour), (False, "white")):
             panel.plot(
-                spend[[f == shown for f in finished]],
-                scores.mean(axis=1)[[f == shown for f in finished]],
+                spend[finished == shown],
+                means[finished == shown],
                 color=own.colour,
                 marker=own.marker,
                 markerfacecolor=face,
@@ -110,11 +256,11 @@ def _draw(
                 lw=0,
             )
     reference = drawn.get(baseline)
-    if reference is not None and len(reference.shares) - 1 in reference.whole:
-        panel.axhline(float(reference.scores[-1].mean()), color=QUIET, lw=0.9, ls=(0, (5, 4)))
+    if reference is not None and reference.has_end:
+        panel.axhline(reference.end, color=QUIET, lw=0.9, ls=(0, (5, 4)))
     if np.median(together) < _CROWDED * most:
         # Every seed's own spend must be in sight: device time differs between seeds.
-        each_seed = [c.spend[list(c.whole), :, axis] for c in drawn.values()]
+        each_seed = [c.spend[:, :, axis] for c in drawn.values()]
         low, high = min(float(s.min()) for s in each_seed), max(float(s.max()) for s in each_seed)
         logarithmic_spend(panel, low / size, high / size)
         words += ", log scale"

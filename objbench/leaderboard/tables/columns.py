@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import numpy as np
+from dataclasses import replace
 
 from objbench.judge.formatting import count, listed
 from objbench.judge.score_arrays import ColumnCurves
-from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray, estimate
+from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.noise_floor import Noise
-from objbench.leaderboard.columns import ColumnGain, ColumnScores, Gains, SeedScores
+from objbench.leaderboard.columns import ColumnGain, ColumnScores, Gains, SeedScores, seed_scores
 from objbench.leaderboard.document import Block, Cell, Strong, Table, table
 from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.quantity import Notation, Quantity, estimated, quantity
@@ -47,7 +46,7 @@ def columns_tables(report: Report, suite: SuiteReport) -> list[Block]:
 
 def gain_table(report: Report, gains: Gains) -> Table:
     """The gain of one objective on each column, and what each column does to the average."""
-    has_tests = len(report.seeds) >= MIN_RUNS
+    has_tests = gains.average.runs >= MIN_RUNS
     lines = [_gain_line(gain, has_tests) for gain in gains.columns]
     average: dict[str, Cell] = {
         "column": Strong("average"),
@@ -70,26 +69,25 @@ def budget_table(report: Report, suite: SuiteReport, curves: ColumnCurves) -> Ta
                 "objective": objective.name,
             }
             for number, column in enumerate(suite.suite.columns):
-                line[column.name] = _over_seeds(curves.values[point, row, :, number])
+                own = seed_scores(
+                    curves.values[point, row, :, number], report.learning[objective.name]
+                )
+                line[column.name] = seeds_quantity(own, "points")
             lines.append(line)
     return table(lines, text_columns=2)
 
 
 def seeds_quantity(found: SeedScores, notation: Notation) -> Quantity | None:
-    """A mean over the seeds that are there, and how many they are where some are missing."""
+    """A mean over the seeds that are there and learnt, and how many they are where some are not."""
     if found.found is None:
         return None
-    if found.found.runs == found.seeds:
-        return estimated(found.found, notation)
+    whole = found.seeds if found.counted is None else found.counted or found.seeds
+    notes = [] if found.counted is None else [f"{found.learnt} learnt"]
+    if found.found.runs == whole:
+        return replace(estimated(found.found, notation), note=", ".join(notes))
     # An interval over a part of the seeds would be one over those that got there.
-    some = f"{found.found.runs} of {count(found.seeds, 'seed')}"
-    return quantity(found.found.mean, notation, some)
-
-
-def _over_seeds(values: FloatArray) -> Quantity | None:
-    there = values[np.isfinite(values)]
-    found = estimate(there) if there.size else None
-    return seeds_quantity(SeedScores(found=found, seeds=values.size), "points")
+    notes.insert(0, f"{found.found.runs} of {count(whole, 'seed')}")
+    return quantity(found.found.mean, notation, ", ".join(notes))
 
 
 def _column_line(

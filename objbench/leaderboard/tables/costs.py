@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from objbench.judge.formatting import amount, count, duration, listed, memory, three_digits
+from objbench.judge.score_source import HELDOUT
 from objbench.judge.spending import Spent
-from objbench.leaderboard.columns import SeedScores
+from objbench.leaderboard.columns import over_counted
 from objbench.leaderboard.costs import ObjectiveCost
 from objbench.leaderboard.document import Cell, Table, table
+from objbench.leaderboard.line_words import named_lines
 from objbench.leaderboard.quantity import Quantity, quantity
 from objbench.leaderboard.report import Report
 from objbench.leaderboard.tables.columns import seeds_quantity
+from objbench.leaderboard.tables.learning import common_cell
 from objbench.results.step_comparison import ComparedStep, StepComparison
 
+_COMMON = "common loss"
 _VERSIONS = ("objbench", "torch", "transformers", "python")
 
 
@@ -44,7 +48,11 @@ def step_sentence(steps: StepComparison) -> str:
 
 
 def heldout_table(report: Report) -> Table | None:
-    """Each term's mean loss on held-out text at the end of the budget; None if there is none."""
+    """The mean losses on held-out text at the end of the budget; None if there is none.
+
+    The common loss, then each term's. Below them the reference lines of those that are of the common
+    tokens.
+    """
     terms = sorted(
         {term for losses in report.heldout.values() for term in losses},
         key=lambda name: (name == "loss", name),
@@ -54,11 +62,21 @@ def heldout_table(report: Report) -> Table | None:
     lines = []
     for objective, losses in report.heldout.items():
         line: dict[str, Cell] = {"objective": objective}
+        learnt = report.learning[objective]
+        if report.common_kind is not None:
+            line[_COMMON] = common_cell(learnt, report.common_kind)
         for term in terms:
-            found = SeedScores(found=losses.get(term), seeds=len(report.seeds))
+            found = over_counted(losses.get(term), learnt)
             # The sum comes last, after its terms.
             line["weighted sum" if term == "loss" else term] = seeds_quantity(found, "loss")
         lines.append(line)
+    same = [name.removeprefix(HELDOUT) for name in report.common_terms]
+    columns = [_COMMON, *same]
+    for words, value in (
+        {} if report.common_lines is None else named_lines(report.common_lines)
+    ).items():
+        cells = dict.fromkeys(columns, quantity(value, "loss"))
+        lines.append({"objective": f"{words} line", **cells})
     return table(lines)
 
 

@@ -129,6 +129,33 @@ def test_curves_by_hand(make_study, tmp_path):
     assert loss["flops"].tolist() == [1.2e12, 2.4e12, 3.6e12]
 
 
+def test_what_runs_learnt_by_hand(make_study, tmp_path):
+    study = make_study()
+    study.measure_learning({"taco": (2,)})
+    run = study.write(tmp_path)
+    runs = {(row.objective, row.seed): row for row in frame(run, "costs").itertuples()}
+    own, stuck = runs["mlm", 1], runs["taco", 2]
+    assert (own.learnt, own.learnt_at, own.common_of) == ("learnt", 800, "masked")
+    assert (own.common_loss, own.order_gain, own.bigram_line) == pytest.approx((3.0, 2.0, 4.5))
+    assert (stuck.learnt, stuck.common_loss, stuck.order_gain) == ("stuck", 5.2, 0.0)
+    assert stuck.learnt_at is pd.NA
+    curves = frame(run, "curves").query("objective == 'mlm' and seed == 1")
+    common = curves[curves["score"] == "heldout:common"]
+    assert common["value"].tolist() == pytest.approx([5.0, 4.0, 3.0])
+    gain = curves[curves["score"] == "order_gain"]
+    assert gain["value"].tolist() == pytest.approx([2 / 3, 4 / 3, 2])
+    assert (set(common["direction"]), set(gain["direction"])) == ({"min"}, {"max"})
+
+
+def test_what_old_runs_learnt_is_unknown(make_study, tmp_path):
+    study = make_study()
+    del study.records["mlm.seed-2"]
+    found = frame(study.write(tmp_path), "costs")
+    assert set(found["learnt"]) == {"unknown"}
+    assert found["common_loss"].isna().all() and found["bigram_line"].isna().all()
+    assert set(found["common_of"]) == {""}
+
+
 def test_a_claim_of_ones_own_is_judged(tmp_path, make_study):
     run = make_study(seeds=(1, 2, 3)).write(tmp_path / "run")
     claim = (ROOT / "leaderboard/claims/taco-2022.toml").read_text()

@@ -11,6 +11,7 @@ from foreign_study import (
     MARKUP,
     adapter,
     leaves,
+    reference_lines,
     step_comparison,
     stored,
     whole_study,
@@ -86,7 +87,9 @@ def hostile(make_study, tmp_path):
     study = whole_study(make_study)
     run = study.write(tmp_path / "studies" / "run")
     RunFolder(run).write_step_comparison(step_comparison(study))
+    RunFolder(run).write_reference_lines(reference_lines(study))
     models = {run / "plan.json": study.plan, run / "overhead.json": step_comparison(study)}
+    models[run / "lines.json"] = reference_lines(study)
     for cell_id, record in study.records.items():
         path = run / "records" / record.kind / f"{cell_id}.{record.key[:12]}.json"
         models[path] = record

@@ -10,6 +10,7 @@ from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.sections import page_document
 
 SCALE = "preset tiny, corpus toy, 1.23M parameters and 2.46M tokens"
+UNKNOWN = "it is not known whether the runs learnt"
 ELSEWHERE = "nothing here says what happens at another scale"
 
 
@@ -40,8 +41,8 @@ def test_better_and_worse_and_neither_are_named(make_study, report_of):
     unlike_mlm(study, "worse", -3.0)
     unlike_mlm(study, "same", -0.025)
     assert headline(report_of(study)) == (
-        f"taco, worse and same against mlm at equal FLOPs, {SCALE}, 4 seeds: on the suite glue, taco is "
-        "significantly better than mlm, worse is significantly worse than mlm, same is not "
+        f"taco, worse and same against mlm at equal FLOPs, {SCALE}, 4 seeds: {UNKNOWN}; on the suite "
+        "glue, taco is significantly better than mlm, worse is significantly worse than mlm, same is not "
         f"significantly different from mlm; {ELSEWHERE}."
     )
 
@@ -140,7 +141,7 @@ def test_the_held_out_loss_is_said_where_it_settles_something(make_study, report
     study = masked_alike(make_study(seeds=(1, 2, 3, 4), points=4))
     unlike_mlm(study, "taco", -0.025)
     lose(study, {"taco": gaps})
-    on_glue = "on the suite glue, taco is not significantly different from mlm"
+    on_glue = f"{UNKNOWN}; on the suite glue, taco is not significantly different from mlm"
     found = f"{on_glue}; {said}" if said else on_glue
     report = report_of(study)
     assert headline(report).endswith(f": {found}; {ELSEWHERE}.")

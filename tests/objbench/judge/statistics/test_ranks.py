@@ -75,8 +75,38 @@ def test_one_objective_alone():
     assert found.letters == ("a",)
 
 
-@pytest.mark.parametrize("scores", [np.empty((0, 3)), np.zeros(3), np.array([[1.0, np.nan]])])
-def test_scores_with_gaps_are_refused(scores):
+def test_a_pair_is_compared_by_the_seeds_that_both_have():
+    gap = np.nan
+    scores = np.array(
+        [
+            [5.0, 6.1, 7.0, 8.2, gap],
+            [gap, 1.0, 2.0, 3.0, 4.0],
+            [4.9, 6.0, gap, gap, gap],
+        ]
+    )
+    found = rank_objectives(scores)
+    # One pair alone has three seeds in common, so it is not corrected.
+    alone = float(paired_p_values(np.array([5.1, 5.0, 5.2])))
+    assert found.p_values[0, 1] == found.p_values[1, 0] == pytest.approx(alone)
+    assert found.p_values[0, 2] == found.p_values[1, 2] == 1.0
+    assert found.order == (0, 2, 1)
+    assert found.better.sum() == 1 and found.better[0, 1]
+    # Nothing is known of the third: it may be first, last or between.
+    assert found.intervals == ((1, 2), (2, 3), (1, 3))
+    assert found.letters == ("a", "b", "ab")
+
+
+def test_gaps_that_leave_no_pair_three_seeds_separate_nobody():
+    scores = np.array([[9.0, 9.1, np.nan, np.nan], [1.0, 1.1, 1.2, 1.3]])
+    found = rank_objectives(scores)
+    assert found.p_values is None and found.intervals is None
+    assert found.letters == ("a", "a")
+
+
+@pytest.mark.parametrize(
+    "scores", [np.empty((0, 3)), np.zeros(3), np.array([[1.0, 2.0], [np.nan, np.nan]])]
+)
+def test_scores_that_are_none_are_refused(scores):
     with pytest.raises(ValueError, match="finite scores"):
         rank_objectives(scores)
 

@@ -1,0 +1,46 @@
+"""What reference lines are called, and what they are, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from objbench.judge.formatting import listed, loss
+from objbench.results.reference_lines import LineName, Lines, Predicted
+
+BIGRAM = "bigram"
+"""What the line is called that a run has to reach."""
+
+_WORDS: Mapping[LineName, str] = {
+    "uniform": "uniform",
+    "unigram": "unigram",
+    "bag": "bag of words",
+    "bigram": BIGRAM,
+    "neighbours": "both neighbours",
+}
+
+KIND_WORDS: Mapping[Predicted, str] = {"masked": "masked tokens", "next": "next tokens"}
+"""What a common loss predicts."""
+
+
+def named_lines(lines: Lines) -> dict[str, float]:
+    """What each line is called -> its loss, the highest first."""
+    found = {words: getattr(lines, name) for name, words in _WORDS.items()}
+    known = {words: value for words, value in found.items() if value is not None}
+    return dict(sorted(known.items(), key=lambda item: -item[1]))
+
+
+def lines_sentence(lines: Lines) -> str:
+    """What the lines are, and where."""
+    values = listed([f"{words} {loss(value)}" for words, value in named_lines(lines).items()])
+    both = "" if lines.neighbours is None else ", and of it and the one to the right"
+    return (
+        "Reference lines are the losses that counts of the training text alone reach on the same "
+        f"held-out tokens, in nats per token: {values} (uniform: any token; unigram: token "
+        "frequencies; bag of words: the other tokens in any order; bigram: the token to the left"
+        f"{both})."
+    )
+
+
+def bigram_words(lines: Lines) -> str:
+    """The line that a run must reach, such as "bigram line 3.900"."""
+    return f"bigram line {loss(lines.bigram)}"
