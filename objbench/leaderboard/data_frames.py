@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from objbench.contract.meters import AXES
 from objbench.judge.judgement import Judged, concerned, judge_by_every_score
 from objbench.judge.learning import Learning
+from objbench.judge.obstacle_text import held_back_text
 from objbench.judge.papers.claims import read_claims, shipped_claims
 from objbench.judge.score_arrays import score_curves
 from objbench.judge.score_source import COMMON, HELDOUT
 from objbench.judge.spending import last_meters
 from objbench.judge.verdict_sentence import (
-    held_back_text,
     reason_text,
     scale_text,
     verdict_words,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from objbench.judge.formatting import amount
 from objbench.judge.judgement import Judged
+from objbench.judge.obstacle_text import obstacle_texts
 from objbench.judge.papers.claims import Claim
 from objbench.judge.reliability_text import learnt_counts
 from objbench.judge.verdict import Finding
-from objbench.judge.verdict_sentence import limits, look_note, obstacle_texts, verdict_words
+from objbench.judge.verdict_sentence import limits, look_note, verdict_words
 from objbench.leaderboard.curve_sources import score_words
 from objbench.leaderboard.document import Block, Cell, Notes, Strong, mark, table
 from objbench.leaderboard.quantity import Quantity, quantity

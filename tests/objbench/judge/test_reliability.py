@@ -8,10 +8,11 @@ import pytest
 from scipy.stats import binom
 
 from objbench.judge.judgement import judge_by_every_score, judge_claims
+from objbench.judge.obstacle_text import held_back_text
 from objbench.judge.papers.claims import Claim, read_claims
 from objbench.judge.statistics.proportions import fewest_unlike_pairs
 from objbench.judge.verdict import judge_reliability
-from objbench.judge.verdict_sentence import held_back_text, sentence
+from objbench.judge.verdict_sentence import sentence
 from objbench.judge.verdict_text import detail_text
 from objbench.leaderboard.analysis import analyse
 from objbench.leaderboard.data_frames import Results

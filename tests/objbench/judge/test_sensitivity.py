@@ -10,10 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from objbench.judge.judgement import judge_claims
+from objbench.judge.obstacle_text import held_back_text
 from objbench.judge.papers.claims import read_claims
 from objbench.judge.score_source import Pair
 from objbench.judge.sensitivity import columns_above_floor, insensitive
-from objbench.judge.verdict_sentence import held_back_text, sentence
+from objbench.judge.verdict_sentence import sentence
 
 PAIR = Pair("taco", "mlm")
 SEEDS = (1, 2, 3, 4)

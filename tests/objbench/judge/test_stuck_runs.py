@@ -17,10 +17,11 @@ from objbench.judge.learning import (
     stuck_seeds,
     unknown_seeds,
 )
+from objbench.judge.obstacle_text import held_back_text
 from objbench.judge.papers.claims import read_claims
 from objbench.judge.score_source import Pair
 from objbench.judge.stuck_share import stuck_share, stuck_text
-from objbench.judge.verdict_sentence import held_back_text, sentence
+from objbench.judge.verdict_sentence import sentence
 from objbench.judge.verdict_text import detail_text
 from objbench.results.records import CommonLoss
 
