@@ -27,7 +27,7 @@ from objbench.judge.selftest.bounds import (
 from objbench.judge.selftest.scenario import Kind, Topic
 from objbench.results.json_files import Stored
 
-NO_EFFECT = {"gain": 0.0, "speedup": 1.0}
+NO_EFFECT = {"gain": 0.0, "speedup": 1.0, "leaves-plateau": 0.0}
 
 Place = Literal["well below", "the truth", "just above", "well above"]
 
@@ -54,7 +54,8 @@ class RateRow(Stored):
         scenario: its name in ``held_scenarios`` or ``stress_scenarios``.
         kind: what was claimed.
         seeds: pretraining seeds per repetition; at the last look where there are several.
-        truth: the gain in points or the speedup, of the mean over all runs that learn.
+        truth: the gain in points or the speedup, of the mean over all runs that learn; or by how
+            many points of a hundred more of the candidate's runs learn.
         is_held: whether the bounds apply.
         topic, is_contrast: as in ``Scenario``.
         is_measured: whether the truth is within what the curves can show. Where it is not, intervals
@@ -62,7 +63,8 @@ class RateRow(Stored):
         judged: share of the studies drawn in which enough runs learnt for a verdict. As many were
             drawn as it takes to judge the self-test's repetitions; the other shares are of these.
         coverage: share of the 95% intervals that cover the truth; one that is open at an end covers
-            everything beyond it. Of a study with several looks all intervals must cover it.
+            everything beyond it. Of a study with several looks all intervals must cover it. None where
+            a verdict has no interval.
         open_ended: share of the intervals with an unmeasured end.
         percentile_coverage: the same share for the percentile bootstrap; None where not measured.
         claims: by rising value.
@@ -77,7 +79,7 @@ class RateRow(Stored):
     is_contrast: bool = False
     is_measured: bool = True
     judged: float = Field(default=1.0, gt=0, le=1)
-    coverage: float = Field(ge=0, le=1)
+    coverage: float | None = Field(ge=0, le=1)
     open_ended: float = Field(ge=0, le=1)
     percentile_coverage: float | None = None
     claims: tuple[ClaimRates, ...]
@@ -110,12 +112,13 @@ class RateRow(Stored):
         """The largest share in which a false claim is confirmed, or equals are called different."""
         # Whether more than the truth is claimed; of equals also what is exactly the truth.
         is_false = operator.ge if self.is_null else operator.gt
-        return max(c.confirmed for c in self.claims if is_false(c.claimed, self.truth))
+        false = (c.confirmed for c in self.claims if is_false(c.claimed, self.truth))
+        return max(false, default=0.0)
 
     @property
     def false_refute(self) -> float:
         """The largest share in which a true claim is refuted."""
-        return max(c.refuted for c in self.claims if c.claimed <= self.truth)
+        return max((c.refuted for c in self.claims if c.claimed <= self.truth), default=0.0)
 
     def faults(self, repetitions: int) -> tuple[str, ...]:
         """The bounds that this row breaks, in words; none where they do not apply.
@@ -131,6 +134,8 @@ class RateRow(Stored):
             found.append(f"{where}: {self.false_confirm:.1%} false confirmations")
         if is_above(self.false_refute, repetitions, MOST_ERRORS):
             found.append(f"{where}: {self.false_refute:.1%} false refutations")
+        if self.coverage is None:
+            return tuple(found)
         too_small = is_below(self.coverage, repetitions, LEAST_COVERAGE)
         too_large = self.is_measured and is_above(self.coverage, repetitions, MOST_COVERAGE)
         if too_small or too_large:

@@ -9,6 +9,7 @@ interpolation does worst.
 from __future__ import annotations
 
 from objbench.judge.selftest.differences import skewed
+from objbench.judge.selftest.learnt_shares import LearntShares
 from objbench.judge.selftest.scenario import LookRule, Scenario
 from objbench.judge.selftest.simulate import Noise, Simulated
 
@@ -101,6 +102,15 @@ HELD = (
         study=Simulated(speedup=2.0, noise=Noise(stuck=0.1)),
         below=1.33,
         above=3.0,
+    ),
+    *(
+        Scenario(
+            name=f"{100 * candidate:.0f}% of candidates and {100 * baseline:.0f}% of baselines learn",
+            kind="leaves-plateau",
+            topic="reliability",
+            study=LearntShares(candidate=candidate, baseline=baseline),
+        )
+        for candidate, baseline in ((0.5, 0.5), (0.9, 0.9), (0.9, 0.2), (0.2, 0.9))
     ),
     *(
         Scenario(

@@ -13,6 +13,7 @@ from objbench.judge.selftest.rate_tables import (
     percent,
     percentile_table,
     planted_table,
+    reliability_table,
 )
 from objbench.judge.selftest.scenario import Topic
 from objbench.judge.selftest.simulate import Noise
@@ -39,6 +40,11 @@ _LEARNING = (
     "are enough pairs. Coverage and false verdicts are shares of these, power is a share of all."
 )
 _COUNTED = "A judge that counts stuck runs like others, which this one does not:"
+_RELIABILITY = (
+    'The claim "more of its runs learn" is judged by McNemar\'s exact test over pairs of seeds, which '
+    "needs at least six pairs in which only one side learnt. Where the two learn equally often, both "
+    "columns are errors; elsewhere one is the power and the other an error."
+)
 _LOOKS = (
     "A user adds seeds and looks again until a claim is settled; seeds is the last look. Looks that "
     "were declared before the first run share the 5% (linear alpha spending). Where none were, the "
@@ -96,6 +102,9 @@ def _simulated_parts(rates: Rates) -> list[str]:
         _COLUMNS,
         planted_table([row for row in held if not row.is_null]),
         *_topic_parts(rates, "learning", "## Runs that did not learn", _LEARNING, _COUNTED),
+        "## How often runs learn",
+        _RELIABILITY,
+        reliability_table([row for row in rates.rows if row.topic == "reliability"]),
         *_topic_parts(rates, "looks", "## Looking more than once", _LOOKS, _UNCORRECTED),
         "## Settings chosen by luck",
         _TUNING,
@@ -127,7 +136,7 @@ def summary(rates: Rates) -> str:
     held = rates.held
     if not held:
         return "No row that the bounds apply to."
-    coverages = [row.coverage for row in held if row.is_measured]
+    coverages = [row.coverage for row in held if row.is_measured and row.coverage is not None]
     seeds = ", ".join(str(count) for count in sorted({row.seeds for row in held}))
     verdict = "Every bound holds" if not rates.faults else f"Broken: {'; '.join(rates.faults)}"
     return (

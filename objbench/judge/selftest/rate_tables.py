@@ -67,6 +67,22 @@ def luck_table(rows: Sequence[RateRow]) -> str:
     )
 
 
+def reliability_table(rows: Sequence[RateRow]) -> str:
+    """Whether more runs learn: how often that is found, and how often the opposite."""
+    return _table(
+        [
+            {
+                "study": row.scenario,
+                "seeds": row.seeds,
+                "truth": f"{row.truth:+.3g} points" if row.truth else "equal",
+                "called more often": percent(row.claims[0].confirmed),
+                "called less often": percent(row.claims[0].refuted),
+            }
+            for row in rows
+        ]
+    )
+
+
 def percentile_table(rows: Sequence[RateRow]) -> str:
     """Coverage of the percentile bootstrap beside that of the judge, where it was measured."""
     return _table(
@@ -91,9 +107,9 @@ def _power(claim: ClaimRates | None, verdict: str, judged: float) -> str:
     return f"{percent(judged * settled)} ({claim.claimed:.3g})"
 
 
-def percent(value: float) -> str:
-    """A share in percent."""
-    return f"{100 * value:.1f}%"
+def percent(value: float | None) -> str:
+    """A share in percent; a dash where there is none."""
+    return DASH if value is None else f"{100 * value:.1f}%"
 
 
 def _table(lines: Sequence[Mapping[str, object]]) -> str:

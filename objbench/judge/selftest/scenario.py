@@ -10,12 +10,13 @@ from typing import Literal
 
 from objbench.judge.looks import Look
 from objbench.judge.selftest.differences import Differences
+from objbench.judge.selftest.learnt_shares import LearntShares
 from objbench.judge.selftest.simulate import Simulated
 from objbench.judge.statistics.estimate import LEVEL
 
-Kind = Literal["gain", "speedup"]
+Kind = Literal["gain", "speedup", "leaves-plateau"]
 LookRule = Literal["declared", "added", "uncorrected"]
-Topic = Literal["", "learning", "looks", "tuning"]
+Topic = Literal["", "learning", "reliability", "looks", "tuning"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,8 @@ class Scenario:
         kind: what is claimed.
         study: how it is drawn; final differences alone where only gains are claimed.
         below: a true claim, well below the truth; None where the range measured holds none.
-        above: a false claim, well above the truth.
+        above: a false claim, well above the truth. Of how often runs learn only "more" is claimed,
+            so that both are unused.
         topic: the rule that it tests, for the page; "" for the judge's intervals as such.
         stress: what makes it a stress test, which the bounds do not apply to; "" where they do.
         is_contrast: whether it shows what a judge without the rule would do: this judge does not.
@@ -41,9 +43,9 @@ class Scenario:
 
     name: str
     kind: Kind
-    study: Simulated | Differences
-    below: float | None
-    above: float
+    study: Simulated | Differences | LearntShares
+    below: float | None = None
+    above: float = 0.0
     topic: Topic = ""
     stress: str = ""
     is_contrast: bool = False

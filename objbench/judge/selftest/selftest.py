@@ -24,6 +24,7 @@ from objbench.judge import JUDGE_VERSION
 from objbench.judge.selftest.differences import Differences
 from objbench.judge.selftest.error_rates import RateRow, Rates
 from objbench.judge.selftest.held_scenarios import HELD
+from objbench.judge.selftest.learnt_shares import LearntShares
 from objbench.judge.selftest.percentile import (
     percentile_of_crossings,
     percentile_of_means,
@@ -40,6 +41,7 @@ from objbench.judge.selftest.rate_rows import (
     share,
     speedup_outcomes,
 )
+from objbench.judge.selftest.reliability_row import reliability_row
 from objbench.judge.selftest.scenario import Scenario
 from objbench.judge.selftest.simulate import Draws, Simulated, draw, true_gain, true_speedup
 from objbench.judge.selftest.stress_scenarios import STRESS_TESTS
@@ -98,12 +100,14 @@ def _measure(scenario: Scenario, repetitions: int, seeds: int, seed: int) -> Rat
     if isinstance(study, Differences):
         differences = study.draw((repetitions, seeds), generator)
         everyone = np.ones(differences.shape, dtype=bool)
-        return _gain_row(scenario, differences, everyone, 1.0, generator)
+        return _gain_row(scenario, study.gain, differences, everyone, 1.0, generator)
+    if isinstance(study, LearntShares):
+        return reliability_row(scenario, study, repetitions, seeds, generator)
     drawn, judged = judged_draws(scenario, study, repetitions, seeds, generator)
     if scenario.kind == "speedup":
         return _speedup_row(scenario, study, drawn, judged, generator)
     differences = difference(drawn.candidate[..., -1], drawn.baseline[..., -1])
-    return _gain_row(scenario, differences, drawn.learnt, judged, generator)
+    return _gain_row(scenario, true_gain(study), differences, drawn.learnt, judged, generator)
 
 
 def judged_draws(
@@ -138,13 +142,12 @@ def judged_draws(
 
 def _gain_row(
     scenario: Scenario,
+    gain: float,
     differences: FloatArray,
     learnt: BoolArray,
     judged: float,
     generator: np.random.Generator,
 ) -> RateRow:
-    study = scenario.study
-    gain = study.gain if isinstance(study, Differences) else true_gain(study)
     truth = round(gain, _TRUTH_DIGITS)
     claims = _claims(scenario, truth, truth + JUST_ABOVE_GAIN)
 

@@ -1,12 +1,14 @@
 """The simulated studies are what they claim, and the rows count what one study at a time gives."""
 
 import dataclasses
+from math import comb
 
 import numpy as np
 import pytest
 
 from objbench.judge.selftest.differences import SEED_SD, skewed, tuned_apart
 from objbench.judge.selftest.held_scenarios import HELD, STEP
+from objbench.judge.selftest.learnt_shares import LearntShares, draw_learnt
 from objbench.judge.selftest.scenario import Scenario
 from objbench.judge.selftest.selftest import judged_draws, scenario_generator, selftest
 from objbench.judge.selftest.simulate import FLOOR, Noise, Simulated, draw
@@ -216,6 +218,38 @@ def test_slower_is_said_of_a_candidate_a_step_short_and_only_by_that_step():
     assert [row.claim("well above").refuted > 0.8 for row in rows] == [True, True, False]
     assert rows[2].claim("well above").refuted == 0.0
     assert [row.is_measured for row in rows] == [False] * 3
+
+
+@pytest.mark.parametrize(("candidate", "baseline"), [(0.9, 0.2), (0.5, 0.5)])
+def test_more_runs_that_learn_are_found_as_often_as_the_exact_test_can(candidate, baseline):
+    name = f"{100 * candidate:.0f}% of candidates and {100 * baseline:.0f}% of baselines learn"
+    (row,) = selftest(4000, (10,), scenarios=[named(name)]).rows
+    only_candidate, only_baseline = candidate * (1 - baseline), baseline * (1 - candidate)
+    neither = 1 - only_candidate - only_baseline
+    more = less = 0.0
+    for a in range(11):
+        for b in range(11 - a):
+            # Two-sided: twice the chance of as few heads of a + b coins, at most 1.
+            coins, few = a + b, min(a, b)
+            p_value = 2 * sum(comb(coins, heads) for heads in range(few + 1)) / 2**coins
+            chance = comb(10, a) * comb(10 - a, b)
+            chance *= only_candidate**a * only_baseline**b * neither ** (10 - coins)
+            more += chance * (p_value < 0.05 and a > b)
+            less += chance * (p_value < 0.05 and a < b)
+    (claim,) = row.claims
+    assert claim.confirmed == pytest.approx(more, abs=0.02)
+    assert claim.refuted == pytest.approx(less, abs=0.005)
+    assert row.coverage is None
+    assert row.false_refute == claim.refuted
+    assert row.false_confirm == (claim.confirmed if candidate == baseline else 0.0)
+
+
+def test_runs_learn_as_often_as_declared():
+    candidate, baseline = draw_learnt(
+        LearntShares(candidate=0.9, baseline=0.2), 4000, 5, np.random.default_rng(4)
+    )
+    found = [sum(map(sum, side.tolist())) / 20_000 for side in (candidate, baseline)]
+    assert found == pytest.approx([0.9, 0.2], abs=0.01)
 
 
 @pytest.mark.parametrize("skewness", [0.5, 1.0, 2.0, -2.0])

@@ -88,13 +88,15 @@ def test_the_bounds_hold_on_the_fast_part(fast):
     for row in fast.held:
         assert row.false_confirm <= 0.08, row
         assert row.false_refute <= 0.08, row
-        assert 0.9 <= row.coverage <= 1.0, row
+        # How often runs learn is judged without an interval.
+        assert (row.coverage is None) == (row.topic == "reliability")
+        assert row.coverage is None or 0.9 <= row.coverage <= 1.0, row
     assert fast.faults == ()
 
 
 def test_power_grows_with_seeds_and_is_there(fast):
     by_name = {(row.scenario, row.seeds): row for row in fast.rows}
-    for scenario in HELD:
+    for scenario in (s for s in HELD if s.kind != "leaves-plateau"):
         if scenario.looks:
             assert by_name[scenario.name, 20].claim("well above").refuted > 0.6
             continue
@@ -229,6 +231,7 @@ def test_the_page_names_every_study(fast):
     sections = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
     for title, topic in (
         ("Runs that did not learn", "learning"),
+        ("How often runs learn", "reliability"),
         ("Looking more than once", "looks"),
         ("Settings chosen by luck", "tuning"),
     ):
