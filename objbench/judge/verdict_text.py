@@ -52,9 +52,8 @@ def detail_text(item: Judged) -> str:
         f"- Seeds: {seeds or 'none is complete'}.",
         *_left_out_lines(item.left_out),
     ]
-    table = numbers_table(item)
-    if table:
-        lines += ["", table]
+    for table in (numbers_table(item), early_table(item)):
+        lines += ["", table] if table else []
     if item.by_axis and item.differences.clocks:
         lines += ["", f"Not comparable: {item.differences.clocks}."]
     return "\n".join(lines)
@@ -71,7 +70,23 @@ def numbers_table(item: Judged) -> str:
             (AXIS_WORDS[axis] + (" (claimed)" if axis == item.claim.axis else ""), finding)
             for axis, finding in item.by_axis.items()
         ]
-    lines = [{first: name, **_numbers(item, finding)} for name, finding in rows]
+    return _table(
+        [{first: name, **_numbers(item, finding), **_said(item, finding)} for name, finding in rows]
+    )
+
+
+def early_table(item: Judged) -> str:
+    """A speedup's numbers for the score at two thirds of the baseline's spend; "" without any."""
+    first = f"at {item.file.baseline}'s score at two thirds of its budget"
+    return _table(
+        [
+            {first: AXIS_WORDS[axis], **_numbers(item, finding)}
+            for axis, finding in item.by_axis_early.items()
+        ]
+    )
+
+
+def _table(lines: Sequence[dict[str, str]]) -> str:
     if not lines:
         return ""
     align = ["left"] + ["right"] * (len(lines[0]) - 1)
@@ -79,7 +94,6 @@ def numbers_table(item: Judged) -> str:
 
 
 def _numbers(item: Judged, finding: Finding) -> dict[str, str]:
-    verdict = item.verdict if finding is item.finding else finding.verdict
     crossed = item.over_examples
     return {
         f"estimate [{level_text(finding.level)} interval]": estimate_text(item.claim, finding),
@@ -89,10 +103,14 @@ def _numbers(item: Judged, finding: Finding) -> dict[str, str]:
         ),
         "seeds": str(finding.seeds),
         "more seeds": _range(finding.more_seeds),
-        f"at least {number(item.claim, item.claim.value)}": (
-            DASH if item.held_back else verdict_word(item, verdict)
-        ),
     }
+
+
+def _said(item: Judged, finding: Finding) -> dict[str, str]:
+    """The verdict on the claimed axis, and what that on another would be."""
+    verdict = item.verdict if finding is item.finding else finding.verdict
+    words = DASH if item.held_back else verdict_word(item, verdict)
+    return {f"at least {number(item.claim, item.claim.value)}": words}
 
 
 def _range(more: MoreSeeds | None) -> str:

@@ -16,7 +16,12 @@ from objbench.judge.statistics.power import (
 )
 from objbench.judge.statistics.seed_curves import SeedCurves
 from objbench.judge.statistics.speedup import Bound
-from objbench.judge.verdict import compare_at_once, judge_gain, judge_speedup
+from objbench.judge.verdict import (
+    compare_at_once,
+    judge_early_speedup,
+    judge_gain,
+    judge_speedup,
+)
 
 # Mean 2, sd 1: half-width t(2, 0.975) / sqrt(3) = 4.302653 / 1.732051.
 GAINS = np.array([1.0, 2.0, 3.0])
@@ -286,3 +291,38 @@ def test_an_open_claim_at_the_end_of_a_budget_a_step_short_is_open_for_want_of_s
     unknown = SeedCurves(spend * 0.99995, scores + gaps)
     found = judge_speedup(SeedCurves(spend, scores), unknown, 1.0)
     assert (found.reason, found.more_seeds) == ("not measured", None)
+
+
+def test_at_two_thirds_of_the_budget_a_speedup_is_measured_twice_over():
+    # The baseline scores 20 / 3 at two thirds of 10; the candidate does so at 10 / 3 -+ 0.1242.
+    found = judge_early_speedup(BASELINE, CANDIDATE, 1.9)
+    half = HALF * 0.1 / 2
+    assert found.estimate.value == pytest.approx(2.0)
+    assert found.low.value == pytest.approx(20 / 3 / (10 / 3 + half), rel=1e-6)
+    assert found.high.value == pytest.approx(20 / 3 / (10 / 3 - half), rel=1e-6)
+    assert found.measured == (pytest.approx(2 / 3), pytest.approx(20 / 3))
+    # Each seed by its own clock, brought to the median one.
+    clocks = np.array([[0.5], [1.0], [3.0]])
+    slow = [SeedCurves(side.spend * clocks, side.scores) for side in (BASELINE, CANDIDATE)]
+    assert judge_early_speedup(*slow, 1.9).estimate.value == pytest.approx(2.0)
+    late = SeedCurves(np.array([[7.0, 10.0]] * 3), np.array([[0.0, 1.0]] * 3))
+    with pytest.raises(ValueError, match="outside the measured"):
+        judge_early_speedup(late, late, 1.0)
+
+
+def test_at_two_thirds_equal_objectives_are_never_censored():
+    """Equal objectives reach the final score within the budget in about half of the studies."""
+    random = np.random.default_rng(8)
+    spend = np.tile(np.linspace(0.1, 1.0, 10), (5, 1))
+    ends, early = [], []
+    for _ in range(200):
+        sides = [
+            SeedCurves(spend, np.log(spend) + random.normal(0.0, 0.02, spend.shape)) for _ in "ab"
+        ]
+        ends.append(judge_speedup(*sides, 1.0))
+        early.append(judge_early_speedup(*sides, 1.0))
+    assert 0.3 < np.mean([found.estimate.side == "below" for found in ends]) < 0.7
+    for found in early:
+        assert (found.estimate.side, found.low.side, found.high.side) == ("", "", "")
+    wrong = np.mean([found.comparison != "unclear" for found in early])
+    assert wrong <= 0.08
