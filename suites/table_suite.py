@@ -133,19 +133,16 @@ class TableSuite(Suite):
         Raises:
             UnknownNameError: ``floor`` is not one of ``floors()``.
         """
-        from objbench.engine.encoder.load import load_tokenizer
         from objbench_suites.task_floors import bag_of_words, majority
 
+        if floor not in self.floors():
+            raise UnknownNameError(f"floor of {self.name}", floor, self.floors())
         chosen = self.table[task]
         train, evaluation = self.used(task, context)
         if floor == MAJORITY:
             found = majority(chosen, train, evaluation)
-        elif floor == BAG_OF_WORDS:
-            handle = load_tokenizer(tokenizer)
-            length = min(self.longest, handle.hf.model_max_length)
-            found = bag_of_words(chosen, train, evaluation, handle, length, context.cache)
         else:
-            raise UnknownNameError(f"floor of {self.name}", floor, self.floors())
+            found = bag_of_words(chosen, train, evaluation, tokenizer, self.longest, context.cache)
         return TaskResult(
             scores={
                 column: self.score(task, found.predictions[column], labels, context.cache)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
 from objbench.data.tokenizer import TokenizerHandle
+from objbench.engine.encoder.load import load_tokenizer
 from objbench.engine.evaluation.examples import Source, TokenisedExamples, tokenised
 from objbench.engine.evaluation.splits import HELD_OUT, first_hashed
 from objbench_suites.linear_probe import fit, fit_chosen
@@ -77,8 +78,8 @@ def bag_of_words(
     task: SentenceTask,
     train: Source,
     evaluation: Mapping[str, Source],
-    tokenizer: TokenizerHandle,
-    length: int,
+    folder: Path,
+    longest: int,
     cache: Path,
 ) -> FloorPredictions:
     """A linear model of which word pieces occur.
@@ -87,11 +88,14 @@ def bag_of_words(
         task: what is predicted.
         train: the training examples.
         evaluation: column -> the examples to predict.
-        tokenizer: makes the pieces.
-        length: most tokens of a sentence, special tokens included; longer ones are cut.
+        folder: of the tokenizer that makes the pieces.
+        longest: most tokens of a sentence, special tokens included, or fewer if the encoders that
+            the tokenizer is of take fewer; longer sentences are cut.
         cache: folder for tokenised examples.
     """
     is_regression = task.labels == 1
+    tokenizer = load_tokenizer(folder)
+    length = min(longest, tokenizer.hf.model_max_length)
 
     def bags(source: Source) -> tuple[csr_matrix, NDArray[Any]]:
         parts = [

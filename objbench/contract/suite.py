@@ -226,7 +226,7 @@ class Suite(ConfiguredSuite):
     def floors(self) -> tuple[str, ...]:
         """What the tasks can be scored by without an encoder, beside ``UNTRAINED``, which always is.
 
-        Such as "majority", the most frequent answer, and "bag of words", a linear model of which
+        Such as "majority", the most frequent answer, and "bag-of-words", a linear model of which
         word pieces occur. Names are those of plugins; each is scored by ``evaluate_floor``.
         """
         return ()
