@@ -166,7 +166,9 @@ def _targets(report: Report, curve: CurveReport) -> list[Block]:
     table = speedup_table(report, curve)
     if not table:
         return blocks
-    line = f"Of these losses the {bigram_words(curve.lines)}." if curve.lines else ""
+    line = ""
+    if curve.lines is not None:
+        line = f"Of these losses the {bigram_words(curve.lines, report.characters_per_token)}."
     method = [*paragraph(_method(report), line, curve.drawn_words), *table]
     return [*blocks, speedup_block(report, curve), *method]
 

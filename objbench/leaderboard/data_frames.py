@@ -27,7 +27,9 @@ from objbench.judge.verdict_sentence import (
 )
 from objbench.leaderboard.run_learning import run_learning
 from objbench.leaderboard.table_columns import COSTS, CURVES, SCORES, VERDICTS, TableColumn
+from objbench.leaderboard.text_bits import bits
 from objbench.results.records import (
+    CommonLoss,
     Cost,
     EvaluationRecord,
     ExportedPoint,
@@ -170,6 +172,7 @@ def _suite_curves(results: StudyResults) -> Iterator[Row]:
                         "point": point + 1,
                         "share": share,
                         "value": float(curve.scores[point, place]),
+                        "bits_per_character": math.nan,
                         **{axis: None if math.isnan(spent) else spent for axis, spent in spend},
                     }
 
@@ -189,6 +192,7 @@ def _heldout_curves(results: StudyResults) -> Iterator[Row]:
                         "point": number,
                         "share": point.share,
                         "value": own.get(score, math.nan),
+                        "bits_per_character": _bits(point.common, results, score == COMMON),
                         **_spend(point.meters),
                     }
 
@@ -247,20 +251,29 @@ def _costs(results: StudyResults) -> Iterator[Row]:
             **_spend(last_meters(found) if found else None),
             **{name: getattr(cost, name, None) for name in Cost.model_fields},
             "device": found.provenance.device if found else "",
-            **_learning(learnt[objective].runs.get(seed)),
+            **_learning(results, learnt[objective].runs.get(seed)),
         }
 
 
-def _learning(run: Learning | None) -> Row:
+def _learning(results: StudyResults, run: Learning | None) -> Row:
     final = run.final if run else None
     return {
         "learnt": run.status if run else "unknown",
         "learnt_at": run.left_at if run else None,
         "common_loss": final.loss if final else math.nan,
+        "common_bits_per_character": _bits(final, results),
         "common_of": final.of if final else "",
         "order_gain": final.order_gain if final else math.nan,
         "bigram_line": run.bigram if run and run.bigram is not None else math.nan,
     }
+
+
+def _bits(common: CommonLoss | None, results: StudyResults, is_wanted: bool = True) -> float:
+    """A common loss in bits per character; NaN where it is not known or predicts no tokens."""
+    characters = None if results.lines is None else results.lines.characters_per_token
+    if common is None or common.of == "own" or characters is None or not is_wanted:
+        return math.nan
+    return bits(common.loss, characters)
 
 
 def _spend(meters: Meters | None) -> Row:

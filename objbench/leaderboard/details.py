@@ -32,6 +32,7 @@ from objbench.leaderboard.tables.settings import (
     stale_table,
 )
 from objbench.leaderboard.tables.tuning import tuning_sentence, tuning_table
+from objbench.leaderboard.text_bits import BITS, bits_sentence
 from objbench.results.heldout_loss_names import AFTER
 
 NOT_MEASURED = "Steps were not compared: that is done when one process runs a study."
@@ -97,7 +98,10 @@ def _cost_details(report: Report) -> list[Block]:
     if losses is not None:
         is_arranged = any(AFTER in title for title in losses.columns)
         text = comparable_losses(report) + (f" {_ARRANGED}" if is_arranged else "")
-        folds.append(Fold("Loss on held-out text", [Paragraph(text), losses]))
+        # Elsewhere it is said where whether the runs learnt is.
+        is_first = BITS in losses.columns and not any(r.is_known for r in report.learning.values())
+        words = bits_sentence(report.characters_per_token) if is_first else ""
+        folds.append(Fold("Loss on held-out text", [*paragraph(text, words), losses]))
     return [*folds]
 
 
@@ -123,7 +127,8 @@ def _tuning_line(report: Report) -> str:
     score = report.tuning.score if report.tuning is not None else ""
     if report.common_lines is None or HELDOUT + score not in report.common_terms:
         return ""
-    return f"A setting has learnt at or below the {bigram_words(report.common_lines)}."
+    line = bigram_words(report.common_lines, report.characters_per_token)
+    return f"A setting has learnt at or below the {line}."
 
 
 def _not_run(report: Report) -> list[Block]:

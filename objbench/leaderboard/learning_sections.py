@@ -9,6 +9,7 @@ from objbench.leaderboard.headline import is_settled
 from objbench.leaderboard.line_words import KIND_WORDS, lines_sentence
 from objbench.leaderboard.report import Report
 from objbench.leaderboard.tables.learning import learning_table
+from objbench.leaderboard.text_bits import bits_sentence
 
 NOT_KNOWN = "Whether the runs learnt was not measured."
 
@@ -55,14 +56,14 @@ def learning_blocks(report: Report) -> list[Block]:
         return []
     kinds = {kind for name in known for kind in report.learning[name].kinds}
     lines = [
-        lines_sentence(report.lines.lines[kind])
+        lines_sentence(report.lines.lines[kind], report.characters_per_token)
         for kind in KIND_WORDS
         if report.lines is not None and kind in kinds and kind in report.lines.lines
     ]
     # Of text that is read from left to right the lines are other numbers of the same kind.
     blocks: list[Block] = [
         Heading(2, "Did the runs learn?"),
-        *paragraph(_RULE, *lines[:1]),
+        *paragraph(_RULE, *lines[:1], bits_sentence(report.characters_per_token) if lines else ""),
     ]
     if len(known) <= MOST_ROWS:
         return [*blocks, learning_table(report, known)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from objbench.judge.formatting import listed, loss
+from objbench.leaderboard.text_bits import BITS, bits, loss_words
 from objbench.results.reference_lines import LineName, Lines, Predicted
 
 BIGRAM = "bigram"
@@ -29,18 +30,25 @@ def named_lines(lines: Lines) -> dict[str, float]:
     return dict(sorted(known.items(), key=lambda item: -item[1]))
 
 
-def lines_sentence(lines: Lines) -> str:
-    """What the lines are, and where."""
-    values = listed([f"{words} {loss(value)}" for words, value in named_lines(lines).items()])
+def lines_sentence(lines: Lines, characters_per_token: float | None = None) -> str:
+    """What the lines are, and where; in bits per character too where they are known."""
+
+    def written(value: float) -> str:
+        if characters_per_token is None:
+            return loss(value)
+        return f"{loss(value)} ({loss(bits(value, characters_per_token))})"
+
+    unit = "nats per token" + ("" if characters_per_token is None else f" ({BITS})")
+    values = listed([f"{words} {written(value)}" for words, value in named_lines(lines).items()])
     both = "" if lines.neighbours is None else ", and of it and the one to the right"
     return (
         "Reference lines are the losses that counts of the training text alone reach on the same "
-        f"held-out tokens, in nats per token: {values} (uniform: any token; unigram: token "
+        f"held-out tokens, in {unit}: {values} (uniform: any token; unigram: token "
         "frequencies; bag of words: the other tokens in any order; bigram: the token to the left"
         f"{both})."
     )
 
 
-def bigram_words(lines: Lines) -> str:
-    """The line that a run must reach, such as "bigram line 3.900"."""
-    return f"bigram line {loss(lines.bigram)}"
+def bigram_words(lines: Lines, characters_per_token: float | None = None) -> str:
+    """The line that a run must reach, such as "bigram line 3.900 (1.405 bits per character)"."""
+    return f"bigram line {loss_words(lines.bigram, characters_per_token)}"

@@ -196,6 +196,11 @@ class Report:
         return self.lines.lines.get(self.common_kind)
 
     @property
+    def characters_per_token(self) -> float | None:
+        """Of the held-out text, per token that is not special; None where not measured."""
+        return None if self.lines is None else self.lines.characters_per_token
+
+    @property
     def listed_verdicts(self) -> tuple[Judged, ...]:
         """The verdicts as a page lists them: by the claims' own scores first."""
         return tuple(

@@ -58,6 +58,9 @@ CURVES: Mapping[str, TableColumn] = {
     "point": TableColumn("int64", "number of the point along the budget, from 1"),
     "share": TableColumn("float64", "share of the budget at the point; 1 = end"),
     "value": TableColumn("float64", "the suite's average as the page prints it, or the loss"),
+    "bits_per_character": TableColumn(
+        "float64", "the common loss of masked or next tokens in this unit; missing for other scores"
+    ),
     **_SPEND,
 }
 
@@ -125,6 +128,9 @@ COSTS: Mapping[str, TableColumn] = {
     "learnt": TableColumn("string", "whether the run learnt: learnt, stuck or unknown"),
     "learnt_at": TableColumn("Int64", "steps at the first point from which on it had learnt"),
     "common_loss": TableColumn("float64", "common loss at the end, nats per predicted token"),
+    "common_bits_per_character": TableColumn(
+        "float64", "the same in this unit; missing where it predicts no tokens, or is not known"
+    ),
     "common_of": TableColumn("string", 'what it predicts: masked, next or own; "" where unknown'),
     "order_gain": TableColumn("float64", "common loss with the visible tokens shuffled, less it"),
     "bigram_line": TableColumn("float64", "common loss at or below which a run has learnt"),

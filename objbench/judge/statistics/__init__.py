@@ -5,24 +5,25 @@ hands in. Larger is better: negate losses and errors. The pretraining run is the
 average the tasks and fine-tuning seeds of a run first, and put one pretraining seed in each row.
 Below three seeds (``estimate.MIN_RUNS``) there is no interval and no test, only the estimate.
 
-====================  =========================================================================
-``estimate``          mean over seeds with its t-interval; paired differences
-``seed_curves``       one curve of (spend, score) per seed; isotonic regression
-``target_crossing``   the spend at which a curve reaches a target, with a Fieller interval
-``speedup``           the baseline's spend divided by the candidate's, at one target or at many
-``multiple_tests``    paired t-tests with Holm's correction
-``ranks``             rank intervals and groups that are not significantly different
-``gain_by_task``      the gain of an average, task by task, and without each task
-``noise_floor``       how much reseeding alone moves a score
-``aggregates``        interquartile mean and probability of improvement, as in rliable
-``bootstrap``         an interval for statistics that have none in closed form
-``ties``              scores whose difference is rounding are the same score
-``power``             how many more seeds would settle a claim
-``looks``             levels that hold when seeds are added and the study is judged again
-``crossed``           an interval over seeds and evaluation examples
-``proportions``       shares of runs with exact intervals, and the exact test of two of them
-``ordering``          whether a score orders encoders against their held-out loss
-====================  =========================================================================
+======================  =========================================================================
+``estimate``            mean over seeds with its t-interval; paired differences
+``seed_curves``         one curve of (spend, score) per seed; isotonic regression
+``target_crossing``     the spend at which a curve reaches a target, with a Fieller interval
+``speedup``             the baseline's spend divided by the candidate's, at one target or at many
+``multiple_tests``      paired t-tests with Holm's correction
+``ranks``               rank intervals and groups that are not significantly different
+``gain_by_task``        the gain of an average, task by task, and without each task
+``noise_floor``         how much reseeding alone moves a score
+``aggregates``          interquartile mean and probability of improvement, as in rliable
+``bootstrap``           an interval for statistics that have none in closed form
+``ties``                scores whose difference is rounding are the same score
+``power``               how many more seeds would settle a claim
+``looks``               levels that hold when seeds are added and the study is judged again
+``crossed``             an interval over seeds and evaluation examples
+``proportions``         shares of runs with exact intervals, and the exact test of two of them
+``ordering``            whether a score orders encoders against their held-out loss
+``bits_per_character``  losses per token in a unit that does not depend on the vocabulary
+======================  =========================================================================
 
 Is the candidate better, at three seeds?
 

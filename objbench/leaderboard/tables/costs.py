@@ -13,6 +13,7 @@ from objbench.leaderboard.quantity import Quantity, quantity
 from objbench.leaderboard.report import Report
 from objbench.leaderboard.tables.columns import seeds_quantity
 from objbench.leaderboard.tables.learning import common_cell
+from objbench.leaderboard.text_bits import BITS, in_bits
 from objbench.results.step_comparison import ComparedStep, StepComparison
 
 _COMMON = "common loss"
@@ -60,11 +61,15 @@ def heldout_table(report: Report) -> Table | None:
     if not terms:
         return None
     lines = []
+    characters = report.characters_per_token
     for objective, losses in report.heldout.items():
         line: dict[str, Cell] = {"objective": objective}
         learnt = report.learning[objective]
         if report.common_kind is not None:
-            line[_COMMON] = common_cell(learnt, report.common_kind)
+            common = common_cell(learnt, report.common_kind)
+            line[_COMMON] = common
+            if characters is not None:
+                line[BITS] = in_bits(common, characters)
         for term in terms:
             found = over_counted(losses.get(term), learnt)
             # The sum comes last, after its terms.
@@ -75,7 +80,10 @@ def heldout_table(report: Report) -> Table | None:
     for words, value in (
         {} if report.common_lines is None else named_lines(report.common_lines)
     ).items():
-        cells = dict.fromkeys(columns, quantity(value, "loss"))
+        reached = quantity(value, "loss")
+        cells: dict[str, Cell] = dict.fromkeys(columns, reached)
+        if characters is not None:
+            cells[BITS] = in_bits(reached, characters)
         lines.append({"objective": f"{words} line", **cells})
     return table(lines)
 

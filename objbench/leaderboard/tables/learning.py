@@ -13,6 +13,7 @@ from objbench.leaderboard.line_words import KIND_WORDS
 from objbench.leaderboard.quantity import Quantity, estimated, quantity
 from objbench.leaderboard.report import Report
 from objbench.leaderboard.run_learning import RunLearning
+from objbench.leaderboard.text_bits import BITS, in_bits
 from objbench.results.records import CommonLoss
 
 _KINDS: Mapping[str, str] = dict([*KIND_WORDS.items(), ("own", "its own task")])
@@ -23,22 +24,31 @@ def learning_table(report: Report, names: Collection[str]) -> Table:
     shown = [report.learning[name] for name in report.learning if name in names]
     kinds = {kind for runs in shown for kind in runs.kinds}
     has_stuck = any(runs.seeds("stuck") for runs in report.learning.values())
-    lines = [_line(runs, len(kinds) > 1, has_stuck) for runs in shown]
+    characters = report.characters_per_token if kinds - {"own"} else None
+    lines = [_line(runs, len(kinds) > 1, has_stuck, characters) for runs in shown]
     for kind, words in KIND_WORDS.items():
         if report.lines is not None and kind in kinds and kind in report.lines.lines:
             name = "bigram line" if len(kinds) == 1 else f"bigram line, {words}"
             value = quantity(report.lines.lines[kind].bigram, "loss")
-            lines.append({"objective": name, "common loss": value})
+            line: dict[str, Cell] = {"objective": name, "common loss": value}
+            if characters is not None:
+                line[BITS] = in_bits(value, characters)
+            lines.append(line)
     return table(lines, text_columns=2)
 
 
-def _line(runs: RunLearning, has_kinds: bool, has_stuck: bool) -> dict[str, Cell]:
+def _line(
+    runs: RunLearning, has_kinds: bool, has_stuck: bool, characters: float | None
+) -> dict[str, Cell]:
     learnt, stuck = runs.finals("learnt"), runs.finals("stuck")
     line: dict[str, Cell] = {"objective": runs.objective, "learnt": runs.words}
     if has_kinds:
         line["loss of"] = ", ".join(_KINDS[kind] for kind in sorted(runs.kinds))
     line["by step"] = _steps(runs.left_at)
-    line["common loss"] = _mean([end.loss for end in learnt])
+    final = _mean([end.loss for end in learnt])
+    line["common loss"] = final
+    if characters is not None:
+        line[BITS] = None if "own" in runs.kinds else in_bits(final, characters)
     line["order gain"] = _mean([end.order_gain for end in learnt])
     if has_stuck:
         line["loss if stuck"] = _range([end.loss for end in stuck])
