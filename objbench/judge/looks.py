@@ -68,6 +68,11 @@ class Look:
         is_last = not self.is_declared or self.number == len(self.looks)
         return None if is_last else self.looks[self.number]
 
+    @property
+    def error_rate(self) -> float:
+        """Of comparisons of all objectives at once; none is called different before the first look."""
+        return 1.0 - self.level(len(self.seeds)) if self.is_reached else 0.0
+
     def level(self, pairs: int, claims: int = 1) -> float:
         """The coverage of the interval that decides.
 

@@ -222,15 +222,18 @@ def speedup_comparison(found: TargetGaps, spends: Crossing) -> Comparison:
     return _comparison(faster, bool(spends.missed_at(at, found.slack)))
 
 
-def compare_at_once(curves: Mapping[str, tuple[SeedCurves, SeedCurves]]) -> dict[str, Comparison]:
+def compare_at_once(
+    curves: Mapping[str, tuple[SeedCurves, SeedCurves]], error_rate: float = ERROR_RATE
+) -> dict[str, Comparison]:
     """Which candidates are faster or slower than the baseline, with all of them compared at once.
 
-    Holm's correction at 5% (see ``multiple_tests``) of the test that the intervals invert: the
+    Holm's correction (see ``multiple_tests``) of the test that the intervals invert: the
     candidates that differ at the level for all of them are settled, then the others are tested at
     the level for those that are left, until none differs.
 
     Args:
         curves: candidate -> the baseline's and its own curves, as for ``judge_speedup``.
+        error_rate: chance that any candidate is said to differ that does not.
 
     Raises:
         ValueError: as ``target_gaps``.
@@ -239,7 +242,7 @@ def compare_at_once(curves: Mapping[str, tuple[SeedCurves, SeedCurves]]) -> dict
     found: dict[str, Comparison] = dict.fromkeys(curves, "unclear")
     waiting = list(curves)
     while waiting:
-        level = 1.0 - ERROR_RATE / len(waiting)
+        level = 1.0 - error_rate / len(waiting)
         for name in waiting:
             own = gaps[name]
             found[name] = speedup_comparison(own, crossing(own.gaps, own.candidate_spend, level))

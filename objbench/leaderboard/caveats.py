@@ -9,8 +9,10 @@ from __future__ import annotations
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.budgets import measured_spend
 from objbench.judge.formatting import count, listed, named, three_digits
+from objbench.judge.looks import look_at
 from objbench.judge.spending import spent
 from objbench.judge.teacher_costs import mean_spend, taken_text, teachers
+from objbench.judge.verdict_sentence import level_text
 from objbench.leaderboard.choice_caveats import choice_sentences, pairing_sentences
 from objbench.leaderboard.curve_sources import curve_sources
 from objbench.results.records import EvaluationRecord, FloorRecord
@@ -22,6 +24,7 @@ _MOST_LISTED = 20
 def caveats(results: StudyResults) -> list[str]:
     """Every caveat of the study but for what is missing in it."""
     found = [
+        _looks(results),
         _samples(results),
         _official(results),
         *rate_sentences(results),
@@ -35,6 +38,26 @@ def caveats(results: StudyResults) -> list[str]:
         *pairing_sentences(results),
     ]
     return [text for text in found if text]
+
+
+def _looks(results: StudyResults) -> str:
+    """At which look the page is read, where there is more than one; "" where there is one."""
+    look = look_at(results)
+    if look.is_plain:
+        return ""
+    if not look.is_declared:
+        level = level_text(1.0 - look.error_rate)
+        return (
+            f"Seeds were added to the {look.looks[-1]} declared: whatever is called different is so "
+            f"at a level ({level}) that holds at every look; brackets of 95% do not."
+        )
+    looks = f"look {look.number} of {len(look.looks)}, at {look.looks[look.number - 1]} seeds"
+    if not look.is_reached:
+        return f"The study has not reached {looks}: nothing is called different before."
+    return (
+        f"The study is read at {looks}: whatever is called different is so by those seeds at a level "
+        f"({level_text(1.0 - look.error_rate)}) that allows for the other looks."
+    )
 
 
 def _samples(results: StudyResults) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from objbench.contract.meters import AXES, AXIS_WORDS, Axis
 from objbench.judge.formatting import MOST_NAMES, count, listed, named, signed
-from objbench.judge.statistics.estimate import MIN_RUNS, Estimate
+from objbench.judge.statistics.estimate import LEVEL, MIN_RUNS, Estimate
 from objbench.judge.teacher_costs import not_counted
 from objbench.judge.verdict import Comparison
-from objbench.judge.verdict_sentence import few_seeds_text
+from objbench.judge.verdict_sentence import few_seeds_text, level_text
 from objbench.leaderboard.foremost import MOST_DRAWN, MOST_ROWS
 from objbench.leaderboard.quantity import estimated
 from objbench.leaderboard.ranking import Row
@@ -78,7 +78,9 @@ def direction_sentences(report: Report, curve: CurveReport) -> list[str]:
             groups.setdefault(said, []).append(item.objective)
     # Only the headline corrects for the number of objectives.
     alone = "" if len(report.others) == 1 else ", uncorrected for multiple comparisons"
-    lead = f"To {report.baseline}'s final {curve.source.words}, by the 95% intervals{alone}"
+    levels = [f.level for item in curve.speedups.values() for f in item.headline.values()]
+    level = level_text(max(levels, default=LEVEL))
+    lead = f"To {report.baseline}'s final {curve.source.words}, by the {level} intervals{alone}"
     return [
         _qualified(report, who, f"{lead}, {named(who)} {'is' if len(who) == 1 else 'are'} {said}.")
         for said, who in sorted(groups.items(), key=lambda group: group[0] == _NOWHERE)

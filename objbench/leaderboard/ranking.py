@@ -15,6 +15,7 @@ import numpy as np
 
 from objbench.judge.budgets import budget_mismatch
 from objbench.judge.formatting import count
+from objbench.judge.looks import look_at
 from objbench.judge.score_arrays import SuiteScores
 from objbench.judge.statistics.aggregates import improvement_interval, paired_improvement
 from objbench.judge.statistics.estimate import (
@@ -77,29 +78,38 @@ class Row:
 
 def ranking(results: StudyResults, found: SuiteScores) -> tuple[Row, ...]:
     """The ranked objectives, best first, then the others in the order of the plan."""
-    learnt = run_learning(results)
+    learnt, look = run_learning(results), look_at(results)
+    read = np.array([seed in look.seeds for seed in results.seeds], dtype=bool)
     reasons = {
         objective.name: _why_not(results, found, index, objective)
         or _all_stuck(learnt[objective.name])
         for index, objective in enumerate(results.plan.objectives)
     }
     values = {
-        objective.name: np.where(learnt[objective.name].counted, found.scores[index], np.nan)
+        objective.name: np.where(learnt[objective.name].counted & read, found.scores[index], np.nan)
         for index, objective in enumerate(results.plan.objectives)
         if not reasons[objective.name]
     }
-    rows = _ranked(values, results.plan.baseline, found) if values else []
+    empty = [name for name, own in values.items() if not np.isfinite(own).any()]
+    reasons |= dict.fromkeys(
+        empty, f"all of its runs at the first {int(read.sum())} seeds are stuck"
+    )
+    values = {name: own for name, own in values.items() if name not in empty}
+    rows = _ranked(values, results.plan.baseline, found, look.error_rate) if values else []
     rows += [Row(objective=name, why=why) for name, why in reasons.items() if why]
     return tuple(rows)
 
 
-def _ranked(values: Mapping[str, FloatArray], baseline: str, found: SuiteScores) -> list[Row]:
+def _ranked(
+    values: Mapping[str, FloatArray], baseline: str, found: SuiteScores, error_rate: float
+) -> list[Row]:
     names = list(values)
-    ranks = rank_objectives(np.stack(list(values.values())), found.suite.direction)
+    scores = np.stack(list(values.values()))
+    ranks = rank_objectives(scores, found.suite.direction, error_rate)
     letters = ranks.letters
     sign = 1.0 if found.suite.direction == "max" else -1.0
     # Compared as printed: a difference that cannot be seen is no difference in rank.
-    means = leveled(np.nanmean(np.stack(list(values.values())), axis=1))
+    means = leveled(np.nanmean(scores, axis=1))
     keys = {name: -sign * round(float(mean), 2) for name, mean in zip(names, means, strict=True)}
     rows = []
     for name in sorted(names, key=keys.__getitem__):

@@ -1,7 +1,8 @@
 """Speedups over the baseline as the judge finds them, on every compute axis.
 
 They are the numbers of the verdicts, so a page cannot say two things of one speedup: it is among runs
-that learnt. An objective is compared only where no seed of it or of the baseline lacks a point.
+that learnt, and at the look that the study has reached. An objective is compared only where no seed
+of it or of the baseline lacks a point.
 What is known of a speedup that was not measured is a bound and never a number.
 """
 
@@ -9,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from objbench.contract.meters import AXES, Axis
 from objbench.judge.evidence import CurveEvidence, curve_evidence
 from objbench.judge.formatting import listed
+from objbench.judge.looks import Look, at_look, look_at
 from objbench.judge.score_arrays import Curve
 from objbench.judge.score_source import COMMON, Pair
 from objbench.judge.shared_corruption import shared_masking
@@ -98,11 +100,13 @@ def speedups(
     """
     baseline = results.plan.baseline
     targets = _targets(source, curves[baseline], run_learning(results)[baseline].counted)
+    look = look_at(results)
+    results = at_look(results, look)
     others = [o.name for o in results.plan.objectives if o.name != baseline]
     evidences = {n: curve_evidence(results, Pair(n, baseline), source.name) for n in others}
     lacking = {n: [gone for gone in e.left_out if not gone.stuck] for n, e in evidences.items()}
-    headlines = {n: {} if lacking[n] else _headline(e) for n, e in evidences.items()}
-    comparisons = _compared_at_once(results.plan, source, evidences, headlines)
+    headlines = {n: {} if lacking[n] else _headline(e, look) for n, e in evidences.items()}
+    comparisons = _compared_at_once(results.plan, source, evidences, headlines, look)
     found = {}
     for name, evidence in evidences.items():
         gaps = lacking[name] if evidence.seeds else evidence.left_out
@@ -149,12 +153,14 @@ def axis_orders(
     return orders
 
 
-def _headline(evidence: CurveEvidence) -> dict[Axis, Finding]:
+def _headline(evidence: CurveEvidence, look: Look) -> dict[Axis, Finding]:
     headline = {}
+    level = look.level(len(evidence.seeds))
     for axis, (baseline, candidate) in evidence.curves.items():
         # Seeds on clocks so different that their device seconds share no stretch.
         with suppress(ValueError):
-            headline[axis] = judge_speedup(baseline, candidate, NO_SPEEDUP)
+            found = judge_speedup(baseline, candidate, NO_SPEEDUP, level=level)
+            headline[axis] = found if look.is_reached else replace(found, comparison="unclear")
     return headline
 
 
@@ -163,9 +169,12 @@ def _compared_at_once(
     source: CurveSource,
     evidences: Mapping[str, CurveEvidence],
     headlines: Mapping[str, Mapping[Axis, Finding]],
+    look: Look,
 ) -> dict[str, Comparison]:
     """Objective -> its comparison on the axis of equal spend, of those that can be compared."""
     axis = plan.equalize
+    if not look.is_reached:
+        return {}
     return compare_at_once(
         {
             name: evidences[name].curves[axis]
@@ -176,7 +185,8 @@ def _compared_at_once(
                 or source.name == COMMON
                 or shared_masking(plan, source.term, (name, plan.baseline))
             )
-        }
+        },
+        look.error_rate,
     )
 
 
