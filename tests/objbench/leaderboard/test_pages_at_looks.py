@@ -46,7 +46,9 @@ def test_after_seeds_were_added_nothing_is_called_different_that_looking_might_h
     assert row.gain.mean == pytest.approx(3.5)
     assert speedups.headline["steps"].level == pytest.approx(0.9945, abs=1e-4)
     assert speedups.comparison == "unclear"
-    said = "Seeds were added to the 3 declared: whatever is called different is so at a level (99.5%)"
+    said = (
+        "Seeds were added to the 3 declared: whatever is called different is so at a level (99.5%)"
+    )
     assert any(text.startswith(said) for text in report.caveats)
     assert any("by the 99.5% intervals" in text for text in findings(report))
 
