@@ -8,7 +8,9 @@ from typing import Any
 
 from objbench.contract.composition import ObjectiveClass, configured
 from objbench.contract.options import configure
+from objbench.contract.phases import has_phases
 from objbench.contract.suite import CurveSuite, Suite
+from objbench.errors import ConfigError
 from objbench.plugins.registry import Registry
 from objbench.study.study import Study
 
@@ -37,12 +39,20 @@ def configure_plugins(study: Study, registry: Registry) -> ConfiguredPlugins:
     """The study's plugins, each configured with the study's options.
 
     Raises:
-        UnknownNameError, PluginError, ConfigError: a name or an option does not fit.
+        UnknownNameError, PluginError, ConfigError: a name or an option does not fit, or an objective
+            does not fit the schedule.
     """
     objectives = {}
     for name in study.objectives:
-        objective = registry.objective(name)
-        objectives[name] = (objective, configured(objective, study.for_objective(name).options))
+        objective, own = registry.objective(name), study.for_objective(name)
+        config = configured(objective, own.options)
+        if own.training.schedule == "trunk" and has_phases(objective, config):
+            raise ConfigError(
+                f"{name} goes from one kind of batch to another at a share of its budget, and the "
+                "points of the schedule 'trunk' have no budget in common: choose "
+                "training.schedule = 'linear' or 'constant'"
+            )
+        objectives[name] = (objective, config)
     suites: dict[str, Suite] = {}
     curves: dict[str, CurveSuite] = {}
     for name in study.evaluation.suites:
