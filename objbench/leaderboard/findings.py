@@ -172,7 +172,7 @@ def _together(report: Report, suite: str, kind: str, rows: Sequence[tuple[Row, E
 
 def _gain(report: Report, suite: str, row: Row, gain: Estimate) -> str:
     number = estimated(gain, "gain").text
-    what = f"on {suite}, {row.objective} - {report.baseline} = {number} points"
+    what = f"on {suite}, where {row.objective}'s gain on {report.baseline} is {number} points"
     over = f"over {gain.runs} paired seeds"
     if gain.runs < len(report.seeds):
         over += " at which both learnt"

@@ -110,7 +110,7 @@ def test_too_few_pairs_have_no_interval_anywhere(measured):
         assert curve.speedups["taco"].comparison == "unclear"
     said = findings(report)
     assert (
-        "Inconclusive on glue, taco - mlm = +2.00 points: 1 pair of runs that learnt, and 3 are needed."
+        "Inconclusive on glue, where taco's gain on mlm is +2.00 points: 1 pair of runs that learnt, and 3 are needed."
         in said
     )
     assert not any("order by estimated speedup" in text or "95% interval" in text for text in said)

@@ -66,8 +66,8 @@ def test_a_page_of_a_hundred_objectives(make_study, report_of):
     # Findings: who differs by name, the others together.
     shown = re.search(r"What the numbers show.*?</details>", details, re.DOTALL).group()
     assert shown.count("\n- ") < 40
-    assert "Significantly better on glue, objective_99 - mlm = +1" in shown
-    assert "Significantly worse on glue, objective_98 - mlm = -1" in shown
+    assert "Significantly better on glue, where objective_99's gain on mlm is +1" in shown
+    assert "Significantly worse on glue, where objective_98's gain on mlm is -1" in shown
     assert re.search(r"No significant difference from mlm on glue: \d+ objectives over 4", shown)
     # Nobody is lost: every score is in a table that is folded.
     (whole,) = re.findall(r"glue: all 100 objectives.*?</details>", text, re.DOTALL)

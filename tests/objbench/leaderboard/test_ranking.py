@@ -91,10 +91,12 @@ def test_a_gain_that_many_comparisons_take_back_is_not_called_one(make_study):
     assert {row.ranks for row in rows.values()} == {(1, 3)}
     taco, same = findings_of(study)[:2]
     assert taco.startswith(
-        "No significant difference on glue, taco - mlm = +3.00 [+0.52, +5.48] points"
+        "No significant difference on glue, where taco's gain on mlm is +3.00 [+0.52, +5.48] points"
     )
     assert "better if compared alone, but not with all pairs" in taco
-    assert same.startswith("No significant difference on glue, same - mlm = 0.00 [0.00, 0.00]")
+    assert same.startswith(
+        "No significant difference on glue, where same's gain on mlm is 0.00 [0.00, 0.00]"
+    )
     # Alone it is one.
     assert findings_of(make_study(seeds=(1, 2, 3)))[0].startswith("Significantly better on glue")
 
@@ -181,7 +183,7 @@ def test_a_budget_may_differ_by_part_of_a_step(make_study):
 def test_two_seeds_are_inconclusive_and_say_so(make_study):
     text = findings_of(make_study())[0]
     assert text == (
-        "Inconclusive on glue, taco - mlm = +2.50 points: 2 seeds give no confidence "
+        "Inconclusive on glue, where taco's gain on mlm is +2.50 points: 2 seeds give no confidence "
         "interval (objbench asks for at least 3)."
     )
 
@@ -190,7 +192,7 @@ def test_three_seeds_have_an_interval(make_study):
     text = findings_of(make_study(seeds=(1, 2, 3)))[0]
     # Gains 2, 3, 4: half-width 4.302653 / sqrt(3) = 2.484.
     assert text == (
-        "Significantly better on glue, taco - mlm = +3.00 [+0.52, +5.48] points over 3 paired seeds."
+        "Significantly better on glue, where taco's gain on mlm is +3.00 [+0.52, +5.48] points over 3 paired seeds."
     )
 
 

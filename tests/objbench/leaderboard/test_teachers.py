@@ -105,7 +105,9 @@ def test_it_is_said_beside_the_numbers_of_the_page(taught, report_of, rows):
     lines = render_markdown(page_document(report)).splitlines()
     not_counted = NOT_COUNTED.replace("76.5", "77.0")
     # In the finding, in that of the speedups, under the ranking and under the picture.
-    assert any("taco - mlm = " in line and line.endswith(f"; {not_counted}.") for line in lines)
+    assert any(
+        "taco's gain on mlm is " in line and line.endswith(f"; {not_counted}.") for line in lines
+    )
     assert any(line.startswith("- To mlm's final") and not_counted in line for line in lines)
     assert f"{not_counted}." in lines
 
