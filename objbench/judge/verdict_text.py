@@ -48,7 +48,7 @@ def detail_text(item: Judged) -> str:
         f"- Claim: {item.claim.wording!r} ({item.claim.where}).",
         f"- Source: {item.file.source.paper}, {item.file.source.url}",
         f"- The paper's baseline: {scale}.",
-        f"- Score: {item.source or 'none'}.",
+        f"- Score: {_score_text(item)}.",
         f"- Seeds: {seeds or 'none is complete'}.",
         *_left_out_lines(item.left_out),
     ]
@@ -57,6 +57,12 @@ def detail_text(item: Judged) -> str:
     if item.by_axis and item.differences.clocks:
         lines += ["", f"Not comparable: {item.differences.clocks}."]
     return "\n".join(lines)
+
+
+def _score_text(item: Judged) -> str:
+    if item.source or item.claim.kind == "leaves-plateau":
+        return item.source or "none"
+    return f"{item.file.score.suite}, which the study does not have"
 
 
 def numbers_table(item: Judged) -> str:

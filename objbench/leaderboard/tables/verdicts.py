@@ -62,7 +62,7 @@ def _line(report: Report, item: Judged, notes: dict[str, int]) -> dict[str, Cell
     numbers = [notes.setdefault(note, len(notes) + 1) for note in verdict_notes(item)]
     return {
         "claim": item.title,
-        "score": score_words(report.plan, item.source) if item.source else None,
+        "score": _score(report, item),
         "verdict": Strong(verdict_words(item)),
         "estimate [95%]": _found(item),
         "claimed": claim_words(item.claim),
@@ -70,6 +70,13 @@ def _line(report: Report, item: Judged, notes: dict[str, int]) -> dict[str, Cell
         "paper's scale (parameters, tokens)": f"{amount(paper.parameters)}, {amount(paper.tokens_seen)}",
         "notes": " ".join(mark(number) for number in sorted(numbers)),
     }
+
+
+def _score(report: Report, item: Judged) -> Cell:
+    """What it was judged by, or the score that the study lacks; None where it needs none."""
+    if item.source:
+        return score_words(report.plan, item.source)
+    return None if item.claim.kind == "leaves-plateau" else f"{item.file.score.suite} (not scored)"
 
 
 def _found(item: Judged) -> Cell:

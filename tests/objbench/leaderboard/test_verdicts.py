@@ -213,3 +213,22 @@ def test_no_sentence_contradicts_a_verdict(make_study, report_of, shift, spread)
         assert text.startswith("Significantly better ")
     best = report.suites[0].rows
     assert best[0].is_significant or best[1].is_significant or gain.finding.comparison == "unclear"
+
+
+def test_a_score_that_the_study_lacks_is_a_row_of_its_own_above_the_others(
+    make_study, report_of, rows
+):
+    study = with_probe(make_study(seeds=(1, 2, 3, 4), floors=FLOORS))
+    study.measure_learning()
+    cells = tuple(c for c in study.plan.cells if c.suite not in ("glue", "convergence"))
+    study.records = {cell.id: study.records[cell.id] for cell in cells if cell.id in study.records}
+    suites = tuple(suite for suite in study.plan.suites if suite.name == "probe")
+    study.plan = study.plan.model_copy(update={"suites": suites, "cells": cells})
+    table, notes = verdict_blocks(report_of(study))
+    first, second, *secondary = rows(table)
+    for row, claim in ((first, "speedup"), (second, "gain")):
+        assert (row["claim"], row["score"]) == (f"taco-2022 {claim}", "glue (not scored)")
+        assert (row["verdict"], row["estimate [95%]"]) == ("**inconclusive**", "not measured")
+    assert "The study does not score glue." in notes.items
+    assert "probe score" in {row["score"] for row in secondary}
+    assert not any("not scored" in row["score"] for row in secondary)
