@@ -69,13 +69,31 @@ def columns_above_floor(results: StudyResults, suite: PlannedSuite, objective: s
     rows = _rows(results, objective)
     columns = final_scores(results, suite).columns[_place(results, objective)]
     floors = floor_scores(results, suite, objective).values()
-    above = np.zeros(len(suite.columns), dtype=bool)
-    for index, column in enumerate(suite.columns):
-        sign = _sign(column.direction)
-        gaps = [_gaps(columns[:, index], floor.columns[:, index], rows, sign) for floor in floors]
-        lows = [_low(own) for own in gaps if own.size]
-        above[index] = bool(lows) and all(low is not None and low > 0 for low in lows)
-    return above
+    return np.array(
+        [
+            _is_above(
+                columns[:, index], [own.columns[:, index] for own in floors], rows, column.direction
+            )
+            for index, column in enumerate(suite.columns)
+        ],
+        dtype=bool,
+    )
+
+
+def score_above_floor(results: StudyResults, suite: PlannedSuite, objective: str) -> bool:
+    """The same of the suite's one score."""
+    scores = final_scores(results, suite).scores[_place(results, objective)]
+    floors = [own.scores for own in floor_scores(results, suite, objective).values()]
+    return _is_above(scores, floors, _rows(results, objective), suite.direction)
+
+
+def _is_above(
+    scores: FloatArray, floors: list[FloatArray], rows: list[int], direction: Direction
+) -> bool:
+    """Whether the scores of ``rows`` are above every floor that there is."""
+    gaps = [_gaps(scores, floor, rows, _sign(direction)) for floor in floors]
+    lows = [_low(own) for own in gaps if own.size]
+    return bool(lows) and all(low is not None and low > 0 for low in lows)
 
 
 def _floors(

@@ -25,6 +25,7 @@ from objbench.leaderboard.curve_sources import (
 )
 from objbench.leaderboard.curve_values import curve_values
 from objbench.leaderboard.example_gains import example_gains
+from objbench.leaderboard.floors import suite_floors
 from objbench.leaderboard.foremost import MOST_ROWS, drawn
 from objbench.leaderboard.missing import gaps, stale_records
 from objbench.leaderboard.ranking import ranking
@@ -111,6 +112,7 @@ def _suite(
         suite=suite,
         found=found,
         rows=rows,
+        floors=suite_floors(results, found, rows, learnt),
         columns=column_scores(results.plan, found, learnt),
         gains=gains(results.plan, found, ranked, learnt),
         example_gains=example_gains(results, found, ranked),

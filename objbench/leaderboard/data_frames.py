@@ -26,7 +26,7 @@ from objbench.judge.verdict_sentence import (
     verdict_words,
 )
 from objbench.leaderboard.run_learning import run_learning
-from objbench.leaderboard.table_columns import COSTS, CURVES, SCORES, VERDICTS, TableColumn
+from objbench.leaderboard.table_columns import COSTS, CURVES, FLOORS, SCORES, VERDICTS, TableColumn
 from objbench.leaderboard.text_bits import bits
 from objbench.results.records import (
     CommonLoss,
@@ -87,6 +87,10 @@ class Results:
     def scores(self) -> Table:
         """Every evaluation: one row per score of a suite, encoder and fine-tuning seed."""
         return Table(SCORES, tuple(self._named(_scores(self.study))))
+
+    def floors(self) -> Table:
+        """What suites give without pretraining: one row per score of a suite, floor and seed."""
+        return Table(FLOORS, tuple(self._named(_floors(self.study))))
 
     def curves(self) -> Table:
         """Scores, held-out losses and order gains along the budget: one row per score, seed, point.
@@ -154,6 +158,29 @@ def _scores(results: StudyResults) -> Iterator[Row]:
                     "status": results.state(cell),
                     "why": why,
                 }
+
+
+def _floors(results: StudyResults) -> Iterator[Row]:
+    for suite in results.suites:
+        for cell in results.floors(suite.name):
+            record = results.records.get(cell.id)
+            found = record if isinstance(record, EvaluationRecord) else None
+            is_ok = found is not None and found.status == "ok"
+            for column in suite.columns:
+                if column.task == cell.task:
+                    yield {
+                        "objective": cell.objective,
+                        "seed": cell.seed,
+                        "floor": cell.floor,
+                        "suite": suite.name,
+                        "column": column.name,
+                        "task": cell.task,
+                        "value": column_value(found, column) if found and is_ok else math.nan,
+                        "scale": column.scale,
+                        "direction": column.direction,
+                        "status": results.state(cell),
+                        "why": found.unscored.get(column.name, found.reason) if found else "",
+                    }
 
 
 def _suite_curves(results: StudyResults) -> Iterator[Row]:

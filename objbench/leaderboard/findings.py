@@ -5,7 +5,7 @@ The intervals are those of the judge, so no sentence here contradicts a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from objbench.contract.meters import AXES, AXIS_WORDS, Axis
 from objbench.judge.formatting import MOST_NAMES, count, listed, named, signed
@@ -14,6 +14,7 @@ from objbench.judge.teacher_costs import not_counted
 from objbench.judge.verdict import Comparison
 from objbench.judge.verdict_sentence import few_seeds_text, level_text
 from objbench.leaderboard.foremost import MOST_DRAWN, MOST_ROWS
+from objbench.leaderboard.held_back import is_held, no_verdict_sentence
 from objbench.leaderboard.quantity import estimated
 from objbench.leaderboard.ranking import Row
 from objbench.leaderboard.report import CurveReport, Report, SuiteReport
@@ -25,13 +26,20 @@ _DIRECTIONS: Mapping[Comparison, str] = {
     "unclear": "not significantly different",
 }
 _NOWHERE = "not significantly different on any axis"
-_KINDS = ("better", "worse", "alone", "open", "inconclusive")
+_KINDS = ("better", "worse", "alone", "open", "inconclusive", "held")
 
 
 def findings(report: Report) -> list[str]:
     """What may be said of each suite's scores and of the compute axes."""
     found = [text for suite in report.suites for text in _suite_findings(report, suite)]
+    held = {
+        suite.suite.name
+        for suite in report.suites
+        if is_held(suite, [row.objective for row in suite.rows if row.gain is not None])
+    }
     for curve in report.curves:
+        if curve.source.name in held:
+            continue
         found += [*direction_sentences(report, curve), axes_sentence(report, curve)]
     return [text for text in found if text]
 
@@ -119,15 +127,22 @@ def _suite_findings(report: Report, suite: SuiteReport) -> list[str]:
         found.append(f"Only {report.baseline} was run, so nothing is compared.")
     elif rows[report.baseline].rank is None:
         found.append(f"No gain on {name}: the baseline {report.baseline} is not ranked.")
-    return found + _gains(report, name, [rows[objective] for objective in report.others])
+    found += [text for text in (no_verdict_sentence(suite),) if text]
+    held = suite.floors.held_back
+    return found + _gains(report, name, [rows[objective] for objective in report.others], held)
 
 
-def _gains(report: Report, suite: str, rows: Sequence[Row]) -> list[str]:
-    """A sentence for each gain; of many that are alike, one for all of them."""
+def _gains(report: Report, suite: str, rows: Sequence[Row], held: Collection[str]) -> list[str]:
+    """A sentence for each gain; of many that are alike, one for all of them.
+
+    Args:
+        held: objectives on which the suite carries no verdict.
+    """
     kinds: dict[str, list[tuple[Row, Estimate]]] = {}
     for row in rows:
         if row.gain is not None:
-            kinds.setdefault(_kind(row, row.gain), []).append((row, row.gain))
+            kind = "held" if row.objective in held else _kind(row, row.gain)
+            kinds.setdefault(kind, []).append((row, row.gain))
     found = []
     for kind in _KINDS:
         own = kinds.get(kind, [])
@@ -135,7 +150,7 @@ def _gains(report: Report, suite: str, rows: Sequence[Row]) -> list[str]:
             found.append(_together(report, suite, kind, own))
         else:
             found += [
-                _qualified(report, [row.objective], _gain(report, suite, row, gain))
+                _qualified(report, [row.objective], _gain(report, suite, row, gain, kind))
                 for row, gain in own
             ]
     return found
@@ -156,7 +171,9 @@ def _together(report: Report, suite: str, kind: str, rows: Sequence[tuple[Row, E
     seeds = f"{min(runs)}" if min(runs) == max(runs) else f"{min(runs)} to {max(runs)}"
     over = f"over {seeds} paired seeds"
     many = count(len(rows), "objective")
-    if kind == "inconclusive":
+    if kind == "held":
+        text = f"No verdict on {suite}: {many} {over}."
+    elif kind == "inconclusive":
         text = f"Inconclusive on {suite} for {many}: {_few(report, max(runs))}."
     elif kind in ("better", "worse"):
         ends = " to ".join(f"{signed(end)}" for end in (min(means), max(means)))
@@ -170,13 +187,14 @@ def _together(report: Report, suite: str, kind: str, rows: Sequence[tuple[Row, E
     return _qualified(report, who, text)
 
 
-def _gain(report: Report, suite: str, row: Row, gain: Estimate) -> str:
+def _gain(report: Report, suite: str, row: Row, gain: Estimate, kind: str) -> str:
     number = estimated(gain, "gain").text
     what = f"on {suite}, where {row.objective}'s gain on {report.baseline} is {number} points"
     over = f"over {gain.runs} paired seeds"
     if gain.runs < len(report.seeds):
         over += " at which both learnt"
-    kind = _kind(row, gain)
+    if kind == "held":
+        return f"No verdict {what} {over}."
     if kind == "inconclusive":
         return f"Inconclusive {what}: {_few(report, gain.runs)}."
     if kind == "open":

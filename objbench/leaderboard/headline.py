@@ -1,7 +1,7 @@
 """The one sentence on top of a page, which a tired reader may quote without being wrong.
 
 What was compared, at which scale, on how many seeds, and what may be concluded: often nothing. What
-holds a conclusion back comes first: runs that did not learn.
+holds a conclusion back comes first: runs that did not learn, and scores that are at their floor.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from objbench.contract.meters import AXIS_WORDS
-from objbench.judge.formatting import MOST_NAMES, amount, count, listed, named
+from objbench.judge.formatting import amount, count, listed, named
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.verdict_sentence import few_seeds_text
 from objbench.leaderboard.document import shortened
+from objbench.leaderboard.held_back import held_parts, leading_words, too_few_learnt
 from objbench.leaderboard.ranking import Row
 from objbench.leaderboard.report import CurveReport, Report
 from objbench.leaderboard.speedups import Speedups
@@ -53,8 +54,7 @@ def conclusion(report: Report) -> str:
     if seeds < MIN_RUNS:
         which = "which is better" if len(report.others) == 1 else "which of them is better"
         return f"nothing may be concluded about {which}, because {few_seeds_text(seeds)}"
-    held = held_back(report)
-    parts = [*_held_parts(report, held), *_parts(report)]
+    parts = [*held_parts(report), *_parts(report)]
     if not parts:
         has_losses = any(
             item.headline
@@ -70,47 +70,6 @@ def conclusion(report: Report) -> str:
             )
         return f"nothing may be concluded, because {why}"
     return "; ".join(parts)
-
-
-def held_back(report: Report) -> tuple[str, ...]:
-    """The objectives of which too few pairs of runs with the baseline are not stuck.
-
-    None where the study has too few seeds anyway.
-    """
-    base = report.learning[report.baseline]
-    if len(report.seeds) < MIN_RUNS:
-        return ()
-    return tuple(
-        name
-        for name in report.others
-        if int((report.learning[name].counted & base.counted).sum()) < MIN_RUNS
-    )
-
-
-def _held_parts(report: Report, held: Sequence[str]) -> list[str]:
-    """Why nothing can be concluded about the objectives ``held`` back; nothing for none."""
-    if not held:
-        return []
-    sides = [report.learning[name] for name in (report.baseline, *held)]
-    whys = [f"{own.objective} learnt in {own.share} runs" for own in sides if own.seeds("stuck")]
-    why = (
-        listed(whys)
-        if len(whys) <= MOST_NAMES
-        else f"{count(len(whys), 'objective')} have stuck runs"
-    )
-    return [f"nothing can be concluded about {named(held)}, because {why}"]
-
-
-def _learning_words(report: Report) -> str:
-    """What comparisons are over, such as "among runs that learnt (mlm 4 of 5), "; "" for all runs."""
-    runs = list(report.learning.values())
-    stuck = [f"{own.objective} {own.share}" for own in runs if own.seeds("stuck")]
-    whose = f" ({listed(stuck)})" if len(stuck) <= MOST_NAMES else ""
-    among = f"among runs that learnt{whose}, " if stuck else ""
-    if not any(own.seeds("unknown") for own in runs):
-        return among
-    which = "all runs" if any(own.is_known for own in runs) else "the runs"
-    return f"it is not known whether {which} learnt; {among}"
 
 
 def _compared(report: Report) -> str:
@@ -138,14 +97,18 @@ def _parts(report: Report) -> list[str]:
     if len(report.seeds) < MIN_RUNS:
         return []
     said: dict[str, list[str]] = {}
-    held = held_back(report)
+    held = too_few_learnt(report)
     for suite in report.suites:
-        rows = [row for row in suite.rows if row.gain is not None and row.objective not in held]
+        rows = [
+            row
+            for row in suite.rows
+            if row.gain is not None and row.objective not in {*held, *suite.floors.held_back}
+        ]
         if suite.is_ranked and rows:
             said.setdefault(_outcome(report, rows), []).append(suite.suite.name)
     parts = [f"on {_suites(suites)}, {outcome}" for outcome, suites in said.items()]
     parts += [part for curve in report.curves for part in loss_parts(report, curve)]
-    return [f"{_learning_words(report)}{parts[0]}", *parts[1:]] if parts else []
+    return [f"{leading_words(report)}{parts[0]}", *parts[1:]] if parts else []
 
 
 def is_settled(report: Report) -> bool:

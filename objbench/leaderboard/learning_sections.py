@@ -19,8 +19,8 @@ _RULE = (
     "evaluation point from which a run had learnt."
 )
 _HINTS = (
-    "What to try: another scale of the initial weights, another learning rate or a longer warm-up, "
-    "larger batches, and a look for duplicates in the text."
+    "What to try: more steps, another scale of the initial weights, another learning rate or a longer "
+    "warm-up, larger batches, and a look for duplicates in the text."
 )
 
 

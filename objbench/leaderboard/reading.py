@@ -17,6 +17,10 @@ def reading(report: Report) -> list[Text]:
         found.append(_CLAIM)
     if any(suite.is_ranked for suite in report.suites):
         found.append(_SCORE)
+        if any(suite.floors.rows for suite in report.suites):
+            found.append(_FLOOR)
+        if any(runs.is_known for runs in report.learning.values()):
+            found.append(_LEARNT)
         if is_compared:
             found.append((Strong("Gain"), _gain(report)))
         if is_compared and has_interval:
@@ -68,6 +72,20 @@ _SCORE: Text = (
     (
         ": the average that the protocol names, in points. Fine-tuning seeds are averaged within "
         "their pretraining run first; the interval is the 95% t-interval over pretraining seeds."
+    ),
+)
+_FLOOR: Text = (
+    Strong("Floor"),
+    (
+        ": what the same examples give without any pretraining. A score that is not above its floors "
+        "shows nothing of what pretraining did and carries no verdict."
+    ),
+)
+_LEARNT: Text = (
+    Strong("Learnt"),
+    (
+        ": how many finished runs have left their first plateau. Means, intervals and gains are over "
+        "these alone; a gain over the seeds at which both sides have."
     ),
 )
 _GROUP: Text = (

@@ -23,6 +23,7 @@ from objbench.leaderboard.costs import ObjectiveCost
 from objbench.leaderboard.curve_sources import CurveSource
 from objbench.leaderboard.curve_values import CurveValues
 from objbench.leaderboard.example_gains import ExampleGains
+from objbench.leaderboard.floors import SuiteFloors
 from objbench.leaderboard.foremost import MOST_ROWS, above_fold
 from objbench.leaderboard.missing import Gap, StaleRecords
 from objbench.leaderboard.quantity import Quantity
@@ -58,6 +59,7 @@ class SuiteReport:
     Attributes:
         found: the scores as arrays.
         rows: the ranking; nobody is ranked by a suite without an average.
+        floors: what it gives without pretraining, and whether it is above that.
         columns: the columns, then the average.
         gains: of the ranked objectives over the baseline, column by column.
         interquartile: ranked objective -> the interquartile mean of its gains.
@@ -71,6 +73,7 @@ class SuiteReport:
     suite: PlannedSuite
     found: SuiteScores
     rows: tuple[Row, ...]
+    floors: SuiteFloors
     columns: tuple[ColumnScores, ...]
     gains: tuple[Gains, ...]
     interquartile: Mapping[str, Quantity]

@@ -25,6 +25,7 @@ from objbench.leaderboard.document import (
 )
 from objbench.leaderboard.findings import uncounted_words
 from objbench.leaderboard.headline import headline, scale_words
+from objbench.leaderboard.held_back import no_verdict_sentence
 from objbench.leaderboard.learning_sections import learning_blocks, learning_sentence
 from objbench.leaderboard.missing import gaps_sentence
 from objbench.leaderboard.report import Report, SuiteReport
@@ -127,10 +128,11 @@ def _ranking(report: Report, suite: SuiteReport) -> list[Block]:
             f"The baseline and the best of {len(suite.rows)}; all are in the fold below."
             if is_cut
             else "",
+            no_verdict_sentence(suite),
         ),
-        ranking_table(report, [row for row in suite.rows if row.objective in shown]),
+        ranking_table(report, suite, [row for row in suite.rows if row.objective in shown]),
     ]
     if is_cut:
         title = f"{suite.suite.name}: all {len(suite.rows)} objectives"
-        blocks.append(Fold(title, [ranking_table(report, suite.rows)]))
+        blocks.append(Fold(title, [ranking_table(report, suite, suite.rows)]))
     return blocks

@@ -6,7 +6,7 @@ from objbench.judge.formatting import listed
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.document import Block, Cell, Fold, Heading, Paragraph, paragraph, table
 from objbench.leaderboard.report import Report, SuiteReport
-from objbench.leaderboard.tables.columns import budget_table, columns_tables, gain_table
+from objbench.leaderboard.tables.columns import budget_table, columns_tables, floor_note, gain_table
 from objbench.leaderboard.tables.example_gains import example_gains_blocks
 from objbench.leaderboard.tables.ranking import seeds_table
 
@@ -21,6 +21,7 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
         Paragraph(protocol),
         *paragraph(suite.unscored),
         *columns_tables(report, suite),
+        *paragraph(_floors_words(suite), floor_note(suite)),
     ]
     if suite.interquartile:
         blocks += _interquartile(report, suite)
@@ -44,7 +45,7 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
         for gains in (own for own in suite.gains if own.objective in shown):
             blocks += [
                 Heading(4, f"{gains.objective} against {report.baseline}"),
-                gain_table(report, gains),
+                gain_table(report, suite, gains),
             ]
         folds.append(Fold(f"{name}: the gain on each column", blocks))
     blocks = example_gains_blocks(report, suite)
@@ -56,6 +57,16 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
         ]
         folds.append(Fold(f"{name}: other numbers of its curves", [table(lines)]))
     return folds
+
+
+def _floors_words(suite: SuiteReport) -> str:
+    """What the floors are; "" where none was measured."""
+    if not suite.floors.rows:
+        return ""
+    return (
+        "Floors: what the same examples give without any pretraining; untrained: an encoder with its "
+        "initial weights, at the study's seeds."
+    )
 
 
 def _texts(suite: SuiteReport, objective: str) -> dict[str, Cell]:

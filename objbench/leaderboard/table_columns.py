@@ -48,6 +48,16 @@ SCORES: Mapping[str, TableColumn] = {
     "why": TableColumn("string", 'why there is no value; "" where there is one or it was not run'),
 }
 
+FLOORS: Mapping[str, TableColumn] = {
+    "study": _WHICH["study"],
+    "objective": TableColumn("string", "objective whose initial weights were scored, if any were"),
+    "seed": TableColumn("int64", "pretraining seed of the initial weights"),
+    "floor": TableColumn("string", "what was scored, such as majority or untrained"),
+    **{name: SCORES[name] for name in ("suite", "column", "task", "value", "scale", "direction")},
+    "status": _STATUS,
+    "why": SCORES["why"],
+}
+
 CURVES: Mapping[str, TableColumn] = {
     **_WHICH,
     "score": TableColumn(

@@ -42,7 +42,7 @@ def summary_document(report: Report) -> list[Block]:
     blocks: list[Block] = [Paragraph(headline(report)), *paragraph(learning_sentence(report))]
     for suite in report.suites:
         if suite.is_ranked:
-            blocks += [Heading(2, suite.suite.name), ranking_table(report, suite.rows)]
+            blocks += [Heading(2, suite.suite.name), ranking_table(report, suite, suite.rows)]
     for curve in report.curves:
         speedups = final_speedups(curve, curve.speedups)
         if speedups:

@@ -1,4 +1,7 @@
-"""A suite's columns as tables: their scores, their noise, and where an objective's gain comes from."""
+"""A suite's columns as tables: their scores, their noise, and where an objective's gain comes from.
+
+A column that is at its floor has a dagger, and is never set in bold.
+"""
 
 from __future__ import annotations
 
@@ -11,45 +14,80 @@ from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.noise_floor import Noise
 from objbench.leaderboard.columns import ColumnGain, ColumnScores, Gains, SeedScores, seed_scores
 from objbench.leaderboard.document import Block, Cell, Strong, Table, table
+from objbench.leaderboard.floors import AVERAGE
 from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.quantity import Notation, Quantity, estimated, quantity
 from objbench.leaderboard.report import Report, SuiteReport
 
+DAGGER = "†"
+
 
 def column_table(report: Report, suite: SuiteReport) -> Table:
-    """The suite's columns, one per row, and its average, for every objective, with their noise."""
+    """The suite's columns, one per row, and its average, for every objective, with their noise.
+
+    Beside the objectives the floors.
+    """
+    return table(_column_lines(report, suite, has_objectives=True), text_columns=2)
+
+
+def _column_lines(
+    report: Report, suite: SuiteReport, *, has_objectives: bool
+) -> list[dict[str, Cell]]:
     has_tries = suite.found.values.shape[-1] > 1
-    return table(
-        [
-            _column_line(column, column.scores, len(report.seeds), has_tries)
-            for column in suite.columns
-        ],
-        text_columns=2,
-    )
+    lines = []
+    for column in suite.columns:
+        cells: dict[str, Cell] = {}
+        if has_objectives:
+            cells |= {n: seeds_quantity(own, "points") for n, own in column.scores.items()}
+        for floor in suite.floors.rows:
+            found = floor.score if column.name == AVERAGE else floor.columns.get(column.name)
+            cells[f"floor: {floor.name}"] = None if found is None else estimated(found, "points")
+        lines.append(_column_line(suite, column, cells, len(report.seeds), has_tries))
+    return lines
 
 
 def columns_tables(report: Report, suite: SuiteReport) -> list[Block]:
     """As ``column_table``; many objectives have a row each, in a table of their own."""
     if len(suite.rows) <= MOST_ROWS:
         return [column_table(report, suite)]
-    has_tries = suite.found.values.shape[-1] > 1
-    noise = [_column_line(item, {}, len(report.seeds), has_tries) for item in suite.columns]
+    noise = _column_lines(report, suite, has_objectives=False)
     lines: list[dict[str, Cell]] = [
         {
             "objective": row.objective,
-            **{c.name: seeds_quantity(c.scores[row.objective], "points") for c in suite.columns},
+            **{
+                marked(suite, c.name): seeds_quantity(c.scores[row.objective], "points")
+                for c in suite.columns
+            },
         }
         for row in suite.rows
     ]
     return [table(noise, text_columns=2), table(lines)]
 
 
-def gain_table(report: Report, gains: Gains) -> Table:
+def marked(suite: SuiteReport, column: str) -> str:
+    """The name of a column, with a dagger where it is at its floor."""
+    return f"{column} {DAGGER}" if column in suite.floors.at_floor else column
+
+
+def floor_note(suite: SuiteReport) -> str:
+    """What the daggers mean; "" where there is none."""
+    if not suite.floors.at_floor:
+        return ""
+    return (
+        f"{DAGGER} at its floor: no objective's runs that learnt are above the best floor by a 95% "
+        "t-interval."
+    )
+
+
+def gain_table(report: Report, suite: SuiteReport, gains: Gains) -> Table:
     """The gain of one objective on each column, and what each column does to the average."""
     has_tests = gains.average.runs >= MIN_RUNS
-    lines = [_gain_line(gain, has_tests) for gain in gains.columns]
+    lines = [
+        {**_gain_line(gain, has_tests), "column": marked(suite, gain.name)}
+        for gain in gains.columns
+    ]
     average: dict[str, Cell] = {
-        "column": Strong("average"),
+        "column": _bold(suite, AVERAGE),
         "gain": estimated(gains.average, "gain"),
         "adds to the average": quantity(gains.average.mean, "gain"),
     }
@@ -72,7 +110,7 @@ def budget_table(report: Report, suite: SuiteReport, curves: ColumnCurves) -> Ta
                 own = seed_scores(
                     curves.values[point, row, :, number], report.learning[objective.name]
                 )
-                line[column.name] = seeds_quantity(own, "points")
+                line[marked(suite, column.name)] = seeds_quantity(own, "points")
             lines.append(line)
     return table(lines, text_columns=2)
 
@@ -90,14 +128,21 @@ def seeds_quantity(found: SeedScores, notation: Notation) -> Quantity | None:
     return quantity(found.found.mean, notation, ", ".join(notes))
 
 
+def _bold(suite: SuiteReport, column: str) -> Cell:
+    """The average in bold, unless it is at its floor."""
+    text = marked(suite, column)
+    return Strong(text) if column == AVERAGE and text == column else text
+
+
 def _column_line(
-    column: ColumnScores, scores: Mapping[str, SeedScores], seeds: int, has_tries: bool
+    suite: SuiteReport,
+    column: ColumnScores,
+    scores: Mapping[str, Cell],
+    seeds: int,
+    has_tries: bool,
 ) -> dict[str, Cell]:
-    is_average = column.name == "average"
     metric = column.metric + (" (lower is better)" if column.is_lower_better else "")
-    line: dict[str, Cell] = {"column": Strong(column.name) if is_average else column.name}
-    line["metric"] = metric
-    line |= {name: seeds_quantity(found, "points") for name, found in scores.items()}
+    line: dict[str, Cell] = {"column": _bold(suite, column.name), "metric": metric, **scores}
     if seeds > 1:
         if has_tries:
             line["sd of pretraining"] = _noise(column.noise, "pretrain")

@@ -12,6 +12,7 @@ from objbench.judge.formatting import count
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.ranks import MOST_GROUPED
 from objbench.leaderboard.document import Block, Cell, Table, table
+from objbench.leaderboard.floors import FloorRow
 from objbench.leaderboard.quantity import Quantity, estimated, quantity
 from objbench.leaderboard.ranking import Improvement, Row
 from objbench.leaderboard.report import CurveReport, Report, SuiteReport
@@ -20,9 +21,19 @@ from objbench.leaderboard.speedups import speedup_quantity
 BASELINE = "baseline"
 
 
-def ranking_table(report: Report, rows: Sequence[Row]) -> Table:
-    """Rank, score, gain over the baseline, and how often the objective is better."""
-    return table([_line(report, row) for row in rows], text_columns=2)
+def ranking_table(report: Report, suite: SuiteReport, rows: Sequence[Row]) -> Table:
+    """Rank, score, gain over the baseline, and how often it is better; then the suite's floors."""
+    floors: list[dict[str, Cell]] = [
+        {"objective": floor_words(floor), "score": estimated(floor.score, "points")}
+        for floor in suite.floors.rows
+        if floor.score is not None
+    ]
+    return table([*(_line(report, row) for row in rows), *floors], text_columns=2)
+
+
+def floor_words(floor: FloorRow) -> str:
+    """What the row of a floor is called."""
+    return f"floor: {floor.name}"
 
 
 def seeds_table(report: Report, suite: SuiteReport) -> list[Block]:
@@ -89,8 +100,9 @@ def _line(report: Report, row: Row) -> dict[str, Cell]:
 
 
 def _noted(found: Quantity, pairs: int, seeds: int) -> Quantity:
-    """What compares two objectives, with the number of pairs of runs where not all count."""
-    return replace(found, note=count(pairs, "pair")) if pairs < seeds else found
+    """What compares two objectives, with the number of pairs of runs that are too few."""
+    is_few = pairs < min(seeds, MIN_RUNS)
+    return replace(found, note=count(pairs, "pair")) if is_few else found
 
 
 def _wins(found: Improvement | None) -> str | None:

@@ -10,7 +10,7 @@ from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.sections import page_document
 
 SCALE = "preset tiny, corpus toy, 1.23M parameters and 2.46M tokens"
-UNKNOWN = "it is not known whether the runs learnt"
+UNKNOWN = "it is not known whether the runs learnt or what glue would give without pretraining"
 ELSEWHERE = "nothing here says what happens at another scale"
 
 

@@ -36,7 +36,7 @@ def test_every_study_is_one_row(make_study, tmp_path):
             "comparison": "taco against mlm",
             "scale": "1.23M parameters and 2.46M tokens",
             "seeds": "4",
-            "result": "It is not known whether the runs learnt; on the suite glue, taco is significantly better than mlm.",
+            "result": "It is not known whether the runs learnt or what glue would give without pretraining; on the suite glue, taco is significantly better than mlm.",
             "details": "[page](large/README.md)",
         },
         {

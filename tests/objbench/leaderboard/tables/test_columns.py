@@ -36,7 +36,7 @@ def gains(report_of, rows):
         report = report_of(study)
         (found,) = report.suites[0].gains
         assert found.objective == "taco"
-        return rows(gain_table(report, found))
+        return rows(gain_table(report, report.suites[0], found))
 
     return make
 
