@@ -25,10 +25,12 @@ from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.seed_curves import isotonic
 from objbench.judge.statistics.speedup import SpeedupAt, speedup_function
 from objbench.judge.verdict import (
+    EARLY,
     NO_SPEEDUP,
     Comparison,
     Finding,
     compare_at_once,
+    judge_early_speedup,
     judge_speedup,
 )
 from objbench.leaderboard.curve_sources import CurveSource
@@ -70,6 +72,8 @@ class Speedups:
         headline: axis -> what the seeds say of the speedup to the baseline's final score; empty
             where ``why`` says why, and without axes that were not measured.
         targets: the baseline's final score, then others down its curve; as empty.
+        early: the baseline's score at two thirds of its budget, which equal objectives always reach;
+            None where ``why`` says why, and where it was not measured.
         functions: axis -> the speedup at every target, by rising target; as empty.
         comparison: whether it is faster or slower than the baseline on the axis of equal spend,
             with all objectives compared at once; "unclear" where ``headline`` lacks that axis, and
@@ -80,6 +84,7 @@ class Speedups:
     objective: str
     headline: Mapping[Axis, Finding]
     targets: tuple[AtTarget, ...]
+    early: AtTarget | None
     functions: Mapping[Axis, Function]
     comparison: Comparison
     why: str
@@ -123,6 +128,7 @@ def speedups(
             objective=name,
             headline=headline,
             targets=(final, *at) if headline else (),
+            early=_early(source, evidence, wanted, look),
             functions=_functions(evidence, wanted),
             comparison=comparisons.get(name, "unclear"),
             why=listed(list(whys)),
@@ -210,6 +216,24 @@ def _final(source: CurveSource, evidence: CurveEvidence) -> float:
     """The baseline's final score, over the seeds that count."""
     baseline, _ = next(iter(evidence.curves.values()))
     return source.sign * float(baseline.scores[:, -1].mean())
+
+
+def _early(
+    source: CurveSource, evidence: CurveEvidence, axes: Mapping[Axis, Finding], look: Look
+) -> AtTarget | None:
+    """The speedup to the baseline's score at two thirds of its budget, on each of ``axes``."""
+    level, scores, found = look.level(len(evidence.seeds)), [], {}
+    for axis in axes:
+        baseline, candidate = evidence.curves[axis]
+        # A curve may begin later than that.
+        with suppress(ValueError):
+            made = judge_early_speedup(baseline, candidate, NO_SPEEDUP, level)
+            found[axis] = speedup_quantity(made)
+            scores.append(source.sign * float(baseline.at(EARLY * baseline.last).mean()))
+    if not scores:
+        return None
+    # In steps, the first axis, every seed has the same two thirds.
+    return AtTarget(score=scores[0], where="score at two thirds of its budget", speedups=found)
 
 
 def _at_target(

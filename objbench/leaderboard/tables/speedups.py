@@ -14,7 +14,8 @@ def speedup_table(report: Report, curve: CurveReport) -> list[Block]:
     """Objective and target, and the speedup on each axis; the verdicts' own target first."""
     lines: list[dict[str, Cell]] = []
     for item in curve.speedups.values():
-        for at in item.targets:
+        early = [item.early] if item.early is not None else []
+        for at in (*item.targets[:1], *early, *item.targets[1:]):
             target = quantity(at.score, curve.source.notation)
             line: dict[str, Cell] = {"objective": item.objective}
             line[f"{report.baseline}'s {curve.source.words}"] = target

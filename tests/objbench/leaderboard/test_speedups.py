@@ -143,7 +143,7 @@ def test_a_bound_has_no_place_in_an_order(make_study, of):
 
 def test_the_table_starts_with_the_judged_target_and_goes_down_the_curve(make_study, of, rows):
     (table,) = speedup_table(*of(make_study(seeds=SEEDS, points=20)))
-    end, high, half, low = rows(table)
+    end, early, high, half, low = rows(table)
     # mlm's four seeds end at 48, 49, 50 and 51 with fine-tuning seed 0.
     assert list(end.values())[:4] == [
         "taco",
@@ -151,6 +151,9 @@ def test_the_table_starts_with_the_judged_target_and_goes_down_the_curve(make_st
         "final score (judged)",
         "1.62x [1.44x, 1.85x]",
     ]
+    # Two thirds of the budget are 20 / 3 points less, which taco has at a share of 0.49167.
+    assert list(early.values())[1:3] == ["42.83", "score at two thirds of its budget"]
+    assert (early["steps"].split()[0], early["FLOPs"].split()[0]) == ("1.81x", "1.36x")
     # The curve rises by 19 points from a share of 0.05: half of it is at 0.525, which taco has
     # at 0.35 of its budget: 1.5 in FLOPs, 2 in steps.
     assert (half["mlm's glue score"], half["point of its curve"]) == (
