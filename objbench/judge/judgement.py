@@ -24,6 +24,7 @@ from objbench.judge.score_source import (
     check_source,
     following_suite,
     is_loss,
+    is_the_common_loss,
     score_sources,
 )
 from objbench.judge.stuck_share import StuckShare, stuck_share
@@ -178,11 +179,13 @@ def _is_tested(finding: Finding | None) -> bool:
 
 
 def _answering(results: StudyResults, file: ClaimFile, claim: Claim) -> Iterator[str]:
-    """The scores that can answer a claim; none where it needs none."""
+    """The scores that can answer a claim, each once; none where it needs none."""
     if claim.kind == "leaves-plateau":
         return
     for source in score_sources(results, Pair(file.objective, file.baseline)):
         has_curve = source.startswith(HELDOUT) or following_suite(results, source) is not None
+        if source.startswith(HELDOUT) and is_the_common_loss(results, source):
+            continue
         if has_curve if claim.kind == "speedup" else not is_loss(results, source):
             yield source
 

@@ -6,7 +6,14 @@ import pytest
 from objbench.judge.evidence import curve_evidence, gain_evidence
 from objbench.judge.judgement import judge_by_every_score
 from objbench.judge.papers.claims import read_claims
-from objbench.judge.score_source import COMMON, Pair, common_kind, is_loss, score_sources
+from objbench.judge.score_source import (
+    COMMON,
+    Pair,
+    common_kind,
+    is_loss,
+    is_the_common_loss,
+    score_sources,
+)
 from objbench.judge.verdict_sentence import sentence
 from objbench.results.study_results import join
 
@@ -82,3 +89,37 @@ def test_a_verdict_by_it_is_called_by_its_name_and_says_what_is_alike(make_study
     )
     said = "scored by common held-out loss, of the same tokens for both, not by the paper's glue"
     assert said in sentence(judged)
+
+
+def with_terms(make_study, **factors):
+    """A study whose mlm losses are the common loss times the factor of each objective."""
+    study = make_study(seeds=SEEDS)
+    study.measure_learning()
+    for cell in study.plan.cells:
+        if cell.kind == "pretrain":
+            by = factors[cell.objective]
+            points = [
+                p.model_copy(update={"heldout": {"mlm": p.common.loss * by, "loss": 9.0}})
+                for p in study.records[cell.id].points
+            ]
+            study.change(cell.id, points=points)
+    return results_of(study)
+
+
+def test_a_term_of_the_same_masks_is_the_same_loss_and_judged_once(make_study):
+    results = with_terms(make_study, mlm=1 + 1e-6, taco=1 - 1e-6)
+    assert is_the_common_loss(results, "heldout:mlm")
+    assert not is_the_common_loss(results, "heldout:loss")
+    assert not is_the_common_loss(results, COMMON)
+    sources = {item.source for item in judge_by_every_score(results, [read_claims("taco-2022")])}
+    assert COMMON in sources and "heldout:mlm" not in sources
+    # Asked for by its name it is there.
+    assert "heldout:mlm" in score_sources(results, PAIR)
+
+
+@pytest.mark.parametrize("factors", [{"mlm": 1.0, "taco": 1.01}, {"mlm": 0.98, "taco": 0.98}])
+def test_a_term_of_other_masks_is_a_loss_of_its_own(make_study, factors):
+    results = with_terms(make_study, **factors)
+    assert not is_the_common_loss(results, "heldout:mlm")
+    sources = {item.source for item in judge_by_every_score(results, [read_claims("taco-2022")])}
+    assert "heldout:mlm" in sources
