@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from objbench.errors import ConfigError
 from objbench.judge.answers import Answer, answer_claim
+from objbench.judge.claimed_sides import as_planned
 from objbench.judge.formatting import listed
 from objbench.judge.obstacles import HeldBack
 from objbench.judge.paper_differences import PaperDifferences, paper_differences
@@ -67,13 +68,13 @@ class Judged(Answer):
 
         A claim about how often runs learn needs no score.
         """
-        return self.source in ("", self.file.score.suite)
+        return self.source in ("", self.file.score_of(self.claim).suite)
 
 
 def concerned(results: StudyResults, files: Sequence[ClaimFile]) -> tuple[ClaimFile, ...]:
-    """The claim files whose objective and baseline are both in the study."""
-    names = {item.name for item in results.plan.objectives}
-    return tuple(file for file in files if {file.objective, file.baseline} <= names)
+    """The claim files whose objective and baseline are both in the study, under its names."""
+    found = (as_planned(results.plan, file) for file in files)
+    return tuple(file for file in found if file is not None)
 
 
 def judge_claims(
@@ -103,23 +104,24 @@ def judge_claim(
     Args:
         claims: how many claims share the error rate.
     """
-    if not concerned(results, [file]):
+    planned = as_planned(results.plan, file)
+    if planned is None:
         names = [item.name for item in results.plan.objectives]
         raise ConfigError(
-            f"claim {file.name} is about {file.objective} against {file.baseline}, and the study "
-            f"has {listed(names)}: name a study with both"
+            f"claim {file.name} is about {file.sides}, and the study has {listed(names)}: name a "
+            "study with both"
         )
+    file = planned
     pair = Pair(file.objective, file.baseline)
     needs_score = claim.kind != "leaves-plateau"
-    source = (score or _primary(results, file, pair)) if needs_score else ""
+    suite = file.score_of(claim).suite
+    source = (score or _primary(results, suite, pair)) if needs_score else ""
     if source:
         check_source(results, pair, source)
     if source or not needs_score:
         answer = answer_claim(results, pair, claim, source, claims)
     else:
-        answer = Answer(
-            by_axis={}, held_back=(HeldBack("score not in study", (file.score.suite,)),)
-        )
+        answer = Answer(by_axis={}, held_back=(HeldBack("score not in study", (suite,)),))
     verdict: Verdict = "inconclusive"
     if answer.finding is not None and not answer.held_back:
         verdict = answer.finding.verdict
@@ -190,6 +192,6 @@ def _answering(results: StudyResults, file: ClaimFile, claim: Claim) -> Iterator
             yield source
 
 
-def _primary(results: StudyResults, file: ClaimFile, pair: Pair) -> str:
-    """The score that the claims of ``file`` name; "" where the study does not have it."""
-    return file.score.suite if file.score.suite in score_sources(results, pair) else ""
+def _primary(results: StudyResults, suite: str, pair: Pair) -> str:
+    """The score that a claim names; "" where the study does not have it."""
+    return suite if suite in score_sources(results, pair) else ""

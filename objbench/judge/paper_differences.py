@@ -60,7 +60,7 @@ def paper_differences(
     pair = Pair(file.objective, file.baseline)
     suite = planned_suite(results, source)
     parts = [
-        _score(results, file, source, suite),
+        _score(results, file, claim, source, suite),
         _samples(results, pair, suite),
         _equal_spend(results, claim),
         uncounted_words(results, (pair.objective, pair.baseline)),
@@ -117,8 +117,11 @@ def _near(ours: int | None, theirs: float) -> bool:
     return ours is not None and abs(ours - theirs) <= SAME_SCALE * theirs
 
 
-def _score(results: StudyResults, file: ClaimFile, source: str, suite: PlannedSuite | None) -> str:
-    theirs = f"the paper's {file.score.suite}"
+def _score(
+    results: StudyResults, file: ClaimFile, claim: Claim, source: str, suite: PlannedSuite | None
+) -> str:
+    paper = file.score_of(claim)
+    theirs = f"the paper's {paper.suite}"
     if not source:
         return ""
     if suite is None:
@@ -132,20 +135,20 @@ def _score(results: StudyResults, file: ClaimFile, source: str, suite: PlannedSu
                 else "each objective under its own corruption"
             )
         return f"scored by {loss_words(source)}, {how}, not by {theirs}"
-    if suite.name != file.score.suite:
+    if suite.name != paper.suite:
         return f"scored by {suite.name} ({suite.average_label}), not by {theirs}"
     parts = []
     match = _PROTOCOL.match(suite.protocol)
     name = match["name"] if match else ""
     changes = match["changes"] if match else ""
-    if name != file.score.protocol:
+    if name != paper.protocol:
         ours = f"protocol {name}{f' (changed: {changes})' if changes else ''}"
-        theirs = file.score.protocol
+        theirs = paper.protocol
         parts.append(f"{ours}, not {theirs}" if name else f"a protocol other than {theirs}")
     elif changes:
         parts.append(f"protocol {name} with changes ({changes})")
-    if suite.average_label != file.score.average:
-        parts.append(f"{suite.average_label}, not {file.score.average}")
+    if suite.average_label != paper.average:
+        parts.append(f"{suite.average_label}, not {paper.average}")
     return f"{suite.name} scored by {'; '.join(parts)}" if parts else ""
 
 
@@ -168,4 +171,6 @@ def _equal_spend(results: StudyResults, claim: Claim) -> str:
     ours = results.plan.equalize
     if claim.kind != "gain" or ours == claim.axis:
         return ""
+    if not claim.axis:
+        return f"at equal {AXIS_WORDS[ours]}, where the paper's sides did not spend the same"
     return f"at equal {AXIS_WORDS[ours]}, not equal {claim.axis_words}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from objbench.judge.formatting import listed
+from objbench.judge.formatting import listed, named
 from objbench.judge.score_source import HELDOUT
 from objbench.leaderboard.comparable_losses import comparable_losses
 from objbench.leaderboard.curve_sections import curve_details
@@ -132,11 +132,12 @@ def _tuning_line(report: Report) -> str:
 
 
 def _not_run(report: Report) -> list[Block]:
-    names = [f"{f.name} ({f.objective} against {f.baseline})" for f in report.other_claims]
+    names = [f"{f.name} ({f.sides})" for f in report.other_claims]
+    left_out = named(names, "claim file")
     found = [
         "" if report.gaps else "Every planned cell was run.",
         *missing_tasks(suite.suite for suite in report.suites),
-        f"Not judged, since an objective is not in the study: {listed(names)}." if names else "",
+        f"Not judged, since the study lacks one of the sides: {left_out}." if names else "",
     ]
     return [*bullets([text for text in found if text]), *gaps_table(report.gaps)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from objbench.errors import ConfigError, one_line
 from objbench.judge.formatting import listed, three_digits
-from objbench.judge.papers.claims import ClaimFile, read_claims
+from objbench.judge.papers.claims import read_claims
 from objbench.judge.papers.figures import read_figure
 from objbench.judge.papers.published_files import CLAIMS, FIGURES, SELFTEST
 from objbench.judge.papers.replay_text import replay_headline
@@ -136,13 +136,9 @@ def _claims(folder: Path) -> Iterator[Text]:
         paper = Link(file.source.paper, file.source.url)
         yield (
             Link(path.name, f"{CLAIMS}/{path.name}"),
-            f": {_against(file)}: {listed([claim_words(claim) for claim in file.claims])}. ",
+            f": {file.sides}: {listed([claim_words(claim) for claim in file.claims])}. ",
             paper,
         )
-
-
-def _against(file: ClaimFile) -> str:
-    return f"{file.objective} against {file.baseline}"
 
 
 def _figures(folder: Path) -> Iterator[Text | Bullets]:

@@ -50,10 +50,10 @@ def file_layer(path: Path) -> Layer:
         raise ConfigError(
             f"study file {path} is not UTF-8 (at byte {error.start}): save it as UTF-8"
         ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"study file {path} is not TOML: {one_line(error)}") from error
     except RecursionError as error:
         raise ConfigError(f"study file {path} is nested too deeply: flatten it") from error
+    except ValueError as error:  # also of numbers with more digits than Python converts
+        raise ConfigError(f"study file {path} is not TOML: {one_line(error)}") from error
     base = preset_layer(str(layer["preset"])) if "preset" in layer else {}
     return merge(base, layer)
 

@@ -16,11 +16,12 @@ FIGURES = "figures"
 SELFTEST = "selftest"
 
 
-def published(folder: str) -> dict[str, Traversable]:
+def published(folder: str, suffix: str = "") -> dict[str, Traversable]:
     """The files of one published folder: stem -> file, in the order of their names.
 
     Args:
         folder: ``CLAIMS``, ``FIGURES`` or ``SELFTEST``.
+        suffix: what their names end in, such as ".toml"; any where it is "".
 
     Returns:
         Empty where the folder does not exist, as before the first self-test.
@@ -29,7 +30,11 @@ def published(folder: str) -> dict[str, Traversable]:
     if not place.is_dir():
         return {}
     files = sorted((f for f in place.iterdir() if f.is_file()), key=lambda f: f.name)
-    return {file.name.partition(".")[0]: file for file in files if file.name[0] not in "._"}
+    return {
+        file.name.partition(".")[0]: file
+        for file in files
+        if file.name[0] not in "._" and file.name.endswith(suffix)
+    }
 
 
 def named_text(name_or_path: str, folder: str, suffix: str, what: str) -> tuple[str, str, str]:
@@ -48,7 +53,7 @@ def named_text(name_or_path: str, folder: str, suffix: str, what: str) -> tuple[
         ConfigError: the file cannot be read.
     """
     word = f"{what.removesuffix(' file')} file"
-    files = published(folder)
+    files = published(folder, suffix)
     if name_or_path.endswith(suffix):
         path = Path(name_or_path).expanduser()
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from objbench.judge.formatting import amount
 from objbench.judge.judgement import Judged
 from objbench.judge.obstacle_text import obstacle_texts
@@ -10,7 +12,17 @@ from objbench.judge.reliability_text import learnt_counts
 from objbench.judge.verdict import Finding
 from objbench.judge.verdict_sentence import limits, look_note, verdict_words
 from objbench.leaderboard.curve_sources import score_words
-from objbench.leaderboard.document import Block, Cell, Notes, Strong, mark, table
+from objbench.leaderboard.document import (
+    Block,
+    Cell,
+    Fold,
+    Notes,
+    Strong,
+    mark,
+    paragraph,
+    table,
+)
+from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.quantity import Quantity, quantity
 from objbench.leaderboard.report import Report
 
@@ -19,9 +31,28 @@ _TEXT_COLUMNS = 3
 
 
 def verdict_blocks(report: Report) -> list[Block]:
-    """The table and its footnotes; nothing where no claim is about the study's objectives."""
+    """The table and its footnotes; nothing where no claim is about the study's objectives.
+
+    Where many are, those that were measured by the claims' own scores, or settled, come first, and
+    all of them are folded.
+    """
+    verdicts = report.listed_verdicts
+    if len(verdicts) <= MOST_ROWS:
+        return _table(report, verdicts)
+    first = [
+        item
+        for item in verdicts
+        if item.verdict != "inconclusive" or (item.is_primary and item.finding is not None)
+    ]
+    shown = _table(report, first) or paragraph(
+        "No claim was measured by its own score, and none is settled by another."
+    )
+    return [*shown, Fold(f"All {len(verdicts)} verdicts", _table(report, verdicts))]
+
+
+def _table(report: Report, verdicts: Sequence[Judged]) -> list[Block]:
     notes: dict[str, int] = {}
-    lines = [_line(report, item, notes) for item in report.listed_verdicts]
+    lines = [_line(report, item, notes) for item in verdicts]
     if not lines:
         return []
     blocks: list[Block] = [table(lines, _TEXT_COLUMNS)]
@@ -92,7 +123,14 @@ def _seeds(item: Judged) -> str:
     return f"{len(item.seeds)} of {whole}" if item.left_out else str(whole)
 
 
+def runs_note(claim: Claim) -> str:
+    """On how many pretraining runs the paper's number rests; "" where its words leave it open."""
+    if claim.runs is None:
+        return ""
+    return f"the paper has {'one run' if claim.runs == 1 else f'{claim.runs} runs'} per side"
+
+
 def verdict_notes(item: Judged) -> list[str]:
     """What a verdict depends on, in short sentences."""
-    found = [*obstacle_texts(item), look_note(item), *limits(item)]
+    found = [*obstacle_texts(item), look_note(item), *limits(item), runs_note(item.claim)]
     return [f"{text[0].upper()}{text[1:]}." for text in found if text]

@@ -29,7 +29,7 @@ CLAIMS = """
 summary = "S"
 objective = "taco"
 baseline = "mlm"
-source = {paper = "S", url = "https://example.org/a)![x](javascript:alert(1))<b>"}
+source = {paper = "S", url = "https://example.org/a)![x](javascript:alert(1))<b>", read = "paper", measured = "S"}
 scale = {parameters = 1, steps = 1, tokens = 1, note = "S"}
 score = {suite = "S", protocol = "S", average = "S"}
 [[claims]]

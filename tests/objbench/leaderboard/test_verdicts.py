@@ -6,6 +6,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
+from objbench.judge.papers.claims import read_claims
 from objbench.judge.selftest.error_rates import ClaimRates, RateRow, Rates
 from objbench.leaderboard.findings import findings
 from objbench.leaderboard.judge_rates import rates_sentences
@@ -58,13 +59,14 @@ def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
         "up to 5.00x in steps",
         "4",
         "28.5M, 131B",
-        "¹ ² ³ ⁴",
+        "¹ ² ³ ⁴ ⁵",
     ]
     assert notes.items == (
         "Among runs that learnt (stuck: mlm 0 of 4 [0%, 60%] and taco 0 of 4 [0%, 60%]).",
         "Glue scored by a protocol other than taco-2022; mean of three tasks, not mean of nine columns.",
         "Learning rate not yet decayed before the last point (linear schedule).",
         "The paper says 'up to', so other settings may still reach it.",
+        "The paper has one run per side.",
         "At equal FLOPs, not equal steps.",
         "Scored by common held-out loss, of the same tokens for both, not by the paper's glue.",
         "Scored by held-out mlm loss, each objective under its own corruption, not by the paper's glue.",
@@ -79,7 +81,7 @@ def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
         "up to +1.20 points",
     )
     # A footnote that holds for several rows has one number.
-    assert (gain["notes"], loss["notes"]) == ("¹ ² ⁵", "¹ ³ ⁴ ⁷")
+    assert (gain["notes"], loss["notes"]) == ("¹ ² ⁵ ⁶", "¹ ³ ⁴ ⁵ ⁸")
 
 
 def test_the_scores_that_claims_name_come_first_measured_or_not(make_study, report_of, rows):
@@ -108,17 +110,59 @@ def test_a_study_of_others_has_no_verdict_and_says_so(make_study, report_of):
     assert verdict_blocks(report) == []
     page = render_markdown(page_document(report))
     assert "None of the bundled claims concerns these objectives, so there is no verdict." in page
-    assert "taco-2022 (taco against mlm)" in page
+    assert "Not judged, since the study lacks one of the sides: 23 claim files." in page
     assert "simulated studies whose truth is known" not in page
 
 
-def test_claims_about_other_objectives_are_named(make_study, report_of):
+def test_claims_about_other_objectives_are_named(make_study, report_of, monkeypatch):
+    ours = [read_claims(name) for name in ("electra-2020", "taco-2022")]
+    monkeypatch.setattr("objbench.leaderboard.analysis.shipped_claims", lambda: tuple(ours))
     assert [file.name for file in report_of(make_study()).other_claims] == ["electra-2020"]
     assert report_of(make_study(objectives=("mlm", "taco", "rtd"))).other_claims == ()
     page = render_markdown(page_document(report_of(make_study())))
     assert (
-        "Not judged, since an objective is not in the study: electra-2020 (rtd against mlm)."
+        "Not judged, since the study lacks one of the sides: electra-2020 (rtd against mlm)."
     ) in page
+
+
+def test_many_verdicts_are_folded_behind_those_that_were_measured(
+    make_study, report_of, rows, monkeypatch
+):
+    study = make_study(seeds=(1, 2, 3, 4), floors=FLOORS)
+    study.measure_learning()
+    taco = read_claims("taco-2022")
+    squad = taco.score.model_copy(update={"suite": "squad"})
+    claims = [
+        taco.claims[1].model_copy(update={"id": f"gain-{n}", "score": squad if n else None})
+        for n in range(21)
+    ]
+    many = taco.model_copy(update={"claims": tuple(claims)})
+    monkeypatch.setattr("objbench.leaderboard.analysis.shipped_claims", lambda: (many,))
+    report = report_of(study)
+    first, notes, fold = verdict_blocks(report)
+    # By the score that they do not name, "found by", the others are settled too.
+    settled = [item for item in report.verdicts if item.verdict != "inconclusive"]
+    assert len(rows(first)) == len(settled) > 0
+    assert notes.items
+    assert fold.title == f"All {len(report.verdicts)} verdicts"
+    assert len(rows(fold.blocks[0])) == len(report.verdicts) > 21
+    whole = [row for row in rows(fold.blocks[0]) if row["estimate [95%]"] == "not measured"]
+    assert len(whole) == 20
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"), [(1, "one run"), (3, "3 runs"), (None, "")], ids=["one", "three", "open"]
+)
+def test_a_note_says_on_how_many_runs_the_papers_number_rests(
+    make_study, report_of, monkeypatch, runs, words
+):
+    taco = read_claims("taco-2022")
+    claims = tuple(claim.model_copy(update={"runs": runs}) for claim in taco.claims)
+    ours = taco.model_copy(update={"claims": claims})
+    monkeypatch.setattr("objbench.leaderboard.analysis.shipped_claims", lambda: (ours,))
+    _, notes = verdict_blocks(report_of(make_study()))
+    found = [note for note in notes.items if "per side" in note]
+    assert found == ([f"The paper has {words} per side."] if words else [])
 
 
 def test_the_rates_of_the_judge_are_on_its_page(make_study, report_of):

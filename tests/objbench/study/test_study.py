@@ -117,6 +117,7 @@ def test_a_study_file_may_begin_with_a_byte_order_mark(tmp_path):
         ('seeds = "é"'.encode("latin-1"), r"is not UTF-8 \(at byte 9\)"),
         ("seeds = 2".encode("utf-16"), r"is not UTF-8 \(at byte 0\): save it as UTF-8"),
         (b"x = " + b"[" * 5000 + b"]" * 5000, "is nested too deeply"),
+        (b"x = 1" + b"0" * 5000, "is not TOML"),
         (b'preset = "dmo"', "unknown preset 'dmo'; did you mean 'demo'"),
     ],
 )
