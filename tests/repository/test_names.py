@@ -125,7 +125,8 @@ def test_published_studies_are_few_files():
     tracked = subprocess.run(
         command, check=True, capture_output=True, text=True
     ).stdout.splitlines()
-    assert 20 < len(tracked) < 80
+    of_studies = [name for name in tracked if not name.startswith("leaderboard/claims/")]
+    assert 20 < len(of_studies) < 80
 
 
 def test_no_test_is_flat_beside_the_folders_that_mirror_the_packages():

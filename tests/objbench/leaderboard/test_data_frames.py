@@ -170,6 +170,8 @@ def test_a_claim_of_ones_own_is_judged(tmp_path, make_study):
 def test_verdicts_are_those_published(study):
     results, published = study
     made = results.verdicts().to_frame()
+    # Claims that ship since are judged too.
+    made = made[made["claim"].isin({old["claim"] for old in published["verdicts"]})]
     for row, old in zip(made.itertuples(), published["verdicts"], strict=True):
         assert (row.claim, row.score) == (old["claim"], old["source"])
         # No study here is at a paper's scale.
