@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from objbench import __version__
-from objbench.cli import check, leaderboard, new, plugins, run, selftest, show, verify
+from objbench.cli import check, claims, leaderboard, new, plugins, run, selftest, show, verify
 from objbench.cli.parser import Parser, expand_plugin_flags, refuse, wrapped
 from objbench.cli.plugin_arguments import known_plugins
 from objbench.cli.terminal import open_closed_streams, say
@@ -45,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "run": run,
     "leaderboard": leaderboard,
     "verify": verify,
+    "claims": claims,
     "selftest": selftest,
     "plugins": plugins,
     "show": show,

@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     say(plugins_table(registry) if arguments.markdown else _listing(registry))
     if registry.broken:
         say(f"\n{len(registry.broken)} broken:")
-        say(_aligned([(b.name, str(b.origin), b.reason) for b in registry.broken]))
+        say(aligned([(b.name, str(b.origin), b.reason) for b in registry.broken]))
     return 1 if arguments.check and registry.broken else 0
 
 
@@ -61,7 +61,7 @@ def _listing(registry: Registry) -> str:
         (name, kind, str(registry.origin(name)), cls.summary)
         for kind, name, cls in _plugins(registry)
     ]
-    return _aligned([("NAME", "KIND", "PROJECT", "SUMMARY"), *rows])
+    return aligned([("NAME", "KIND", "PROJECT", "SUMMARY"), *rows])
 
 
 def _linked(reference: str) -> str:
@@ -70,7 +70,8 @@ def _linked(reference: str) -> str:
     return f"[{who}](https://{address})" if address and " " not in address else reference
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> str:
+def aligned(rows: list[tuple[str, ...]]) -> str:
+    """Rows of words as columns; each line without spaces at its end."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
     return "\n".join(lines)

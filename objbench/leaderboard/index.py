@@ -131,6 +131,11 @@ def _scale(report: Report) -> str | None:
 
 
 def _claims(folder: Path) -> Iterator[Text]:
+    if require_own(folder, f"{CLAIMS}/README.md").is_file():
+        yield (
+            Link("The registry of claims", f"{CLAIMS}/README.md"),
+            ": where each number was read, on how many runs it rests, and what the studies here say.",
+        )
     for path in _files(folder, CLAIMS, "*.toml"):
         file = read_claims(str(path))
         paper = Link(file.source.paper, file.source.url)
