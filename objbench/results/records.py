@@ -176,6 +176,7 @@ class Cost(Stored):
         peak_memory: bytes; ``memory_kind`` says of what.
         branch_steps, branch_seconds: spent on the cooldown branches of earlier points, beyond the
             last model's own spend; 0 unless the schedule is "trunk".
+        compiled: whether ``torch.compile`` was used; what is asked for may not work there.
     """
 
     encoder_parameters: Count
@@ -186,6 +187,7 @@ class Cost(Stored):
     memory_kind: Label
     branch_steps: Steps = 0
     branch_seconds: Spend = 0.0
+    compiled: bool = Field(default=False, exclude_if=_is_empty)
 
 
 class PretrainRecord(CellRecord):

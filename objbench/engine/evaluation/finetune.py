@@ -36,6 +36,7 @@ from objbench.engine.evaluation.batching import (
 from objbench.engine.evaluation.classifier import Classifier, length_limit, load_classifier
 from objbench.engine.evaluation.examples import Source, TokenisedExamples, tokenised
 from objbench.engine.evaluation.recipe import Recipe
+from objbench.engine.global_generators import forked_generators, seed_global_generators
 
 CHECK_EVERY = 50
 """Steps between two checks of the loss; a check waits for the device."""
@@ -98,8 +99,7 @@ def finetune(
         FloatingPointError: the loss or a prediction is not finite.
     """
     device = torch.device(context.device)
-    forked = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=forked):
+    with forked_generators(device):
         tokenizer = load_tokenizer(encoder)
         model = load_classifier(encoder, labels, recipe.dropout, seed, recipe.pooling)
         length = length_limit(model.encoder, tokenizer, recipe.length, encoder)
@@ -112,7 +112,7 @@ def finetune(
         model.to(device)
         use_cpu_kernels(model, device, context.precision, length, training=True)
         # Building the head drew numbers that nothing depends on: dropout starts here.
-        torch.manual_seed(stream_key(seed, "finetune/dropout"))
+        seed_global_generators(stream_key(seed, "finetune/dropout"), device)
         loss = _train(model, examples, recipe, seed, context)
         logits = {name: _predict(model, part, name, context) for name, part in held.items()}
     return FinetuneResult(

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from statistics import median
 
-import torch
-
+from objbench.engine.global_generators import forked_generators
 from objbench.engine.measuring.step_cost import TIMED_STEPS, WARM_UP_STEPS, take_step, time_steps
 from objbench.engine.measuring.step_memory import step_memory
 from objbench.engine.training.allocator import give_back_freed_memory
@@ -34,7 +33,7 @@ def compare_steps(jobs: Sequence[PretrainJob]) -> list[ComparedStep]:
         ConfigError, DataError: a job does not fit.
     """
     sessions: list[Session] = []
-    with torch.random.fork_rng():
+    with forked_generators(jobs[0].device):
         try:
             for job in jobs:
                 sessions.append(Session(job))

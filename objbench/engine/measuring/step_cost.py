@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-import torch
-
+from objbench.engine.global_generators import forked_generators
 from objbench.engine.measuring.realised_rate import realised_rate
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.session import Session
@@ -32,7 +31,7 @@ def calibrate(jobs: Sequence[PretrainJob], timed: bool) -> list[StepCost]:
     Returns:
         One cost per job, in order; ``seconds`` is the median of TIMED_STEPS steps, or None.
     """
-    with torch.random.fork_rng():
+    with forked_generators(jobs[0].device):
         if not timed:
             return [_counted(job) for job in jobs]
         sessions = [Session(job) for job in jobs]

@@ -31,6 +31,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from objbench.contract.batch import Batch
 from objbench.contract.random_streams import Streams
+from objbench.engine.global_generators import forked_generators
 from objbench.engine.training.step import TrainingStep
 
 _FUSED_ATTENTION = (
@@ -88,8 +89,7 @@ def flop_counter() -> FlopCounterMode:
 def leaving_no_trace(step: TrainingStep, batch: Batch) -> Iterator[None]:
     """Afterwards, buffers and the global random state are as before, and gradients are cleared."""
     buffers = [buffer.clone() for buffer in step.buffers()]
-    device = batch.input_ids.device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with forked_generators(batch.input_ids.device):
         yield
     step.zero_grad(set_to_none=True)
     _restore(step, buffers)

@@ -26,6 +26,7 @@ from objbench.contract.random_streams import Streams, stream_key
 from objbench.data.loader import Loader
 from objbench.engine.encoder.compiled import compile_encoder
 from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
+from objbench.engine.global_generators import seed_global_generators
 from objbench.engine.training.causality import require_causal_where_asked
 from objbench.engine.training.devices import make_accelerator, prepared
 from objbench.engine.training.flops import count_training_flops
@@ -56,6 +57,7 @@ class Session:
         update: the guarded use of it.
         weights: (K,) float32, the terms' weights.
         names: the terms' names.
+        compiled: whether the encoder is; compilation that was asked for may not work.
         progress_at: number of a step -> ``Batch.progress`` there.
         flops_per_step: training FLOPs of an optimizer step over all processes, in expectation
             over the modes.
@@ -91,8 +93,7 @@ class Session:
             # One process's FLOPs are those of all, and one part's: no pass only to count is
             # among them, as no recomputation is.
             counted = count_training_flops(self.module, first.batch, first.streams())
-            if training.compile:
-                compile_encoder(encoder, first.batch, _log)
+            self.compiled = training.compile and compile_encoder(encoder, first.batch, _log)
         self.flops_per_step = counted.flops * self._parts * self.processes
         self.tokens_per_step = training.batch * job.length
         self.optimizer: Optimizer = build_optimizer(self.module, training)
@@ -244,7 +245,4 @@ class Session:
     def _seed_dropout(self, step: int, part: int) -> None:
         """Seed the global generator, so that earlier draws from it have no effect."""
         key = stream_key(self.job.seed, "dropout", step, part, self.process)
-        if self.device.type == "cpu":
-            torch.default_generator.manual_seed(key)
-        else:
-            torch.manual_seed(key)
+        seed_global_generators(key, self.device)

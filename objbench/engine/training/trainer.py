@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from objbench.engine.encoder.export import export_encoder
+from objbench.engine.global_generators import forked_generators
 from objbench.engine.training.checkpoint_files import (
     Checkpoint,
     read_checkpoint,
@@ -54,7 +53,7 @@ def pretrain(job: PretrainJob, report: Report) -> PretrainOutcome:
         ConfigError, DataError: the job does not fit.
         CheckpointError: its checkpoint is damaged or belongs to another cell.
     """
-    with torch.random.fork_rng():
+    with forked_generators(job.device):
         return _Run(job, report).outcome()
 
 
@@ -235,6 +234,7 @@ class _Run:
             memory_kind=self.memory.kind,
             branch_steps=self.route.extra(self.leg),
             branch_seconds=self.branch_seconds,
+            compiled=self.session.compiled,
         )
 
     # -- exports and checkpoints, off the clock

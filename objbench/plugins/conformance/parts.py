@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from objbench.engine.global_generators import forked_generators
 from objbench.engine.training.parts import counts_of, deal
 from objbench.engine.training.session import Session
 from objbench.plugins.conformance.check import Broken, Check, NotChecked
@@ -97,7 +98,7 @@ def _require_declared(subject: Subject, reasons: dict[str, str]) -> None:
 def _step_of(subject: Subject, parts: int) -> _Step:
     job, mode = subject.job, subject.mode
     training = job.training.model_copy(update={"micro_batches": parts})
-    with torch.random.fork_rng():
+    with forked_generators(job.device):
         session = Session(replace(job, training=training))
         silence(session.module)
         for index, term in enumerate(session.module.objective.terms):

@@ -126,7 +126,7 @@ def _global_states() -> dict[str, object]:
 def _global_seeds(seed: int) -> Iterator[None]:
     """Seed the global generators for the block, and restore them afterwards."""
     of_numpy, of_random = np.random.get_state(), random.getstate()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         np.random.seed(seed)
         random.seed(seed)

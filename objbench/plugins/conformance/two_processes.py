@@ -22,6 +22,7 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
+from objbench.engine.global_generators import forked_generators
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.session import Session
 from objbench.errors import one_line
@@ -58,7 +59,7 @@ _JOB = "job.pickle"
 
 def _step_of(job: PretrainJob, mode: str | None) -> dict[str, Tensor]:
     """The terms' means and the gradients of step 0, computed by this process as the job says."""
-    with torch.random.fork_rng():
+    with forked_generators(job.device):
         session = Session(job)
         silence(session.module)
         means = session.gradients(0, mode)

@@ -241,6 +241,19 @@ def test_compilation_that_fails_is_a_warning(tiny, tmp_path, silent, monkeypatch
     assert "torch.compile is not used: no compiler here" in caplog.text
 
 
+@pytest.mark.parametrize(("asked", "works"), [(False, True), (True, False), (True, True)])
+def test_the_cost_says_whether_the_encoder_was_compiled(
+    tiny, tmp_path, silent, monkeypatch, asked, works
+):
+    place = "objbench.engine.training.session.compile_encoder"
+    monkeypatch.setattr(place, lambda encoder, batch, log: works)
+    job = tiny.tiny_job(tmp_path, compile=asked, steps=2, export_steps=(2,))
+    cost = pretrain(job, silent).cost
+    assert cost.compiled == (asked and works)
+    # Records from before there was the field, and of eager runs, are the same text.
+    assert ("compiled" in cost.model_dump(mode="json")) == (asked and works)
+
+
 def test_a_batch_that_does_not_split_is_refused(tiny, tmp_path, silent, monkeypatch):
     from accelerate import Accelerator
 
