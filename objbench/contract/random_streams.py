@@ -45,6 +45,30 @@ def numpy_generator(seed: int, stream: str, *counters: int) -> np.random.Generat
     return np.random.Generator(np.random.Philox(stream_key(seed, stream, *counters)))
 
 
+_spare: dict[str, list[torch.Generator]] = {}
+"""Device -> generators of batches that are gone. Seeding one again costs less than making one."""
+
+
+class _Generators(dict[str, "torch.Generator"]):
+    """The generators of one batch by stream, which nothing else uses for as long as this lives."""
+
+    def __init__(self, device: torch.device | str) -> None:
+        super().__init__()
+        self._device = device
+        self._spare = _spare.setdefault(str(device), [])
+
+    def add(self, stream: str) -> torch.Generator:
+        """A generator for ``stream``, in any state."""
+        import torch
+
+        self[stream] = self._spare.pop() if self._spare else torch.Generator(device=self._device)
+        return self[stream]
+
+    def __del__(self) -> None:
+        """Leave the generators to other batches."""
+        self._spare.extend(self.values())
+
+
 class Streams:
     """The random numbers of one batch; the only source that an objective may use.
 
@@ -74,7 +98,7 @@ class Streams:
         self._rows = rows
         self._own = slice(first, first + (rows - first if count is None else count))
         self._device = device
-        self._generators: dict[str, torch.Generator] = {}
+        self._generators = _Generators(device)
         self._choices: dict[str, int] = {}
 
     def of_rows(self, first: int, count: int) -> Streams:
@@ -86,8 +110,6 @@ class Streams:
             first: index in the whole batch of the first of these rows.
             count: their number.
         """
-        import torch
-
         made = Streams(
             self._seed,
             *self._counters,
@@ -97,17 +119,14 @@ class Streams:
             device=self._device,
         )
         for stream, generator in self._generators.items():
-            copied = torch.Generator(device=generator.device)
-            copied.set_state(generator.get_state())
-            made._generators[stream] = copied
+            made._generators.add(stream).set_state(generator.get_state())
         made._choices = dict(self._choices)
         return made
 
     def _generator(self, stream: str) -> torch.Generator:
         if stream not in self._generators:
-            self._generators[stream] = torch_generator(
-                self._seed, stream, *self._counters, device=self._device
-            )
+            key = stream_key(self._seed, stream, *self._counters)
+            self._generators.add(stream).manual_seed(key)
         return self._generators[stream]
 
     def uniform(self, stream: str, *shape: int) -> torch.Tensor:

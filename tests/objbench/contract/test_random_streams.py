@@ -1,9 +1,12 @@
-"""Choices for a whole batch: what they depend on, and what they do not."""
+"""Choices for a whole batch, what they depend on and what not; and generators that are used again."""
+
+import copy
 
 import pytest
+import torch
 
 from objbench.contract import random_streams as module
-from objbench.contract.random_streams import Streams
+from objbench.contract.random_streams import Streams, torch_generator
 
 
 def choices(calls, *counters, seed=0, stream="mode", **rows):
@@ -45,3 +48,55 @@ def test_choices_are_uniform():
 def test_the_largest_key_is_below_one(monkeypatch):
     monkeypatch.setattr(module, "stream_key", lambda *_: 2**63 - 1)
     assert Streams(0, rows=1).choice("mode") < 1
+
+
+# -- generators
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The devices of the generators that were made, none of which was there before."""
+    monkeypatch.setattr(module, "_spare", {})
+    seen, plain = [], torch.Generator
+
+    def noted(device="cpu"):
+        seen.append(str(device))
+        return plain(device=device)
+
+    monkeypatch.setattr(torch, "Generator", noted)
+    return seen
+
+
+def fresh(step, stream="mask", rows=4, width=3):
+    return torch.rand(rows, width, generator=torch_generator(0, stream, step))
+
+
+def test_batches_one_after_another_make_generators_once_and_draw_what_new_ones_would(made):
+    for step in range(5):
+        streams = Streams(0, step, rows=4)
+        assert streams.uniform("mask", 3).equal(fresh(step))
+        assert streams.uniform("other", 3).equal(fresh(step, "other"))
+        part = streams.of_rows(2, 2)
+        assert part.uniform("mask", 3).equal(streams.uniform("mask", 3)[2:])
+    # Two for the streams and two for the copies; while a step begins, the last one's are still held.
+    ours = len(made) - 2 * 5
+    assert ours <= 8
+
+
+def test_batches_at_the_same_time_never_share_a_generator(made):
+    all_at_once = [Streams(0, step, rows=4) for step in range(3)]
+    first = [streams.uniform("mask", 3) for streams in all_at_once]
+    again = [streams.uniform("mask", 3) for streams in all_at_once]
+    for step in range(3):
+        whole = torch.rand(8, 3, generator=torch_generator(0, "mask", step))
+        assert torch.cat([first[step], again[step]]).equal(whole)
+
+
+def test_a_copy_keeps_the_generators_of_streams_that_are_gone(made):
+    streams = Streams(0, 1, rows=4)
+    streams.uniform("mask", 3)
+    copied = copy.copy(streams)
+    del streams
+    Streams(0, 2, rows=4).uniform("mask", 3)
+    whole = torch.rand(8, 3, generator=torch_generator(0, "mask", 1))
+    assert copied.uniform("mask", 3).equal(whole[4:])

@@ -10,11 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
 from objbench.contract.composition import configured
+from objbench.contract.suite import EvaluationContext
+from objbench.engine.evaluation import finetune
+from objbench.engine.evaluation.classifier import load_classifier
+from objbench.engine.evaluation.examples import TokenisedExamples
+from objbench.engine.evaluation.recipe import Recipe
 from objbench.engine.measuring.objective_size import made_up_vocabulary
 from objbench.engine.training.session import Session
 from objbench.plugins.loading import load_plugins
@@ -97,6 +103,40 @@ def test_a_step_of_no_objective_waits_for_the_device(tiny, tmp_path, waits, name
     # Objectives of several modes draw one a step.
     found = waits(lambda: [step_of(session, number) for number in range(1, 4)])
     assert not found, dict(found)
+
+
+def test_a_step_makes_no_generator(tiny, tmp_path, monkeypatch):
+    sessions = [
+        Session(tiny.tiny_job(tmp_path, objective, micro_batches=parts))
+        for objective, parts in (("tiny-both", 1), ("tiny-both", 2), ("rtd", 1))
+    ]
+    for session in sessions:
+        step_of(session, 0)
+        step_of(session, 1)
+
+    def refuse(*args, **options):
+        raise AssertionError("a generator was made")
+
+    monkeypatch.setattr(torch, "Generator", refuse)
+    for session in sessions:
+        for number in range(2, 5):
+            step_of(session, number)
+
+
+def test_fine_tuning_waits_at_its_checks_of_the_loss_alone(tiny_encoder, waits):
+    model = load_classifier(tiny_encoder, 2, None, seed=0)
+    lengths = np.full(12, 6)
+    examples = TokenisedExamples(
+        ids=np.arange(72, dtype=np.int64) % 20 + 5,
+        types=np.zeros(72, np.int64),
+        offsets=np.concatenate([[0], lengths.cumsum()]),
+        labels=np.arange(12) % 2,
+        pad=0,
+    )
+    context = EvaluationContext(cache=None, device="cpu", precision="fp32")
+    recipe = Recipe(epochs=2, batch=2, learning_rate=1e-3, length=8)
+    found = waits(lambda: finetune._train(model, examples, recipe, 0, context))
+    assert found == {"aten::_local_scalar_dense": recipe.epochs}
 
 
 @pytest.mark.parametrize(
