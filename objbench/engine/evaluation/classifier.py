@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from objbench.contract.random_streams import torch_generator
 from objbench.data.tokenizer import TokenizerHandle
+from objbench.engine.encoder.attention_mask import padding_mask
 from objbench.engine.encoder.inputs import longest_input, takes_token_types
 from objbench.engine.encoder.load import fresh_encoder
 from objbench.engine.evaluation.batching import ExampleBatch
@@ -85,7 +86,8 @@ class Classifier(nn.Module):
 def token_states(encoder: nn.Module, batch: ExampleBatch) -> Tensor:
     """The last layer's states, (B, T, D), those at padding included."""
     types = {"token_type_ids": batch.types} if takes_token_types(encoder) else {}
-    output = encoder(input_ids=batch.ids, attention_mask=batch.attention, **types)
+    mask = padding_mask(encoder, batch.attention)
+    output = encoder(input_ids=batch.ids, attention_mask=mask, **types)
     states: Tensor = output.last_hidden_state
     return states
 
