@@ -20,6 +20,7 @@ from torch import Tensor
 
 from objbench.contract.batch import Batch, Rows
 from objbench.contract.encoder_spec import Vocabulary
+from objbench.data.device_copy import copied_to
 from objbench.data.heldout_split import HeldoutPart, part_indices, spread
 from objbench.data.order import batch_indices
 from objbench.data.packed_sequences import PackedSequences
@@ -151,7 +152,4 @@ class Loader:
         )
 
     def _placed(self, rows: NDArray[np.int64]) -> Tensor:
-        ids = torch.from_numpy(rows)
-        if self._device.type == "cuda":
-            return ids.pin_memory().to(self._device, non_blocking=True)
-        return ids.to(self._device)
+        return copied_to(torch.from_numpy(rows), self._device)

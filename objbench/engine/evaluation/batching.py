@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from objbench.contract.random_streams import numpy_generator
+from objbench.data.device_copy import copied_to
 from objbench.engine.evaluation.examples import TokenisedExamples
 
 PART_COST = 24_000
@@ -48,11 +49,12 @@ class ExampleBatch:
     labels: Tensor
 
     def to(self, device: torch.device) -> ExampleBatch:
-        """The batch on ``device``."""
-        attention = None if self.attention is None else self.attention.to(device)
-        return ExampleBatch(
-            self.ids.to(device), self.types.to(device), attention, self.labels.to(device)
+        """The batch on ``device``; the host does not wait for the copies."""
+        attention = None if self.attention is None else copied_to(self.attention, device)
+        ids, types, labels = (
+            copied_to(tensor, device) for tensor in (self.ids, self.types, self.labels)
         )
+        return ExampleBatch(ids, types, attention, labels)
 
 
 def training_batches(count: int, batch: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:

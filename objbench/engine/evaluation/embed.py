@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from objbench.contract.suite import EvaluationContext
+from objbench.data.device_copy import copied_to
 from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.encoder.load import fresh_encoder, load_tokenizer
 from objbench.engine.evaluation.batching import assemble, evaluation_batches
@@ -109,7 +110,7 @@ def sequence_states(
     use_cpu_kernels(model, device, context.precision, length)
     rows = max(1, EVALUATION_TOKENS // length)
     for start in range(0, len(sequences), rows):
-        ids = torch.from_numpy(sequences[start : start + rows]).to(device)
+        ids = copied_to(torch.from_numpy(sequences[start : start + rows]), device)
         with torch.inference_mode(), autocast(device, context.precision):
             output = model(input_ids=ids, output_hidden_states=True)
         pair = (output.last_hidden_state, output.hidden_states[0])

@@ -31,6 +31,7 @@ from objbench.contract.batch import Batch, Rows
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.objective import TokenReading
 from objbench.contract.suite import EvaluationContext
+from objbench.data.device_copy import copied_to
 from objbench.data.tokenizer import TokenizerHandle
 from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.encoder.load import load_tokenizer
@@ -85,8 +86,10 @@ class WordModel:
             targets: (B, M) int64, IGNORE_INDEX where there is none.
         """
         with torch.inference_mode(), autocast(self.device, self.precision):
-            ids, columns, targets = (t.to(self.device) for t in (input_ids, columns, targets))
-            real = None if attention is None else attention.to(self.device)
+            ids, columns, targets = (
+                copied_to(tensor, self.device) for tensor in (input_ids, columns, targets)
+            )
+            real = None if attention is None else copied_to(attention, self.device)
             batch = Batch(ids, torch.zeros_like(ids, dtype=torch.bool), real, Rows.alone(len(ids)))
             return -token_losses(self.encoder, self.head, self.reading, batch, columns, targets)
 
