@@ -99,7 +99,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
 
         device = arguments.device or default_device()
         choose_executor(arguments.jobs, device, len(study.objectives) * len(study.seeds))
-        say(dry_run(study, run=run, registry=registry))
+        say(dry_run(study, run=run, registry=registry, device=device))
         return 0
     from objbench.runs.run_study import run_study
 

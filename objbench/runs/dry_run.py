@@ -20,7 +20,7 @@ from objbench.results.published_study import refuse_published
 from objbench.results.records import Status
 from objbench.results.run_folder import RunFolder
 from objbench.results.step_cost import StepCost
-from objbench.runs.cells.step_costs import cost_key, is_timed
+from objbench.runs.cells.step_costs import cost_key, is_timed, timed_on
 from objbench.runs.planning.cell_count import require_countable
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
 from objbench.runs.planning.curve_cells import curve_id
@@ -37,8 +37,11 @@ from objbench.runs.rehearsal import rehearse
 from objbench.study.study import Study
 
 
-def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
+def dry_run(study: Study, *, run: Path, registry: Registry, device: str = "cpu") -> str:
     """The cells of ``study``, one per line with its state in ``run``; nothing is trained.
+
+    Args:
+        study, run, registry, device: as for ``run_study``.
 
     Raises:
         ObjbenchError: the study cannot be run, or not in this folder.
@@ -61,7 +64,7 @@ def dry_run(study: Study, *, run: Path, registry: Registry) -> str:
         for name in study.objectives
     ]
     ids += [wanted.id for wanted in floors(study, chosen)]
-    known = _finished(study, chosen, folder, registry)
+    known = _finished(study, chosen, folder, registry, device)
     words = {"ok": "done"}
     lines = [f"{words.get(known.get(i, ''), known.get(i, 'to do')):8} {i}" for i in ids]
     rule = f"budget {study.budget}, equal {study.equalize}, baseline {study.objectives[0]}"
@@ -83,7 +86,7 @@ def _require_writable(run: Path) -> None:
 
 
 def _finished(
-    study: Study, chosen: ConfiguredPlugins, folder: RunFolder, registry: Registry
+    study: Study, chosen: ConfiguredPlugins, folder: RunFolder, registry: Registry, device: str
 ) -> dict[str, Status]:
     """The cells of the study that have a record of their present keys in ``folder``."""
     if not folder.has_plan():
@@ -95,7 +98,7 @@ def _finished(
     trials: dict[str, Status] = {}
     if study.tuning is not None:
         tuner = Tuner(study, study.tuning, chosen, folder)
-        costs, unmeasured = _stored_costs(study, chosen, folder, plan.data)
+        costs, unmeasured = _stored_costs(study, chosen, folder, plan.data, device)
         cells: list[PlannedCell] = []
         for names in tuner.rounds() if costs else ():
             best = tuner.best(cells, unmeasured)
@@ -105,7 +108,7 @@ def _finished(
                 return trials
         study = tuner.tuned(cells, unmeasured)
         chosen = configure_plugins(study, registry)
-    costs, _ = _stored_costs(study, chosen, folder, plan.data)
+    costs, _ = _stored_costs(study, chosen, folder, plan.data, device)
     if not costs:
         return trials
     made = make_plan(
@@ -121,7 +124,11 @@ def _finished(
 
 
 def _stored_costs(
-    study: Study, chosen: ConfiguredPlugins, folder: RunFolder, data: Mapping[str, Any]
+    study: Study,
+    chosen: ConfiguredPlugins,
+    folder: RunFolder,
+    data: Mapping[str, Any],
+    device: str,
 ) -> tuple[dict[str, StepCost], set[str]]:
     """(what a step costs as it was measured in ``folder``, of which objectives it was not).
 
@@ -129,7 +136,8 @@ def _stored_costs(
     to cells that were never run. The baseline's cost stands in for it here, where it only has to
     give some number of steps.
     """
-    keys = {name: cost_key(study, chosen, name, data, is_timed(study)) for name in study.objectives}
+    machine = timed_on(device) if is_timed(study) else {}
+    keys = {name: cost_key(study, chosen, name, data, machine) for name in study.objectives}
     found = {
         name: folder.read_cost(name, key)
         for name, key in keys.items()

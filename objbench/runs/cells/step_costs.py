@@ -15,12 +15,13 @@ from objbench.judge.formatting import listed
 from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
+from objbench.results.provenance import device_name, versions
 from objbench.results.realised_rate import require_declared
 from objbench.results.step_cost import StepCost
 from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
-from objbench.runs.processes import is_main, wait_for_all
+from objbench.runs.processes import is_main, processes, wait_for_all
 from objbench.runs.watch import TimeUp, time_limit
 from objbench.study.budget import parse_budget
 from objbench.study.study import Study
@@ -30,7 +31,8 @@ def step_costs(prepared: PreparedStudy, faults: dict[str, str]) -> dict[str, Ste
     """What a step of each objective costs: counted and timed once, then kept in the run folder.
 
     A stored cost is used as long as what it was measured on is the same, so that a time budget
-    stays frozen to its number of steps when the study continues on another day.
+    stays frozen to its number of steps when the study continues on another day, but not when it
+    continues on another device.
 
     Args:
         prepared: the study.
@@ -124,7 +126,23 @@ def is_timed(study: Study) -> bool:
 def step_cost_keys(prepared: PreparedStudy, timed: bool) -> dict[str, str]:
     """The key of the cost of a step of each objective of the study; see ``cost_key``."""
     study, data = prepared.study, prepared.text.description()
-    return {name: cost_key(study, prepared.plugins, name, data, timed) for name in study.objectives}
+    machine = timed_on(prepared.device) if timed else {}
+    return {
+        name: cost_key(study, prepared.plugins, name, data, machine) for name in study.objectives
+    }
+
+
+def timed_on(device: str) -> dict[str, Any]:
+    """What the time of a step depends on beside the study.
+
+    The number of threads is not part of it: with ``--jobs`` it depends on how many cells there are,
+    so that another seed would change the budget of those that are done.
+    """
+    return {
+        "device": device_name(device),
+        "torch": versions().get("torch", ""),
+        "processes": processes(),
+    }
 
 
 def cost_key(
@@ -132,7 +150,7 @@ def cost_key(
     plugins: ConfiguredPlugins,
     objective: str,
     data: Mapping[str, Any],
-    timed: bool,
+    machine: Mapping[str, Any],
 ) -> str:
     """A key of all that the cost of a step of ``objective`` depends on.
 
@@ -141,7 +159,8 @@ def cost_key(
         plugins: its plugins.
         objective: its name.
         data: what a plan records of the study's text.
-        timed: whether its time was measured too, beside the study's other objectives.
+        machine: where its time was measured too, beside the study's other objectives, as
+            ``timed_on`` says; empty where it was only counted.
     """
     cls, config = plugins.objectives[objective]
     own = study.for_objective(objective)
@@ -157,7 +176,8 @@ def cost_key(
             # How much is predicted depends on the words of the text.
             "text": data["key"],
             # Objectives are timed side by side, so a new one means timing all of them again.
-            "beside": list(study.objectives) if timed else [],
+            "beside": list(study.objectives) if machine else [],
+            **({"machine": dict(machine)} if machine else {}),
         }
     )
 
