@@ -42,6 +42,7 @@ from transformers import (
 )
 
 from objbench.data.loader import Loader
+from objbench.engine.measuring.ceilings import product_rate
 from objbench.engine.measuring.step_memory import LiveTensors, step_memory
 from objbench.engine.training import allocator
 from objbench.engine.training.guarded_update import GuardedUpdate
@@ -54,6 +55,7 @@ TURNS = 8  # of the Trainer with each of the two settings
 WARM_UP, ROUNDS = 4, 20
 AT = "4 layers, width 256, vocabulary 30,522, 32 x 128 tokens"
 TRAINER_FLOORS = {"bf16": 4.2, "fp32": 3.8}
+DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 TACO_TIME, TACO_MEMORY, ENGINE, DATA, MASKING = 1.15, 1.1, 0.03, 0.01, 0.02
 
 pytestmark = pytest.mark.benchmark(group="training step")
@@ -147,7 +149,7 @@ def trainer_of(job, steps, folder):
         output_dir=str(folder),
         max_steps=steps,
         per_device_train_batch_size=training.batch,
-        use_cpu=True,
+        use_cpu=job.device == "cpu",
         bf16=training.precision == "bf16",
         optim="adamw_torch_fused",
         learning_rate=training.learning_rate,
@@ -172,19 +174,6 @@ def trainer_of(job, steps, folder):
 def take_step(session, step):
     session.gradients(step)
     return session.update.apply(session.job.training.learning_rate)
-
-
-def matmul_peak(precision, size=1024):
-    """FLOP/s of the fastest of some products of square matrices in about 0.2 s, on the CPU."""
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-    left = torch.ones(size, size, dtype=dtype)
-    product = left @ left  # the kernel is loaded
-    shortest, began = float("inf"), time.perf_counter()
-    while time.perf_counter() - began < 0.2:
-        started = time.perf_counter()
-        torch.mm(left, left, out=product)
-        shortest = min(shortest, time.perf_counter() - started)
-    return 2 * size**3 / shortest
 
 
 def peak_of_trainer(trainer):
@@ -220,7 +209,7 @@ def test_mlm_step_beside_trainer(
     if measures:
         mine, theirs = zip(*turns.pairs, strict=True)
         ratio, alike = (median(b / a for a, b in pairs) for pairs in (turns.pairs, turns.alike))
-        peak = matmul_peak(precision)
+        peak = product_rate(torch.device("cpu"), DTYPES[precision], 1024, seconds=0.4)
         used = session.flops_per_step / median(mine) / peak
         with LiveTensors() as live:
             session.gradients(steps)
