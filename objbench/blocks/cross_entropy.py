@@ -55,8 +55,14 @@ _PART_ELSEWHERE = 256 * 2**20
 """The same for a GPU, where a part is one block, for few launches. Not measured."""
 
 
-def linear_cross_entropy(states: Tensor, weights: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-    """Sum over the predictions of -log softmax(states weights^T + bias)[target].
+def linear_cross_entropy(
+    states: Tensor,
+    weights: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    factors: Tensor | None = None,
+) -> Tensor:
+    """Sum over the predictions of -factor * log softmax(states weights^T + bias)[target].
 
     The same as ``functional.cross_entropy(functional.linear(states, weights, bias).float(),
     targets, reduction="sum")``, autocast included, up to rounding.
@@ -66,6 +72,7 @@ def linear_cross_entropy(states: Tensor, weights: Tensor, bias: Tensor, targets:
         weights: (V, D), with their gradient in their own dtype.
         bias: (V,), likewise.
         targets: (N,) int64 in [0, V), or IGNORE_INDEX where nothing is predicted.
+        factors: (N,) float32, of each prediction's loss, constants; None: 1.
 
     Returns:
         () float32, 0 where N is 0. Its gradients have none: differentiating twice is refused.
@@ -75,11 +82,23 @@ def linear_cross_entropy(states: Tensor, weights: Tensor, bias: Tensor, targets:
     with torch.autocast(kind, enabled=False):
         if dtype == torch.float16:
             logits = functional.linear(states.to(dtype), weights.to(dtype)).float() + bias.float()
-            return functional.cross_entropy(
-                logits, targets, ignore_index=IGNORE_INDEX, reduction="sum"
+            if factors is None:
+                return functional.cross_entropy(
+                    logits, targets, ignore_index=IGNORE_INDEX, reduction="sum"
+                )
+            each = functional.cross_entropy(
+                logits, targets, ignore_index=IGNORE_INDEX, reduction="none"
             )
+            return (each * factors).sum()
+        used = (targets != IGNORE_INDEX).float()
         total: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
-            states, weights, bias, targets, dtype, torch.is_grad_enabled()
+            states,
+            weights,
+            bias,
+            targets.clamp(min=0),
+            used if factors is None else used * factors,
+            dtype,
+            torch.is_grad_enabled(),
         )
     return total
 
@@ -94,6 +113,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         weights: Tensor,
         bias: Tensor,
         targets: Tensor,
+        factors: Tensor,
         dtype: torch.dtype,
         with_slopes: bool,
     ) -> Tensor:
@@ -108,10 +128,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
             own = slice(start, start + part)
             logits = whole[: len(rows[own]), : len(matrix)]
             torch.mm(rows[own], matrix.t(), out=logits)
-            for z, y in zip(
-                torch.split(logits, block), torch.split(targets[own], block), strict=True
-            ):
-                total += _losses(z, y, offset, of_bias if with_slopes else None).sum()
+            blocks = (torch.split(each, block) for each in (logits, targets[own], factors[own]))
+            for z, y, factor in zip(*blocks, strict=True):
+                total += _losses(z, y, factor, offset, of_bias if with_slopes else None).sum()
             if with_slopes:
                 torch.mm(logits, matrix, out=of_rows[own])
                 product = logits.t() @ rows[own]
@@ -129,15 +148,18 @@ class _LinearCrossEntropy(torch.autograd.Function):
             slope * factor if slope.dtype == dtype else slope.to(dtype).mul_(factor)
             for slope, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         ]
-        return (*slopes, None, None, None)
+        return (*slopes, None, None, None, None)
 
 
-def _losses(logits: Tensor, targets: Tensor, bias: Tensor, of_bias: Tensor | None) -> Tensor:
+def _losses(
+    logits: Tensor, targets: Tensor, factors: Tensor, bias: Tensor, of_bias: Tensor | None
+) -> Tensor:
     """The losses of a block of predictions, whose logits become their gradients in place.
 
     Args:
         logits: (n, V) in the compute dtype, the bias not added yet.
-        targets: (n,) int64.
+        targets: (n,) int64 in [0, V).
+        factors: (n,) float32, of the losses; 0 where nothing is predicted.
         bias: (V,) float32.
         of_bias: (V,) float32, to which the gradient of the bias is added; None for no gradients, with
             undefined logits afterwards.
@@ -145,18 +167,17 @@ def _losses(logits: Tensor, targets: Tensor, bias: Tensor, of_bias: Tensor | Non
     Returns:
         (n, 1) float32, 0 where nothing is predicted.
     """
-    used = (targets != IGNORE_INDEX).float().unsqueeze(1)
-    columns = targets.clamp(min=0).unsqueeze(1)
+    factors, columns = factors.unsqueeze(1), targets.unsqueeze(1)
     scores = logits.float().add_(bias)  # in place where they are float32
     at_target, largest = scores.gather(1, columns), scores.amax(dim=1, keepdim=True)
     # One fused pass. Its largest share, at least 1 / V, gives the divisor.
     shares = torch.softmax(scores, dim=1)
     normaliser = largest - shares.amax(dim=1, keepdim=True).log()
     if of_bias is not None:
-        shares.mul_(used).scatter_add_(1, columns, -used)
-        of_bias.addmv_(shares.t(), torch.ones_like(used[:, 0]))
+        shares.mul_(factors).scatter_add_(1, columns, -factors)
+        of_bias.addmv_(shares.t(), torch.ones_like(factors[:, 0]))
         logits.copy_(shares)
-    return (normaliser - at_target) * used
+    return (normaliser - at_target) * factors
 
 
 def _rows_at_once(matrix: Tensor) -> tuple[int, int]:

@@ -64,6 +64,33 @@ def test_loss_and_gradients_are_the_plain_ones(inputs):
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_factors_weigh_losses_and_gradients(inputs, in_parts, dtype):
+    tensors, targets = inputs
+    factors = torch.rand(N, generator=torch.Generator().manual_seed(1)) * 10
+
+    def weighed(*leaves):
+        return linear_cross_entropy(*leaves, factors=factors)
+
+    def one_by_one(states, weights, bias, targets):
+        alone = [
+            factor * linear_cross_entropy(states[i : i + 1], weights, bias, targets[i : i + 1])
+            for i, factor in enumerate(factors)
+        ]
+        return torch.stack(alone).sum()
+
+    with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        found = with_gradients(weighed, tensors, targets)
+        expected = with_gradients(one_by_one, tensors, targets)
+    close = 1e-5 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(found, expected, rtol=close, atol=10 * close)
+    without = with_gradients(linear_cross_entropy, tensors, targets)
+    ones = with_gradients(
+        lambda *leaves: linear_cross_entropy(*leaves, torch.ones(N)), tensors, targets
+    )
+    assert all(torch.equal(one, other) for one, other in zip(ones, without, strict=True))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_parts_make_no_difference(inputs, monkeypatch, dtype):
     tensors, targets = inputs

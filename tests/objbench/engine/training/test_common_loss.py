@@ -191,10 +191,13 @@ def test_what_a_generator_has_learnt_is_no_gain_of_the_encoder(session_of):
     [
         *[
             (name, "masked")
-            for name in ("mlm", "wwm", "span", "taco", "hybrid", "mlm+simcse", "mlm+nsp")
+            for name in (
+                *("mlm", "wwm", "span", "taco", "hybrid", "clm_mlm", "diffusion"),
+                *("mlm+simcse", "mlm+nsp"),
+            )
         ],
         ("clm", "next"),
-        *[(name, "own") for name in ("rtd", "coco_lm", "rtd+tc")],
+        *[(name, "own") for name in ("rtd", "coco_lm", "mae", "rtd+tc")],
     ],
 )
 def test_what_is_predicted(tiny, tmp_path, name, kind):

@@ -39,6 +39,8 @@ WAITING = {
 # What a scalar is asked by. Within other operators it is how their CPU kernels take an argument.
 ASKING = {"aten::item", "aten::is_nonzero"}
 READING = ("tolist", "numpy", "cpu", "__array__")
+MASKED = {"mae"}
+"""Objectives that hide tokens from attention: transformers asks in every pass if a mask hides any."""
 REGISTRY = load_plugins()
 NAMES = [*REGISTRY.objectives, *(f"mlm+{term}" for term in REGISTRY.terms)]
 
@@ -102,7 +104,8 @@ def test_a_step_of_no_objective_waits_for_the_device(tiny, tmp_path, waits, name
     step_of(session, 0)
     # Objectives of several modes draw one a step.
     found = waits(lambda: [step_of(session, number) for number in range(1, 4)])
-    assert not found, dict(found)
+    once = dict.fromkeys(("aten::is_nonzero", "aten::_local_scalar_dense"), 3)
+    assert found == (once if name in MASKED else {}), dict(found)
 
 
 def test_a_step_makes_no_generator(tiny, tmp_path, monkeypatch):
