@@ -1,4 +1,4 @@
-"""``objbench leaderboard``: the records of a run folder as a page, or an index over several."""
+"""``objbench leaderboard``: the records of a run as a page, an index, or a page across scales."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from objbench.cli.parser import Parser
 from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 
-SUMMARY = (
-    "Write the leaderboard of a run folder: verdicts, tables and plots; or an index over many."
-)
+SUMMARY = "Write the leaderboard of a run folder: verdicts, tables and plots; or a page over many."
 EPILOG = """\
 Nothing is trained or evaluated: the page is made from the plan and the records in RUN, and
 the same records give the same page, byte for byte.
@@ -22,6 +20,8 @@ examples:
   objbench leaderboard runs/demo
   objbench leaderboard runs/demo --out leaderboard/demo --with-records
   objbench leaderboard --index leaderboard
+  objbench leaderboard --across runs/small runs/large --out runs/ladder
+  objbench leaderboard --across runs/ladder
 """
 
 
@@ -38,7 +38,8 @@ def add_arguments(parser: Parser) -> None:
         "--out",
         type=read.reading(read.path),
         metavar="DIR",
-        help="folder to write to (default: RUN/leaderboard)",
+        help="folder to write to (default: RUN/leaderboard; of --across the folder across beside "
+        "the studies)",
     )
     parser.add_argument(
         "--with-records",
@@ -53,16 +54,28 @@ def add_arguments(parser: Parser) -> None:
         help="write one README.md that lists every study folder in DIR; into DIR, or into the "
         "folder of --out",
     )
+    parser.add_argument(
+        "--across",
+        type=read.reading(read.path),
+        nargs="+",
+        metavar="STUDY",
+        help="compare studies of several scales or recipes, run folders or published ones: speedup "
+        "and gain at each, and whether they change with scale; or make the page in one folder again",
+    )
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Write the page and print its path."""
+    if arguments.across is not None:
+        if arguments.run is not None or arguments.index is not None or arguments.with_records:
+            raise ConfigError("--across goes with --out only: it reads the studies it names")
+        return _across(arguments.across, arguments.out)
     if arguments.index is not None:
         if arguments.run is not None or arguments.with_records:
             raise ConfigError("--index goes with --out only: it reads every study folder in DIR")
         return _index(arguments.index, arguments.out)
     if arguments.run is None:
-        raise ConfigError("give a run folder (runs/demo) or --index DIR")
+        raise ConfigError("give a run folder (runs/demo), --index DIR or --across STUDY STUDY")
     from objbench.results.run_folder import read_plan
 
     read_plan(arguments.run)  # a wrong folder is reported before pandas and matplotlib are loaded
@@ -98,4 +111,15 @@ def _index(folder: Path, out: Path | None) -> int:
 
     page = write_index(folder, out)
     say(f"index: {os.path.relpath(page)}")
+    return 0
+
+
+def _across(folders: list[Path], out: Path | None) -> int:
+    from objbench.leaderboard.across.page import compare_studies, default_folder, write_across
+    from objbench.leaderboard.across.sentences import headline
+
+    found = compare_studies(folders)
+    page = write_across(folders, out or default_folder(folders), found)
+    say(headline(found))
+    say(f"across scales: {os.path.relpath(page)}")
     return 0

@@ -31,6 +31,12 @@ def loss(value: float) -> str:
     return f"{value:.3f}"
 
 
+def loss_gain(value: float) -> str:
+    """A difference of losses to 0.001 with its sign, such as "+0.044"."""
+    text = f"{value:+.3f}"
+    return "0.000" if text in ("+0.000", "-0.000") else text
+
+
 def amount(value: float) -> str:
     """A count to three digits: "950", "12.0k", "24.6M", "3.10B", and "1.23e15" beyond."""
     if abs(value) >= 1e12:

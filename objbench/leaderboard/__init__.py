@@ -15,6 +15,7 @@ The data goes one way::
                                            text; one file per format
     report                  -> pictures/   the plots
     page, index             the files: a study's folder, the page over many studies
+    across/                 a page that compares studies: does a speedup change with scale?
 
 ``objbench.results.study_results`` joins plan and records before it, and
 ``objbench.judge.score_arrays`` arranges the scores as arrays. ``data_frames`` gives the records

@@ -15,6 +15,8 @@ from objbench.judge.papers.claims import read_claims
 from objbench.judge.papers.figures import read_figure
 from objbench.judge.papers.published_files import CLAIMS, FIGURES, SELFTEST
 from objbench.judge.papers.replay_text import replay_headline
+from objbench.leaderboard.across.page import compare_studies
+from objbench.leaderboard.across.sentences import headline
 from objbench.leaderboard.analysis import analyse
 from objbench.leaderboard.document import (
     Block,
@@ -36,6 +38,7 @@ from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.report import Report
 from objbench.leaderboard.tables.verdicts import claim_words
 from objbench.results.atomic_files import write_text
+from objbench.results.compared_studies import FILE as ACROSS
 from objbench.results.own_files import require_own
 from objbench.results.run_folder import studies_in
 from objbench.results.study_results import read_study_results
@@ -91,6 +94,7 @@ def index_document(folder: Path, runs: list[Path]) -> list[Block]:
         Heading(1, "Results"),
         Comment(MARK),
         table(rows, text_columns=6),
+        *_titled("Across scales", list(_across(folder))),
         *_titled("Claims that are judged", list(_claims(folder))),
         *_titled("Published figures, replayed", list(_figures(folder))),
         *_titled("Reliability of the verdicts and timings", list(_tests(folder))),
@@ -128,6 +132,14 @@ def _scale(report: Report) -> str | None:
         return words or None
     passes = three_digits(report.scale.tokens / tokens)
     return f"{words} ({passes} passes over the text)"
+
+
+def _across(folder: Path) -> Iterator[Text]:
+    """The pages over several of the studies, each with its sentence."""
+    for path in sorted(folder.glob(f"*/{ACROSS}")):
+        require_own(folder, f"{path.parent.name}/{ACROSS}")
+        said = headline(compare_studies([path.parent]))
+        yield Link(path.parent.name, f"{path.parent.name}/README.md"), f": {said}"
 
 
 def _claims(folder: Path) -> Iterator[Text]:

@@ -6,13 +6,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from objbench.judge.formatting import amount, duration, loss, memory, points, ratio, signed
+from objbench.judge.formatting import (
+    amount,
+    duration,
+    loss,
+    loss_gain,
+    memory,
+    points,
+    ratio,
+    signed,
+)
 from objbench.judge.interval_text import interval_text, is_bound_only
 from objbench.judge.statistics.estimate import Estimate
 from objbench.judge.statistics.speedup import Bound
 
 Notation = Literal[
-    "points", "gain", "loss", "speedup", "amount", "count", "seconds", "bytes", "p", "percent"
+    "points",
+    "gain",
+    "loss",
+    "loss gain",
+    "speedup",
+    "amount",
+    "count",
+    "seconds",
+    "bytes",
+    "p",
+    "percent",
 ]
 
 
@@ -24,6 +43,7 @@ _WRITERS: Mapping[Notation, Callable[[float], str]] = {
     "points": points,
     "gain": signed,
     "loss": loss,
+    "loss gain": loss_gain,
     "speedup": ratio,
     "amount": amount,
     "count": lambda value: f"{value:,.0f}",

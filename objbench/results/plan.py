@@ -174,6 +174,11 @@ class Plan(Stored):
         return self.asked.data.corpus
 
     @property
+    def model_type(self) -> str:
+        """The kind of encoder, such as "modernbert"; "" where the study does not name it."""
+        return self.asked.encoder.model_type
+
+    @property
     def training(self) -> PlannedTraining:
         """How encoders are trained, as far as a page depends on it."""
         return self.asked.training

@@ -18,6 +18,12 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
 
+class PlannedEncoder(_Settings):
+    """The encoder; ``model_type`` is "" where it is not known."""
+
+    model_type: Label = ""
+
+
 class PlannedData(_Settings):
     """The text; ``corpus`` is "" where it is not known."""
 
@@ -71,6 +77,7 @@ class PlannedStudy(_Settings):
 
     preset: Label | None = None
     seeds: tuple[Count, ...] = ()
+    encoder: PlannedEncoder = PlannedEncoder()
     data: PlannedData = PlannedData()
     training: PlannedTraining = PlannedTraining()
     tuning: PlannedTuning | None = None

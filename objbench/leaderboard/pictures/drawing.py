@@ -92,28 +92,33 @@ def picture(
     kind: str,
     *,
     is_titled: bool = False,
+    shape: tuple[int, int] = (2, 2),
 ) -> bytes:
-    """A figure of two by two panels as a file's bytes.
+    """A figure of panels as a file's bytes; two by two, unless another ``shape`` is given.
 
     Args:
-        draw: draws into the four panels.
+        draw: draws into the panels, row by row.
         title: above all, in bold; "" for none.
         heading: sentences below it, each on lines of its own.
         looks: of what ``name_lines`` will write at the right of the panels, for its width.
         kind: "svg" or "png".
         is_titled: whether every panel has a title, for which there must be room.
+        shape: rows and columns of panels.
     """
+    rows, columns = shape
     lines = [part for line in heading for part in textwrap.wrap(line, _LONGEST_LINE)]
     metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     above = _TITLE if is_titled else 0.0
     top = 0.16 + _LINE * (len(lines) + bool(title)) + above
-    height = top + 2 * (_PANEL + _BOTTOM) + above
+    height = top + rows * (_PANEL + _BOTTOM) + (rows - 1) * above
     sample = _SAMPLE if _colours_repeat(looks) else 0.0
     with matplotlib.style.context(["default", _STYLE]):
-        right = 0.12 + sample + max(map(_inches, looks), default=0)
+        # Names begin at a share of a panel's width, which one alone has more of.
+        right = 0.12 + 0.08 * (columns == 1) + sample + max(map(_inches, looks), default=0)
         figure = Figure(figsize=(_WIDTH, height))
         # By hand: a layout engine draws everything once more, for the same places.
-        panels: Sequence[Axes] = figure.subplots(2, 2, sharey=True).flatten().tolist()
+        grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+        panels: Sequence[Axes] = grid.flatten().tolist()
         figure.subplots_adjust(
             left=_LEFT / _WIDTH,
             right=1 - right / _WIDTH,
@@ -122,7 +127,7 @@ def picture(
             wspace=0.1,
             hspace=(_BOTTOM + above) / _PANEL,
         )
-        for panel in panels[1::2]:
+        for panel in grid[:, 1:].flatten().tolist():
             panel.tick_params(axis="y", left=False)
         place, line = (0.1 / _WIDTH, 1 - 0.08 / height), _LINE / height
         figure.text(*place, shortened(title, _LONGEST_LINE), va="top", weight="bold")

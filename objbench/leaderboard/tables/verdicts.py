@@ -95,9 +95,9 @@ def _line(report: Report, item: Judged, notes: dict[str, int]) -> dict[str, Cell
         "claim": item.title,
         "score": _score(report, item),
         "verdict": Strong(verdict_words(item)),
-        "estimate [95%]": _found(item),
+        "estimate [95%]": found_cell(item),
         "claimed": claim_words(item.claim),
-        "seeds": _seeds(item),
+        "seeds": seeds_cell(item),
         "paper's scale (parameters, tokens)": f"{amount(paper.parameters)}, {amount(paper.tokens_seen)}",
         "notes": " ".join(mark(number) for number in sorted(numbers)),
     }
@@ -110,7 +110,8 @@ def _score(report: Report, item: Judged) -> Cell:
     return None if item.claim.kind == "leaves-plateau" else f"{item.file.score.suite} (not scored)"
 
 
-def _found(item: Judged) -> Cell:
+def found_cell(item: Judged) -> Cell:
+    """What was found of the number of a claim, or that nothing was."""
     if item.finding is None:
         return NOT_MEASURED
     if item.finding.learnt is not None:
@@ -118,7 +119,8 @@ def _found(item: Judged) -> Cell:
     return finding_quantity(item.claim, item.finding)
 
 
-def _seeds(item: Judged) -> str:
+def seeds_cell(item: Judged) -> str:
+    """The seeds that count, of all of the look."""
     whole = len(item.seeds) + len(item.left_out)
     return f"{len(item.seeds)} of {whole}" if item.left_out else str(whole)
 

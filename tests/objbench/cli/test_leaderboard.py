@@ -5,13 +5,20 @@ import pytest
 from objbench.cli.main import main
 
 USAGE_ERRORS = [
-    (["leaderboard"], "give a run folder (runs/demo) or --index DIR"),
+    (["leaderboard"], "give a run folder (runs/demo), --index DIR or --across STUDY STUDY"),
     (["leaderboard", "nowhere"], "nowhere holds no plan.json"),
     (["leaderboard", "--index"], "expected one argument"),
     (["leaderboard", "--index", "nowhere"], "nowhere holds no folder with a plan.json"),
     (["leaderboard", "run", "--index", "."], "--index goes with --out only"),
     (["leaderboard", "--index", ".", "--with-records"], "--index goes with --out only"),
     (["leaderboard", "--indx", "."], "did you mean '--index'?"),
+    (["leaderboard", "--across"], "expected at least one argument"),
+    (["leaderboard", "--across", "nowhere"], "--across compares several studies: name two or more"),
+    (["leaderboard", "--across", "nowhere", "here"], "nowhere holds no plan.json"),
+    (["leaderboard", "--across", "here", "./here"], "here is named twice"),
+    (["leaderboard", "run", "--across", "a", "b"], "--across goes with --out only"),
+    (["leaderboard", "--across", "a", "b", "--index", "."], "--across goes with --out only"),
+    (["leaderboard", "--across", "a", "b", "--with-records"], "--across goes with --out only"),
 ]
 
 
@@ -34,3 +41,27 @@ def test_a_page_and_an_index(make_study, tmp_path, monkeypatch, capsys):
     assert "| [page](first/README.md) |" in text
     assert main(["leaderboard", "--index", "results", "--out", "elsewhere"]) == 0
     assert (tmp_path / "elsewhere" / "README.md").read_text() == text
+
+
+def test_a_page_across_scales(make_study, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, seeds in (("small", (1, 2, 3)), ("large", (4, 5, 6))):
+        study = make_study(seeds=seeds)
+        study.plan = study.plan.model_copy(update={"name": name})
+        study.write(tmp_path / "runs" / name)
+    words = ["leaderboard", "--across", "runs/small", "runs/large"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("taco against mlm by ")
+    assert printed.endswith("across scales: runs/across/README.md\n")
+    made = (tmp_path / "runs" / "across" / "README.md").read_text()
+    assert made.startswith("# Across scales: across\n")
+    assert main([*words[:2], "runs/across", "--out", "elsewhere/across"]) == 0
+    assert (tmp_path / "elsewhere" / "across" / "README.md").read_text() == made
+
+
+def test_studies_without_a_common_pair_are_one_line(make_study, tmp_path, command_line):
+    make_study(seeds=(1, 2)).write(tmp_path / "a")
+    make_study(("mlm", "other"), seeds=(3, 4)).write(tmp_path / "b")
+    words = ["leaderboard", "--across", str(tmp_path / "a"), str(tmp_path / "b")]
+    assert "no two of these studies compare the same objective" in command_line.refusal(words)

@@ -20,6 +20,8 @@ from markdown_it import MarkdownIt
 
 from objbench.cli.leaderboard import write_and_print
 from objbench.errors import ConfigError, RecordError
+from objbench.leaderboard.across.page import compare_studies, write_across
+from objbench.leaderboard.across.sections import MARK as ACROSS
 from objbench.leaderboard.index import MARK as OWN
 from objbench.leaderboard.index import write_index
 from objbench.leaderboard.page import MARK, write_leaderboard
@@ -84,8 +86,12 @@ def filled(models):
 @pytest.fixture
 def hostile(make_study, tmp_path):
     """A run folder whose every text is hostile, and the fields of which that is true."""
+    return hostile_run(make_study, tmp_path / "studies" / "run")
+
+
+def hostile_run(make_study, folder):
     study = whole_study(make_study)
-    run = study.write(tmp_path / "studies" / "run")
+    run = study.write(folder)
     RunFolder(run).write_step_comparison(step_comparison(study))
     RunFolder(run).write_reference_lines(reference_lines(study))
     models = {run / "plan.json": study.plan, run / "overhead.json": step_comparison(study)}
@@ -108,7 +114,7 @@ def require_harmless(text, pictures=()):
         for token in [block, *(block.children or ())]:
             if token.type in ("html_block", "html_inline"):
                 left = re.sub(r"</?(details|summary|sub|br)>", "", token.content)
-                for mark in (MARK, OWN):
+                for mark in (MARK, OWN, ACROSS):
                     left = left.replace(f"<!-- {mark} -->", "")
                 assert "<" not in left
             for name in ("href", "src"):
@@ -163,6 +169,29 @@ def test_the_index_over_studies_claims_and_figures(hostile, tmp_path):
     run.rename(root / "javascript:alert(1)")
     page = write_index(root, tmp_path / "out")
     require_harmless(page.read_text())
+
+
+def test_a_page_across_studies(hostile, make_study, tmp_path):
+    def others(**values):
+        return make_study(**values | {"seeds": (3, 4), "declared": ((3,), (4,))})
+
+    run, _ = hostile
+    other, _ = hostile_run(others, run.parent / "$x$ <b>[a](b) `")
+    plans = [json.loads((folder / "plan.json").read_text()) for folder in (run, other)]
+    for folder, plan in zip((run, other), plans, strict=True):
+        plan["study"]["encoder"] = {"model_type": MARKUP}
+        plan["data"] = {"vocabulary": MARKUP, "train_tokens": [HOSTILE]}
+        (folder / "plan.json").write_text(json.dumps(plan))
+    before = tree(tmp_path)
+    out = tmp_path / "out" / "javascript:alert(1)"
+    write_across([run, other], out, compare_studies([run, other]))
+    after = tree(tmp_path)
+    assert {p for p in after if out not in p.parents} == {*before}
+    names = [path.name for path in out.glob("*.svg")]
+    require_harmless((out / "README.md").read_text(), names)
+    for name in names:
+        for element in ElementTree.parse(out / name).iter():
+            assert element.tag.rpartition("}")[2] not in ("script", "image", "foreignObject", "a")
 
 
 @pytest.mark.parametrize(

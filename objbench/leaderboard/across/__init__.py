@@ -1,0 +1,8 @@
+"""Several studies on one page: does a speedup or a gain change with scale?
+
+The data goes one way, as in ``objbench.leaderboard``::
+
+    studies      -> likeness, rungs -> comparison    numbers and tests
+    comparison   -> sentences, sections              a document
+    page                                             the files
+"""

@@ -1,0 +1,279 @@
+"""What several studies show, in sentences: each study by itself, and whether an effect changes with scale.
+
+A trend is only named where it is significant, and nothing is said of scales beyond the largest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from objbench.contract.meters import AXIS_WORDS
+from objbench.judge.formatting import MOST_NAMES, amount, count, listed, named, ratio
+from objbench.judge.interval_text import interval_text
+from objbench.judge.score_source import COMMON
+from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.judge.statistics.multiple_tests import ERROR_RATE
+from objbench.judge.statistics.speedup import Bound
+from objbench.judge.statistics.trend import MIN_RUNGS, Trend
+from objbench.judge.verdict import Comparison as Direction
+from objbench.leaderboard.across.comparison import (
+    Comparison,
+    PairAcross,
+    ScoreAcross,
+    Series,
+    SeriesTrend,
+)
+from objbench.leaderboard.across.rungs import Rung
+from objbench.leaderboard.quantity import Notation, Quantity
+from objbench.leaderboard.text_bits import BITS
+
+_MOST_SHOWN = 3
+_FASTER: Mapping[Direction, str] = {
+    "better": "significantly faster",
+    "worse": "significantly slower",
+    "unclear": "not significantly different",
+}
+_BETTER: Mapping[Direction, str] = {
+    "better": "significantly better",
+    "worse": "significantly worse",
+    "unclear": "not significantly different",
+}
+
+
+def headline(found: Comparison) -> str:
+    """The sentence on top: for each pair what its first score shows, and the largest scale."""
+    shown = found.pairs[:_MOST_SHOWN]
+    parts = [pair_words(pair) for pair in shown]
+    if len(found.pairs) > len(shown):
+        parts.append(f"{count(len(found.pairs) - len(shown), 'more pair')} below")
+    largest = _largest(found)
+    beyond = f"; nothing here says what happens beyond {largest}" if largest else ""
+    return f"{'. '.join(parts)}{beyond}."
+
+
+def pair_words(found: PairAcross) -> str:
+    """What a pair's first score shows, without a full stop."""
+    who = f"{found.pair.objective} against {found.pair.baseline}"
+    score = first_score(found)
+    if score is None:
+        return f"{who}: no score of both is in two studies or more, so nothing can be compared"
+    shown = [rung for rung in score.rungs if rung.shown is not None]
+    lead = f"{who} by {score.words} in {len(score.rungs)} studies"
+    if not shown:
+        return f"{lead}: nothing can be concluded, because {_why_nothing(score)}"
+    series = [own for own in score.series if any(rung.shown for rung in own.rungs)]
+    parts = [_series_words(score, own) for own in series]
+    if len(series) > MOST_NAMES:
+        parts = [_counted(shown)]
+    if len(shown) < len(score.rungs):
+        few = len(score.rungs) - len(shown)
+        held = all(rung.held_back for rung in score.rungs if rung.shown is None)
+        have = "study has" if few == 1 else "studies have"
+        parts.append(
+            f"{few} {have} {'no score above its floor' if held else 'too few runs to say'}"
+        )
+    return f"{lead}: {_learning_words(score)}{'; '.join(parts)}"
+
+
+def first_score(found: PairAcross) -> ScoreAcross | None:
+    """The score that shows most scales side by side; of equals the first, as the common loss is."""
+
+    def together(score: ScoreAcross) -> int:
+        return max(sum(rung.shown is not None for rung in own.rungs) for own in score.series)
+
+    return max(found.scores, key=together, default=None)
+
+
+def trend_sentences(score: ScoreAcross) -> list[str]:
+    """One point per recipe of several studies on whether its effects change with scale."""
+    found = []
+    for series in score.series:
+        if len(series.rungs) < 2:
+            continue
+        tested = [own for own in series.trends if own.found is not None]
+        texts = [_trend_words(score, own) for own in tested]
+        if not tested:
+            texts = [too_few(max(own.rungs for own in series.trends))]
+        left = [text for own in tested if (text := _unmeasured(series, own))]
+        found.append(" ".join([f"With {series.name}, {'; '.join(texts)}.", *left]))
+    return found
+
+
+def too_few(rungs: int) -> str:
+    """That there is no trend to be tested."""
+    if not rungs:
+        return f"no scale has an interval, and a trend needs {MIN_RUNGS}"
+    are = "is" if rungs == 1 else "are"
+    return f"{count(rungs, 'scale')} {are} too few for a trend ({MIN_RUNGS} are needed)"
+
+
+def correction_sentence(found: Comparison) -> str:
+    """How trends are corrected for each other; "" for fewer than two."""
+    number = len(found.trends)
+    if number < 2:
+        return ""
+    return (
+        f"The {number} trends on this page are tested at once (Holm, {100 * ERROR_RATE:g}% in "
+        "all); each interval is that of its trend alone."
+    )
+
+
+def gain_unit(score: ScoreAcross) -> str:
+    """The unit of a gain."""
+    if not score.is_loss:
+        return "points"
+    return BITS if score.is_in_bits else "nats per token"
+
+
+def axis_words(score: ScoreAcross) -> str:
+    """The axis of the speedups, of one setting or of several."""
+    axes = dict.fromkeys(AXIS_WORDS[rung.likeness.axis] for rung in score.rungs)
+    return listed(list(axes))
+
+
+def _series_words(score: ScoreAcross, series: Series) -> str:
+    shown = [rung for rung in series.rungs if rung.shown is not None]
+    if len(shown) > _MOST_SHOWN:
+        text = f"{_counted(shown)}, from {_at(shown[0])} to {_at(shown[-1])}"
+    else:
+        groups: dict[str, list[str]] = {}
+        for rung in shown:
+            groups.setdefault(_direction(rung), []).append(_at(rung))
+        text = ", ".join(f"{words} at {listed(places)}" for words, places in groups.items())
+    words = f"with {series.name} {text}"
+    if len(series.rungs) < 2:
+        return words
+    return f"{words}, and {_foremost_trend(score, series)}"
+
+
+def _foremost_trend(score: ScoreAcross, series: Series) -> str:
+    """What is said of the trend of speedups, or of gains where there is none."""
+    tested = [own for own in series.trends if own.found is not None]
+    if tested:
+        return _trend_words(score, tested[0])
+    return too_few(max(own.rungs for own in series.trends))
+
+
+def _trend_words(score: ScoreAcross, own: SeriesTrend) -> str:
+    assert own.found is not None
+    change = change_quantity(score, own.effect == "speedup", own.found).text
+    unit = "" if own.effect == "speedup" else f" {gain_unit(score)}"
+    per = f"{change}{unit} for ten times the FLOPs"
+    if not own.is_significant:
+        return f"no trend of the {own.effect} with scale can be seen ({per})"
+    direction = "rises" if own.found.slope > 0 else "falls"
+    return f"the {own.effect} {direction} with scale ({per})"
+
+
+def change_quantity(score: ScoreAcross, is_speedup: bool, found: Trend) -> Quantity:
+    """A trend's slope with its interval: a factor of speedups, a difference of gains."""
+    values = [found.slope, found.low, found.high]
+    if is_speedup:
+        # Of an error that leaves everything open the ends would have hundreds of digits.
+        values = [math.exp(min(max(value, -_MOST_LOG), _MOST_LOG)) for value in values]
+    notation: Notation = "gain"
+    if is_speedup or score.is_loss:
+        notation = "speedup" if is_speedup else "loss gain"
+    slope, low, high = map(Bound, values)
+    return Quantity(estimate=slope, low=low, high=high, notation=notation)
+
+
+_MOST_LOG = math.log(1e6)
+
+
+def _unmeasured(series: Series, own: SeriesTrend) -> str:
+    if not own.unmeasured:
+        return ""
+    are = "is" if own.unmeasured == 1 else "are"
+    return (
+        f"{own.unmeasured} of {len(series.rungs)} studies {are} not in the trend of the "
+        f"{own.effect}, which has no measured interval there."
+    )
+
+
+def _direction(rung: Rung) -> str:
+    words = _FASTER if rung.speedup is not None else _BETTER
+    return words[rung.comparison]
+
+
+def _at(rung: Rung) -> str:
+    found = rung.shown
+    assert found is not None
+    text = found.text
+    if found.notation == "speedup":
+        # In brackets already: a target that was never reached is a bound.
+        text = interval_text(found.estimate, found.low, found.high, ratio)
+    return f"{rung.scale_words} ({text})"
+
+
+def _counted(shown: Sequence[Rung]) -> str:
+    """In how many studies the objective is better, and in how many worse."""
+    total = len(shown)
+    parts = []
+    for direction in ("better", "worse"):
+        own = [rung for rung in shown if rung.comparison == direction]
+        if own:
+            parts.append(f"{_direction(own[0])} in {len(own)} of {total} studies")
+    return listed(parts) if parts else f"not significantly different in any of {total} studies"
+
+
+def _why_nothing(score: ScoreAcross) -> str:
+    whys = dict.fromkeys(
+        f"{score.source} {rung.held_back}" if rung.held_back else rung.why
+        for rung in score.rungs
+        if rung.held_back or rung.why
+    )
+    if len(whys) == 1:
+        return next(iter(whys))
+    return f"no study has {MIN_RUNS} pairs of runs that are complete and learnt"
+
+
+def _learning_words(score: ScoreAcross) -> str:
+    """That comparisons are over some of the runs; first what is not known of them."""
+    shares = [share for rung in score.rungs for share in rung.learnt]
+    stuck = [share for share in shares if share is not None and len(set(share.split(" of "))) > 1]
+    among = "among runs that learnt, " if stuck else ""
+    unknown = ["whether all runs learnt"] if any(share is None for share in shares) else []
+    if not all(rung.has_floors for rung in score.rungs):
+        unknown.append(f"what {score.source} would give without pretraining")
+    return f"it is not known {' or '.join(unknown)}; {among}" if unknown else among
+
+
+def _largest(found: Comparison) -> str:
+    """The largest scale of any study."""
+    scales = [own.report.scale for own in found.studies if own.report.scale is not None]
+    if not scales:
+        return ""
+    parameters, tokens = max(s.parameters for s in scales), max(s.tokens for s in scales)
+    return f"{amount(parameters)} parameters and {amount(tokens)} tokens"
+
+
+def compared_sentence(found: Comparison) -> str:
+    """Which studies are compared, and which lack a pair."""
+    names = [study.name for study in found.studies]
+    lead = f"{len(names)} studies are compared: {listed(names)}." if len(names) <= 10 else ""
+    lead = lead or f"{len(names)} studies are compared."
+    without = [
+        f"{found_pair.pair.objective} against {found_pair.pair.baseline} is not in "
+        f"{named(found_pair.without, 'studies')}"
+        for found_pair in found.pairs
+        if found_pair.without
+    ]
+    rest = f" {listed(without[:_MOST_SHOWN])}." if without else ""
+    return lead + rest
+
+
+def settings_sentences(score: ScoreAcross) -> list[str]:
+    """What the studies of each letter have in common; nothing where all can be compared."""
+    if len(score.settings) < 2:
+        return []
+    kind = "losses" if score.source == COMMON else "scores"
+    lead = (
+        f"Only studies of one letter are compared: the {kind} of the others are of another text, "
+        "protocol or axis."
+    )
+    return [
+        lead,
+        *(f"{letter}: {words}." for letter, words in score.settings.items()),
+    ]
