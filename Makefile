@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 TEST_WORKERS ?= 2
 MEASURED := .benchmarks/last.json
 
-.PHONY: install demo test bench lint format clean
+.PHONY: install demo test bench check-gpu lint format clean
 
 install: $(INSTALLED)
 
@@ -22,6 +22,10 @@ bench: $(INSTALLED)
 	mkdir -p .benchmarks
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-json=$(MEASURED)
 	$(BIN)/python tests/benchmarks/report.py $(MEASURED) leaderboard
+
+# On a machine with a GPU, at most eight minutes; writes .benchmarks/check-gpu.json.
+check-gpu: $(INSTALLED)
+	$(BIN)/python tests/gpu/check.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

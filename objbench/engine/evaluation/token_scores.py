@@ -196,16 +196,20 @@ def _in_one_pass(
 ) -> NDArray[np.float64]:
     """(P,) log-probabilities of the scored tokens, in their order."""
     batches = evaluation_batches(tokens.lengths, EVALUATION_TOKENS)
-    found = np.zeros(len(tokens.ids))
+    parts: list[Tensor] = []
     for number, rows in enumerate(batches):
         batch = assemble(tokens, rows)
         attention = None if batch.attention is None else batch.attention.bool()
         columns = torch.arange(batch.ids.shape[1]).expand(batch.ids.shape)
-        values = model.log_probabilities(batch.ids, attention, columns, batch.ids).cpu().numpy()
-        real = np.arange(values.shape[1]) < tokens.lengths[rows][:, None]
-        found[(tokens.offsets[rows][:, None] + np.arange(values.shape[1]))[real]] = values[real]
+        parts.append(model.log_probabilities(batch.ids, attention, columns, batch.ids))
         if number % REPORT_EVERY == 0:
             report(number, len(batches), "scored")
+    found = np.zeros(len(tokens.ids))
+    # Read when all of them are computed, so that nothing waits before that.
+    for rows, part in zip(batches, parts, strict=True):
+        values = part.cpu().numpy()
+        real = np.arange(values.shape[1]) < tokens.lengths[rows][:, None]
+        found[(tokens.offsets[rows][:, None] + np.arange(values.shape[1]))[real]] = values[real]
     return found[scored]
 
 

@@ -12,6 +12,7 @@ from objbench.contract.batch import IGNORE_INDEX
 from objbench.contract.suite import EvaluationContext
 from objbench.data.tokenizer import TokenizerHandle
 from objbench.engine.encoder.token_head import load_token_head
+from objbench.engine.evaluation import token_scores
 from objbench.engine.evaluation.examples import TokenisedExamples
 from objbench.engine.evaluation.token_scores import load_word_model, token_log_likelihoods
 from objbench.engine.evaluation.word_pieces import tokenise_words
@@ -174,3 +175,26 @@ def test_where_words_end():
     assert ends.tolist() == [1, 4, 4, 4, 5, 6, 7, 1, 2, 4, 4, 5]
     cut, ends = tokenise_words(["dogsy run."], tokenizer, 4)
     assert cut.ids.tolist() == [7, 1, 2, 8] and ends.tolist() == [1, 3, 3, 4]
+
+
+@pytest.mark.parametrize(("reads", "attention"), [("own", "bidirectional"), ("previous", "causal")])
+def test_no_batch_is_read_before_all_of_them_are_computed(
+    make_word_encoder, tmp_path, monkeypatch, reads, attention
+):
+    model = _load(make_word_encoder(reads, attention), tmp_path)
+    monkeypatch.setattr(token_scores, "EVALUATION_TOKENS", 16)
+    events, compute, read = [], token_scores.WordModel.log_probabilities, torch.Tensor.cpu
+
+    def computed(*given):
+        events.append("computed")
+        return compute(*given)
+
+    def cpu(tensor):
+        events.append("read")
+        return read(tensor)
+
+    monkeypatch.setattr(token_scores.WordModel, "log_probabilities", computed)
+    monkeypatch.setattr(torch.Tensor, "cpu", cpu)
+    token_log_likelihoods(model, _flat(_tokens(6)))
+    assert events.count("computed") > 3
+    assert "computed" not in events[events.index("read") :]
