@@ -26,8 +26,8 @@ of a batch of R sequences are spread evenly, u_i = (i + u) / R with another u fo
 Differences:
 
 - The encoder is not told t; MDLM's default and LLaDA do not tell it either.
-- Special tokens, [UNK] among them, are not masked; in all three codes every token may be. n is the
-  number of the others.
+- Special tokens, [UNK] among them, are not masked; in the codes of MDLM and LLaDA every token may be.
+  n is the number of the others.
 - [MASK] itself has a probability, which MDLM sets to 0. The head is ``mlm``'s, for all objectives.
 - MDLM spreads the times over the sequences of one device, here over all of the batch.
 - No exponential moving average of the weights: the recipe is the same for every objective.
@@ -37,7 +37,8 @@ the highest random numbers of the stream "mask", as there.
 
 Cost: at the highest rate all tokens are predicted, so there are T slots, and the head's work is
 that of ``clm``, on average for twice the predictions in use (cosine: 1.6 times). It is counted, so
-at equal FLOPs ``diffusion`` gets fewer steps than ``mlm``.
+at equal FLOPs ``diffusion`` gets fewer steps than ``mlm``. The codes of MDLM and LLaDA make the logits
+of all tokens, too.
 
 Shape legend: B sequences of this process, R of the whole batch, T tokens, V vocabulary.
 """

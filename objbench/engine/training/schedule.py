@@ -18,7 +18,8 @@ measuring the curve, and is accounted separately.
 Two things are shares of a budget, which the points of a trunk do not have in common:
 
 - ``Batch.progress``, which mask-rate schedules follow, is 0 on the trunk and rises from 0 to 1 over
-  each cooldown: the same for a point and for a run of its length;
+  each cooldown: the same for a point and for a run of its length. An objective that goes through
+  phases by it (``contract.phases``) is refused on a trunk;
 - the warm-up has one number of steps, a share of the whole budget, for every point that forks
   after it. A point that would fork within it is a branch from step 0: a run of its own length, with
   the warm-up of that length.
