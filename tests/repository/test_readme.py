@@ -91,7 +91,7 @@ FLAGS = re.findall(
 @pytest.mark.parametrize(("flag", "value"), sorted(set(FLAGS)))
 def test_every_flag_is_one_of_a_command(flag, value):
     words = [flag, "2" if value == "N" else value] if value else [flag]
-    commands = (["run"], ["verify", "RUN"], ["leaderboard"], ["selftest"], ["plugins"])
+    commands = (["run"], ["verify", "RUN"], ["leaderboard"], ["selftest"], ["plugins"], ["claims"])
     refusals = [_refusal([*command, *words]) for command in commands]
     # A flag that is named alone may need a value.
     assert any(not text or (not value and "unknown" not in text) for text in refusals), refusals
