@@ -17,7 +17,7 @@ default of the authors' training code (``mask_probability`` of Nicolas-BZRD/Euro
 ``optimus/trainer``). With ``rate=0.15 mask_share=0.8 random_share=0.1`` the masks are ``mlm``'s at
 every seed and step, and its held-out "mlm" loss can be compared with ``mlm``'s.
 
-The difference from ``hybrid``: a masked token is predicted from its own state, as in the paper, so
+The difference from ``hybrid``: a masked token is predicted from its own state, as by BERT, so
 that the finished encoder is read as a masked language model. The head, which has predicted the next
 token before, must relearn that in the second phase.
 
@@ -29,7 +29,8 @@ What follows from the phases:
   more steps than ``clm`` and fewer than ``mlm`` at the same masking rate.
 - The learning rate is one schedule over both phases.
 - An encoder that is exported before the switch has been trained causally only, and its head is read
-  at masked positions all the same: such points of a curve are far from finished.
+  at masked positions all the same: such points of a curve are far from finished, and may be called
+  stuck. The held-out "loss" of every point is the mean of both phases' by their shares.
 - On the schedule "trunk" the points of a curve share their first steps and have no share of a
   budget in common, so there the phases are refused; ``alternate=true`` is not.
 - ``final_rate``, if it is set, is reached linearly over the whole budget, not over the second phase.
