@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from objbench.cli.machine_choice import MachineChoice, machine_choice
 from objbench.cli.plugin_arguments import known_plugins, load
 from objbench.cli.study_arguments import flag_layer
-from objbench.contract.composition import JOINT, parts_of, plugins_of
+from objbench.contract.composition import JOINT, LABEL, parts_of, plugins_of
 from objbench.errors import ConfigError
 from objbench.plugins.known_plugins import KnownPlugins
 from objbench.plugins.registry import Registry
@@ -105,7 +105,7 @@ def every_objective(named: Sequence[str], registry: Registry) -> tuple[str, ...]
         registry: every plugin, loaded.
 
     Raises:
-        ConfigError: no objective, or more than one, declares itself the baseline.
+        ConfigError: no objective, or more than one, declares itself the baseline; or it has a label.
     """
     before = list(named[: named.index(ALL)])
     if not before:
@@ -115,6 +115,11 @@ def every_objective(named: Sequence[str], registry: Registry) -> tuple[str, ...]
             raise ConfigError(
                 "--objectives all needs a baseline: name it first, as in --objectives NAME,all"
             )
+    if LABEL in before[0]:
+        raise ConfigError(
+            f"--objectives {before[0]},{ALL}: the terms join a baseline without a label; name it "
+            f"first, as in --objectives {JOINT.join(parts_of(before[0]))},{before[0]},{ALL}"
+        )
     # A composed baseline has some of the terms already.
     own = parts_of(before[0])
     joined = [f"{before[0]}{JOINT}{term}" for term in registry.terms if term not in own]

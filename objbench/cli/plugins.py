@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "List the installed objectives, terms and suites, and the plugins that are broken."
 EPILOG = """\
-A term joins any objective: --objectives mlm,mlm+TERM.
+A term joins any objective: --objectives mlm,mlm+TERM. A label tells two sets of options of one
+objective apart: --objectives mlm,mlm@LABEL --set mlm@LABEL.mlm.OPTION=VALUE.
 
 OBJBENCH_PLUGINS=a,b loads only the plugins a and b."""
 

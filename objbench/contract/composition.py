@@ -4,11 +4,15 @@ The first part is an objective, with its corruption and its own terms. Every fur
 added term. All terms read the same pass of the encoder. Options are those of the parts:
 ``--set tc.weight=0.5`` applies in every composition, ``--set rtd+tc.tc.weight=0.5`` in this one.
 
+A label after "@" is a further name for the same parts, so that a study can compare an objective with
+itself under other options: ``--objectives mlm,mlm@40 --set mlm@40.mlm.rate=0.4``.
+
 No torch is imported here, because the command line uses this module to check names.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,19 +27,37 @@ if TYPE_CHECKING:
 JOINT = "+"
 """Separator of the parts of a name."""
 
+LABEL = "@"
+"""What a label begins with."""
+
 
 def parts_of(name: str) -> tuple[str, ...]:
-    """The parts of a name: ("rtd", "tc") of "rtd+tc"; a plain name is its only part."""
-    return tuple(name.split(JOINT))
+    """The parts of a name: ("rtd", "tc") of "rtd+tc@warm"; a plain name is its only part."""
+    return tuple(unlabelled(name).split(JOINT))
+
+
+def unlabelled(name: str) -> str:
+    """A name without its label: "mlm" of "mlm@40"."""
+    return name.partition(LABEL)[0]
+
+
+def is_composed(name: str) -> bool:
+    """Whether options under ``name`` are those of its parts: it has several, or a label."""
+    return JOINT in name or LABEL in name
 
 
 def distinct_parts(name: str) -> tuple[str, ...]:
     """The parts of the name of an objective that is to be built.
 
     Raises:
-        ConfigError: a term is named twice.
+        ConfigError: a term is named twice, or the label is none.
     """
     first, *terms = parts_of(name)
+    label = name.removeprefix(unlabelled(name))
+    if label and not re.fullmatch(r"@[A-Za-z0-9][A-Za-z0-9_-]*", label):
+        raise ConfigError(
+            f"objective {name!r}: a label is @ and letters, digits, - and _, as in {first}@a-1"
+        )
     if len(set(terms)) < len(terms):
         raise ConfigError(f"objective {name!r} names a term twice; leave one of the two out")
     return first, *terms
@@ -64,10 +86,12 @@ class Composition:
     Attributes:
         base: the objective that does the corruption.
         added: the terms added to it.
+        label: what tells it from others of the same parts; "" where nothing does.
     """
 
     base: type[Objective]
     added: tuple[type[AddedTerm], ...]
+    label: str = ""
 
     @property
     def parts(self) -> tuple[type[Any], ...]:
@@ -77,7 +101,8 @@ class Composition:
     @property
     def name(self) -> str:
         """As on the command line."""
-        return JOINT.join(part.name for part in self.parts)
+        joined = JOINT.join(part.name for part in self.parts)
+        return f"{joined}{LABEL}{self.label}" if self.label else joined
 
     @property
     def summary(self) -> str:

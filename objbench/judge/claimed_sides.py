@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from objbench.contract.composition import parts_of
+from objbench.contract.composition import is_composed, unlabelled
 from objbench.judge.papers.claims import ClaimFile, Options
 from objbench.results.plan import Plan, PlannedObjective
 
@@ -24,11 +24,18 @@ def as_planned(plan: Plan, file: ClaimFile) -> ClaimFile | None:
 
 
 def _planned(plan: Plan, name: str, options: Options) -> str | None:
-    """The first objective of the study that is called ``name`` and has the options, if any."""
-    for item in plan.objectives:
-        if item.name == name and _has(item, options):
-            return item.name
-    return None
+    """The objective of the study that is called ``name`` and has the options, if any.
+
+    Where the claim names options the study's may have a label, as in "mlm@40"; the one without
+    comes first.
+    """
+    found = [
+        item.name
+        for item in plan.objectives
+        if name in (item.name, unlabelled(item.name) if options else item.name)
+        and _has(item, options)
+    ]
+    return min(found, key=lambda own: own != name, default=None)
 
 
 def _has(item: PlannedObjective, options: Options) -> bool:
@@ -41,8 +48,7 @@ def _has(item: PlannedObjective, options: Options) -> bool:
 
 def _option(item: PlannedObjective, plugin: str, option: str) -> Any:
     """An option as planned; those of a composition are stored as PLUGIN.OPTION."""
-    plain = option if parts_of(item.name) == (plugin,) else f"{plugin}.{option}"
-    return item.options.get(plain, item.options.get(f"{plugin}.{option}"))
+    return item.options.get(f"{plugin}.{option}" if is_composed(item.name) else option)
 
 
 def _is(planned: Any, claimed: bool | float | str) -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from objbench.contract.composition import distinct_parts, parts_of
+from objbench.contract.composition import distinct_parts, is_composed, parts_of
 from objbench.contract.options import checked, option_types
 from objbench.errors import UnknownNameError, WrongKindError
 from objbench.plugins.loading import load_plugins, plugin_entry_points
@@ -80,7 +80,7 @@ class KnownPlugins:
         Raises:
             UnknownNameError: no plugin is called so.
             WrongKindError: a plugin is known to be of another kind.
-            ConfigError: a term is named twice.
+            ConfigError: a term is named twice, or the label is none.
         """
         for wanted, part in _kinds(kind, name):
             if part not in self.names:
@@ -208,7 +208,7 @@ def _objective_options(
     for name in objectives:
         parts = parts_of(name)
         yield from _of(parts, options)
-        for part in parts if len(parts) > 1 else ():
+        for part in parts if is_composed(name) else ():
             own = options.get(name, {}).get(part)
             if isinstance(own, Mapping):
                 yield part, own

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from objbench.contract.composition import Composition, ObjectiveClass, distinct_parts, parts_of
+from objbench.contract.composition import (
+    LABEL,
+    Composition,
+    ObjectiveClass,
+    distinct_parts,
+    parts_of,
+)
 from objbench.errors import PluginError, UnknownNameError, WrongKindError
 
 if TYPE_CHECKING:
@@ -72,13 +78,14 @@ class Registry:
             PluginError: the plugin is broken.
             WrongKindError: the plugin is a suite or a term.
             UnknownNameError: no plugin has that name.
-            ConfigError: a term is named twice.
+            ConfigError: a term is named twice, or the label is none.
         """
         first, *rest = distinct_parts(name)
+        label = name.partition(LABEL)[2]
         base: type[Objective] = self._find("objective", first)
-        if not rest:
+        if not rest and not label:
             return base
-        return Composition(base, tuple(self._find("term", term) for term in rest))
+        return Composition(base, tuple(self._find("term", term) for term in rest), label)
 
     def suite(self, name: str) -> type[Suite | CurveSuite]:
         """The suite called ``name``; raises like ``objective``."""

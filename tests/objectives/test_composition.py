@@ -9,7 +9,14 @@ import torch
 
 from objbench.cli.arguments import assignment, options_of
 from objbench.cli.chosen_study import every_objective
-from objbench.contract.composition import ComposedConfig, Composition, configured, recorded_options
+from objbench.contract.composition import (
+    ComposedConfig,
+    Composition,
+    configured,
+    parts_of,
+    recorded_options,
+    unlabelled,
+)
 from objbench.contract.objective import AddedTerm
 from objbench.contract.random_streams import Streams
 from objbench.contract.term import TermLoss
@@ -207,3 +214,51 @@ def test_a_composed_baseline_is_joined_by_the_terms_that_it_lacks(registry):
 def test_all_without_a_baseline_says_how_to_name_one(registry):
     with pytest.raises(ConfigError, match="--objectives NAME,all"):
         every_objective(("all",), replace(registry, objectives={"rtd": Rtd}))
+
+
+def test_a_label_is_a_further_name_with_options_of_its_own(registry):
+    kind = registry.objective("mlm@40")
+    assert isinstance(kind, Composition)
+    assert (kind.name, kind.base, kind.added) == ("mlm@40", Mlm, ())
+    assert registry.objective("rtd+closer@a_b-1").name == "rtd+closer@a_b-1"
+    assert parts_of("rtd+closer@a_b-1") == ("rtd", "closer")
+    assert (unlabelled("mlm@40"), unlabelled("mlm")) == ("mlm", "mlm")
+    assert registry.origin("mlm@40") == registry.origin("mlm")
+    given = options_of([assignment("mlm.mask_share=0.5"), assignment("mlm@40.mlm.rate=0.4")])
+    config = configured(kind, given)
+    assert (config.parts["mlm"].rate, config.parts["mlm"].mask_share) == (0.4, 0.5)
+    assert recorded_options(config)["mlm.rate"] == 0.4
+    # The label's options are its own.
+    assert configured(registry.objective("mlm"), given).rate == 0.15
+    assert configured(registry.objective("mlm@15"), given).parts["mlm"].rate == 0.15
+    assert pickle.loads(pickle.dumps(kind)) == kind != registry.objective("mlm@15")
+
+
+def test_a_labelled_objective_computes_what_the_plain_one_does(tiny, batch_of):
+    plain = build(tiny, Mlm, mlm={"rate": 0.4})
+    labelled = build(tiny, Composition(Mlm, (), "40"), **{"mlm@40": {"mlm": {"rate": 0.4}}})
+    weights = labelled.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in plain.state_dict().items())
+    batch = batch_of()
+    one, other = (
+        step(batch, Streams(3, 1, rows=len(batch.input_ids))) for step in (plain, labelled)
+    )
+    assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
+
+
+@pytest.mark.parametrize(
+    "name", ["mlm@", "mlm@a.b", "mlm@a@b", "mlm@a+closer", "mlm@-a", "mlm@a b"]
+)
+def test_what_is_no_label_is_refused(registry, name):
+    with pytest.raises(ConfigError, match=r"a label is @ and letters, digits, - and _, as in mlm@"):
+        registry.objective(name)
+
+
+def test_a_label_is_of_an_objective_that_there_is(registry):
+    with pytest.raises(UnknownNameError, match="unknown objective 'mlmm'; did you mean 'mlm'"):
+        registry.objective("mlmm@40")
+    with pytest.raises(ConfigError, match="unknown part of mlm@40 'rate'"):
+        configured(registry.objective("mlm@40"), {"mlm@40": {"rate": 0.4}})
+    with pytest.raises(ConfigError, match="as in --objectives mlm,mlm@40,all"):
+        every_objective(("mlm@40", "all"), registry)
+    assert every_objective(("mlm", "mlm@40", "all"), registry)[:2] == ("mlm", "mlm@40")

@@ -96,6 +96,17 @@ def test_options_of_a_composition_are_those_of_its_parts(plan):
     assert as_planned(study, claims("mlm+sop", options=options.format(0.15))) is None
 
 
+def test_a_label_counts_only_where_the_claim_names_options(plan):
+    options = "[objective_options.taco]\nrate = 0.4\n"
+    labelled = plan(**{"taco@40": {"taco.rate": 0.4}, "mlm": {}})
+    assert as_planned(labelled, claims(options=options)).objective == "taco@40"
+    assert as_planned(labelled, claims()) is None
+    both = plan(**{"taco@40": {"taco.rate": 0.4}, "taco": {"rate": 0.4}, "mlm": {}})
+    assert as_planned(both, claims(options=options)).objective == "taco"
+    joined = plan(**{"taco+sop@40": {"taco.rate": 0.4}, "mlm": {}})
+    assert as_planned(joined, claims(options=options)) is None
+
+
 def test_one_objective_is_not_both_sides(plan):
     options = "[objective_options.mlm]\nrate = 0.4\n"
     file = claims("mlm", "mlm", options)

@@ -87,6 +87,9 @@ def test_kind_and_options_are_known_after_loading_and_without_importing(plain):
         plain.check_options(["x"], [], {"x": {"raet": 1}})
     with pytest.raises(ConfigError, match=r"x\.rate = 'hot' does not fit"):
         plain.check_options(["x"], [], {"x": {"rate": "hot"}})
+    with pytest.raises(UnknownNameError, match="unknown option of x 'raet'; did you mean 'rate'"):
+        plain.check_options(["x@1"], [], {"x@1": {"x": {"raet": 1}}})
+    plain.require("objective", "x@1")
     # A list is no type that the cache holds: any value is left to the plugin.
     plain.check_options(["x"], [], {"x": {"many": "?", "kind": "none", "count": "3"}})
 
