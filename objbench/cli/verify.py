@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from objbench.judge.papers.claims import ClaimFile
+    from objbench.judge.judgement import Judged
     from objbench.results.study_results import StudyResults
 
 SUMMARY = "Judge papers' claims on a study, or replay a paper's published numbers."
@@ -111,19 +112,20 @@ def _judged(run: Path, names: list[str], score: str) -> str:
         "\n".join(f"- {line}" for line in verdict_lines(judged)),
         *([together] if together else []),
         *(detail_text(item) for item in judged),
-        *_other_scores(results, files, {item.source for item in judged}),
+        *_other_scores(results, judged),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _other_scores(results: StudyResults, files: list[ClaimFile], used: set[str]) -> list[str]:
+def _other_scores(results: StudyResults, judged: Sequence[Judged]) -> list[str]:
     """What else the claims could be judged by, as a line; none where there is nothing else."""
     from objbench.judge.score_source import Pair, score_sources
 
+    used = {item.source for item in judged}
     found = dict.fromkeys(
         source
-        for file in files
-        for source in score_sources(results, Pair(file.objective, file.baseline))
+        for item in judged
+        for source in score_sources(results, Pair(item.file.objective, item.file.baseline))
         if source not in used
     )
     return [f"Other scores in this study, for --score: {', '.join(found)}."] if found else []

@@ -8,8 +8,9 @@ from tabulate import tabulate
 
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.evidence import LeftOut
-from objbench.judge.formatting import DASH, amount, listed
+from objbench.judge.formatting import DASH, amount, count, listed
 from objbench.judge.judgement import Judged
+from objbench.judge.papers.claims import READ_WORDS
 from objbench.judge.statistics.power import MoreSeeds
 from objbench.judge.verdict import Comparison, Finding
 from objbench.judge.verdict_sentence import (
@@ -48,6 +49,7 @@ def detail_text(item: Judged) -> str:
         f"- Claim: {item.claim.wording!r} ({item.claim.where}).",
         f"- Source: {item.file.source.paper}, {item.file.source.url}",
         f"- The paper's baseline: {scale}.",
+        _measured(item),
         f"- Score: {_score_text(item)}.",
         f"- Seeds: {seeds or 'none is complete'}.",
         *_left_out_lines(item.left_out),
@@ -63,6 +65,14 @@ def _score_text(item: Judged) -> str:
     if item.source or item.claim.kind == "leaves-plateau":
         return item.source or "none"
     return f"{item.file.score.suite}, which the study does not have"
+
+
+def _measured(item: Judged) -> str:
+    """Who measured the paper's number, on how many runs, and where it was read."""
+    runs = item.claim.runs
+    on = "" if runs is None else f", {count(runs, 'pretraining run')} per side"
+    read = READ_WORDS[item.file.read_of(item.claim)]
+    return f"- Measured by {item.file.source.measured}{on}; read in {read}."
 
 
 def numbers_table(item: Judged) -> str:

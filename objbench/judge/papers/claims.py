@@ -31,7 +31,7 @@ READ_WORDS: Mapping[Read, str] = {
     "paper": "a full-text copy of the paper",
     "abstract": "the abstract",
     "repository": "the authors' repository",
-    "quotations": "quotations that agree, the paper itself not opened",
+    "quotations": "several quotations that agree, the paper itself not opened",
 }
 """Where a number was read for a claim file."""
 

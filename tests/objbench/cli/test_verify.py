@@ -99,3 +99,29 @@ def test_published_numbers_are_replayed(capsys):
     assert printed.splitlines()[2].startswith("inconclusive: there is one number per point")
     assert "at about 61.5k steps, 4.06x; 5x only for a score 0.15 lower" in printed
     assert "on 6 of 9 columns" in printed
+
+
+def test_a_claim_about_options_is_judged_by_the_names_that_the_study_has(
+    make_study, tmp_path, capsys
+):
+    study = make_study(objectives=("mlm", "mlm@30-15"), seeds=(1, 2, 3))
+    options = ({"rate": 0.15, "final_rate": None}, {"mlm.rate": 0.3, "mlm.final_rate": 0.15})
+    study.plan = study.plan.model_copy(
+        update={
+            "objectives": tuple(
+                item.model_copy(update={"options": own})
+                for item, own in zip(study.plan.objectives, options, strict=True)
+            )
+        }
+    )
+    run = str(study.write(tmp_path / "run"))
+    assert main(["verify", run]) == 0
+    by_itself = capsys.readouterr().out
+    assert by_itself.startswith("- ankner-2024 gain-base: ")
+    assert "3 pretraining runs per side; read in the abstract." in by_itself
+    assert main(["verify", run, "--claim", "ankner-2024"]) == 0
+    assert capsys.readouterr().out == by_itself
+    assert main(["verify", run, "--claim", "wettig-2023"]) == 2
+    assert (
+        "claim wettig-2023 is about mlm (rate 0.4, mask_share 1.0, random_share 0.0) against mlm"
+    ) in capsys.readouterr().err
