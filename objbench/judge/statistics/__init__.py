@@ -23,6 +23,7 @@ Below three seeds (``estimate.MIN_RUNS``) there is no interval and no test, only
 ``proportions``         shares of runs with exact intervals, and the exact test of two of them
 ``ordering``            whether a score orders encoders against their held-out loss
 ``bits_per_character``  losses per token in a unit that does not depend on the vocabulary
+``contrast``            a difference or another contrast of studies' independent estimates
 ``trend``               whether an effect changes with scale, over studies' estimates
 ======================  =========================================================================
 

@@ -2,7 +2,7 @@
 
 The data goes one way, as in ``objbench.leaderboard``::
 
-    studies      -> likeness, rungs -> comparison    numbers and tests
-    comparison   -> sentences, sections              a document
-    page                                             the files
+    studies -> likeness, rungs -> changes, comparison    numbers and tests
+    comparison -> change_words, sentences, sections      a document
+    page                                                 the files
 """

@@ -1,15 +1,14 @@
-"""What several studies show of the same pairs: rungs by score, and trends over them.
+"""What several studies show of the same pairs: rungs by score, and how they change.
 
-A trend is a straight line over log10 of the baseline's FLOPs, within one recipe and among studies
-whose scores can be compared (``likeness``). All trends of a page are tested at once (Holm, 5%).
+Effects are compared among studies whose scores can be (``likeness``). All trends over scales and all
+differences of recipes of a page are tested at once (Holm, 5%).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -18,38 +17,15 @@ from objbench.judge.judgement import Judged
 from objbench.judge.score_source import COMMON, HELDOUT, Pair, loss_words, score_sources
 from objbench.judge.shared_corruption import shared_masking
 from objbench.judge.statistics.multiple_tests import ERROR_RATE, holm
-from objbench.judge.statistics.trend import MIN_RUNGS, Trend, trend
+from objbench.leaderboard.across.changes import (
+    RecipeDifference,
+    SeriesTrend,
+    recipe_differences,
+    series_trends,
+)
 from objbench.leaderboard.across.likeness import differences, likeness, text_digests
-from objbench.leaderboard.across.rungs import Effect, Rung, rung
+from objbench.leaderboard.across.rungs import Rung, rung
 from objbench.leaderboard.across.studies import Study
-
-# Budgets that differ by less are of one rung: other objectives, other tokens per step.
-_SAME_RUNG = math.log10(1.25)
-
-EffectName = Literal["speedup", "gain"]
-_EFFECTS: Mapping[EffectName, Callable[[Rung], Effect | None]] = {
-    "speedup": Rung.speedup_effect,
-    "gain": Rung.gain_effect,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesTrend:
-    """How one effect changes over the rungs of a series.
-
-    Attributes:
-        effect: the speedup (its natural logarithm) or the gain.
-        rungs: different scales at which it has an error.
-        unmeasured: studies of the series at which it has none.
-        found: the change for ten times the FLOPs; None for fewer than ``MIN_RUNGS`` rungs.
-        is_significant: with all trends of the page tested at once.
-    """
-
-    effect: EffectName
-    rungs: int
-    unmeasured: int
-    found: Trend | None
-    is_significant: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,6 +57,7 @@ class ScoreAcross:
         is_in_bits: whether losses are in bits per character.
         settings: letter -> what the scores of its studies have in common; one, "", where all can
             be compared.
+        recipes: two recipes at one scale, among studies of one letter.
     """
 
     source: str
@@ -88,6 +65,7 @@ class ScoreAcross:
     is_in_bits: bool
     settings: Mapping[str, str]
     series: tuple[Series, ...]
+    recipes: tuple[RecipeDifference, ...]
 
     @property
     def is_loss(self) -> bool:
@@ -130,16 +108,17 @@ class Comparison:
     differences: tuple[tuple[str, str], ...]
 
     @property
-    def trends(self) -> tuple[SeriesTrend, ...]:
-        """All that were tested."""
-        return tuple(
-            own
-            for pair in self.pairs
-            for score in pair.scores
-            for series in score.series
-            for own in series.trends
-            if own.found is not None
-        )
+    def tested(self) -> tuple[SeriesTrend | RecipeDifference, ...]:
+        """All trends and differences that are tested at once."""
+        scores = [score for pair in self.pairs for score in pair.scores]
+        trends = (own for score in scores for one in score.series for own in one.trends)
+        differences = (own for score in scores for own in score.recipes)
+        return (*(own for own in trends if own.found is not None), *differences)
+
+    @property
+    def has_trends(self) -> bool:
+        """Whether a trend was tested."""
+        return any(isinstance(own, SeriesTrend) for own in self.tested)
 
 
 def compare(studies: Sequence[Study]) -> Comparison:
@@ -215,12 +194,20 @@ def _score(pair: Pair, source: str, own: Sequence[Study]) -> ScoreAcross:
         letter = letters[item.likeness.key]
         words.setdefault(letter, item.likeness.words)
         groups.setdefault((item.recipe, letter), []).append(item)
+    series = tuple(_series(*name, groups[name]) for name in sorted(groups))
     return ScoreAcross(
         source=source,
         words=source_words(source),
         is_in_bits=in_bits,
         settings=words,
-        series=tuple(_series(*name, groups[name]) for name in sorted(groups)),
+        series=series,
+        recipes=tuple(
+            own
+            for letter in words
+            for own in recipe_differences(
+                {one.name: one.rungs for one in series if one.letter == letter}
+            )
+        ),
     )
 
 
@@ -240,50 +227,27 @@ def _series(recipe: str, letter: str, rungs: Sequence[Rung]) -> Series:
         recipe=recipe,
         letter=letter,
         rungs=tuple(ordered),
-        trends=tuple(_trend(name, ordered) for name in _EFFECTS),
+        trends=series_trends(ordered),
     )
 
 
-def _trend(name: EffectName, rungs: Sequence[Rung]) -> SeriesTrend:
-    there = [
-        (math.log10(item.flops), effect)
-        for item in rungs
-        if item.flops and (effect := _EFFECTS[name](item)) is not None
-    ]
-    scales = [scale for scale, _ in there]
-    number = _different(scales)
-    found = None
-    if number >= MIN_RUNGS:
-        effects = [effect for _, effect in there]
-        found = trend(
-            np.array(scales),
-            np.array([effect.value for effect in effects]),
-            np.array([effect.error for effect in effects]),
-            np.array([effect.degrees for effect in effects]),
-        )
-    return SeriesTrend(effect=name, rungs=number, unmeasured=len(rungs) - len(there), found=found)
-
-
-def _different(scales: Sequence[float]) -> int:
-    """How many rungs the budgets are of: those close to the first of a rung belong to it."""
-    number, last = 0, -math.inf
-    for scale in sorted(scales):
-        if scale - last > _SAME_RUNG:
-            number, last = number + 1, scale
-    return number
-
-
 def _tested_at_once(found: Comparison) -> Comparison:
-    tested = found.trends
+    tested = found.tested
     adjusted = holm(np.array([own.found.p_value for own in tested if own.found is not None]))
-    real = {id(own): p <= ERROR_RATE for own, p in zip(tested, adjusted, strict=True)}
-
-    def marked(own: SeriesTrend) -> SeriesTrend:
-        return replace(own, is_significant=bool(real.get(id(own), False)))
+    real = {id(own): bool(p <= ERROR_RATE) for own, p in zip(tested, adjusted, strict=True)}
 
     def of_score(score: ScoreAcross) -> ScoreAcross:
-        series = [replace(own, trends=tuple(map(marked, own.trends))) for own in score.series]
-        return replace(score, series=tuple(series))
+        series = [
+            replace(
+                one,
+                trends=tuple(
+                    replace(own, is_significant=real.get(id(own), False)) for own in one.trends
+                ),
+            )
+            for one in score.series
+        ]
+        recipes = [replace(own, is_significant=real[id(own)]) for own in score.recipes]
+        return replace(score, series=tuple(series), recipes=tuple(recipes))
 
     pairs = [replace(pair, scores=tuple(map(of_score, pair.scores))) for pair in found.pairs]
     return replace(found, pairs=tuple(pairs))

@@ -7,6 +7,12 @@ from collections.abc import Mapping
 from objbench.judge.formatting import amount
 from objbench.judge.judgement import Judged
 from objbench.judge.verdict_sentence import verdict_words
+from objbench.leaderboard.across.change_words import (
+    change_quantity,
+    correction_sentence,
+    gain_unit,
+    trend_sentences,
+)
 from objbench.leaderboard.across.comparison import (
     Comparison,
     PairAcross,
@@ -14,15 +20,13 @@ from objbench.leaderboard.across.comparison import (
     Series,
     source_words,
 )
+from objbench.leaderboard.across.reading import reading
 from objbench.leaderboard.across.rungs import Rung
 from objbench.leaderboard.across.sentences import (
     axis_words,
     compared_sentence,
-    correction_sentence,
-    gain_unit,
     headline,
     settings_sentences,
-    trend_sentences,
 )
 from objbench.leaderboard.document import (
     Block,
@@ -79,7 +83,7 @@ def across_document(
         *(block for pair in found.pairs for block in _pair(pair, pictures.get(pair, ""))),
         Heading(2, "Details"),
         *_differences(found),
-        Fold("How to read this page", bullets(_reading(found))),
+        Fold("How to read this page", bullets(reading(found))),
     ]
 
 
@@ -109,7 +113,7 @@ def _pair(found: PairAcross, picture: str) -> list[Block]:
     for number, score in enumerate(found.scores):
         blocks += [Heading(3, score.words), *bullets(settings_sentences(score))]
         blocks += [score_table(found, score), *bullets(_missing(score))]
-        blocks += bullets(trend_sentences(score))
+        blocks += [*bullets(trend_sentences(score)), *_recipes(score)]
         if number == 0 and picture:
             blocks.append(Picture(picture_words(found), picture))
     return [*blocks, *_verdicts(found)]
@@ -137,6 +141,31 @@ def _line(
 
 def _speedup(rung: Rung) -> Quantity | None:
     return None if rung.speedup is None else speedup_quantity(rung.speedup)
+
+
+def _recipes(score: ScoreAcross) -> list[Block]:
+    """What two recipes give at one scale, one less or divided by the other."""
+    rows: dict[tuple[int, ...], dict[str, Cell]] = {}
+    for own in score.recipes:
+        first, second = own.rungs
+        row = rows.setdefault(
+            (id(first), id(second)),
+            {
+                "studies": f"{first.study}, {second.study}",
+                "recipes": " against ".join(own.recipes),
+                f"gain, difference in {gain_unit(score)} [95%]": None,
+                "speedup, ratio [95%]": None,
+                "significant": "no",
+            },
+        )
+        title = next(name for name in row if name.startswith(own.effect))
+        row[title] = change_quantity(score, own.effect, own.found)
+        if own.is_significant:
+            named = [] if row["significant"] == "no" else [str(row["significant"])]
+            row["significant"] = ", ".join([*named, own.effect])
+    if not rows:
+        return []
+    return [*paragraph("Recipes at one scale:"), table(list(rows.values()), text_columns=2)]
 
 
 def _missing(score: ScoreAcross) -> list[Text]:
@@ -199,47 +228,6 @@ def _differences(found: Comparison) -> list[Block]:
     return [Fold(title, [*paragraph(rest), table(shown, text_columns=2)])]
 
 
-def _reading(found: Comparison) -> list[Text]:
-    return [_RUNG, _GAIN, _SPEEDUP, *([_TREND] if found.trends else []), _LIMITS]
-
-
-_RUNG: Text = (
-    Strong("Recipe, scale"),
-    (
-        ": the kind of encoder; the parameters of the encoder, and the tokens and training FLOPs of "
-        "the baseline's pretraining, per seed."
-    ),
-)
-_GAIN: Text = (
-    Strong("Gain"),
-    (
-        ": difference to the baseline at the end of the budget and at the same seed, with its 95% "
-        "t-interval; positive is better, also of losses."
-    ),
-)
-_SPEEDUP: Text = (
-    Strong("Speedup"),
-    (
-        ": the baseline's whole budget divided by what the objective spent when it first reached the "
-        "baseline's final score; then the same of its score at two thirds of its budget, which equal "
-        "objectives always reach. Below 1x is slower. A value after < or > is a bound: an end that "
-        "was not measured."
-    ),
-)
-_TREND: Text = (
-    Strong("Trend"),
-    (
-        ": the slope of the least-squares line of the gain, or of the logarithm of the speedup, over "
-        "log10 of the FLOPs, all studies of a recipe weighing the same; a t-test with the errors of "
-        "the studies' own seeds and Welch's degrees of freedom. Scales that differ by less than 1.25 "
-        "times are one. What else differs between the studies, such as tuned settings, is part of it."
-    ),
-)
-_LIMITS: Text = (
-    "Within a study objectives are compared at once and at the look it has reached; over the studies "
-    "nothing is corrected but the trends, and these not for looks. Nothing is extrapolated beyond the "
-    "largest scale."
-)
 _BITS = (
     "Bits per character are the loss divided by ln 2 and by the characters per token of each study's "
     "held-out text; only the same kind of prediction of the same text compares."

@@ -5,7 +5,7 @@ A trend is only named where it is significant, and nothing is said of scales bey
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from objbench.contract.meters import AXIS_WORDS
@@ -13,20 +13,15 @@ from objbench.judge.formatting import MOST_NAMES, amount, count, listed, named, 
 from objbench.judge.interval_text import interval_text
 from objbench.judge.score_source import COMMON
 from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.judge.statistics.multiple_tests import ERROR_RATE
-from objbench.judge.statistics.speedup import Bound
-from objbench.judge.statistics.trend import MIN_RUNGS, Trend
 from objbench.judge.verdict import Comparison as Direction
+from objbench.leaderboard.across.change_words import foremost_trend, recipe_words
 from objbench.leaderboard.across.comparison import (
     Comparison,
     PairAcross,
     ScoreAcross,
     Series,
-    SeriesTrend,
 )
 from objbench.leaderboard.across.rungs import Rung
-from objbench.leaderboard.quantity import Notation, Quantity
-from objbench.leaderboard.text_bits import BITS
 
 _MOST_SHOWN = 3
 _FASTER: Mapping[Direction, str] = {
@@ -66,6 +61,8 @@ def pair_words(found: PairAcross) -> str:
     parts = [_series_words(score, own) for own in series]
     if len(series) > MOST_NAMES:
         parts = [_counted(shown)]
+    if recipes := recipe_words(score):
+        parts.append(recipes)
     if len(shown) < len(score.rungs):
         few = len(score.rungs) - len(shown)
         held = all(rung.held_back for rung in score.rungs if rung.shown is None)
@@ -77,53 +74,13 @@ def pair_words(found: PairAcross) -> str:
 
 
 def first_score(found: PairAcross) -> ScoreAcross | None:
-    """The score that shows most scales side by side; of equals the first, as the common loss is."""
+    """The score that shows most studies side by side; of equals the first, as the common loss is."""
 
     def together(score: ScoreAcross) -> int:
-        return max(sum(rung.shown is not None for rung in own.rungs) for own in score.series)
+        shown = Counter(own.letter for own in score.series for rung in own.rungs if rung.shown)
+        return max(shown.values(), default=0)
 
     return max(found.scores, key=together, default=None)
-
-
-def trend_sentences(score: ScoreAcross) -> list[str]:
-    """One point per recipe of several studies on whether its effects change with scale."""
-    found = []
-    for series in score.series:
-        if len(series.rungs) < 2:
-            continue
-        tested = [own for own in series.trends if own.found is not None]
-        texts = [_trend_words(score, own) for own in tested]
-        if not tested:
-            texts = [too_few(max(own.rungs for own in series.trends))]
-        left = [text for own in tested if (text := _unmeasured(series, own))]
-        found.append(" ".join([f"With {series.name}, {'; '.join(texts)}.", *left]))
-    return found
-
-
-def too_few(rungs: int) -> str:
-    """That there is no trend to be tested."""
-    if not rungs:
-        return f"no scale has an interval, and a trend needs {MIN_RUNGS}"
-    are = "is" if rungs == 1 else "are"
-    return f"{count(rungs, 'scale')} {are} too few for a trend ({MIN_RUNGS} are needed)"
-
-
-def correction_sentence(found: Comparison) -> str:
-    """How trends are corrected for each other; "" for fewer than two."""
-    number = len(found.trends)
-    if number < 2:
-        return ""
-    return (
-        f"The {number} trends on this page are tested at once (Holm, {100 * ERROR_RATE:g}% in "
-        "all); each interval is that of its trend alone."
-    )
-
-
-def gain_unit(score: ScoreAcross) -> str:
-    """The unit of a gain."""
-    if not score.is_loss:
-        return "points"
-    return BITS if score.is_in_bits else "nats per token"
 
 
 def axis_words(score: ScoreAcross) -> str:
@@ -144,52 +101,7 @@ def _series_words(score: ScoreAcross, series: Series) -> str:
     words = f"with {series.name} {text}"
     if len(series.rungs) < 2:
         return words
-    return f"{words}, and {_foremost_trend(score, series)}"
-
-
-def _foremost_trend(score: ScoreAcross, series: Series) -> str:
-    """What is said of the trend of speedups, or of gains where there is none."""
-    tested = [own for own in series.trends if own.found is not None]
-    if tested:
-        return _trend_words(score, tested[0])
-    return too_few(max(own.rungs for own in series.trends))
-
-
-def _trend_words(score: ScoreAcross, own: SeriesTrend) -> str:
-    assert own.found is not None
-    change = change_quantity(score, own.effect == "speedup", own.found).text
-    unit = "" if own.effect == "speedup" else f" {gain_unit(score)}"
-    per = f"{change}{unit} for ten times the FLOPs"
-    if not own.is_significant:
-        return f"no trend of the {own.effect} with scale can be seen ({per})"
-    direction = "rises" if own.found.slope > 0 else "falls"
-    return f"the {own.effect} {direction} with scale ({per})"
-
-
-def change_quantity(score: ScoreAcross, is_speedup: bool, found: Trend) -> Quantity:
-    """A trend's slope with its interval: a factor of speedups, a difference of gains."""
-    values = [found.slope, found.low, found.high]
-    if is_speedup:
-        # Of an error that leaves everything open the ends would have hundreds of digits.
-        values = [math.exp(min(max(value, -_MOST_LOG), _MOST_LOG)) for value in values]
-    notation: Notation = "gain"
-    if is_speedup or score.is_loss:
-        notation = "speedup" if is_speedup else "loss gain"
-    slope, low, high = map(Bound, values)
-    return Quantity(estimate=slope, low=low, high=high, notation=notation)
-
-
-_MOST_LOG = math.log(1e6)
-
-
-def _unmeasured(series: Series, own: SeriesTrend) -> str:
-    if not own.unmeasured:
-        return ""
-    are = "is" if own.unmeasured == 1 else "are"
-    return (
-        f"{own.unmeasured} of {len(series.rungs)} studies {are} not in the trend of the "
-        f"{own.effect}, which has no measured interval there."
-    )
+    return f"{words}, and {foremost_trend(score, series)}"
 
 
 def _direction(rung: Rung) -> str:

@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import sem, ttest_ind
 from scipy.stats import t as student
 
+from objbench.judge.statistics.contrast import contrast
 from objbench.judge.statistics.trend import trend
 
 SCALES = np.array([13.0, 13.6, 14.0, 15.2])
@@ -30,8 +32,8 @@ def by_loops(scales, estimates, errors, degrees):
 def test_against_loops_and_numpys_least_squares():
     found = trend(SCALES, ESTIMATES, ERRORS, DEGREES)
     slope, error, freedom = by_loops(SCALES, ESTIMATES, ERRORS, DEGREES)
-    assert found.slope == pytest.approx(slope)
-    assert found.slope == pytest.approx(np.polyfit(SCALES, ESTIMATES, 1)[0])
+    assert found.value == pytest.approx(slope)
+    assert found.value == pytest.approx(np.polyfit(SCALES, ESTIMATES, 1)[0])
     assert found.degrees == pytest.approx(freedom)
     half = student.ppf(0.975, freedom) * error
     assert (found.low, found.high) == pytest.approx((slope - half, slope + half))
@@ -46,17 +48,38 @@ def test_of_three_rungs_it_is_welchs_test_of_the_outer_two():
         np.array([0.03, 7.0, 0.04]),
         np.array([4.0, 1.0, 4.0]),
     )
-    assert found.slope == pytest.approx(0.2)
+    assert found.value == pytest.approx(0.2)
     freedom = (0.03**2 + 0.04**2) ** 2 / (0.03**4 / 4 + 0.04**4 / 4)
     assert found.degrees == pytest.approx(freedom)
-    assert found.high - found.slope == pytest.approx(student.ppf(0.975, freedom) * 0.025)
+    assert found.high - found.value == pytest.approx(student.ppf(0.975, freedom) * 0.025)
+
+
+def test_two_studies_are_welchs_t_test():
+    generator = np.random.default_rng(3)
+    one, other = generator.normal(0.3, 1.0, 5), generator.normal(0.0, 0.2, 3)
+    found = contrast(
+        np.array([1.0, -1.0]),
+        np.array([one.mean(), other.mean()]),
+        np.array([sem(one), sem(other)]),
+        np.array([4.0, 2.0]),
+    )
+    wanted = ttest_ind(one, other, equal_var=False)
+    assert found.value == pytest.approx(one.mean() - other.mean())
+    assert found.p_value == pytest.approx(wanted.pvalue)
+    low, high = wanted.confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_a_contrast_without_weights_is_refused():
+    with pytest.raises(ValueError, match="weight that is not 0"):
+        contrast(np.zeros(2), np.ones(2), np.ones(2), np.ones(2))
 
 
 def test_another_unit_of_scale_or_effect_changes_only_the_unit():
     found = trend(SCALES, ESTIMATES, ERRORS, DEGREES)
     other = trend(2 * SCALES - 7, 3 * ESTIMATES + 5, 3 * ERRORS, DEGREES)
     assert other.p_value == pytest.approx(found.p_value)
-    assert (other.slope, other.low) == pytest.approx((1.5 * found.slope, 1.5 * found.low))
+    assert (other.value, other.low) == pytest.approx((1.5 * found.value, 1.5 * found.low))
 
 
 def test_the_interval_excludes_0_where_the_test_rejects():
@@ -69,9 +92,9 @@ def test_seeds_that_do_not_vary():
     none = np.zeros(3)
     scales, degrees = np.array([1.0, 2.0, 3.0]), np.full(3, 4.0)
     flat = trend(scales, np.full(3, 0.1), none, degrees)
-    assert (flat.slope, flat.low, flat.high, flat.p_value) == (0.0, 0.0, 0.0, 1.0)
+    assert (flat.value, flat.low, flat.high, flat.p_value) == (0.0, 0.0, 0.0, 1.0)
     rising = trend(scales, np.array([0.1, 0.2, 0.3]), none, degrees)
-    assert (rising.low, rising.p_value) == (rising.slope, 0.0)
+    assert (rising.low, rising.p_value) == (rising.value, 0.0)
 
 
 @pytest.mark.parametrize("seeds", [3, 5])

@@ -4,13 +4,15 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_ind
 
 from objbench.errors import ConfigError
 from objbench.judge.statistics.estimate import estimate
 from objbench.judge.statistics.multiple_tests import holm
 from objbench.judge.statistics.trend import trend
+from objbench.leaderboard.across.change_words import trend_sentences
 from objbench.leaderboard.across.comparison import compare
-from objbench.leaderboard.across.sentences import headline, trend_sentences
+from objbench.leaderboard.across.sentences import headline
 from objbench.leaderboard.across.studies import read_studies, studies
 from objbench.results.records import PretrainRecord
 
@@ -80,7 +82,7 @@ def test_a_trend_is_a_line_through_the_studies_own_estimates(at_scale, compared)
         np.array([gain.std(ddof=1) / math.sqrt(5) for gain in gains]),
         np.full(3, 4.0),
     )
-    assert own.found.slope == pytest.approx(wanted.slope)
+    assert own.found.value == pytest.approx(wanted.value)
     assert (own.found.low, own.found.p_value) == pytest.approx((wanted.low, wanted.p_value))
     assert own.rungs == 3 and own.is_significant
     said = trend_sentences(found.pairs[0].scores[COMMON])[0]
@@ -104,7 +106,7 @@ def test_a_falling_gain_and_its_speedup(at_scale, compared):
     own = effects(found)
     assert own["modernbert", "gain"].found.high < 0
     speedups = [math.log(rung.speedup.estimate.value) for rung in series(found)["modernbert"].rungs]
-    assert own["modernbert", "speedup"].found.slope == pytest.approx(
+    assert own["modernbert", "speedup"].found.value == pytest.approx(
         np.polyfit(np.log10([1, 4, 16]), speedups, 1)[0]
     )
     assert "the gain falls with scale" in trend_sentences(found.pairs[0].scores[COMMON])[0]
@@ -115,7 +117,7 @@ def test_all_trends_of_the_page_are_tested_at_once(at_scale, compared):
     found = compared(
         **{name: at_scale(size, gain=0.2 + 0.02 * size) for name, size in sizes.items()}
     )
-    tested = found.trends
+    tested = found.tested
     assert len(tested) > 3
     adjusted = holm(np.array([own.found.p_value for own in tested]))
     assert [own.is_significant for own in tested] == (adjusted <= 0.05).tolist()
@@ -128,7 +130,7 @@ def test_two_scales_are_no_trend_nor_are_three_studies_of_two(at_scale, compared
     # 1.00 and 1.05 million parameters are one scale.
     again = compared(a=at_scale(1), b=at_scale(1.05), c=at_scale(4))
     assert {own.rungs for own in effects(again).values()} == {2}
-    assert again.trends == ()
+    assert again.tested == ()
 
 
 def test_each_recipe_is_a_series_of_its_own(at_scale, compared):
@@ -137,8 +139,76 @@ def test_each_recipe_is_a_series_of_its_own(at_scale, compared):
     )
     assert list(series(found)) == ["bert", "modernbert"]
     assert [rung.study for rung in series(found)["bert"].rungs] == ["a", "b"]
-    assert found.trends == ()
+    assert not found.has_trends
     assert ("encoder.model_type", '"bert" (a and b); "modernbert" (c and d)') in found.differences
+
+
+def test_recipes_at_one_scale_are_compared_by_welchs_test(at_scale, compared):
+    made = {
+        "a": at_scale(1, "bert", gain=1.0),
+        "b": at_scale(1.01, "roformer", gain=0.1, noise=0.1),
+    }
+    found = compared(**made, c=at_scale(4, gain=0.1))
+    score = found.pairs[0].scores[COMMON]
+    (gain,) = (own for own in score.recipes if own.effect == "gain")
+    # Nothing is at the scale of c.
+    assert gain.recipes == ("bert", "roformer")
+    one, other = ((losses(s, "mlm") - losses(s, "taco")) * BITS for s in made.values())
+    wanted = ttest_ind(one, other, equal_var=False)
+    low, high = wanted.confidence_interval(0.95)
+    assert gain.found.value == pytest.approx(one.mean() - other.mean())
+    assert (gain.found.low, gain.found.high) == pytest.approx((low, high))
+    assert gain.found.p_value == pytest.approx(wanted.pvalue)
+    assert gain.is_significant
+    (speedup,) = (own for own in score.recipes if own.effect == "speedup")
+    ratio = score.rungs[0].speedup.estimate.value / score.rungs[2].speedup.estimate.value
+    assert math.exp(speedup.found.value) == pytest.approx(ratio)
+    said = headline(found)
+    assert f"the speedup depends on the recipe: with bert it is {ratio:.2f}x [" in said
+    assert "] that with roformer at 1.00M parameters" in said
+    alike = compared(a=at_scale(1, "bert", gain=0.3), b=at_scale(1.01, "roformer", gain=0.3))
+    assert "no difference of the speedup between recipes can be seen" in headline(alike)
+
+
+def test_recipes_of_unlike_texts_are_not_compared(at_scale, compared):
+    one, other = at_scale(1, "bert"), at_scale(1.01, "roformer")
+    for number, study in enumerate((one, other)):
+        study.plan = study.plan.model_copy(update={"data": {"vocabulary": 10 + number}})
+    (pair,) = compared(a=one, b=other).pairs
+    assert pair.scores[COMMON].recipes == ()
+
+
+def test_a_score_at_its_floor_shows_nothing(at_scale, compared):
+    floors = {"majority": -5, "untrained": -10}
+    found = compared(
+        **{
+            name: at_scale(size, floors=floors)
+            for name, size in zip("abc", (1, 4, 16), strict=True)
+        }
+    )
+    rungs = series(found, GLUE)["modernbert"].rungs
+    assert all(rung.held_back and rung.shown is None for rung in rungs)
+    assert all(own.found is None for own in series(found, GLUE)["modernbert"].trends)
+    above = compared(
+        **{
+            n: at_scale(s, floors={"majority": 40, "untrained": 40})
+            for n, s in (("a", 1), ("b", 4))
+        }
+    )
+    assert all(rung.held_back == "" for rung in series(above, GLUE)["modernbert"].rungs)
+    assert all(rung.has_floors for rung in series(above, GLUE)["modernbert"].rungs)
+
+
+def test_a_study_is_read_at_its_look(at_scale, compared):
+    made = {name: at_scale(size, seeds=(1, 2, 3)) for name, size in (("a", 1), ("b", 4), ("c", 16))}
+    for name, seeds in (("b", (1, 2, 3)), ("c", (1, 2))):
+        plan = made[name].plan
+        made[name].plan = plan.model_copy(update={"declared": (seeds,), "looks": (len(seeds), 5)})
+    found = compared(**made)
+    a, b, c = series(found)["modernbert"].rungs
+    assert a.speedup.level == 0.95 < b.speedup.level
+    # Of two seeds that were looked at the third is not read.
+    assert (a.gain.runs, b.gain.runs, c.gain.runs) == (3, 3, 2)
 
 
 @pytest.mark.parametrize(
