@@ -34,9 +34,7 @@ For terms that join (``mae+nsp``) masked tokens are padding: they are not real.
 
 Cost: of the encoder as ``mlm``'s, and a decoder, all of which is counted; at equal FLOPs it gets
 fewer steps than ``mlm``, and somewhat fewer than an implementation that removes masked tokens
-would get. On a GPU the host waits for the device once in every step, because transformers looks
-whether an attention mask hides anything. The encoder is exported without a head: there is none that
-reads its states.
+would get. The encoder is exported without a head: there is none that reads its states.
 
 Shape legend: B sequences of this process, T tokens, M masked slots, D width of the encoder,
 Q query positions, K key positions, V vocabulary.
