@@ -18,5 +18,6 @@ def copied_to(tensor: Tensor, device: torch.device) -> Tensor:
         device: where it is wanted.
     """
     if device.type == "cuda" and tensor.device.type == "cpu":
-        return tensor.pin_memory().to(device, non_blocking=True)
+        # Pinned memory is laid out as the tensor is, and what is expanded cannot be written to.
+        return tensor.contiguous().pin_memory().to(device, non_blocking=True)
     return tensor.to(device)

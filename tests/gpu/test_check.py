@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -138,3 +139,21 @@ def runs(stat):
         return stat.read_text().split()[2] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_where_the_host_waits_is_told_by_torchs_warnings(monkeypatch):
+    """torch warns at each wait; here a warning of the same words stands for one."""
+    monkeypatch.syspath_prepend(str(HERE))
+    modes = []
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
+    watched = importlib.import_module("part_waits").watched
+    with watched(torch.device("cuda")) as places:
+        for _ in range(2):
+            warnings.warn("called a synchronizing CUDA operation", UserWarning, stacklevel=1)
+        warnings.warn("something else", UserWarning, stacklevel=1)
+        warnings.warn("is a prototype that detects not all synchronizing operations", stacklevel=1)
+    assert modes == ["warn", "default"]
+    assert len(places) == 2
+    with watched(torch.device("cpu")) as places:
+        pass
+    assert places == [] and len(modes) == 2

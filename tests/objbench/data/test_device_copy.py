@@ -20,6 +20,8 @@ def copies(monkeypatch):
     plain = torch.Tensor.to
 
     def pin(tensor):
+        # torch would write into memory that is laid out alike.
+        assert tensor.is_contiguous()
         pinned.add(id(tensor))
         return tensor
 
@@ -37,6 +39,11 @@ def copies(monkeypatch):
 
 def test_a_copy_to_a_gpu_is_pinned_and_not_waited_for(copies):
     copied_to(torch.arange(3), GPU)
+    assert copies == [("cuda", True, True)]
+
+
+def test_what_is_expanded_is_written_out_before_it_is_pinned(copies):
+    copied_to(torch.arange(3).expand(2, 3), GPU)
     assert copies == [("cuda", True, True)]
 
 
