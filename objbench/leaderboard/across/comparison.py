@@ -23,7 +23,7 @@ from objbench.leaderboard.across.changes import (
     recipe_differences,
     series_trends,
 )
-from objbench.leaderboard.across.likeness import differences, likeness, text_digests
+from objbench.leaderboard.across.likeness import differences, likenesses
 from objbench.leaderboard.across.rungs import Rung, rung
 from objbench.leaderboard.across.studies import Study
 
@@ -180,11 +180,10 @@ def _sources(study: Study, pair: Pair) -> list[str]:
 
 
 def _score(pair: Pair, source: str, own: Sequence[Study]) -> ScoreAcross:
-    has_digests = all(text_digests(study) for study in own)
     in_bits = source == COMMON and all(study.report.characters_per_token for study in own)
+    alike = likenesses(own, pair, source)
     rungs = [
-        rung(study, pair, source, likeness(study, pair, source, has_digests), in_bits)
-        for study in own
+        rung(study, pair, source, same, in_bits) for study, same in zip(own, alike, strict=True)
     ]
     keys = list(dict.fromkeys(item.likeness.key for item in rungs))
     letters = {key: _letter(place) if len(keys) > 1 else "" for place, key in enumerate(keys)}

@@ -1,7 +1,8 @@
 """In what studies are alike, and in what they differ.
 
-Their scores are compared only where the text, its tokens, the score and the axis of equal spend are
-the same; everything else is part of the scale or of the recipe, and is listed.
+Their scores are compared only where the text, its tokens, the options of the objectives (but for tuned
+ones), the score and the axis of equal spend are the same; everything else is part of the scale or of
+the recipe, and is listed.
 """
 
 from __future__ import annotations
@@ -35,32 +36,46 @@ class Likeness:
         text: digests of the text's tokens, or what else is known of them.
         score: how the score is measured.
         axis: of equal spend.
+        options: values of those in which the compared studies differ.
         words: the same for a reader.
     """
 
     text: tuple[str, ...]
     score: tuple[str, ...]
     axis: str
+    options: tuple[str, ...]
     words: str
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal where scores can be compared: the words of the text are a path of one machine."""
-        return self.text, self.score, self.axis
+        return self.text, self.score, self.axis, self.options
 
 
-def likeness(study: Study, pair: Pair, source: str, has_digests: bool) -> Likeness:
-    """What the scores of a pair depend on beyond scale and recipe.
+def likenesses(studies: Sequence[Study], pair: Pair, source: str) -> list[Likeness]:
+    """What the scores of a pair depend on beyond scale and recipe, study by study.
 
     Args:
         source: as in ``score_source``.
-        has_digests: whether ``text_digests`` knows the text of all studies that are compared.
     """
+    has_digests = all(text_digests(study) for study in studies)
+    varying = _varying_options(studies, pair)
+    return [_likeness(study, pair, source, has_digests, varying) for study in studies]
+
+
+def _likeness(
+    study: Study, pair: Pair, source: str, has_digests: bool, varying: Sequence[tuple[str, str]]
+) -> Likeness:
     text, text_words = _text(study, has_digests)
     score, score_words = _score(study, pair, source)
     axis = study.results.plan.equalize
-    words = "; ".join(part for part in (text_words, score_words, _equal(axis)) if part)
-    return Likeness(text, score, axis, words)
+    objectives = {item.name: item for item in study.results.plan.objectives}
+    options = tuple(_written(objectives[name].options[option]) for name, option in varying)
+    option_words = ", ".join(
+        f"{name}: {option} {value}" for (name, option), value in zip(varying, options, strict=True)
+    )
+    parts = (text_words, shortened(option_words), score_words, _equal(axis))
+    return Likeness(text, score, axis, options, "; ".join(part for part in parts if part))
 
 
 def text_digests(study: Study) -> tuple[str, ...]:
@@ -95,6 +110,25 @@ def differences(studies: Sequence[Study], pairs: Sequence[Pair]) -> tuple[tuple[
             words = [f"{value} ({named(own, 'studies')})" for value, own in values.items()]
             found.append((place, "; ".join(words)))
     return tuple(found)
+
+
+def _varying_options(studies: Sequence[Study], pair: Pair) -> list[tuple[str, str]]:
+    """The options of the pair that all studies have, none has tuned, and in which they differ."""
+    found = []
+    for name in (pair.baseline, pair.objective):
+        own = [o for study in studies for o in study.results.plan.objectives if o.name == name]
+        tuned = [place for o in own for place in o.overrides if place.startswith("options.")]
+        for option in own[0].options:
+            if any(place.endswith(f".{option}") for place in tuned):
+                continue
+            if all(option in o.options for o in own):
+                values = {_written(o.options[option]) for o in own}
+                found += [(name, option)] if len(values) > 1 else []
+    return found
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _equal(axis: str) -> str:
@@ -162,5 +196,4 @@ def _flat(values: Mapping[str, Any], before: str) -> Iterator[tuple[str, str]]:
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{before}{name}.")
         else:
-            text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-            yield shortened(f"{before}{name}", _LONGEST), shortened(text, _LONGEST)
+            yield shortened(f"{before}{name}", _LONGEST), shortened(_written(value), _LONGEST)

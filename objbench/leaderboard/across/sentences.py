@@ -183,7 +183,7 @@ def settings_sentences(score: ScoreAcross) -> list[str]:
     kind = "losses" if score.source == COMMON else "scores"
     lead = (
         f"Only studies of one letter are compared: the {kind} of the others are of another text, "
-        "protocol or axis."
+        "protocol, axis or objective."
     )
     return [
         lead,

@@ -236,6 +236,29 @@ def test_what_is_not_alike_is_not_compared(at_scale, compared, change):
     assert all(own.found is None for one in glue.series for own in one.trends)
 
 
+def test_an_objective_with_other_options_is_another_unless_they_are_tuned(at_scale, compared):
+    def options(study, weight, tuned):
+        own = {"overrides": {"options.taco.weight": weight}} if tuned else {}
+        objectives = tuple(
+            o.model_copy(update={"options": {**o.options, "weight": weight}, **own})
+            if o.name == "taco"
+            else o
+            for o in study.plan.objectives
+        )
+        study.plan = study.plan.model_copy(update={"objectives": objectives})
+        return study
+
+    def settings(first, second, tuned=False):
+        made = {"a": options(at_scale(1), first, False), "b": options(at_scale(4), second, tuned)}
+        return compared(**made).pairs[0].scores[COMMON].settings
+
+    assert list(settings(1.0, 1.0)) == [""]
+    other = settings(1.0, 0.5)
+    assert list(other) == ["A", "B"]
+    assert "taco: weight 0.5" in other["B"]
+    assert list(settings(1.0, 0.5, tuned=True)) == [""]
+
+
 def test_the_text_is_known_by_its_digest_where_all_have_one(at_scale, compared):
     made = [at_scale(size) for size in (1, 4)]
     for number, study in enumerate(made):
