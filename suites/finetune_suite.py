@@ -23,7 +23,7 @@ from objbench_suites.table_suite import TableSuite
 MOST_SEEDS = 1000
 """Fine-tuning seeds; a larger number is taken for a seed where a count was meant."""
 
-_OVERRIDES = ("learning_rate", "batch", "epochs", "length", "dropout")
+_OVERRIDES = ("learning_rate", "batch", "epochs", "length", "dropout", "pooling")
 
 
 class FinetuneSuite(TableSuite):
@@ -44,6 +44,8 @@ class FinetuneSuite(TableSuite):
             tasks: run only these; all of them when empty.
             seeds: number of fine-tuning seeds; 0 for the protocol's own.
             learning_rate, batch, epochs, length, dropout: replace the protocol's number.
+            pooling: replaces what the protocol lets the head read: "cls", "mean" or "sides"; see
+                ``objbench.engine.evaluation.recipe``.
         """
 
         protocol: str = "default"
@@ -54,6 +56,7 @@ class FinetuneSuite(TableSuite):
         epochs: int | None = None
         length: int | None = None
         dropout: float | None = None
+        pooling: str | None = None
 
     def __init__(self, config: Any, table: Mapping[str, SentenceTask], place: Place) -> None:
         super().__init__(config, table, place, load_protocol(config.protocol, self.name))
@@ -70,7 +73,10 @@ class FinetuneSuite(TableSuite):
     @property
     def protocol(self) -> str:
         """One line: name, changes, recipe, seeds, printed metrics and average."""
-        changes = ", ".join(f"{name} {value:g}" for name, value in self._changed.items())
+        changes = ", ".join(
+            f"{name} {value if isinstance(value, str) else format(value, 'g')}"
+            for name, value in self._changed.items()
+        )
         name = self._protocol.name + (f" (changed: {changes})" if changes else "")
         seeds = len(self.seeds())
         metrics = self._printed_metrics()
@@ -119,6 +125,7 @@ class FinetuneSuite(TableSuite):
             recipe=self._recipe,
             seed=seed,
             context=context,
+            is_pair=chosen.second is not None,
         )
         scored = {column: len(labels) for column, labels in result.labels.items()}
         whole = {} if context.max_train_samples else {"train": result.train_examples}

@@ -39,7 +39,7 @@ def _printed(split, run):
 
 
 def test_the_shipped_protocols():
-    assert protocols("glue") == ("default", "taco-2022", "taco-2022-base")
+    assert protocols("glue") == ("default", "small-encoder", "taco-2022", "taco-2022-base")
     assert protocols("toy") == ("toy",)
     for name in protocols("glue"):
         assert load_protocol(name, "glue").name == name

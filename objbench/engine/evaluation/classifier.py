@@ -1,9 +1,15 @@
-"""An exported encoder, alone or under a fresh head on its first token or on their mean.
+"""An exported encoder, alone or under a fresh head on its first token, or on means of its tokens.
 
 The head is the one of transformers' ``BertForSequenceClassification``, for every encoder alike:
 dense + tanh (BERT's pooler), dropout, linear. The pooler is fresh because no objective here
 trains one. Its initial weights have their own random stream, so they are the same for every
 encoder at one fine-tuning seed.
+
+With "sides" the head reads what Conneau et al. 2017 (arXiv:1705.02364, section 3.1) read of two
+sentences: their means u and v, |u - v| and u * v. Theirs are encoded one by one; here a pair is one
+sequence, so each sentence may also see the other. The four are normalised to one scale, and the
+pooler's initial weights have a standard deviation of 1 / sqrt(4 D), since the encoder's own is for
+one state.
 
 Shape legend: B examples, T tokens, D width of the encoder, C classes (1 for a regression).
 """
@@ -37,6 +43,7 @@ class Classifier(nn.Module):
         dropout: before the linear layer.
         seed: the fine-tuning seed, which decides the head's initial weights.
         pooling: see ``Recipe``.
+        is_pair: whether the examples are pairs; matters with "sides" only.
     """
 
     def __init__(
@@ -46,30 +53,44 @@ class Classifier(nn.Module):
         dropout: float,
         seed: int,
         pooling: Pooling = "cls",
+        is_pair: bool = False,
     ) -> None:
         super().__init__()
         self._pooling = pooling
+        self._compares = pooling == "sides" and is_pair
         if pooling == "cls":
             _stop_at_first_token(encoder)
         self.encoder = encoder
         config = encoder.config
         width = int(config.hidden_size)  # type: ignore[union-attr, arg-type]
         deviation = float(getattr(config, "initializer_range", 0.02))
-        self.dense = nn.Linear(width, width)
+        read = 4 * width if self._compares else width
+        self.dense = nn.Linear(read, width)
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(width, labels)
         generator = torch_generator(seed, "finetune/head")
-        for layer in (self.dense, self.linear):
-            nn.init.normal_(layer.weight, std=deviation, generator=generator)
+        of_pooler = read**-0.5 if self._compares else deviation
+        for layer, std in ((self.dense, of_pooler), (self.linear, deviation)):
+            nn.init.normal_(layer.weight, std=std, generator=generator)
             nn.init.zeros_(layer.bias)
 
     def forward(self, batch: ExampleBatch) -> Tensor:
         """Logits, (B, C) float32."""
         states = token_states(self.encoder, batch)
-        read = states[:, 0] if self._pooling == "cls" else mean_state(states, batch.attention)
-        pooled = torch.tanh(self.dense(read))
+        pooled = torch.tanh(self.dense(self._read(states, batch)))
         logits: Tensor = self.linear(self.dropout(pooled))
         return logits.float()
+
+    def _read(self, states: Tensor, batch: ExampleBatch) -> Tensor:
+        """What the pooler reads: (B, D), or (B, 4 D) where it compares two sentences."""
+        if self._pooling == "cls":
+            return states[:, 0]
+        if not self._compares:
+            return mean_state(states, batch.attention)
+        real = torch.ones_like(batch.types) if batch.attention is None else batch.attention
+        u, v = (mean_state(states, real * of) for of in (1 - batch.types, batch.types))
+        compared = torch.cat([u, v, (u - v).abs(), u * v], dim=1)
+        return F.layer_norm(compared, compared.shape[1:])
 
     def loss(self, parts: Sequence[ExampleBatch]) -> Tensor:
         """Mean loss, (), over the examples of a batch that is computed in parts.
@@ -102,7 +123,7 @@ def mean_state(states: Tensor, attention: Tensor | None) -> Tensor:
     if attention is None:
         return states.mean(dim=1)
     real = attention.unsqueeze(-1).to(states.dtype)
-    return (states * real).sum(dim=1) / real.sum(dim=1)
+    return (states * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
 
 
 def _stop_at_first_token(encoder: nn.Module) -> None:
@@ -131,7 +152,12 @@ def _stop_at_first_token(encoder: nn.Module) -> None:
 
 
 def load_classifier(
-    folder: Path, labels: int, dropout: float | None, seed: int, pooling: Pooling = "cls"
+    folder: Path,
+    labels: int,
+    dropout: float | None,
+    seed: int,
+    pooling: Pooling = "cls",
+    is_pair: bool = False,
 ) -> Classifier:
     """The encoder in ``folder`` under a fresh head; draws from torch's global generator.
 
@@ -140,7 +166,7 @@ def load_classifier(
         labels: C, or 1 for a regression.
         dropout: replaces every dropout rate of the encoder's configuration; None keeps them.
         seed: the fine-tuning seed.
-        pooling: see ``Recipe``.
+        pooling, is_pair: see ``Classifier``.
 
     Raises:
         CheckpointError: the folder holds no encoder.
@@ -151,7 +177,7 @@ def load_classifier(
         dropout = getattr(encoder.config, "classifier_dropout", None)
     if dropout is None:
         dropout = getattr(encoder.config, "hidden_dropout_prob", 0.1)
-    return Classifier(encoder, labels, float(dropout), seed, pooling)
+    return Classifier(encoder, labels, float(dropout), seed, pooling, is_pair)
 
 
 def length_limit(encoder: nn.Module, tokenizer: TokenizerHandle, length: int, folder: Path) -> int:

@@ -81,6 +81,7 @@ def finetune(
     recipe: Recipe,
     seed: int,
     context: EvaluationContext,
+    is_pair: bool = False,
 ) -> FinetuneResult:
     """Fine-tune the encoder in the folder ``encoder`` on ``train`` and predict ``evaluation``.
 
@@ -92,6 +93,7 @@ def finetune(
         recipe: how to fine-tune.
         seed: decides everything random.
         context: device, precision, cache and the cap on training examples.
+        is_pair: whether the examples are pairs; see ``Classifier``.
 
     Raises:
         CheckpointError: the folder holds no encoder.
@@ -101,7 +103,7 @@ def finetune(
     device = torch.device(context.device)
     with forked_generators(device):
         tokenizer = load_tokenizer(encoder)
-        model = load_classifier(encoder, labels, recipe.dropout, seed, recipe.pooling)
+        model = load_classifier(encoder, labels, recipe.dropout, seed, recipe.pooling, is_pair)
         length = length_limit(model.encoder, tokenizer, recipe.length, encoder)
         examples = tokenised(train, tokenizer, length, context.cache)
         examples = subset(examples, context.max_train_samples)

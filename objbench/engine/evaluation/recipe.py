@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Pooling = Literal["cls", "mean"]
+Pooling = Literal["cls", "mean", "sides"]
 
 
 class Recipe(BaseModel):
@@ -29,8 +29,11 @@ class Recipe(BaseModel):
         length: most tokens of an example, special tokens included; longer ones are cut, the
             longer sentence first.
         weight_decay: AdamW's, on matrices only (not on biases and normalisation).
-        pooling: what the head reads: "cls", the first token, as BERT; or "mean", the mean over the
-            example's tokens, for encoders too small or young to gather a sentence in one token.
+        pooling: what the head reads: "cls", the first token, as BERT; "mean", the mean over the
+            example's tokens, for encoders too small or young to gather a sentence in one token; or
+            "sides", of a pair the means u and v of its sentences as [u, v, |u - v|, u * v], and
+            "mean" of a single sentence, for encoders too small to compare two sentences
+            themselves.
         dropout: of the encoder and the head while training; None leaves the encoder's own.
         clip: largest gradient norm; 0 for no clipping.
         beta1, beta2, epsilon: AdamW's.
