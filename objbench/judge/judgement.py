@@ -63,12 +63,17 @@ class Judged(Answer):
         return f"{self.file.name} {self.claim.id}"
 
     @property
+    def named_score(self) -> str:
+        """The suite that the claim names, whether or not the study has it."""
+        return self.file.score_of(self.claim).suite
+
+    @property
     def is_primary(self) -> bool:
         """Whether it was judged by the score that the claim names; by another it is secondary.
 
         A claim about how often runs learn needs no score.
         """
-        return self.source in ("", self.file.score_of(self.claim).suite)
+        return self.source in ("", self.named_score)
 
 
 def concerned(results: StudyResults, files: Sequence[ClaimFile]) -> tuple[ClaimFile, ...]:

@@ -64,7 +64,7 @@ def detail_text(item: Judged) -> str:
 def _score_text(item: Judged) -> str:
     if item.source or item.claim.kind == "leaves-plateau":
         return item.source or "none"
-    return f"{item.file.score.suite}, which the study does not have"
+    return f"{item.named_score}, which the study does not have"
 
 
 def _measured(item: Judged) -> str:

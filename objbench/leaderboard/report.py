@@ -211,6 +211,17 @@ class Report:
         )
 
     @property
+    def foremost_verdicts(self) -> tuple[Judged, ...]:
+        """Of many, those that were measured by the claims' own scores or are settled; else all."""
+        if len(self.listed_verdicts) <= MOST_ROWS:
+            return self.listed_verdicts
+        return tuple(
+            item
+            for item in self.listed_verdicts
+            if item.verdict != "inconclusive" or (item.is_primary and item.finding is not None)
+        )
+
+    @property
     def others(self) -> tuple[str, ...]:
         """The objectives but for the baseline."""
         return tuple(o.name for o in self.plan.objectives if o.name != self.plan.baseline)

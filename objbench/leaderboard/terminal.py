@@ -7,7 +7,7 @@ from textwrap import indent
 
 from tabulate import tabulate
 
-from objbench.judge.formatting import DASH
+from objbench.judge.formatting import DASH, count
 from objbench.judge.verdict_sentence import sentence
 from objbench.leaderboard.curve_sources import score_words
 from objbench.leaderboard.document import (
@@ -50,8 +50,11 @@ def summary_document(report: Report) -> list[Block]:
             blocks += [Heading(2, title), *speedups]
     claims = [
         f"{item.title}{_by(report.plan, item.source)}: {sentence(item)}"
-        for item in report.listed_verdicts
+        for item in report.foremost_verdicts
     ]
+    left = len(report.listed_verdicts) - len(report.foremost_verdicts)
+    if left:
+        claims.append(f"{count(left, 'more verdict')} on papers' claims: see the page.")
     unranked = [
         f"Not ranked on {suite.suite.name}: {row.objective} ({row.why})."
         for suite in report.suites

@@ -22,7 +22,6 @@ from objbench.leaderboard.document import (
     paragraph,
     table,
 )
-from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.quantity import Quantity, quantity
 from objbench.leaderboard.report import Report
 
@@ -37,13 +36,9 @@ def verdict_blocks(report: Report) -> list[Block]:
     all of them are folded.
     """
     verdicts = report.listed_verdicts
-    if len(verdicts) <= MOST_ROWS:
+    first = report.foremost_verdicts
+    if first == verdicts:
         return _table(report, verdicts)
-    first = [
-        item
-        for item in verdicts
-        if item.verdict != "inconclusive" or (item.is_primary and item.finding is not None)
-    ]
     shown = _table(report, first) or paragraph(
         "No claim was measured by its own score, and none is settled by another."
     )
@@ -107,7 +102,7 @@ def _score(report: Report, item: Judged) -> Cell:
     """What it was judged by, or the score that the study lacks; None where it needs none."""
     if item.source:
         return score_words(report.plan, item.source)
-    return None if item.claim.kind == "leaves-plateau" else f"{item.file.score.suite} (not scored)"
+    return None if item.claim.kind == "leaves-plateau" else f"{item.named_score} (not scored)"
 
 
 def found_cell(item: Judged) -> Cell:

@@ -13,6 +13,7 @@ from objbench.leaderboard.judge_rates import rates_sentences
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.sections import page_document
 from objbench.leaderboard.tables.verdicts import verdict_blocks
+from objbench.leaderboard.terminal import terminal_summary
 
 FLOORS = {"majority": 30, "untrained": 20}
 
@@ -148,6 +149,11 @@ def test_many_verdicts_are_folded_behind_those_that_were_measured(
     assert len(rows(fold.blocks[0])) == len(report.verdicts) > 21
     whole = [row for row in rows(fold.blocks[0]) if row["estimate [95%]"] == "not measured"]
     assert len(whole) == 20
+    assert {row["score"] for row in whole} == {"squad (not scored)"}
+    said = terminal_summary(report)
+    left = len(report.verdicts) - len(settled)
+    assert f"{left} more verdicts on papers' claims: see the page." in said
+    assert said.count("taco-2022 gain-") == len(settled)
 
 
 @pytest.mark.parametrize(
