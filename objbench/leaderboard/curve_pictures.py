@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from objbench.judge.formatting import count
+from objbench.judge.formatting import count, loss
+from objbench.judge.score_source import COMMON
 from objbench.leaderboard.document import Picture
 from objbench.leaderboard.headline import scale_words
 from objbench.leaderboard.line_words import BIGRAM, named_lines
@@ -14,6 +15,7 @@ from objbench.leaderboard.pictures.convergence import (
 from objbench.leaderboard.pictures.drawing import DISTINCT
 from objbench.leaderboard.pictures.speedup import ClaimedSpeedup, speedup_picture
 from objbench.leaderboard.report import CurveReport, Report
+from objbench.leaderboard.text_bits import BITS, bits
 
 
 def pictures(report: Report, name: str = "") -> dict[str, bytes]:
@@ -39,7 +41,7 @@ def pictures(report: Report, name: str = "") -> dict[str, bytes]:
             report.baseline,
             f"{source.words}{lower}",
             title=title,
-            note=curve.drawn_words,
+            note=" ".join(part for part in (curve.drawn_words, _bits(report, curve)) if part),
             is_finished=not report.plan.training.unfinished,
             counted=curve.counted,
             references=_references(curve),
@@ -80,6 +82,14 @@ def speedup_block(report: Report, curve: CurveReport) -> Picture:
     words = curve.source.words
     alt = f"speedup of {which} over {report.baseline} against the {words} to be reached"
     return Picture(alt, _speedup_file(curve))
+
+
+def _bits(report: Report, curve: CurveReport) -> str:
+    """What a loss in the picture is in bits per character; "" where that is not known."""
+    characters = report.characters_per_token
+    if curve.source.name != COMMON or characters is None:
+        return ""
+    return f"One nat per token is {loss(bits(1.0, characters))} {BITS}."
 
 
 def _references(curve: CurveReport) -> References:

@@ -8,6 +8,7 @@ import pytest
 import objbench
 from objbench.judge.statistics.estimate import estimate
 from objbench.judge.statistics.speedup import Bound
+from objbench.leaderboard import curve_pictures
 from objbench.leaderboard.document import Table
 from objbench.leaderboard.learning_sections import learning_blocks
 from objbench.leaderboard.quantity import Quantity, estimated, quantity
@@ -63,6 +64,22 @@ def test_tables_have_a_column_and_lines_too(measured, report_of, rows):
     assert text.count(bits_sentence(4.2)) == 1
     assert f"bigram 4.500 ({4.5 * FACTOR:.3f})" in text
     assert f"Of these losses the bigram line 4.500 ({4.5 * FACTOR:.3f} {BITS})." in text
+
+
+def test_the_picture_of_the_common_loss_says_what_a_nat_is(measured, report_of, monkeypatch):
+    notes = {}
+
+    def picture(curves, objectives, baseline, label, *, note="", **values):
+        notes[label] = note
+        return b""
+
+    monkeypatch.setattr(curve_pictures, "convergence_picture", picture)
+    curve_pictures.pictures(report_of(measured()))
+    common = "common held-out loss (lower is better)"
+    assert notes.pop(common) == f"One nat per token is {FACTOR:.3f} bits per character."
+    assert set(notes.values()) == {""}
+    curve_pictures.pictures(report_of(measured(characters=None)))
+    assert notes[common] == ""
 
 
 def test_nothing_is_shown_where_it_is_not_known(measured, report_of):
