@@ -55,14 +55,11 @@ def dry_run(study: Study, *, run: Path, registry: Registry, device: str = "cpu")
     declared_looks(study, folder)
     rehearse(study, chosen, folder)
     ids = list(_trials(study, chosen))
-    ids += [pretraining_id(name, seed) for seed in study.seeds for name in training_order(chosen)]
-    ids += [wanted.id for wanted in evaluations(study, chosen)]
-    ids += [
-        curve_id(curve, name, seed)
-        for curve in chosen.curves
-        for seed in study.seeds
-        for name in study.objectives
-    ]
+    scored = list(evaluations(study, chosen))
+    for seed in study.seeds:
+        ids += [pretraining_id(name, seed) for name in training_order(chosen)]
+        ids += [wanted.id for wanted in scored if wanted.seed == seed]
+        ids += [curve_id(c, name, seed) for c in chosen.curves for name in study.objectives]
     ids += [wanted.id for wanted in floors(study, chosen)]
     known = _finished(study, chosen, folder, registry, device)
     words = {"ok": "done"}

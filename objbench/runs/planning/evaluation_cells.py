@@ -47,8 +47,7 @@ class Evaluation:
 def evaluations(study: Study, plugins: ConfiguredPlugins) -> Iterator[Evaluation]:
     """Every evaluation of the study once, in the order in which they are best run.
 
-    The final encoders come before the points on the way, and seed by seed, so that a study
-    stopped early has whole comparisons to show.
+    Seed by seed, and the final encoders before the points on the way.
     """
     shares = point_shares(study.evaluation.points, study.evaluation.spacing)
     followed = {curve.follows(tuple(plugins.suites)): curve for curve in plugins.curves.values()}

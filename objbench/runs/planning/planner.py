@@ -7,6 +7,8 @@ measured elsewhere (``engine.measuring.step_cost``) and decide the steps of each
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,6 +28,8 @@ from objbench.runs.planning.pretraining_cells import pretrain_cell
 from objbench.runs.planning.teachers import teachers_of, training_order
 from objbench.study.budget import baseline_steps, equal_steps, export_steps, parse_budget
 from objbench.study.study import Study
+
+_seed_of = attrgetter("seed")
 
 
 def make_plan(
@@ -125,18 +129,21 @@ def _add_cells(
     steps: Mapping[str, int],
     data: Mapping[str, Any],
 ) -> None:
-    """Add every cell to ``cells`` by its id, each after all that it needs."""
+    """Add every cell to ``cells`` by its id, each after all that it needs.
+
+    Seed by seed, so that a study that is stopped has whole comparisons to show. Objectives of one
+    seed side by side: what slows the machine for a while slows them alike.
+    """
     order = training_order(plugins)
-    # Objectives of one seed side by side: what slows the machine for a while slows them alike.
+    of_seed = {seed: list(own) for seed, own in groupby(evaluations(study, plugins), _seed_of)}
     for seed in study.seeds:
         for objective in order:
             cell = pretrain_cell(study, plugins, objective, seed, steps[objective], data, cells)
             cells[cell.id] = cell
-    for wanted in evaluations(study, plugins):
-        cell = evaluation_cell(study, plugins, wanted, steps, cells)
-        cells[cell.id] = cell
-    for name, curve in plugins.curves.items():
-        for seed in study.seeds:
+        for wanted in of_seed.get(seed, ()):
+            cell = evaluation_cell(study, plugins, wanted, steps, cells)
+            cells[cell.id] = cell
+        for name, curve in plugins.curves.items():
             for objective in study.objectives:
                 cell = curve_cell(study, plugins, name, curve, objective, seed, cells)
                 cells[cell.id] = cell

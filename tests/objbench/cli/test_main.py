@@ -13,7 +13,7 @@ USAGE_ERRORS = [
     (["--versoin"], "required: COMMAND"),
     (["plugins", "--chek"], "unknown option '--chek'; did you mean '--check'?"),
     (["plugins", "more"], "unexpected argument 'more'"),
-    (["leaderboard"], "give a run folder (runs/demo) or --index DIR"),
+    (["leaderboard"], "give a run folder (runs/demo), --index DIR or --across STUDY STUDY"),
     (["leaderboard", "nowhere"], "holds no plan.json"),
     (["run"], "no objectives: name them with --objectives"),
     (["run", "--objectives"], "expected one argument"),
