@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from objbench.judge.judgement import concerned, judge_by_every_score
+from objbench.judge.looks import look_at
 from objbench.judge.papers.claims import shipped_claims
 from objbench.judge.score_arrays import (
     column_curves,
@@ -57,6 +58,7 @@ def analyse(results: StudyResults, steps: StepComparison | None = None) -> Repor
     return Report(
         plan=results.plan,
         seeds=results.seeds,
+        look=look_at(results),
         scale=_scale(results),
         date=_date(results),
         verdicts=judge_by_every_score(results, about),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from objbench.judge.judgement import Judged
+from objbench.judge.looks import Look
 from objbench.judge.papers.claims import ClaimFile
 from objbench.judge.score_arrays import (
     ColumnCurves,
@@ -145,6 +146,7 @@ class Report:
 
     Attributes:
         seeds: the pretraining seeds.
+        look: at which of them, and at what level, it is read.
         scale: None before the baseline has been run.
         date: of the last pretraining run, such as "2026-01-31"; "" before the first.
         verdicts: on the claims about the study's objectives, by every score that can answer.
@@ -164,6 +166,7 @@ class Report:
 
     plan: Plan
     seeds: tuple[int, ...]
+    look: Look
     scale: Scale | None
     date: str
     verdicts: tuple[Judged, ...]

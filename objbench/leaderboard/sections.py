@@ -92,15 +92,16 @@ def _rankings(report: Report) -> list[Block]:
             blocks += [Heading(3, score), *_ranking(report, suite)]
     if not blocks:
         return []
-    over = f"{len(report.seeds)} seeds"
+    seeds = len(report.look.seeds)
+    over = f"{seeds} seeds"
     if any(runs.seeds("stuck") for runs in report.learning.values()):
         over = f"the runs that learnt (at least {MIN_RUNS})"
     lead = (
         f"Brackets: 95% t-interval over {over}, paired by seed for gains. A positive gain is better."
-        if len(report.seeds) >= MIN_RUNS
-        else f"{_averaged(len(report.seeds))} A positive gain is better."
+        if seeds >= MIN_RUNS
+        else f"{_averaged(seeds)} A positive gain is better."
     )
-    if len(report.seeds) >= MIN_RUNS and report.others:
+    if seeds >= MIN_RUNS and report.others:
         lead += (
             " Objectives sharing a group letter are not significantly different."
             if len(report.plan.objectives) <= MOST_GROUPED

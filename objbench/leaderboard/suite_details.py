@@ -6,7 +6,13 @@ from objbench.judge.formatting import listed
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.document import Block, Cell, Fold, Heading, Paragraph, paragraph, table
 from objbench.leaderboard.report import Report, SuiteReport
-from objbench.leaderboard.tables.columns import budget_table, columns_tables, floor_note, gain_table
+from objbench.leaderboard.tables.columns import (
+    budget_table,
+    columns_tables,
+    floor_note,
+    gain_table,
+    look_note,
+)
 from objbench.leaderboard.tables.example_gains import example_gains_blocks
 from objbench.leaderboard.tables.ranking import seeds_table
 
@@ -19,7 +25,7 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
         protocol += " It has no average: its numbers are neither better nor worse."
     blocks: list[Block] = [
         Paragraph(protocol),
-        *paragraph(suite.unscored),
+        *paragraph(suite.unscored, look_note(report)),
         *columns_tables(report, suite),
         *paragraph(_floors_words(suite), floor_note(suite)),
     ]
@@ -30,18 +36,19 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
     if seeds:
         folds.append(Fold(f"{name}: the score of every seed", seeds))
     shown = suite.above_fold(report.baseline)
+    level = f" {note}" if (note := look_note(report)) else ""
     best = f" Shown for the best {len(shown) - 1}." if len(shown) < len(suite.rows) else ""
     if suite.along_budget is not None:
         number = len(report.seeds)
         means = Paragraph(
             f"Scores of one pretraining seed.{best}"
             if number == 1
-            else f"Means over {number} pretraining seeds.{best}"
+            else f"Means over {number} pretraining seeds.{level}{best}"
         )
         along = budget_table(report, suite, suite.along_budget)
         folds.append(Fold(f"{name} over the budget", [means, along]))
     if suite.gains:
-        blocks = [Paragraph(f"{_gains_sentence(report)}{best}")]
+        blocks = [Paragraph(f"{_gains_sentence(report)}{level}{best}")]
         for gains in (own for own in suite.gains if own.objective in shown):
             blocks += [
                 Heading(4, f"{gains.objective} against {report.baseline}"),

@@ -79,6 +79,13 @@ def floor_note(suite: SuiteReport) -> str:
     )
 
 
+def look_note(report: Report) -> str:
+    """That a table is not at the look; "" where there is one look, or no interval."""
+    if report.look.is_plain or len(report.seeds) < MIN_RUNS:
+        return ""
+    return f"Over all {len(report.seeds)} seeds at 95%, which does not allow for several looks."
+
+
 def gain_table(report: Report, suite: SuiteReport, gains: Gains) -> Table:
     """The gain of one objective on each column, and what each column does to the average."""
     has_tests = gains.average.runs >= MIN_RUNS

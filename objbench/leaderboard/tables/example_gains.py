@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from objbench.leaderboard.document import Block, Cell, Paragraph, Strong, table
+from objbench.leaderboard.document import Block, Cell, Strong, paragraph, table
 from objbench.leaderboard.report import Report, SuiteReport
+from objbench.leaderboard.tables.columns import look_note
 
 
 def example_gains_blocks(report: Report, suite: SuiteReport) -> list[Block]:
@@ -24,4 +25,4 @@ def example_gains_blocks(report: Report, suite: SuiteReport) -> list[Block]:
         "both of which are samples. The other tables' intervals are over seeds on the same "
         "examples. Not corrected for the number of columns."
     )
-    return [Paragraph(text), table(lines)]
+    return [*paragraph(text, look_note(report)), table(lines)]

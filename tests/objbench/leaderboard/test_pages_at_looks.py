@@ -6,6 +6,11 @@ With four seeds taco minus mlm is 2, 3, 4 and 5 points: t = 5.42 with 3 degrees 
 import pytest
 
 from objbench.leaderboard.findings import findings
+from objbench.leaderboard.headline import headline
+from objbench.leaderboard.render_markdown import render_markdown
+from objbench.leaderboard.sections import page_document
+
+NOTE = "Over all 4 seeds at 95%, which does not allow for several looks."
 
 
 @pytest.fixture
@@ -13,7 +18,7 @@ def report_at(make_study, report_of):
     """(**declaration) -> the report of four seeds so declared."""
 
     def report(**declaration):
-        study = make_study(seeds=(1, 2, 3, 4), points=20)
+        study = make_study(seeds=(1, 2, 3, 4), points=20, floors={"majority": 30})
         study.measure_learning()
         study.plan = study.plan.model_copy(update=declaration)
         return report_of(study)
@@ -35,6 +40,8 @@ def test_one_look_is_read_at_95_percent(report_at):
         assert row.is_significant
         assert (speedups.headline["steps"].level, speedups.comparison) == (0.95, "better")
         assert not any("look" in text for text in report.caveats)
+        assert "on the suite glue, taco is significantly better than mlm" in headline(report)
+        assert NOTE not in render_markdown(page_document(report))
 
 
 def test_after_seeds_were_added_nothing_is_called_different_that_looking_might_have_made(report_at):
@@ -42,6 +49,7 @@ def test_after_seeds_were_added_nothing_is_called_different_that_looking_might_h
     row, speedups = taco(report)
     # At every look with four seeds a difference needs p < 0.0055.
     assert not row.is_significant
+    assert "on the suite glue, taco is not significantly different from mlm" in headline(report)
     assert row.ranks == (1, 2)
     assert row.gain.mean == pytest.approx(3.5)
     assert speedups.headline["steps"].level == pytest.approx(0.9945, abs=1e-4)
@@ -61,6 +69,17 @@ def test_a_page_between_two_looks_is_at_the_first(report_at):
     assert speedups.headline["steps"].level == pytest.approx(0.97)
     said = "The study is read at look 1 of 2, at 3 seeds: "
     assert any(text.startswith(said) for text in report.caveats)
+    assert "Brackets: 95% t-interval over 3 seeds" in render_markdown(page_document(report))
+
+
+def test_tables_that_are_not_at_the_look_say_so(report_at):
+    for declaration in ({"looks": (3, 5)}, {"declared": ((1, 2, 3), (4,))}, {"looks": (5, 10)}):
+        text = render_markdown(page_document(report_at(**declaration)))
+        # The columns with their noise and the interquartile mean, and the gains on each column.
+        assert text.count(NOTE) == 2
+        columns = text.partition("glue: protocol and columns")[2].partition("</details>")[0]
+        assert columns.index(NOTE) < columns.index("noise floor")
+        assert columns.index("noise floor") < columns.index("Interquartile mean")
 
 
 def test_before_the_first_look_nothing_is_called_different(report_at):
