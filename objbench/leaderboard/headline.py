@@ -2,6 +2,7 @@
 
 What was compared, at which scale, on how many seeds, and what may be concluded: often nothing. What
 holds a conclusion back comes first: runs that did not learn, and scores that are at their floor.
+Nothing follows from runs of which it is not known whether they learnt, nor from scores without floors.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from objbench.judge.formatting import amount, count, listed, named
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.verdict_sentence import few_seeds_text
 from objbench.leaderboard.document import shortened
-from objbench.leaderboard.held_back import held_parts, leading_words, too_few_learnt
+from objbench.leaderboard.held_back import held_parts, leading_words, too_few_learnt, unmeasured
 from objbench.leaderboard.ranking import Row
 from objbench.leaderboard.report import CurveReport, Report
 from objbench.leaderboard.speedups import Speedups
@@ -54,6 +55,8 @@ def conclusion(report: Report) -> str:
     if seeds < MIN_RUNS:
         which = "which is better" if len(report.others) == 1 else "which of them is better"
         return f"nothing may be concluded about {which}, because {few_seeds_text(seeds)}"
+    if missing := unmeasured(report):
+        return f"nothing may be concluded, because it is not known {missing}"
     parts = [*held_parts(report), *_parts(report)]
     if not parts:
         has_losses = any(
@@ -93,8 +96,8 @@ def _setting(plan: Plan) -> list[str]:
 
 
 def _parts(report: Report) -> list[str]:
-    """What the suites say, those that say the same in one part; nothing for too few seeds."""
-    if len(report.seeds) < MIN_RUNS:
+    """What the suites with floors say, those that say the same in one part; nothing for too few seeds."""
+    if len(report.seeds) < MIN_RUNS or unmeasured(report):
         return []
     said: dict[str, list[str]] = {}
     held = too_few_learnt(report)
@@ -104,7 +107,7 @@ def _parts(report: Report) -> list[str]:
             for row in suite.rows
             if row.gain is not None and row.objective not in {*held, *suite.floors.held_back}
         ]
-        if suite.is_ranked and rows:
+        if suite.is_ranked and suite.floors.rows and rows:
             said.setdefault(_outcome(report, rows), []).append(suite.suite.name)
     parts = [f"on {_suites(suites)}, {outcome}" for outcome, suites in said.items()]
     parts += [part for curve in report.curves for part in loss_parts(report, curve)]

@@ -62,6 +62,11 @@ def held_parts(report: Report) -> list[str]:
         found.append(f"{listed(clauses)}, so nothing can be concluded from {it}")
     elif clauses:
         found.append(listed(clauses))
+    bare = [suite.suite.name for suite in _bare(report) if _compared(suite)]
+    if bare:
+        it = "it" if len(bare) == 1 else "them"
+        so = f", so nothing can be concluded from {it}" if len(held) < len(report.others) else ""
+        found.append(f"it is not known what {listed(bare)} would give without pretraining{so}")
     return found
 
 
@@ -76,8 +81,7 @@ def suite_clauses(report: Report) -> list[str]:
 
 def no_verdict_sentence(suite: SuiteReport) -> str:
     """That a suite carries no verdict, and by which numbers; "" where it may."""
-    held = suite.floors.held_back
-    compared = [row.objective for row in suite.rows if row.gain is not None]
+    held, compared = suite.floors.held_back, _compared(suite)
     if not held:
         return ""
     details = dict.fromkeys(text for own in held.values() for text in own)
@@ -87,28 +91,38 @@ def no_verdict_sentence(suite: SuiteReport) -> str:
 
 
 def leading_words(report: Report) -> str:
-    """What comparisons are over, such as "among runs that learnt (mlm 4 of 5), "; "" for all runs.
-
-    First what is not known of them.
-    """
-    runs = list(report.learning.values())
+    """What comparisons are over, as "among runs that learnt (mlm 4 of 5), "; "" for all runs."""
+    runs = report.learning.values()
     stuck = [f"{own.objective} {own.share}" for own in runs if own.seeds("stuck")]
     whose = f" ({listed(stuck)})" if len(stuck) <= MOST_NAMES else ""
-    among = f"among runs that learnt{whose}, " if stuck else ""
+    return f"among runs that learnt{whose}, " if stuck else ""
+
+
+def unmeasured(report: Report) -> str:
+    """What is not known, without which nothing follows, as "whether the runs learnt"; else ""."""
+    runs = list(report.learning.values())
     unknown = []
     if any(own.seeds("unknown") for own in runs):
         which = "all runs" if any(own.is_known for own in runs) else "the runs"
         unknown.append(f"whether {which} learnt")
-    bare = [s.suite.name for s in report.suites if s.is_ranked and not s.floors.rows]
-    if bare:
+    bare = [suite.suite.name for suite in _bare(report)]
+    if bare and (unknown or len(bare) == sum(suite.is_ranked for suite in report.suites)):
         unknown.append(f"what {listed(bare)} would give without pretraining")
-    return f"it is not known {' or '.join(unknown)}; {among}" if unknown else among
+    return " or ".join(unknown)
+
+
+def _bare(report: Report) -> list[SuiteReport]:
+    """The suites that rank objectives and of which no floor was measured."""
+    return [suite for suite in report.suites if suite.is_ranked and not suite.floors.rows]
+
+
+def _compared(suite: SuiteReport) -> list[str]:
+    return [row.objective for row in suite.rows if row.gain is not None]
 
 
 def _why(suite: SuiteReport) -> tuple[str, str] | None:
     """The first reason for which a suite carries no verdict on anybody; None where it may on some."""
-    held = suite.floors.held_back
-    compared = [row.objective for row in suite.rows if row.gain is not None]
+    held, compared = suite.floors.held_back, _compared(suite)
     if not compared or any(name not in held for name in compared):
         return None
     first = held[compared[0]]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from objbench.judge.formatting import count, listed, named
+from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.document import Block, Fold, Heading, Paragraph, paragraph
 from objbench.leaderboard.foremost import MOST_DRAWN, MOST_ROWS
-from objbench.leaderboard.headline import is_settled
 from objbench.leaderboard.line_words import KIND_WORDS, lines_sentence
 from objbench.leaderboard.report import Report
 from objbench.leaderboard.tables.learning import learning_table
@@ -34,7 +34,8 @@ def learning_sentence(report: Report) -> str:
     unknown = sum(len(own.seeds("unknown")) for own in runs)
     every = sum(len(own.runs) for own in runs)
     not_known = ""
-    if unknown and not is_settled(report):
+    is_in_headline = report.others and len(report.seeds) >= MIN_RUNS
+    if unknown and not is_in_headline:
         not_known = NOT_KNOWN
         if unknown < every:
             not_known = f"Whether {unknown} of {count(every, 'run')} learnt is not known."

@@ -11,7 +11,23 @@ from objbench.leaderboard.sections import page_document
 
 SCALE = "preset tiny, corpus toy, 1.23M parameters and 2.46M tokens"
 UNKNOWN = "it is not known whether the runs learnt or what glue would give without pretraining"
+FAR = {"majority": 30, "untrained": 20}
 ELSEWHERE = "nothing here says what happens at another scale"
+
+
+@pytest.fixture
+def measured(make_study):
+    """As ``make_study``, of runs that are known to have learnt and scores far above their floors.
+
+    That they learnt is known from a loss of their own, which is no curve.
+    """
+
+    def make(*names, **values):
+        study = make_study(*names, floors=FAR, **values)
+        study.measure_learning(of="own")
+        return study
+
+    return make
 
 
 def unlike_mlm(study, objective, points):
@@ -34,17 +50,32 @@ def test_few_seeds_conclude_nothing(make_study, report_of):
     )
 
 
-def test_better_and_worse_and_neither_are_named(make_study, report_of):
+def test_better_and_worse_and_neither_are_named(measured, report_of):
     names = ("mlm", "taco", "worse", "same")
-    study = make_study(objectives=names, seeds=(1, 2, 3, 4))
+    study = measured(objectives=names, seeds=(1, 2, 3, 4))
     unlike_mlm(study, "taco", 3.0)
     unlike_mlm(study, "worse", -3.0)
     unlike_mlm(study, "same", -0.025)
     assert headline(report_of(study)) == (
-        f"taco, worse and same against mlm at equal FLOPs, {SCALE}, 4 seeds: {UNKNOWN}; on the suite "
+        f"taco, worse and same against mlm at equal FLOPs, {SCALE}, 4 seeds: on the suite "
         "glue, taco is significantly better than mlm, worse is significantly worse than mlm, same is not "
         f"significantly different from mlm; {ELSEWHERE}."
     )
+
+
+def test_unknown_learning_concludes_nothing_whatever_the_numbers(make_study, report_of):
+    study = masked_alike(make_study(seeds=(1, 2, 3, 4), points=4))
+    unlike_mlm(study, "taco", -3.0)
+    lose(study, {"taco": (-0.2, -0.21, -0.19, -0.2)})
+    (loss,) = (c for c in report_of(study).curves if c.source.suite is None)
+    assert loss.speedups["taco"].comparison == "better"
+    nothing = f"4 seeds: nothing may be concluded, because {UNKNOWN}."
+    assert headline(report_of(study)).endswith(nothing)
+    # Of one run it is enough.
+    study.measure_learning()
+    old = study.records["taco.seed-3"].points
+    study.change("taco.seed-3", points=[p.model_copy(update={"common": None}) for p in old])
+    assert headline(report_of(study)).endswith(nothing.replace("the runs", "all runs"))
 
 
 def test_many_are_counted(make_study, report_of):
@@ -57,8 +88,8 @@ def test_one_objective_alone(make_study, report_of):
     assert headline(report_of(study)) == f"mlm only, {SCALE}, 3 seeds: nothing is compared."
 
 
-def test_an_incomplete_side_concludes_nothing(make_study, report_of):
-    study = make_study(seeds=(1, 2, 3))
+def test_an_incomplete_side_concludes_nothing(measured, report_of):
+    study = measured(seeds=(1, 2, 3))
     del study.records["glue.cola.taco.seed-2.3of3.ft-1"]
     assert headline(report_of(study)).endswith(
         ": nothing may be concluded, because no suite score of both sides is complete, and "
@@ -137,11 +168,11 @@ def lose(study, gaps):
         ((-0.2, 0.2, -0.1, 0.1), ""),
     ],
 )
-def test_the_held_out_loss_is_said_where_it_settles_something(make_study, report_of, gaps, said):
-    study = masked_alike(make_study(seeds=(1, 2, 3, 4), points=4))
+def test_the_held_out_loss_is_said_where_it_settles_something(measured, report_of, gaps, said):
+    study = masked_alike(measured(seeds=(1, 2, 3, 4), points=4))
     unlike_mlm(study, "taco", -0.025)
     lose(study, {"taco": gaps})
-    on_glue = f"{UNKNOWN}; on the suite glue, taco is not significantly different from mlm"
+    on_glue = "on the suite glue, taco is not significantly different from mlm"
     found = f"{on_glue}; {said}" if said else on_glue
     report = report_of(study)
     assert headline(report).endswith(f": {found}; {ELSEWHERE}.")
@@ -152,17 +183,17 @@ def test_the_held_out_loss_is_said_where_it_settles_something(make_study, report
     assert render_markdown(top).count("(convergence-heldout-mlm.svg)") == 1
 
 
-def test_losses_under_other_masking_are_not_in_the_sentence(make_study, report_of):
-    study = make_study(seeds=(1, 2, 3, 4), points=4)
+def test_losses_under_other_masking_are_not_in_the_sentence(measured, report_of):
+    study = measured(seeds=(1, 2, 3, 4), points=4)
     lose(study, {"taco": (-0.2, -0.21, -0.19, -0.2)})
     assert "held-out" not in headline(report_of(study))
 
 
-def test_significantly_is_said_of_all_objectives_at_once(make_study, report_of):
+def test_significantly_is_said_of_all_objectives_at_once(measured, report_of):
     # p = 0.032 by itself, which is no finding among two.
     gaps = (-0.06, -0.2, -0.08, -0.14)
     for others in (("taco",), ("taco", "other")):
-        study = masked_alike(make_study(("mlm", *others), seeds=(1, 2, 3, 4), points=4))
+        study = masked_alike(measured(("mlm", *others), seeds=(1, 2, 3, 4), points=4))
         lose(study, {"taco": gaps, "other": (-0.2, 0.2, -0.1, 0.1)})
         report = report_of(study)
         loss = next(curve for curve in report.curves if curve.source.suite is None)
@@ -170,8 +201,8 @@ def test_significantly_is_said_of_all_objectives_at_once(make_study, report_of):
         assert ("taco reaches" in headline(report)) == (len(others) == 1)
 
 
-def test_curves_without_a_finding_are_not_called_missing(make_study, report_of):
-    study = masked_alike(make_study(seeds=(1, 2, 3, 4), points=4))
+def test_curves_without_a_finding_are_not_called_missing(measured, report_of):
+    study = masked_alike(measured(seeds=(1, 2, 3, 4), points=4))
     lose(study, {"taco": (-0.2, 0.2, -0.1, 0.1)})
     study.plan = study.plan.model_copy(
         update={
@@ -183,8 +214,8 @@ def test_curves_without_a_finding_are_not_called_missing(make_study, report_of):
     assert said.count("held-out losses are not comparable or not significantly different") == 1
 
 
-def test_a_suites_curve_says_nothing_of_held_out_losses(make_study, report_of):
-    study = make_study(seeds=(1, 2, 3), points=4)
+def test_a_suites_curve_says_nothing_of_held_out_losses(measured, report_of):
+    study = measured(seeds=(1, 2, 3), points=4)
     del study.records["glue.cola.taco.seed-2.4of4.ft-1"]
     report = report_of(study)
     curves = tuple(curve for curve in report.curves if curve.source.suite is not None)

@@ -9,10 +9,13 @@ from objbench.errors import ConfigError, RecordError
 from objbench.leaderboard.index import MARK, write_index
 
 LEADERBOARD = Path(__file__).parents[3] / "leaderboard"
+FLOORS = {"majority": 30}
 
 
 def two_studies(make_study, folder):
-    make_study(seeds=(1, 2, 3, 4), points=20).write(folder / "large")
+    large = make_study(seeds=(1, 2, 3, 4), points=20, floors=FLOORS)
+    large.measure_learning(of="own")
+    large.write(folder / "large")
     make_study(objectives=("mlm", "new")).write(folder / "small")
     return folder
 
@@ -36,7 +39,7 @@ def test_every_study_is_one_row(make_study, tmp_path):
             "comparison": "taco against mlm",
             "scale": "1.23M parameters and 2.46M tokens",
             "seeds": "4",
-            "result": "It is not known whether the runs learnt or what glue would give without pretraining; on the suite glue, taco is significantly better than mlm.",
+            "result": "On the suite glue, taco is significantly better than mlm.",
             "details": "[page](large/README.md)",
         },
         {
@@ -60,13 +63,23 @@ def test_remarks_are_linked(make_study, tmp_path):
 
 
 def test_an_incomplete_study_says_so(make_study, tmp_path):
-    study = make_study(seeds=(1, 2, 3))
+    study = make_study(seeds=(1, 2, 3), floors=FLOORS)
+    study.measure_learning(of="own")
     del study.records["glue.cola.taco.seed-2.3of3.ft-1"]
     study.write(tmp_path / "run")
     (row,) = studies(write_index(tmp_path).read_text())
     assert row["result"] == (
         "Nothing may be concluded, because no suite score of both sides is complete, and their held-out "
-        "losses are not comparable or not significantly different. Incomplete: of 84 cells, 1 missing."
+        "losses are not comparable or not significantly different. Incomplete: of 87 cells, 1 missing."
+    )
+
+
+def test_a_study_of_unknown_learning_concludes_nothing(make_study, tmp_path):
+    make_study(seeds=(1, 2, 3, 4), points=20).write(tmp_path / "run")
+    (row,) = studies(write_index(tmp_path).read_text())
+    assert row["result"] == (
+        "Nothing may be concluded, because it is not known whether the runs learnt or what glue would "
+        "give without pretraining."
     )
 
 

@@ -93,9 +93,8 @@ def test_one_minute_first_then_details(make_study, tmp_path):
     ]
     assert lines[4] == (
         "**taco against mlm at equal FLOPs, preset tiny, corpus toy, 1.23M parameters and 2.46M "
-        "tokens, 4 seeds: it is not known whether the runs learnt or what glue would give "
-        "without pretraining; on the suite glue, taco is not significantly different from mlm; nothing "
-        "here says what happens at another scale.**"
+        "tokens, 4 seeds: nothing may be concluded, because it is not known whether the runs learnt "
+        "or what glue would give without pretraining.**"
     )
     assert "Seeds: 1, 2, 3 declared first; 4 added later." in text
     assert "Every point is a finished model: a branch of its own, cooled down over 10%" in text

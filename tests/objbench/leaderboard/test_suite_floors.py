@@ -28,6 +28,24 @@ def report(make_study, report_of):
     return make
 
 
+def also_called_probe(study):
+    """Give the study a second suite, probe, of the same scores and floors."""
+    glue = study.plan.suites[0]
+    cells = []
+    for cell in study.plan.cells:
+        if cell.suite == "glue":
+            own = cell.model_copy(update={"id": f"probe.{cell.id}", "suite": "probe"})
+            cells.append(own)
+            record = study.records[cell.id]
+            study.records[own.id] = record.model_copy(update={"id": own.id, "suite": "probe"})
+    study.plan = study.plan.model_copy(
+        update={
+            "suites": (*study.plan.suites, glue.model_copy(update={"name": "probe"})),
+            "cells": (*study.plan.cells, *cells),
+        }
+    )
+
+
 def test_floors_are_rows_below_the_ranking(report, rows):
     found = report(FAR)
     (suite,) = found.suites
@@ -116,9 +134,32 @@ def test_a_score_above_its_floors_carries_its_verdict(report):
 def test_without_floors_it_is_said_that_they_are_not_known(report):
     found = report(None)
     assert found.suites[0].floors.rows == ()
+    assert headline(found).endswith(
+        "5 seeds: nothing may be concluded, because it is not known what glue would give without "
+        "pretraining."
+    )
+
+
+@pytest.mark.parametrize("suite", ["glue", "probe"])
+def test_of_a_suite_without_floors_beside_others_nothing_is_concluded(make_study, report_of, suite):
+    study = make_study(seeds=SEEDS, points=1, floors=FAR)
+    study.measure_learning(of="own")
+    also_called_probe(study)
+    both = report_of(study)
     assert (
-        "it is not known what glue would give without pretraining; on the suite glue, taco is"
-        in headline(found)
+        headline(both)
+        .partition("5 seeds: ")[2]
+        .startswith("on the suites glue and probe, taco is significantly better than mlm")
+    )
+    for cell in study.plan.cells:
+        if cell.floor and cell.suite == suite:
+            del study.records[cell.id]
+    other = "probe" if suite == "glue" else "glue"
+    found = report_of(study)
+    assert headline(found).partition("5 seeds: ")[2] == (
+        f"it is not known what {suite} would give without pretraining, so nothing can be concluded "
+        f"from it; on the suite {other}, taco is significantly better than mlm; nothing here says "
+        "what happens at another scale."
     )
 
 
