@@ -25,6 +25,10 @@ import torch
 _FORK = multiprocessing.get_context("fork")
 
 
+DRY_PATIENCE = 20
+"""By how much limits are stretched in a dry run: a CPU may be busy, and its times mean nothing."""
+
+
 class Skip(Exception):
     """The part cannot be run here; the text says why."""
 
@@ -73,7 +77,7 @@ def run_part(part: Part, setting: Any, left: float) -> dict[str, Any]:
     rows, end = setting.folder / "rows.jsonl", setting.folder / "end.json"
     process = _FORK.Process(target=_run, args=(part, setting, rows, end))
     process.start()
-    process.join(min(part.limit, left))
+    process.join(min(part.limit * (DRY_PATIENCE if setting.dry else 1), left))
     is_cut = process.is_alive()
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -41,7 +41,7 @@ def own_process():
 @pytest.fixture
 def entry_of(own_process, tmp_path):
     """(work, limit, left) -> the entry of a part that does ``work``."""
-    setting = SimpleNamespace(device=torch.device("cpu"), folder=tmp_path)
+    setting = SimpleNamespace(device=torch.device("cpu"), dry=False, folder=tmp_path)
 
     def run(work, limit=30.0, left=60.0):
         return own_process.run_part(own_process.Part("planted", work, limit), setting, left)
