@@ -134,6 +134,7 @@ COSTS: Mapping[str, TableColumn] = {
     "head_parameters": TableColumn("Int64", "parameters of the pretraining heads"),
     "branch_steps": TableColumn("Int64", "steps of cooldown branches, not part of the budget"),
     "branch_seconds": TableColumn("float64", "device seconds of cooldown branches"),
+    "compiled": TableColumn("boolean", "whether torch.compile was used; missing: not run"),
     "device": TableColumn("string", "device it was trained on"),
     "learnt": TableColumn("string", "whether the run learnt: learnt, stuck or unknown"),
     "learnt_at": TableColumn("Int64", "steps at the first point from which on it had learnt"),
