@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from objbench.cli import arguments as read
@@ -12,12 +14,16 @@ from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 
 SUMMARY = "Write the leaderboard of a run folder: verdicts, tables and plots; or a page over many."
+FORMATS = ("markdown", "html", "csv", "latex", "json", "png", "pdf")
+
 EPILOG = """\
 Nothing is trained or evaluated: the page is made from the plan and the records in RUN, and
 the same records give the same page, byte for byte.
 
 examples:
   objbench leaderboard runs/demo
+  objbench leaderboard runs/demo --format html --open
+  objbench leaderboard runs/demo --format csv,latex,pdf --out paper/results
   objbench leaderboard runs/demo --out leaderboard/demo --with-records
   objbench leaderboard --index leaderboard
   objbench leaderboard --across runs/small runs/large --out runs/ladder
@@ -40,6 +46,16 @@ def add_arguments(parser: Parser) -> None:
         metavar="DIR",
         help="folder to write to (default: RUN/leaderboard; of --across the folder across beside "
         "the studies)",
+    )
+    parser.add_argument(
+        "--format",
+        type=read.reading(_formats),
+        metavar="NAMES",
+        help="what to write, one or several of: markdown (README.md with its pictures, the default), "
+        "html (index.html, one file), csv, latex or json (every table), png or pdf (every picture)",
+    )
+    parser.add_argument(
+        "--open", action="store_true", help="write html too, and show it in a browser"
     )
     parser.add_argument(
         "--with-records",
@@ -71,7 +87,8 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
             raise ConfigError("--across goes with --out only: it reads the studies it names")
         return _across(arguments.across, arguments.out)
     if arguments.index is not None:
-        if arguments.run is not None or arguments.with_records:
+        others = (arguments.run, arguments.with_records, arguments.format, arguments.open)
+        if any(other for other in others):
             raise ConfigError("--index goes with --out only: it reads every study folder in DIR")
         return _index(arguments.index, arguments.out)
     if arguments.run is None:
@@ -79,19 +96,43 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.results.run_folder import read_plan
 
     read_plan(arguments.run)  # a wrong folder is reported before pandas and matplotlib are loaded
-    write_and_print(arguments.run, arguments.out, with_records=arguments.with_records)
+    formats = arguments.format or FORMATS[:1]
+    if arguments.with_records and "markdown" not in formats:
+        raise ConfigError("--with-records publishes the markdown page: add markdown to --format")
+    write_and_print(
+        arguments.run,
+        arguments.out,
+        with_records=arguments.with_records,
+        formats=formats,
+        is_opened=arguments.open,
+    )
     return 0
 
 
-def write_and_print(run: Path, out: Path | None = None, with_records: bool = False) -> None:
+def _formats(text: str) -> tuple[str, ...]:
+    """The formats of "html,csv", each once."""
+    choose = read.one_of(FORMATS)
+    return tuple(dict.fromkeys(map(choose, read.names(text))))
+
+
+def write_and_print(
+    run: Path,
+    out: Path | None = None,
+    with_records: bool = False,
+    formats: Sequence[str] = ("markdown",),
+    is_opened: bool = False,
+) -> None:
     """Write the page of a run, print its summary, and print where the page is.
 
     Args:
         run: a run folder, or a published study.
         out: the folder of the page; one in the run folder when None.
         with_records: publish the records too.
+        formats: of ``FORMATS``.
+        is_opened: write the HTML page too and show it in a browser.
     """
     from objbench.leaderboard.analysis import analyse
+    from objbench.leaderboard.formats import write_format
     from objbench.leaderboard.page import write_leaderboard
     from objbench.leaderboard.terminal import terminal_summary
     from objbench.results.run_folder import RunFolder
@@ -99,11 +140,25 @@ def write_and_print(run: Path, out: Path | None = None, with_records: bool = Fal
 
     folder, results = RunFolder(run), read_study_results(run)
     report = analyse(results, folder.read_step_comparison())
-    page = write_leaderboard(
-        run, out or folder.leaderboard, with_records=with_records, results=results, report=report
-    )
+    out = out or folder.leaderboard
+    pages = {}
+    for kind in dict.fromkeys([*formats, *(["html"] if is_opened else [])]):
+        if kind == "markdown":
+            pages[kind] = write_leaderboard(run, out, with_records, results, report)
+        else:
+            pages[kind] = write_format(kind, run, out, results, report)
     say(terminal_summary(report))
-    say(f"leaderboard: {os.path.relpath(page)}")
+    for kind, page in pages.items():
+        say(f"{'leaderboard' if kind == 'markdown' else kind}: {os.path.relpath(page)}")
+    if is_opened:
+        _open(pages["html"])
+
+
+def _open(page: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        say(f"No browser was found; open {os.path.relpath(page)} in one.", file=sys.stderr)
 
 
 def _index(folder: Path, out: Path | None) -> int:

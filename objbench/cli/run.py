@@ -75,6 +75,9 @@ def add_arguments(parser: Parser) -> None:
         metavar="MINUTES",
         help="end a cell that takes longer; it counts as failed (default: no limit)",
     )
+    where.add_argument(
+        "--open", action="store_true", help="show the page in a browser when all has been run"
+    )
     where.add_argument("--dry-run", action="store_true", help="print what would be run and stop")
 
 
@@ -116,7 +119,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         cell_timeout=None if arguments.cell_timeout is None else 60 * arguments.cell_timeout,
     )
     if is_main():
-        write_and_print(run)
+        write_and_print(run, formats=("markdown", "html"), is_opened=arguments.open)
         for failure in end.failures:
             say(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)
     return end.exit_code

@@ -18,11 +18,12 @@ from objbench.leaderboard.report import CurveReport, Report
 from objbench.leaderboard.text_bits import BITS, bits
 
 
-def pictures(report: Report, name: str = "") -> dict[str, bytes]:
-    """File name -> picture (SVG), for the curves that there are to draw.
+def pictures(report: Report, name: str = "", kind: str = "svg") -> dict[str, bytes]:
+    """File name -> picture, for the curves that there are to draw.
 
     Args:
         name: what the study is called; the name in its plan when "".
+        kind: "svg", "png" or "pdf", which is also how the files' names end.
     """
     found = {}
     title = picture_title(report, name)
@@ -35,7 +36,7 @@ def pictures(report: Report, name: str = "") -> dict[str, bytes]:
             # By their places among all, some of those that are drawn would look the same.
             names = [name for name in names if name in shown]
         lower = "" if source.sign > 0 else " (lower is better)"
-        found[_convergence_file(curve)] = convergence_picture(
+        found[_convergence_file(curve, kind)] = convergence_picture(
             {name: curve.curves[name] for name in shown},
             names,
             report.baseline,
@@ -45,10 +46,11 @@ def pictures(report: Report, name: str = "") -> dict[str, bytes]:
             is_finished=not report.plan.training.unfinished,
             counted=curve.counted,
             references=_references(curve),
+            kind=kind,
         )
         functions = {n: s.functions for n, s in curve.speedups.items() if s.headline and n in shown}
         if functions:
-            found[_speedup_file(curve)] = speedup_picture(
+            found[_speedup_file(curve, kind)] = speedup_picture(
                 functions,
                 names,
                 report.baseline,
@@ -56,7 +58,8 @@ def pictures(report: Report, name: str = "") -> dict[str, bytes]:
                 title=title,
                 note=curve.drawn_words,
                 sign=source.sign,
-                claims=[c for c in _claimed(report) if c.objective in functions],
+                claims=[c for c in claimed_speedups(report) if c.objective in functions],
+                kind=kind,
             )
     return found
 
@@ -98,15 +101,15 @@ def _references(curve: CurveReport) -> References:
     return References(values=named_lines(curve.lines), needed=(BIGRAM,))
 
 
-def _convergence_file(curve: CurveReport) -> str:
-    return f"convergence-{curve.source.stem}.svg"
+def _convergence_file(curve: CurveReport, kind: str = "svg") -> str:
+    return f"convergence-{curve.source.stem}.{kind}"
 
 
-def _speedup_file(curve: CurveReport) -> str:
-    return f"speedup-{curve.source.stem}.svg"
+def _speedup_file(curve: CurveReport, kind: str = "svg") -> str:
+    return f"speedup-{curve.source.stem}.{kind}"
 
 
-def _claimed(report: Report) -> list[ClaimedSpeedup]:
+def claimed_speedups(report: Report) -> list[ClaimedSpeedup]:
     """The claimed speedups, each once."""
     claims = {
         (item.file.name, item.claim.id): ClaimedSpeedup(

@@ -40,13 +40,14 @@ def main_curves(report: Report) -> list[Block]:
     blocks: list[Block] = []
     known = {form for found in found_speedups(report) for form in bound_forms(found)}
     for curve in report.curves:
-        if _is_main(report, curve):
+        if is_main(report, curve):
             title = Heading(2, f"Curves: {curve.source.words}")
             blocks += [title, *(_shown(report, curve, known) or [Paragraph(NO_CURVE)])]
     return blocks
 
 
-def _is_main(report: Report, curve: CurveReport) -> bool:
+def is_main(report: Report, curve: CurveReport) -> bool:
+    """Whether a curve is above the details: the first, and those the headline rests on."""
     is_first = curve is report.curves[0]
     return is_first or curve.lines is not None or bool(loss_parts(report, curve))
 
@@ -58,7 +59,7 @@ def _shown(report: Report, curve: CurveReport, known: Collection[Form]) -> list[
     return [
         convergence_block(curve),
         *paragraph(curve.drawn_words),
-        *_final(report, curve, known),
+        *final_blocks(report, curve, known),
     ]
 
 
@@ -68,17 +69,21 @@ def curve_details(report: Report) -> list[Block]:
     for curve in report.curves:
         if not curve.is_drawable:
             continue
-        blocks = [] if _is_main(report, curve) else _shown(report, curve, ())
-        blocks += paragraph(*_convergence_sentences(report, curve))
+        blocks = [] if is_main(report, curve) else _shown(report, curve, ())
+        blocks += paragraph(*convergence_sentences(report, curve))
         folds.append(Fold(f"Curves: {curve.source.words}", blocks))
-        targets = _targets(report, curve)
+        targets = target_blocks(report, curve)
         if targets:
             folds.append(Fold(_targets_title(report, curve), targets))
     return folds
 
 
-def _final(report: Report, curve: CurveReport, known: Collection[Form]) -> list[Block]:
-    """The speedups to the baseline's final score."""
+def final_blocks(report: Report, curve: CurveReport, known: Collection[Form] = ()) -> list[Block]:
+    """The speedups to the baseline's final score.
+
+    Args:
+        known: kinds of bounds that the page has explained before.
+    """
     speedups = final_speedups(curve, curve.above_fold)
     if not speedups:
         return []
@@ -102,7 +107,8 @@ def _final(report: Report, curve: CurveReport, known: Collection[Form]) -> list[
     return [*paragraph(lead, bounds_sentence(found, known), rest), *speedups]
 
 
-def _convergence_sentences(report: Report, curve: CurveReport) -> list[str]:
+def convergence_sentences(report: Report, curve: CurveReport) -> list[str]:
+    """What a point of the curves is, and who is missing."""
     if curve.source.suite is not None:
         each = f" of {count(curve.source.suite.seeds_per_point, 'fine-tuning seed')} each"
     else:
@@ -158,7 +164,8 @@ def _forked_in_warm_up(training: PlannedTraining, curve: Curve) -> int:
     return sum(share / (1 + training.cooldown) < training.warmup for share in curve.shares)
 
 
-def _targets(report: Report, curve: CurveReport) -> list[Block]:
+def target_blocks(report: Report, curve: CurveReport) -> list[Block]:
+    """The speedups to several targets, and how they are found."""
     left_out = [f"{item.objective} ({item.why})" for item in curve.speedups.values() if item.why]
     blocks = paragraph(
         shortened(f"Not compared, being incomplete: {'; '.join(left_out)}.") if left_out else ""

@@ -46,18 +46,19 @@ _ARRANGED = (
 def details(report: Report) -> list[Block]:
     """Everything but a page's first minute, each kind in a fold."""
     return [
-        Fold("What the numbers show, and what they do not", _shown(report)),
+        Fold("What the numbers show, and what they do not", shown_blocks(report)),
         *(fold for suite in report.suites for fold in suite_details(report, suite)),
         *curve_details(report),
-        *_cost_details(report),
+        *cost_details(report),
         Fold("How to read this page", bullets(reading(report))),
-        *_settings_details(report),
-        Fold("What was not run", _not_run(report)),
-        *_stale(report),
+        *settings_details(report),
+        Fold("What was not run", not_run_blocks(report)),
+        *stale_details(report),
     ]
 
 
-def _shown(report: Report) -> list[Block]:
+def shown_blocks(report: Report) -> list[Block]:
+    """What may be said of the numbers, and what they do not show."""
     text = " ".join(
         part
         for part in (
@@ -87,7 +88,8 @@ def _machines(devices: Sequence[str]) -> str:
     return f"All runs used {which}: {listed(devices)}."
 
 
-def _cost_details(report: Report) -> list[Block]:
+def cost_details(report: Report) -> list[Fold]:
+    """What pretraining and a step of it took, and the held-out losses it ended with."""
     means = Paragraph("Means over the finished pretraining seeds; the largest peak memory.")
     folds = [Fold("Cost of pretraining", [means, cost_table(report)])]
     steps: list[Block] = [Paragraph(NOT_MEASURED)]
@@ -102,10 +104,11 @@ def _cost_details(report: Report) -> list[Block]:
         is_first = BITS in losses.columns and not any(r.is_known for r in report.learning.values())
         words = bits_sentence(report.characters_per_token) if is_first else ""
         folds.append(Fold("Loss on held-out text", [*paragraph(text, words), losses]))
-    return [*folds]
+    return folds
 
 
-def _settings_details(report: Report) -> list[Block]:
+def settings_details(report: Report) -> list[Fold]:
+    """How the study was made: its settings, what was tuned, and everything that was asked for."""
     plan = report.plan
     whole = json.dumps(
         {"study": plan.study, "data": plan.data}, indent=1, sort_keys=True, ensure_ascii=False
@@ -131,7 +134,8 @@ def _tuning_line(report: Report) -> str:
     return f"A setting has learnt at or below the {line}."
 
 
-def _not_run(report: Report) -> list[Block]:
+def not_run_blocks(report: Report) -> list[Block]:
+    """What is missing, and which claims were not judged."""
     names = [f"{f.name} ({f.sides})" for f in report.other_claims]
     left_out = named(names, "claim file")
     found = [
@@ -142,7 +146,8 @@ def _not_run(report: Report) -> list[Block]:
     return [*bullets([text for text in found if text]), *gaps_table(report.gaps)]
 
 
-def _stale(report: Report) -> list[Block]:
+def stale_details(report: Report) -> list[Block]:
+    """The records that no longer count; nothing where all do."""
     if not report.stale:
         return []
     text = "Made with code, data or settings that have changed since; not counted above."

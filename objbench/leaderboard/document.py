@@ -119,6 +119,12 @@ class Fold:
 Block = Heading | Paragraph | Bullets | Notes | Table | Picture | Listing | Comment | Fold
 
 
+def plain(text: Text) -> str:
+    """Text without its emphasis and links."""
+    parts = text if isinstance(text, tuple) else (text,)
+    return "".join(part if isinstance(part, str) else part.text for part in parts)
+
+
 def table(lines: Sequence[Mapping[str, Cell]], text_columns: int = 1) -> Table:
     """A table from one mapping of title -> cell per row; a column that a row lacks is missing.
 

@@ -60,7 +60,7 @@ def write_leaderboard(
         results, report = results.without_stale(), None
     if report is None:
         report = analyse(results, comparison)
-    title = _title(run, out, copying, results)
+    title = page_title(run, out, results, is_copied=copying)
     files = pictures(report, title)
     notes = NOTES if require_own(out, NOTES).is_file() else ""
     text = render_markdown(page_document(report, title, notes))
@@ -85,9 +85,9 @@ def write_leaderboard(
     return page
 
 
-def _title(run: Path, out: Path, copying: bool, results: StudyResults) -> str:
+def page_title(run: Path, out: Path, results: StudyResults, *, is_copied: bool = False) -> str:
     """A published study is called by its folder, whatever the run was called."""
-    if copying:
+    if is_copied:
         return out.resolve().name
     return run.resolve().name if is_published(run) else results.plan.name
 

@@ -34,6 +34,8 @@ from objbench.leaderboard.tables.bounds import bounds_sentence
 from objbench.leaderboard.tables.ranking import ranking_table
 from objbench.leaderboard.tables.verdicts import found_speedups, verdict_blocks
 
+VERDICTS, RANKING = "Verdicts on papers' claims", "Ranking"
+
 MARK = "Made by `objbench leaderboard` from the records; edits are overwritten."
 
 
@@ -45,13 +47,7 @@ def page_document(report: Report, title: str = "", notes: str = "") -> list[Bloc
         notes: the file beside the page with remarks by hand; "" for none.
     """
     return [
-        Heading(1, f"Leaderboard: {title or report.plan.name}"),
-        Comment(MARK),
-        Paragraph(Strong(headline(report))),
-        *paragraph(learning_sentence(report)),
-        *paragraph(start_sentence(report.plan)),
-        *([Paragraph(("Notes by hand: ", Link(notes, notes), "."))] if notes else []),
-        *paragraph(gaps_sentence(len(report.plan.cells), report.gaps, report.stale)),
+        *opening(report, title, notes),
         *_verdicts(report),
         *learning_blocks(report),
         *main_curves(report),
@@ -61,9 +57,22 @@ def page_document(report: Report, title: str = "", notes: str = "") -> list[Bloc
     ]
 
 
-def _verdicts(report: Report) -> list[Block]:
-    blocks = verdict_blocks(report)
-    if not blocks:
+def opening(report: Report, title: str = "", notes: str = "") -> list[Block]:
+    """The title, the sentence to be quoted, and what must be known at once; as ``page_document``."""
+    return [
+        Heading(1, f"Leaderboard: {title or report.plan.name}"),
+        Comment(MARK),
+        Paragraph(Strong(headline(report))),
+        *paragraph(learning_sentence(report)),
+        *paragraph(start_sentence(report.plan)),
+        *([Paragraph(("Notes by hand: ", Link(notes, notes), "."))] if notes else []),
+        *paragraph(gaps_sentence(len(report.plan.cells), report.gaps, report.stale)),
+    ]
+
+
+def verdict_lead(report: Report) -> list[Block]:
+    """How the verdicts are to be read; or that there is none."""
+    if not report.verdicts:
         return paragraph(
             "None of the bundled claims concerns these objectives, so there is no verdict."
         )
@@ -74,24 +83,32 @@ def _verdicts(report: Report) -> list[Block]:
         '"not found by" are secondary: by a score that the claim does not name, and not corrected '
         f"for the number of scores. Everything applies to this scale only ({here})."
     )
-    return [
-        Heading(2, "Verdicts on papers' claims"),
-        *paragraph(
-            lead, correction_sentence(report.verdicts), bounds_sentence(found_speedups(report))
-        ),
-        *blocks,
-    ]
+    return paragraph(
+        lead, correction_sentence(report.verdicts), bounds_sentence(found_speedups(report))
+    )
+
+
+def _verdicts(report: Report) -> list[Block]:
+    title = [Heading(2, VERDICTS)] if report.verdicts else []
+    return [*title, *verdict_lead(report), *verdict_blocks(report)]
 
 
 def _rankings(report: Report) -> list[Block]:
     blocks: list[Block] = []
     for suite in report.suites:
         if suite.is_ranked:
-            better = "higher" if suite.suite.direction == "max" else "lower"
-            score = f"{suite.suite.name}: {suite.suite.average_label}, {better} is better"
-            blocks += [Heading(3, score), *_ranking(report, suite)]
-    if not blocks:
-        return []
+            blocks += [Heading(3, ranking_title(suite)), *_ranking(report, suite)]
+    return [Heading(2, RANKING), *ranking_lead(report), *blocks] if blocks else []
+
+
+def ranking_title(suite: SuiteReport) -> str:
+    """What a ranking is by."""
+    better = "higher" if suite.suite.direction == "max" else "lower"
+    return f"{suite.suite.name}: {suite.suite.average_label}, {better} is better"
+
+
+def ranking_lead(report: Report) -> list[Block]:
+    """How the rankings are to be read."""
     seeds = len(report.look.seeds)
     over = f"{seeds} seeds"
     if any(runs.seeds("stuck") for runs in report.learning.values()):
@@ -108,7 +125,7 @@ def _rankings(report: Report) -> list[Block]:
             else f" Of more than {MOST_GROUPED} objectives, the intervals of their ranks alone "
             "show which differ."
         )
-    return [Heading(2, "Ranking"), Paragraph(lead), *blocks]
+    return [Paragraph(lead)]
 
 
 def _averaged(seeds: int) -> str:
@@ -117,20 +134,29 @@ def _averaged(seeds: int) -> str:
     return f"Means over {seeds} seeds: too few for a confidence interval."
 
 
-def _ranking(report: Report, suite: SuiteReport) -> list[Block]:
+def ranking_notes(report: Report, suite: SuiteReport, *, is_cut: bool) -> list[Block]:
+    """Who is not ranked and why, and what the comparison leaves out.
+
+    Args:
+        is_cut: the table has the best alone.
+    """
     unranked = [f"{row.objective} ({row.why})" for row in suite.rows if row.rank is None]
     words = uncounted_words(report, report.others)
+    return paragraph(
+        shortened(f"{words}.") if words else "",
+        shortened(f"Not ranked: {listed(unranked)}.") if unranked else "",
+        f"The baseline and the best of {len(suite.rows)}; all are in the fold below."
+        if is_cut
+        else "",
+        no_verdict_sentence(suite),
+    )
+
+
+def _ranking(report: Report, suite: SuiteReport) -> list[Block]:
     shown = suite.above_fold(report.baseline)
     is_cut = len(shown) < len(suite.rows)
     blocks = [
-        *paragraph(
-            shortened(f"{words}.") if words else "",
-            shortened(f"Not ranked: {listed(unranked)}.") if unranked else "",
-            f"The baseline and the best of {len(suite.rows)}; all are in the fold below."
-            if is_cut
-            else "",
-            no_verdict_sentence(suite),
-        ),
+        *ranking_notes(report, suite, is_cut=is_cut),
         ranking_table(report, suite, [row for row in suite.rows if row.objective in shown]),
     ]
     if is_cut:

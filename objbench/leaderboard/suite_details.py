@@ -48,13 +48,13 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
         along = budget_table(report, suite, suite.along_budget)
         folds.append(Fold(f"{name} over the budget", [means, along]))
     if suite.gains:
-        blocks = [Paragraph(f"{_gains_sentence(report)}{level}{best}")]
+        blocks = [Paragraph(f"{gains_sentence(report)}{level}{best}")]
         for gains in (own for own in suite.gains if own.objective in shown):
             blocks += [
                 Heading(4, f"{gains.objective} against {report.baseline}"),
                 gain_table(report, suite, gains),
             ]
-        folds.append(Fold(f"{name}: the gain on each column", blocks))
+        folds.append(Fold(gains_title(name), blocks))
     blocks = example_gains_blocks(report, suite)
     if blocks:
         folds.append(Fold(f"{name}: gains over seeds and examples", blocks))
@@ -95,7 +95,13 @@ def _interquartile(report: Report, suite: SuiteReport) -> list[Block]:
     return [Paragraph(text), table(lines)]
 
 
-def _gains_sentence(report: Report) -> str:
+def gains_title(suite: str) -> str:
+    """The title of the fold with the gains on the columns of a suite."""
+    return f"{suite}: the gain on each column"
+
+
+def gains_sentence(report: Report) -> str:
+    """How the gains on single columns are tested."""
     text = (
         "Differences are paired by seed; the per-column contributions sum to the gain of the "
         "average."

@@ -19,7 +19,6 @@ from matplotlib.axes import Axes
 
 from objbench.contract.meters import AXES, unit
 from objbench.judge.score_arrays import Curve
-from objbench.judge.statistics.estimate import FloatArray
 from objbench.leaderboard.document import shortened
 from objbench.leaderboard.pictures.drawing import (
     LONGEST_LABEL,
@@ -32,6 +31,7 @@ from objbench.leaderboard.pictures.drawing import (
     spread_out,
     within_panel,
 )
+from objbench.leaderboard.pictures.drawn_curve import DrawnCurve
 from objbench.leaderboard.run_learning import BoolArray
 
 # Of a panel's height: a name of a reference line, in letters of 7 points.
@@ -83,10 +83,10 @@ def convergence_picture(
         is_finished: whether points before the last are finished models too.
         counted: objective -> (S,) bool, the seeds whose run is not stuck; all when None.
         references: the reference lines.
-        kind: "svg" or "png".
+        kind: "svg", "png" or "pdf".
     """
     drawn = {
-        name: _Drawn.of(curve, None if counted is None else counted[name])
+        name: DrawnCurve.of(curve, None if counted is None else counted[name])
         for name, curve in curves.items()
         if curve.whole
     }
@@ -115,54 +115,7 @@ def convergence_picture(
     return picture(draw, title, heading, looks, kind)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Drawn:
-    """A curve at its whole points, P' of them.
-
-    Attributes:
-        scores: (P', S) float64.
-        spend: (P', S, 4) float64.
-        counted: (S,) bool, the seeds of the mean; all where every run is stuck.
-        stuck: how many are stuck.
-    """
-
-    curve: Curve
-    scores: FloatArray
-    spend: FloatArray
-    counted: BoolArray
-    stuck: int
-
-    @classmethod
-    def of(cls, curve: Curve, counted: BoolArray | None) -> _Drawn:
-        points = list(curve.whole)
-        scores, spend = curve.scores[points], curve.spend[points]
-        every = np.ones(scores.shape[1], dtype=np.bool_)
-        counted = every if counted is None else counted
-        stuck = int((~counted).sum())
-        return cls(curve, scores, spend, counted if counted.any() else every, stuck)
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether all runs are."""
-        return self.stuck == self.counted.size
-
-    @property
-    def means(self) -> FloatArray:
-        """(P',) float64."""
-        return np.asarray(self.scores[:, self.counted].mean(axis=1))
-
-    @property
-    def end(self) -> float:
-        """Where the name is written."""
-        return float(self.means[-1])
-
-    @property
-    def has_end(self) -> bool:
-        """Whether there is a mean at the end of the budget."""
-        return len(self.curve.shares) - 1 in self.curve.whole and not self.is_stuck
-
-
-def _limits(drawn: Mapping[str, _Drawn], references: References) -> tuple[float, float]:
+def _limits(drawn: Mapping[str, DrawnCurve], references: References) -> tuple[float, float]:
     """The range of the vertical axis: every seed's scores and the lines that are needed."""
     values = [float(end) for own in drawn.values() for end in (own.scores.min(), own.scores.max())]
     values += [references.values[name] for name in references.needed if name in references.values]
@@ -202,7 +155,7 @@ def _reference_words(references: References, inside: Mapping[str, float]) -> lis
     return [f"Dotted: what counts of the training text alone reach.{outside}"]
 
 
-def _heading(drawn: Mapping[str, _Drawn], baseline: str, is_finished: bool) -> list[str]:
+def _heading(drawn: Mapping[str, DrawnCurve], baseline: str, is_finished: bool) -> list[str]:
     seeds = max(own.scores.shape[1] for own in drawn.values())
     stuck = [f"{name} {own.stuck} of {seeds}" for name, own in drawn.items() if own.stuck]
     over = "runs that learnt" if stuck else f"{seeds} seeds"
@@ -218,12 +171,12 @@ def _heading(drawn: Mapping[str, _Drawn], baseline: str, is_finished: bool) -> l
 def _draw(
     panel: Axes,
     axis: int,
-    drawn: Mapping[str, _Drawn],
+    drawn: Mapping[str, DrawnCurve],
     looks: Mapping[str, Look],
     baseline: str,
     is_finished: bool,
 ) -> None:
-    spends = {name: c.spend[:, c.counted, axis].mean(axis=1) for name, c in drawn.items()}
+    spends = {name: c.mean_spend(axis) for name, c in drawn.items()}
     together = np.concatenate(list(spends.values()))
     most = float(together.max())
     size, words = unit(AXES[axis], most)
@@ -242,9 +195,7 @@ def _draw(
         if curve.is_stuck:
             continue
         panel.plot(spend, means, color=own.colour, ls=own.dashes, lw=2.0)
-        finished = np.array(
-            [is_finished or point == len(curve.curve.shares) - 1 for point in curve.curve.whole]
-        )
+        finished = curve.finished(is_finished)
         for shown, face in ((True, own.colour), (False, "white")):
             panel.plot(
                 spend[finished == shown],

@@ -23,12 +23,12 @@ from objbench.leaderboard.document import shortened
 
 # Okabe and Ito's colours, distinct with every common colour blindness; grey for the baseline,
 # which is the reference and not a contender. Yellow is left out: too pale for a line on white.
-_BASELINE_COLOUR = "#4d4d4d"
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-_MARKERS = "osD^vPX"
+BASELINE_COLOUR = "#4d4d4d"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+MARKERS = "osD^vPX"
 # One for each time that the colours are used up.
-_DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
-DISTINCT = 1 + len(_COLOURS) * len(_DASHES)
+DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
+DISTINCT = 1 + len(COLOURS) * len(DASHES)
 """How many objectives look different from each other, the baseline among them."""
 _FONT, _POINTS = "DejaVu Sans", 9.0
 _STYLE = {
@@ -50,6 +50,12 @@ _STYLE = {
     "ytick.color": "#4d4d4d",
 }
 QUIET = "#4d4d4d"
+# What a file would otherwise say of the clock and of the versions that made it.
+_METADATA: Mapping[str, dict[str, None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 # In characters: a longer name would leave no room for the panels.
 _LONGEST_NAME, LONGEST_LABEL, _LONGEST_LINE = 30, 50, 118
 # In inches; names and numbers are 9 points high, and a letter is about 0.075 wide.
@@ -76,12 +82,12 @@ def look(name: str, objectives: Sequence[str], baseline: str) -> Look:
         baseline: is grey and not bold.
     """
     if name == baseline:
-        return Look(_BASELINE_COLOUR, _MARKERS[0], "normal")
+        return Look(BASELINE_COLOUR, MARKERS[0], "normal")
     place = [other for other in objectives if other != baseline].index(name)
-    turn, colour = divmod(place, len(_COLOURS))
+    turn, colour = divmod(place, len(COLOURS))
     # Another marker in each turn: a colour that comes again has neither dashes nor marker in common.
-    marker = _MARKERS[1 + (place + turn) % (len(_MARKERS) - 1)]
-    return Look(_COLOURS[colour], marker, "bold", _DASHES[turn % len(_DASHES)])
+    marker = MARKERS[1 + (place + turn) % (len(MARKERS) - 1)]
+    return Look(COLOURS[colour], marker, "bold", DASHES[turn % len(DASHES)])
 
 
 def picture(
@@ -101,13 +107,13 @@ def picture(
         title: above all, in bold; "" for none.
         heading: sentences below it, each on lines of its own.
         looks: of what ``name_lines`` will write at the right of the panels, for its width.
-        kind: "svg" or "png".
+        kind: "svg", "png" or "pdf".
         is_titled: whether every panel has a title, for which there must be room.
         shape: rows and columns of panels.
     """
     rows, columns = shape
     lines = [part for line in heading for part in textwrap.wrap(line, _LONGEST_LINE)]
-    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    metadata = _METADATA[kind]
     above = _TITLE if is_titled else 0.0
     top = 0.16 + _LINE * (len(lines) + bool(title)) + above
     height = top + rows * (_PANEL + _BOTTOM) + (rows - 1) * above
@@ -184,7 +190,7 @@ def name_lines(
 
 def _colours_repeat(looks: Mapping[str, Look]) -> bool:
     """Whether a name needs a piece of its line before it."""
-    return any(own.dashes != _DASHES[0] for own in looks.values())
+    return any(own.dashes != DASHES[0] for own in looks.values())
 
 
 def _inches(name: str) -> float:

@@ -74,7 +74,7 @@ def speedup_picture(
         note: which objectives are drawn; "" for all.
         sign: -1 where the targets are turned losses: they are shown as losses, falling.
         claims: of these objectives.
-        kind: "svg" or "png".
+        kind: "svg", "png" or "pdf".
     """
     looks = {name: look(name, objectives, baseline) for name in found}
     low, high = _limits(found, claims)

@@ -20,6 +20,8 @@ from objbench.leaderboard.quantity import Notation, Quantity, estimated, quantit
 from objbench.leaderboard.report import Report, SuiteReport
 
 DAGGER = "†"
+GAIN = "gain"
+"""The title of the column of gains."""
 
 
 def column_table(report: Report, suite: SuiteReport) -> Table:
@@ -95,7 +97,7 @@ def gain_table(report: Report, suite: SuiteReport, gains: Gains) -> Table:
     ]
     average: dict[str, Cell] = {
         "column": _bold(suite, AVERAGE),
-        "gain": estimated(gains.average, "gain"),
+        GAIN: estimated(gains.average, "gain"),
         "adds to the average": quantity(gains.average.mean, "gain"),
     }
     return table([*lines, average])
@@ -170,7 +172,7 @@ def _noise(noise: Noise | None, field: str) -> Quantity | None:
 def _gain_line(gain: ColumnGain, has_tests: bool) -> dict[str, Cell]:
     line: dict[str, Cell] = {
         "column": gain.name,
-        "gain": None if gain.gain is None else estimated(gain.gain, "gain"),
+        GAIN: None if gain.gain is None else estimated(gain.gain, "gain"),
     }
     if has_tests:
         is_tested = gain.p_value is not None

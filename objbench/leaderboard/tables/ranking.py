@@ -19,6 +19,8 @@ from objbench.leaderboard.report import CurveReport, Report, SuiteReport
 from objbench.leaderboard.speedups import speedup_quantity
 
 BASELINE = "baseline"
+GROUP = "group"
+"""The title of the column of letters."""
 
 
 def ranking_table(report: Report, suite: SuiteReport, rows: Sequence[Row]) -> Table:
@@ -34,6 +36,11 @@ def ranking_table(report: Report, suite: SuiteReport, rows: Sequence[Row]) -> Ta
 def floor_words(floor: FloorRow) -> str:
     """What the row of a floor is called."""
     return f"floor: {floor.name}"
+
+
+def gain_title(report: Report) -> str:
+    """The title of the column of gains."""
+    return f"gain over {report.baseline}"
 
 
 def seeds_table(report: Report, suite: SuiteReport) -> list[Block]:
@@ -86,7 +93,7 @@ def _line(report: Report, row: Row) -> dict[str, Cell]:
         line["learnt"] = report.learning[row.objective].share
     if report.others:
         gain = row.gain
-        line[f"gain over {report.baseline}"] = (
+        line[gain_title(report)] = (
             own if gain is None else _noted(estimated(gain, "gain"), gain.runs, len(report.seeds))
         )
     if report.others and len(report.seeds) > 1:
@@ -95,7 +102,7 @@ def _line(report: Report, row: Row) -> dict[str, Cell]:
         # Below that all objectives are one group.
         line["rank [95%]"] = _ranks(row)
         if len(report.plan.objectives) <= MOST_GROUPED:
-            line["group"] = row.group or None
+            line[GROUP] = row.group or None
     return line
 
 

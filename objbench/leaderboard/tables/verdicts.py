@@ -26,6 +26,7 @@ from objbench.leaderboard.quantity import Quantity, quantity
 from objbench.leaderboard.report import Report
 
 NOT_MEASURED = "not measured"
+NONE_FOREMOST = "No claim was measured by its own score, and none is settled by another."
 _TEXT_COLUMNS = 3
 
 
@@ -38,14 +39,14 @@ def verdict_blocks(report: Report) -> list[Block]:
     verdicts = report.listed_verdicts
     first = report.foremost_verdicts
     if first == verdicts:
-        return _table(report, verdicts)
-    shown = _table(report, first) or paragraph(
-        "No claim was measured by its own score, and none is settled by another."
-    )
-    return [*shown, Fold(f"All {len(verdicts)} verdicts", _table(report, verdicts))]
+        return verdict_table(report)
+    shown = verdict_table(report, first) or paragraph(NONE_FOREMOST)
+    return [*shown, Fold(f"All {len(verdicts)} verdicts", verdict_table(report))]
 
 
-def _table(report: Report, verdicts: Sequence[Judged]) -> list[Block]:
+def verdict_table(report: Report, verdicts: Sequence[Judged] | None = None) -> list[Block]:
+    """The table of ``verdicts``, all of the report when None, and its footnotes."""
+    verdicts = report.listed_verdicts if verdicts is None else verdicts
     notes: dict[str, int] = {}
     lines = [_line(report, item, notes) for item in verdicts]
     if not lines:
@@ -88,7 +89,7 @@ def _line(report: Report, item: Judged, notes: dict[str, int]) -> dict[str, Cell
     numbers = [notes.setdefault(note, len(notes) + 1) for note in verdict_notes(item)]
     return {
         "claim": item.title,
-        "score": _score(report, item),
+        "score": score_cell(report, item),
         "verdict": Strong(verdict_words(item)),
         "estimate [95%]": found_cell(item),
         "claimed": claim_words(item.claim),
@@ -98,7 +99,7 @@ def _line(report: Report, item: Judged, notes: dict[str, int]) -> dict[str, Cell
     }
 
 
-def _score(report: Report, item: Judged) -> Cell:
+def score_cell(report: Report, item: Judged) -> Cell:
     """What it was judged by, or the score that the study lacks; None where it needs none."""
     if item.source:
         return score_words(report.plan, item.source)

@@ -192,7 +192,7 @@ def handed_over(monkeypatch):
         return runner.StudyEnd((), complete=True)
 
     monkeypatch.setattr(runner, "run_study", run_study)
-    monkeypatch.setattr("objbench.cli.run.write_and_print", lambda run: None)
+    monkeypatch.setattr("objbench.cli.run.write_and_print", lambda run, **_: None)
     return given
 
 
