@@ -22,7 +22,7 @@ def gains_html(report: Report, suite: SuiteReport) -> Html | None:
     )
     if not found:
         return None
-    tables = {own.objective: gain_table(report, own) for own in found}
+    tables = {own.objective: gain_table(report, suite, own) for own in found}
     name = suite.suite.name
     parts = [
         element(
