@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 TEST_WORKERS ?= 2
 MEASURED := .benchmarks/last.json
 
-.PHONY: install demo test bench check-gpu lint format clean
+.PHONY: install demo test test-browser bench check-gpu lint format clean
 
 install: $(INSTALLED)
 
@@ -16,6 +16,12 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal \
 	    --benchmark-disable
+
+# Needs chromium and chromium-driver, and AXE_CORE=PATH/axe.min.js; see CONTRIBUTING.
+test-browser: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
+	OBJBENCH_BROWSER=required OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 0 --benchmark-disable \
+	    -m browser tests/objbench/leaderboard/html
 
 # Needs an otherwise idle machine; writes leaderboard/performance.md, its picture and its record.
 bench: $(INSTALLED)

@@ -82,23 +82,23 @@ def add_arguments(parser: Parser) -> None:
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Write the page and print its path."""
+    of_a_run = (arguments.run, arguments.with_records, arguments.format, arguments.open)
     if arguments.across is not None:
-        if arguments.run is not None or arguments.index is not None or arguments.with_records:
+        if any(of_a_run) or arguments.index is not None:
             raise ConfigError("--across goes with --out only: it reads the studies it names")
         return _across(arguments.across, arguments.out)
     if arguments.index is not None:
-        others = (arguments.run, arguments.with_records, arguments.format, arguments.open)
-        if any(other for other in others):
+        if any(of_a_run):
             raise ConfigError("--index goes with --out only: it reads every study folder in DIR")
         return _index(arguments.index, arguments.out)
     if arguments.run is None:
         raise ConfigError("give a run folder (runs/demo), --index DIR or --across STUDY STUDY")
-    from objbench.results.run_folder import read_plan
-
-    read_plan(arguments.run)  # a wrong folder is reported before pandas and matplotlib are loaded
     formats = arguments.format or FORMATS[:1]
     if arguments.with_records and "markdown" not in formats:
         raise ConfigError("--with-records publishes the markdown page: add markdown to --format")
+    from objbench.results.run_folder import read_plan
+
+    read_plan(arguments.run)  # a wrong folder is reported before pandas and matplotlib are loaded
     write_and_print(
         arguments.run,
         arguments.out,

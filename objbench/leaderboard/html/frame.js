@@ -128,7 +128,7 @@ class Figure {
   // Room at the right for the names of the lines; none where they would be too many or too wide.
   nameRoom(width, shown) {
     if (width < 560 || shown.length > MOST_NAMED || !shown.length) return 12;
-    return 16 + 7.4 * Math.min(24, Math.max(...shown.map(({ o }) => this.name(o).length)));
+    return 16 + 7.8 * Math.min(24, Math.max(...shown.map(({ o }) => this.name(o).length)));
   }
 
   nameEnds(ends, box) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from objbench.leaderboard.document import Paragraph, Table
+from objbench.leaderboard.document import Table, paragraph
 from objbench.leaderboard.html.blocks import blocks_html
 from objbench.leaderboard.html.intervals import scale_of
 from objbench.leaderboard.html.markup import Html, element
@@ -10,7 +10,7 @@ from objbench.leaderboard.html.tables import Bars, table_html
 from objbench.leaderboard.quantity import Quantity
 from objbench.leaderboard.report import Report, SuiteReport
 from objbench.leaderboard.suite_details import gains_sentence
-from objbench.leaderboard.tables.columns import GAIN, gain_table
+from objbench.leaderboard.tables.columns import GAIN, floor_note, gain_table
 
 
 def gains_html(report: Report, suite: SuiteReport) -> Html | None:
@@ -40,7 +40,7 @@ def gains_html(report: Report, suite: SuiteReport) -> Html | None:
     return element(
         "section",
         element("h3", name),
-        blocks_html([Paragraph(gains_sentence(report))], ""),
+        blocks_html(paragraph(gains_sentence(report), floor_note(suite)), ""),
         element("div", *parts, data_choose="Objective"),
     )
 

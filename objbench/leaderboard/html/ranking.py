@@ -8,7 +8,7 @@ from objbench.leaderboard.document import Cell
 from objbench.leaderboard.html.blocks import blocks_html
 from objbench.leaderboard.html.intervals import scale_of
 from objbench.leaderboard.html.markup import Html, element, joined
-from objbench.leaderboard.html.tables import Bars, table_html
+from objbench.leaderboard.html.tables import Bars, quantity_html, table_html
 from objbench.leaderboard.quantity import Quantity
 from objbench.leaderboard.ranking import Row
 from objbench.leaderboard.report import Report, SuiteReport
@@ -28,6 +28,8 @@ def ranking_html(report: Report, suite: SuiteReport) -> Html:
         }
         for row in suite.rows
     ]
+    # The floors come last, and are what every group is to be seen against.
+    rows += [{"class_": "floor", "data_top": "yes"}] * (len(table.rows) - len(rows))
     gains = [
         cell
         for row in table.rows
@@ -40,11 +42,12 @@ def ranking_html(report: Report, suite: SuiteReport) -> Html:
         bars = Bars(column=title, scale=scale_of(gains, "gain"), title=title)
 
     def bands(cell: Cell) -> Html:
-        own = cell if isinstance(cell, str) else ""
+        if not isinstance(cell, str):
+            return quantity_html(cell)
         return joined(
             *(
-                element("span", letter if letter in own else "", class_="band on")
-                if letter in own
+                element("span", letter, class_="band on")
+                if letter in cell
                 else element("span", class_="band")
                 for letter in letters
             )

@@ -91,7 +91,7 @@ function madeTable(caption, titles, rows, textColumns = 1) {
     make("thead", {}, make("tr", {}, ...head)),
     make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map(cell)))),
   );
-  const region = make("div", { class: "scroll", role: "region", "aria-label": caption, tabindex: 0 }, table);
+  const region = make("div", { class: "scroll", role: "group", "aria-label": caption, tabindex: 0 }, table);
   return make("div", { class: "table", "data-table": slug(caption) }, region);
 }
 

@@ -94,7 +94,7 @@ def table_html(
         element("thead", element("tr", *heads)),
         element("tbody", *lines),
     )
-    region = element("div", whole, class_="scroll", role="region", aria_label=caption, tabindex="0")
+    region = element("div", whole, class_="scroll", role="group", aria_label=caption, tabindex="0")
     return element("div", region, class_="table", data_table=slug(caption))
 
 

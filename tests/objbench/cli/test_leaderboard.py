@@ -11,6 +11,7 @@ USAGE_ERRORS = [
     (["leaderboard", "--index", "nowhere"], "nowhere holds no folder with a plan.json"),
     (["leaderboard", "run", "--index", "."], "--index goes with --out only"),
     (["leaderboard", "--index", ".", "--with-records"], "--index goes with --out only"),
+    (["leaderboard", "--index", ".", "--format", "html"], "--index goes with --out only"),
     (["leaderboard", "--indx", "."], "did you mean '--index'?"),
     (["leaderboard", "--across"], "expected at least one argument"),
     (["leaderboard", "--across", "nowhere"], "--across compares several studies: name two or more"),
@@ -19,6 +20,9 @@ USAGE_ERRORS = [
     (["leaderboard", "run", "--across", "a", "b"], "--across goes with --out only"),
     (["leaderboard", "--across", "a", "b", "--index", "."], "--across goes with --out only"),
     (["leaderboard", "--across", "a", "b", "--with-records"], "--across goes with --out only"),
+    (["leaderboard", "--across", "a", "b", "--open"], "--across goes with --out only"),
+    (["leaderboard", "run", "--format", "html,docx"], "unknown value 'docx'"),
+    (["leaderboard", "run", "--format", "html", "--with-records"], "add markdown to --format"),
 ]
 
 
@@ -65,3 +69,21 @@ def test_studies_without_a_common_pair_are_one_line(make_study, tmp_path, comman
     make_study(("mlm", "other"), seeds=(3, 4)).write(tmp_path / "b")
     words = ["leaderboard", "--across", str(tmp_path / "a"), str(tmp_path / "b")]
     assert "no two of these studies compare the same objective" in command_line.refusal(words)
+
+
+def test_formats_and_a_browser(make_study, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or False)
+    make_study(points=1).write(tmp_path / "run")
+    assert main(["leaderboard", "run", "--format", "csv,json,csv", "--open"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-3:] == [
+        "csv: run/leaderboard/tables",
+        "json: run/leaderboard/tables.json",
+        "html: run/leaderboard/index.html",
+    ]
+    page = tmp_path / "run" / "leaderboard" / "index.html"
+    assert opened == [page.as_uri()]
+    assert printed.err == "No browser was found; open run/leaderboard/index.html in one.\n"
+    assert not (page.parent / "README.md").exists()

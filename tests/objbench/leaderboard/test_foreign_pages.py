@@ -2,19 +2,13 @@
 
 import json
 import re
-from contextlib import suppress
 from xml.etree import ElementTree
 
 import pytest
 from foreign_study import (
     HOSTILE,
     MARKUP,
-    adapter,
-    leaves,
-    reference_lines,
     step_comparison,
-    stored,
-    whole_study,
 )
 from markdown_it import MarkdownIt
 
@@ -51,59 +45,6 @@ FIGURES = {
     "validation": {"mlm-1k": [1.0], "taco-1k": [2.0]},
     "figure_1": {"note": "S", "mlm": {"1": 1.0}, "taco": {"1": 2.0}},
 }
-
-
-def filled(models):
-    """The contents of files, path -> fields, with hostile text wherever it is read without an error.
-
-    Returns:
-        The contents, and the fields that took it.
-    """
-    contents, places, taken = {path: stored(m) for path, m in models.items()}, {}, set()
-    for path, model in models.items():
-        for place, field, value in leaves(model):
-            if isinstance(value, str):
-                places.setdefault((path, field), []).append(place)
-    for (path, field), of_field in places.items():
-        for text in (HOSTILE, MARKUP):
-            changed = json.loads(json.dumps(contents[path]))
-            for place in of_field:
-                at = changed
-                for name in place[:-1]:
-                    at = at[name]
-                at[place[-1]] = text
-            with suppress(ValueError):
-                adapter(models[path]).validate_python(changed)
-                contents[path] = changed
-                taken.add(field)
-                break
-    for content in contents.values():
-        for name in {"study", "data", "config", "details"} & {*content}:
-            content[name][MARKUP] = {HOSTILE: [HOSTILE]}
-    return contents, taken
-
-
-@pytest.fixture
-def hostile(make_study, tmp_path):
-    """A run folder whose every text is hostile, and the fields of which that is true."""
-    return hostile_run(make_study, tmp_path / "studies" / "run")
-
-
-def hostile_run(make_study, folder):
-    study = whole_study(make_study)
-    run = study.write(folder)
-    RunFolder(run).write_step_comparison(step_comparison(study))
-    RunFolder(run).write_reference_lines(reference_lines(study))
-    models = {run / "plan.json": study.plan, run / "overhead.json": step_comparison(study)}
-    models[run / "lines.json"] = reference_lines(study)
-    for cell_id, record in study.records.items():
-        path = run / "records" / record.kind / f"{cell_id}.{record.key[:12]}.json"
-        models[path] = record
-    contents, taken = filled(models)
-    for path, content in contents.items():
-        assert path.is_file()
-        path.write_text(json.dumps(content))
-    return run, taken
 
 
 def require_harmless(text, pictures=()):
@@ -171,12 +112,9 @@ def test_the_index_over_studies_claims_and_figures(hostile, tmp_path):
     require_harmless(page.read_text())
 
 
-def test_a_page_across_studies(hostile, make_study, tmp_path):
-    def others(**values):
-        return make_study(**values | {"seeds": (3, 4), "declared": ((3,), (4,))})
-
+def test_a_page_across_studies(hostile, hostile_run, tmp_path):
     run, _ = hostile
-    other, _ = hostile_run(others, run.parent / "$x$ <b>[a](b) `")
+    other, _ = hostile_run(run.parent / "$x$ <b>[a](b) `", seeds=(3, 4), declared=((3,), (4,)))
     plans = [json.loads((folder / "plan.json").read_text()) for folder in (run, other)]
     for folder, plan in zip((run, other), plans, strict=True):
         plan["study"]["encoder"] = {"model_type": MARKUP}
