@@ -5,7 +5,6 @@ from __future__ import annotations
 from objbench.judge.judgement import Judged
 from objbench.judge.verdict import NO_GAIN, Verdict
 from objbench.judge.verdict_sentence import scale_text, verdict_words
-from objbench.leaderboard.foremost import MOST_ROWS
 from objbench.leaderboard.html.blocks import blocks_html, fold_html
 from objbench.leaderboard.html.intervals import CARD, Scale, card_drawing, scale_of
 from objbench.leaderboard.html.markup import Html, element, joined
@@ -15,7 +14,6 @@ from objbench.leaderboard.tables.verdicts import (
     NONE_FOREMOST,
     claim_words,
     finding_quantity,
-    foremost_verdicts,
     found_cell,
     score_cell,
     seeds_cell,
@@ -35,17 +33,17 @@ def cards_html(report: Report) -> Html:
     Where there are many, those that were measured by the claims' own scores, or settled, come first.
     """
     judged = report.listed_verdicts
-    if len(judged) > MOST_ROWS:
-        first = foremost_verdicts(report)
+    if len(report.foremost_verdicts) < len(judged):
+        first = list(report.foremost_verdicts)
         title = f"The other verdicts, none of which settles anything ({len(judged) - len(first)})"
     else:
         first = [item for item in judged if item.is_primary]
         title = f"By other scores, secondary and not corrected ({len(judged) - len(first)})"
-    others = [item for item in judged if item not in first]
+    others = [item for item in judged if not any(item is other for other in first)]
     parts = [_cards(report, first) if first or not judged else element("p", NONE_FOREMOST)]
     if others:
         # Where the study lacks the claims' own scores these few are all that was found.
-        is_open = len(judged) <= MOST_ROWS and not any(item.finding for item in first)
+        is_open = bool(first) and not any(item.finding for item in first)
         parts.append(fold_html(title, _cards(report, others), is_open=is_open))
     if judged:
         parts.append(
