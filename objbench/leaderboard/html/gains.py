@@ -10,7 +10,7 @@ from objbench.leaderboard.html.tables import Bars, table_html
 from objbench.leaderboard.quantity import Quantity
 from objbench.leaderboard.report import Report, SuiteReport
 from objbench.leaderboard.suite_details import gains_sentence
-from objbench.leaderboard.tables.columns import GAIN, floor_note, gain_table
+from objbench.leaderboard.tables.columns import GAIN, floor_note, gain_table, look_note
 
 
 def gains_html(report: Report, suite: SuiteReport) -> Html | None:
@@ -40,7 +40,7 @@ def gains_html(report: Report, suite: SuiteReport) -> Html | None:
     return element(
         "section",
         element("h3", name),
-        blocks_html(paragraph(gains_sentence(report), floor_note(suite)), ""),
+        blocks_html(paragraph(gains_sentence(report), look_note(report), floor_note(suite)), ""),
         element("div", *parts, data_choose="Objective"),
     )
 
