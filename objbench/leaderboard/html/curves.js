@@ -16,7 +16,7 @@ function paintCurves(figure, width, curve) {
   const [size, words] = curve.units[view.axis];
   const shown = curve.own.filter((own) => figure.shown.has(own.o));
   const room = figure.nameRoom(width, shown);
-  const box = { left: 52, right: width - room, top: 24, bottom: HEIGHT - 44, room };
+  const box = { left: 52, right: width - room, top: 32, bottom: HEIGHT - 44, room };
   const spends = shown.flatMap((own) => own.spend[view.axis].flat()).map((value) => value / size);
   const scores = shown.flatMap((own) => own.scores.flat());
   scores.push(...curve.lines.filter(([, , isNeeded]) => isNeeded).map(([, value]) => value));

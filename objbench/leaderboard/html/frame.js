@@ -23,7 +23,9 @@ class Figure {
     this.plot.addEventListener("blur", () => this.light(null));
     this.plot.addEventListener("keydown", (event) => this.step(event));
     document.addEventListener("view", () => this.update());
-    new ResizeObserver(() => this.redraw()).observe(this.plot);
+    new ResizeObserver(() => {
+      if (this.plot.clientWidth !== this.width) this.redraw();
+    }).observe(this.plot);
   }
 
   addControls(hasLog) {
@@ -42,7 +44,10 @@ class Figure {
   }
 
   addObjectives() {
-    const boxes = this.own.map(({ o }) => {
+    // Of many, those that are drawn come first: the list is longer than what is in sight of it.
+    const isLong = this.own.length > MANY_ROWS;
+    const order = isLong ? [...this.own].sort((a, b) => this.shown.has(b.o) - this.shown.has(a.o)) : this.own;
+    const boxes = order.map(({ o }) => {
       const swatch = draw("svg", { class: `swatch ${this.look(o)}`, viewBox: "0 0 22 8", "aria-hidden": "true" }, draw("line", { x1: 0, x2: 22, y1: 4, y2: 4, class: "mean" }));
       const made = choice("checkbox", [swatch, this.name(o)], this.shown.has(o), (isOn) => {
         this.shown[isOn ? "add" : "delete"](o);
@@ -62,7 +67,7 @@ class Figure {
     const every = boxes.map((one) => one.o);
     const tools = make("span", { class: "tools" }, button("All", () => set(every)), button("None", () => set([])));
     if (this.before.length < every.length) tools.append(button("The best", () => set(this.before)));
-    if (boxes.length > MANY_ROWS) {
+    if (isLong) {
       const find = make("input", { type: "search", placeholder: "Find", "aria-label": "Find an objective" });
       find.addEventListener("input", () => {
         const wanted = find.value.trim().toLowerCase();
@@ -89,7 +94,7 @@ class Figure {
   }
 
   redraw() {
-    const width = this.plot.clientWidth;
+    const width = (this.width = this.plot.clientWidth);
     if (!width) return;
     this.svg = draw("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": this.words });
     this.points = this.paint(this, width);

@@ -16,7 +16,7 @@ function paintSpeedups(figure, width, curve) {
   const claims = curve.claims.filter((claim) => claim.axis === view.axis && figure.shown.has(claim.o));
   const every = shown.flatMap((own) => own.by[view.axis]);
   const room = figure.nameRoom(width, shown);
-  const box = { left: 52, right: width - room, top: 24, bottom: HEIGHT - 44, room };
+  const box = { left: 52, right: width - room, top: 32, bottom: HEIGHT - 44, room };
   const known = [1, ...claims.map((claim) => claim.value)];
   for (const at of every) known.push(...[ESTIMATE, LOW, HIGH].map((end) => at[end]).filter((value) => value > 0));
   const y = logScale(Math.min(...known) / 1.3, Math.max(...known) * 1.3, box.bottom, box.top);

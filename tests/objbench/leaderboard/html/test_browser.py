@@ -339,6 +339,16 @@ def test_one_objective_of_the_forest_is_shown(show, report):
     assert page.texts(captions) != first
 
 
+def test_bands_stand_side_by_side(show, report):
+    page = show(report, width=700)
+    tops = page.run(
+        f"return [...document.querySelectorAll('{RANKING} td.bands')].map(cell => "
+        "new Set([...cell.children].map(band => band.getBoundingClientRect().top)).size)"
+    )
+    assert len(tops) == 5
+    assert set(tops) == {1}
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_nothing_is_wider_than_the_screen(show, report, width):
     page = show(report, width=width)
