@@ -58,8 +58,7 @@ class Rung:
         early: the speedup to the baseline's score at two thirds of its budget; None likewise.
         comparison: better or worse than the baseline; "unclear" where neither is shown.
         why: what is missing; "" where nothing is.
-        held_back: why the score shows nothing of what pretraining did; "" where it may.
-        has_floors: whether it is known what the score is without pretraining; so of every loss.
+        held_back: why nothing follows from it, such as "glue is at its floor"; "" where it may.
     """
 
     study: str
@@ -76,7 +75,6 @@ class Rung:
     comparison: Comparison
     why: str
     held_back: str = ""
-    has_floors: bool = True
 
     @property
     def scale_words(self) -> str:
@@ -155,8 +153,6 @@ def rung(study: Study, pair: Pair, source: str, alike: Likeness, in_bits_: bool)
     is_loss = source.startswith(HELDOUT)
     of_both = _loss_gain if is_loss else _suite_gain
     base, gain, comparison, why = of_both(study, pair, source, found)
-    floors = None if is_loss else _suite(study, source).floors
-    held = None if floors is None else floors.held_back.get(pair.objective)
     early = None if found is None or found.early is None else found.early.speedups
     characters = report.characters_per_token
     if in_bits_ and characters is not None:
@@ -176,8 +172,7 @@ def rung(study: Study, pair: Pair, source: str, alike: Likeness, in_bits_: bool)
         early=None if early is None else early.get(report.plan.equalize),
         comparison=found.comparison if speedup is not None and found is not None else comparison,
         why=why or ("" if found is None else found.why),
-        held_back="" if held is None else "; ".join(held) or "has floors that were not measured",
-        has_floors=floors is None or bool(floors.rows),
+        held_back=_held_back(study, pair, source),
     )
 
 
@@ -193,6 +188,23 @@ def _suite_gain(study: Study, pair: Pair, source: str, _: Speedups | None) -> Fo
     if row.gain is not None and row.is_significant:
         direction = "better" if row.gain.mean > 0 else "worse"
     return score, row.gain, direction, row.why or base.why
+
+
+def _held_back(study: Study, pair: Pair, source: str) -> str:
+    """Why nothing follows from what a study shows, as on its own page; "" where it may."""
+    sides = [study.report.learning[name] for name in (pair.baseline, pair.objective)]
+    if any(own.seeds("unknown") for own in sides):
+        which = "all runs" if any(own.is_known for own in sides) else "the runs"
+        return f"it is not known whether {which} learnt"
+    if source.startswith(HELDOUT):
+        return ""
+    floors = _suite(study, source).floors
+    if not floors.rows:
+        return f"it is not known what {source} would give without pretraining"
+    held = floors.held_back.get(pair.objective)
+    if held is None:
+        return ""
+    return f"{source} {'; '.join(held) or 'has floors that were not all measured'}"
 
 
 def _suite(study: Study, source: str) -> SuiteReport:

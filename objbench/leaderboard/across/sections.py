@@ -173,8 +173,7 @@ def _missing(score: ScoreAcross) -> list[Text]:
     found: list[Text] = []
     for rung in score.rungs:
         if rung.held_back:
-            said = f"{rung.study}: {score.source} carries no verdict: it {rung.held_back}."
-            found.append(shortened(said))
+            found.append(shortened(f"{rung.study}: nothing follows, because {rung.held_back}."))
         elif rung.why:
             found.append(shortened(f"{rung.study}: {rung.why}."))
     return found

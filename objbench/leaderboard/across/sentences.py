@@ -64,12 +64,7 @@ def pair_words(found: PairAcross) -> str:
     if recipes := recipe_words(score):
         parts.append(recipes)
     if len(shown) < len(score.rungs):
-        few = len(score.rungs) - len(shown)
-        held = all(rung.held_back for rung in score.rungs if rung.shown is None)
-        have = "study has" if few == 1 else "studies have"
-        parts.append(
-            f"{few} {have} {'no score above its floor' if held else 'too few runs to say'}"
-        )
+        parts.append(_left_out_words(score))
     return f"{lead}: {_learning_words(score)}{'; '.join(parts)}"
 
 
@@ -131,25 +126,30 @@ def _counted(shown: Sequence[Rung]) -> str:
 
 
 def _why_nothing(score: ScoreAcross) -> str:
-    whys = dict.fromkeys(
-        f"{score.source} {rung.held_back}" if rung.held_back else rung.why
-        for rung in score.rungs
-        if rung.held_back or rung.why
-    )
-    if len(whys) == 1:
+    whys = dict.fromkeys(rung.held_back or rung.why for rung in score.rungs)
+    if len(whys) == 1 and "" not in whys:
         return next(iter(whys))
-    return f"no study has {MIN_RUNS} pairs of runs that are complete and learnt"
+    return f"no study has {MIN_RUNS} pairs of runs that are complete and learnt, and a score that shows it"
+
+
+def _left_out_words(score: ScoreAcross) -> str:
+    """How many studies show nothing, and why where that is one reason."""
+    left = [rung for rung in score.rungs if rung.shown is None]
+    whys = dict.fromkeys(rung.held_back or rung.why or "too few runs learnt" for rung in left)
+    show = "1 study shows" if len(left) == 1 else f"{len(left)} studies show"
+    why = (
+        next(iter(whys))
+        if len(whys) == 1
+        else "they have too few runs or no score that can show it"
+    )
+    return f"{show} nothing, because {why}"
 
 
 def _learning_words(score: ScoreAcross) -> str:
-    """That comparisons are over some of the runs; first what is not known of them."""
+    """That comparisons are over some of the runs; "" where they are over all."""
     shares = [share for rung in score.rungs for share in rung.learnt]
     stuck = [share for share in shares if share is not None and len(set(share.split(" of "))) > 1]
-    among = "among runs that learnt, " if stuck else ""
-    unknown = ["whether all runs learnt"] if any(share is None for share in shares) else []
-    if not all(rung.has_floors for rung in score.rungs):
-        unknown.append(f"what {score.source} would give without pretraining")
-    return f"it is not known {' or '.join(unknown)}; {among}" if unknown else among
+    return "among runs that learnt, " if stuck else ""
 
 
 def _largest(found: Comparison) -> str:

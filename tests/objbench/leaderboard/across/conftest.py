@@ -20,6 +20,7 @@ def at_scale(make_study):
     """
 
     def make(size, recipe="modernbert", gain=0.3, noise=0.01, seeds=SEEDS, stuck=None, **values):
+        values.setdefault("floors", {"majority": 40, "untrained": 40})
         study = make_study(seeds=seeds, points=6, finetune=(0,), **values)
         study.measure_learning(stuck)
         generator = np.random.default_rng(round(1000 * size))

@@ -189,6 +189,7 @@ def test_a_score_at_its_floor_shows_nothing(at_scale, compared):
     rungs = series(found, GLUE)["modernbert"].rungs
     assert all(rung.held_back and rung.shown is None for rung in rungs)
     assert all(own.found is None for own in series(found, GLUE)["modernbert"].trends)
+    assert "glue is at its floor" in rungs[0].held_back
     above = compared(
         **{
             n: at_scale(s, floors={"majority": 40, "untrained": 40})
@@ -196,7 +197,23 @@ def test_a_score_at_its_floor_shows_nothing(at_scale, compared):
         }
     )
     assert all(rung.held_back == "" for rung in series(above, GLUE)["modernbert"].rungs)
-    assert all(rung.has_floors for rung in series(above, GLUE)["modernbert"].rungs)
+    bare = compared(a=at_scale(1, floors=None), b=at_scale(4, floors=None))
+    assert {rung.held_back for rung in series(bare, GLUE)["modernbert"].rungs} == {
+        "it is not known what glue would give without pretraining"
+    }
+
+
+def test_nothing_follows_from_runs_that_may_not_have_learnt(at_scale, compared):
+    made = {name: at_scale(size) for name, size in zip("abc", (1, 4, 16), strict=True)}
+    for study in made.values():
+        study.lines = None
+    found = compared(**made)
+    assert all(rung.gain and rung.shown is None for rung in series(found)["modernbert"].rungs)
+    assert found.tested == ()
+    assert headline(found).startswith(
+        "taco against mlm by common held-out loss in 3 studies: nothing can be concluded, because it "
+        "is not known whether the runs learnt; nothing here"
+    )
 
 
 def test_a_study_is_read_at_its_look(at_scale, compared):
@@ -298,7 +315,7 @@ def test_stuck_runs_and_few_seeds_are_said(at_scale, compared):
     assert c.gain.interval is None
     said = headline(found)
     assert "among runs that learnt" in said
-    assert "2 studies have too few runs to say" in said
+    assert "2 studies show nothing, because too few runs learnt" in said
     assert effects(found)["modernbert", "gain"].rungs == 1
     nothing = compared(a=at_scale(1, seeds=(1, 2)), b=at_scale(4, seeds=(1, 2)))
     assert "nothing can be concluded, because no study has 3 pairs of runs" in headline(nothing)
