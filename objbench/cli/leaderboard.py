@@ -82,18 +82,23 @@ def add_arguments(parser: Parser) -> None:
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Write the page and print its path."""
-    of_a_run = (arguments.run, arguments.with_records, arguments.format, arguments.open)
+    of_a_run = (arguments.run, arguments.with_records)
+    formats = arguments.format or FORMATS[:1]
+    if arguments.open and "html" not in formats:
+        formats = (*formats, "html")
+    is_over_many = arguments.across is not None or arguments.index is not None
+    if is_over_many and not {*formats} <= {*FORMATS[:2]}:
+        raise ConfigError("--index and --across write pages alone: markdown, html or both")
     if arguments.across is not None:
         if any(of_a_run) or arguments.index is not None:
             raise ConfigError("--across goes with --out only: it reads the studies it names")
-        return _across(arguments.across, arguments.out)
+        return _across(arguments.across, arguments.out, formats, arguments.open)
     if arguments.index is not None:
         if any(of_a_run):
             raise ConfigError("--index goes with --out only: it reads every study folder in DIR")
-        return _index(arguments.index, arguments.out)
+        return _index(arguments.index, arguments.out, formats, arguments.open)
     if arguments.run is None:
         raise ConfigError("give a run folder (runs/demo), --index DIR or --across STUDY STUDY")
-    formats = arguments.format or FORMATS[:1]
     if arguments.with_records and "markdown" not in formats:
         raise ConfigError("--with-records publishes the markdown page: add markdown to --format")
     from objbench.results.run_folder import read_plan
@@ -129,7 +134,7 @@ def write_and_print(
         out: the folder of the page; one in the run folder when None.
         with_records: publish the records too.
         formats: of ``FORMATS``.
-        is_opened: write the HTML page too and show it in a browser.
+        is_opened: show the HTML page, which must be one of them, in a browser.
     """
     from objbench.leaderboard.analysis import analyse
     from objbench.leaderboard.formats import write_format
@@ -142,7 +147,7 @@ def write_and_print(
     report = analyse(results, folder.read_step_comparison())
     out = out or folder.leaderboard
     pages = {}
-    for kind in dict.fromkeys([*formats, *(["html"] if is_opened else [])]):
+    for kind in formats:
         if kind == "markdown":
             pages[kind] = write_leaderboard(run, out, with_records, results, report)
         else:
@@ -161,20 +166,35 @@ def _open(page: Path) -> None:
         say(f"No browser was found; open {os.path.relpath(page)} in one.", file=sys.stderr)
 
 
-def _index(folder: Path, out: Path | None) -> int:
+def _index(folder: Path, out: Path | None, formats: Sequence[str], is_opened: bool) -> int:
     from objbench.leaderboard.index import write_index
 
-    page = write_index(folder, out)
-    say(f"index: {os.path.relpath(page)}")
+    for kind in formats:
+        page = write_index(folder, out, is_html=kind == "html")
+        say(f"index: {os.path.relpath(page)}")
+        if is_opened and kind == "html":
+            _open(page)
     return 0
 
 
-def _across(folders: list[Path], out: Path | None) -> int:
-    from objbench.leaderboard.across.page import compare_studies, default_folder, write_across
+def _across(folders: list[Path], out: Path | None, formats: Sequence[str], is_opened: bool) -> int:
+    from objbench.leaderboard.across.page import (
+        compare_studies,
+        default_folder,
+        write_across,
+        write_across_html,
+    )
     from objbench.leaderboard.across.sentences import headline
 
     found = compare_studies(folders)
-    page = write_across(folders, out or default_folder(folders), found)
+    out = out or default_folder(folders)
+    pages = {
+        kind: write_across_html(out, found) if kind == "html" else write_across(folders, out, found)
+        for kind in formats
+    }
     say(headline(found))
-    say(f"across scales: {os.path.relpath(page)}")
+    for page in pages.values():
+        say(f"across scales: {os.path.relpath(page)}")
+    if is_opened:
+        _open(pages["html"])
     return 0

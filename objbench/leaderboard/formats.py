@@ -7,6 +7,7 @@ from pathlib import Path
 from objbench.errors import ConfigError
 from objbench.leaderboard.curve_pictures import pictures
 from objbench.leaderboard.html.page import html_page
+from objbench.leaderboard.html.whole_page import PAGE
 from objbench.leaderboard.page import NOTES, page_title
 from objbench.leaderboard.report import Report
 from objbench.leaderboard.sections import MARK, page_document
@@ -15,7 +16,6 @@ from objbench.results.atomic_files import whole_file, write_text
 from objbench.results.own_files import require_own
 from objbench.results.study_results import StudyResults
 
-PAGE = "index.html"
 TABLES = "tables"
 
 _SUFFIXES = {"csv": "csv", "latex": "tex"}

@@ -33,6 +33,7 @@ from objbench.leaderboard.document import (
     table,
 )
 from objbench.leaderboard.headline import compared_words, conclusion, scale_words
+from objbench.leaderboard.html.whole_page import PAGE, document_page
 from objbench.leaderboard.missing import gaps_sentence
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.report import Report
@@ -47,13 +48,14 @@ MARK = "Made by `objbench leaderboard --index`; edits are overwritten."
 NOTES, PERFORMANCE = "NOTES.md", "performance.md"
 
 
-def write_index(folder: Path, out: Path | None = None) -> Path:
+def write_index(folder: Path, out: Path | None = None, *, is_html: bool = False) -> Path:
     """Write the index of the studies in ``folder``; returns its path.
 
     Args:
         folder: has one folder per study, each with its plan.json and records; may also have
             ``claims``, ``figures`` and ``selftest``.
-        out: where README.md is written; ``folder`` when None.
+        out: where the index is written; ``folder`` when None.
+        is_html: write index.html, not README.md.
 
     Raises:
         ConfigError: there is no study, or README.md there was written by hand or cannot be
@@ -66,14 +68,15 @@ def write_index(folder: Path, out: Path | None = None) -> Path:
             f"{folder} holds no folder with a plan.json: name one that holds studies, such as "
             "leaderboard"
         )
-    page = (out or folder) / "README.md"
+    page = (out or folder) / (PAGE if is_html else "README.md")
     try:
         if page.is_file() and MARK not in page.read_text("utf-8", errors="replace"):
             raise ConfigError(
                 f"{page} was not made by objbench: move what it says of a study into the study's "
                 f"{NOTES}, and delete it"
             )
-        write_text(page, render_markdown(index_document(folder, runs)))
+        document = index_document(folder, runs, is_html=is_html)
+        write_text(page, document_page(document, MARK) if is_html else render_markdown(document))
     except OSError as error:
         raise ConfigError(
             f"the index {page} cannot be written: {error.strerror}; name a folder with --out"
@@ -81,15 +84,19 @@ def write_index(folder: Path, out: Path | None = None) -> Path:
     return page
 
 
-def index_document(folder: Path, runs: list[Path]) -> list[Block]:
-    """The page over the studies in ``runs``, folders in ``folder``."""
+def index_document(folder: Path, runs: list[Path], *, is_html: bool = False) -> list[Block]:
+    """The page over the studies in ``runs``, folders in ``folder``.
+
+    Args:
+        is_html: lead to the studies' HTML pages where they have one.
+    """
     name = folder.resolve().name
     reports = {run: analyse(read_study_results(run)) for run in runs}
     # Those with the most seeds first: they can settle something.
     order = sorted(
         runs, key=lambda run: (not reports[run].others, -len(reports[run].seeds), run.name)
     )
-    rows = [_row(run, reports[run]) for run in order]
+    rows = [_row(run, reports[run], is_html=is_html) for run in order]
     return [
         Heading(1, "Results"),
         Comment(MARK),
@@ -108,10 +115,11 @@ def index_document(folder: Path, runs: list[Path]) -> list[Block]:
     ]
 
 
-def _row(run: Path, report: Report) -> dict[str, Cell]:
+def _row(run: Path, report: Report, *, is_html: bool) -> dict[str, Cell]:
     said = conclusion(report)
     gaps = gaps_sentence(len(report.plan.cells), report.gaps, report.stale)
-    more: tuple[Inline, ...] = (Link("page", f"{run.name}/README.md"),)
+    page = PAGE if is_html and require_own(run, PAGE).is_file() else "README.md"
+    more: tuple[Inline, ...] = (Link("page", f"{run.name}/{page}"),)
     if require_own(run, NOTES).is_file():
         more = (*more, ", ", Link("notes", f"{run.name}/{NOTES}"))
     return {

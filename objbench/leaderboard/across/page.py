@@ -15,6 +15,7 @@ from objbench.leaderboard.across.comparison import Comparison, PairAcross, Serie
 from objbench.leaderboard.across.sections import MARK, across_document
 from objbench.leaderboard.across.sentences import axis_words
 from objbench.leaderboard.across.studies import read_studies
+from objbench.leaderboard.html.whole_page import PAGE, document_page
 from objbench.leaderboard.pictures.scales import MOST_PANELS, Panel, ScalePoint, scales_picture
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.results.atomic_files import write_text
@@ -78,6 +79,28 @@ def write_across(folders: Sequence[Path], out: Path, found: Comparison) -> Path:
         if not (len(folders) == 1 and has_compared(folders[0])):
             write_compared(out, compared(out, folders))
         write_text(page, text)
+    except OSError as error:
+        raise ConfigError(
+            f"the page {page} cannot be written: {error.strerror}; name a folder with --out"
+        ) from error
+    return page
+
+
+def write_across_html(out: Path, found: Comparison) -> Path:
+    """Write ``found`` into ``out`` as one HTML file; returns its path.
+
+    Raises:
+        ConfigError: ``out`` has such a file that was not made here, or cannot be written.
+    """
+    page = out / PAGE
+    notes = NOTES if require_own(out, NOTES).is_file() else ""
+    files = pictures(found)
+    names = {pair: name for pair, (name, _) in files.items()}
+    document = across_document(found, out.resolve().name, names, notes)
+    try:
+        if page.is_file() and MARK not in page.read_text("utf-8", errors="replace"):
+            raise ConfigError(f"{page} was not made by --across: name another folder with --out")
+        write_text(page, document_page(document, MARK, dict(files.values())))
     except OSError as error:
         raise ConfigError(
             f"the page {page} cannot be written: {error.strerror}; name a folder with --out"

@@ -14,7 +14,7 @@ from typing import Any
 from objbench.errors import printable
 
 _SPACE = re.compile(r"\s+")
-_VOID = frozenset({"meta", "link", "input", "br"})
+_VOID = frozenset({"meta", "link", "input", "br", "img"})
 # In a script element a parser looks for "</script" and "<!--" and for nothing else.
 _IN_SCRIPT = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}

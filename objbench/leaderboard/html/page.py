@@ -1,16 +1,8 @@
-"""The whole page: one HTML file with its style, its script and its data, and with no network.
-
-Its content security policy allows the style and the script by their hashes and nothing else, so that
-what might slip in with a record is neither run nor fetched. The same report gives the same bytes.
-"""
+"""The page of a study as one HTML file: what is read first comes first, and is the same as in markdown."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from functools import cache
-from hashlib import sha256
-from importlib.resources import files
 
 from objbench.leaderboard.curve_sections import (
     NO_CURVE,
@@ -30,8 +22,9 @@ from objbench.leaderboard.html.blocks import blocks_html, fold_html
 from objbench.leaderboard.html.cards import cards_html
 from objbench.leaderboard.html.curve_data import figure_data
 from objbench.leaderboard.html.gains import gains_html
-from objbench.leaderboard.html.markup import Html, data, element, joined, slug
+from objbench.leaderboard.html.markup import Html, data, element, joined
 from objbench.leaderboard.html.ranking import ranking_html
+from objbench.leaderboard.html.whole_page import Section, whole_page
 from objbench.leaderboard.learning_sections import learning_blocks
 from objbench.leaderboard.reading import reading
 from objbench.leaderboard.report import CurveReport, Report, SuiteReport
@@ -45,23 +38,10 @@ from objbench.leaderboard.sections import (
 )
 from objbench.leaderboard.suite_details import gains_title, suite_details
 
-SCRIPTS = (
-    "elements.js",
-    "tables.js",
-    "scales.js",
-    "frame.js",
-    "curves.js",
-    "speedups.js",
-    "start.js",
-)
-STYLES = ("figures.css", "page.css")
-
 _NO_SCRIPT = (
     "The figures of the curves are drawn by a script. Without it, the tables below hold the results, "
     "and `objbench leaderboard` with `--format png` and `--format csv` writes figures and tables as files."
 )
-
-Section = tuple[str, Html]
 
 
 def html_page(report: Report, title: str = "", notes: str = "") -> str:
@@ -72,39 +52,16 @@ def html_page(report: Report, title: str = "", notes: str = "") -> str:
         notes: the file beside the page with remarks by hand; "" for none.
     """
     sections = list(_sections(report))
-    links = [element("a", name, href=f"#{slug(name)}") for name, _ in sections]
-    body = element(
-        "body",
-        element("a", "Skip to the results", href="#results", class_="skip"),
-        element("header", blocks_html(opening(report, title, notes), "")),
-        element("nav", *links, aria_label="Sections of this page"),
-        element(
-            "main",
+    return whole_page(
+        f"Leaderboard: {title or report.plan.name}",
+        joined(
+            blocks_html(opening(report, title, notes), ""),
             element("noscript", element("p", _NO_SCRIPT)),
-            *(
-                element("section", element("h2", name), content, id=slug(name))
-                for name, content in sections
-            ),
-            id="results",
         ),
-        element("div", id="said", class_="hidden", aria_live="polite"),
+        sections,
+        MARK,
         data("figures", figure_data(report)),
-        element("script", _asset(SCRIPTS)),
     )
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy()),
-        element("meta", name="generator", content=MARK),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("meta", name="referrer", content="no-referrer"),
-        element("title", f"Leaderboard: {title or report.plan.name}"),
-        # Otherwise a browser asks a server for a picture of its own.
-        element("link", rel="icon", href="data:,"),
-        element("style", _asset(STYLES)),
-    )
-    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
 
 
 def _sections(report: Report) -> Iterator[Section]:
@@ -194,23 +151,3 @@ def _folds(folds: Sequence[Block], *, first_is_open: bool) -> Html:
         for place, fold in enumerate(folds)
     ]
     return joined(*made)
-
-
-@cache
-def _asset(names: Sequence[str]) -> Html:
-    """Our own style or script, from the files beside this one."""
-    folder = files("objbench.leaderboard.html")
-    return Html("\n" + "\n".join(folder.joinpath(name).read_text("utf-8") for name in names))
-
-
-def _policy() -> str:
-    """What the page may do, as a content security policy."""
-    style, script = (_hash(_asset(names)) for names in (STYLES, SCRIPTS))
-    return (
-        f"default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

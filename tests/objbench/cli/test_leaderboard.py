@@ -11,7 +11,7 @@ USAGE_ERRORS = [
     (["leaderboard", "--index", "nowhere"], "nowhere holds no folder with a plan.json"),
     (["leaderboard", "run", "--index", "."], "--index goes with --out only"),
     (["leaderboard", "--index", ".", "--with-records"], "--index goes with --out only"),
-    (["leaderboard", "--index", ".", "--format", "html"], "--index goes with --out only"),
+    (["leaderboard", "--index", ".", "--format", "html,csv"], "write pages alone: markdown, html"),
     (["leaderboard", "--indx", "."], "did you mean '--index'?"),
     (["leaderboard", "--across"], "expected at least one argument"),
     (["leaderboard", "--across", "nowhere"], "--across compares several studies: name two or more"),
@@ -20,7 +20,7 @@ USAGE_ERRORS = [
     (["leaderboard", "run", "--across", "a", "b"], "--across goes with --out only"),
     (["leaderboard", "--across", "a", "b", "--index", "."], "--across goes with --out only"),
     (["leaderboard", "--across", "a", "b", "--with-records"], "--across goes with --out only"),
-    (["leaderboard", "--across", "a", "b", "--open"], "--across goes with --out only"),
+    (["leaderboard", "--across", "a", "b", "--format", "pdf"], "write pages alone"),
     (["leaderboard", "run", "--format", "html,docx"], "unknown value 'docx'"),
     (["leaderboard", "run", "--format", "html", "--with-records"], "add markdown to --format"),
 ]
@@ -87,3 +87,30 @@ def test_formats_and_a_browser(make_study, tmp_path, monkeypatch, capsys):
     assert opened == [page.as_uri()]
     assert printed.err == "No browser was found; open run/leaderboard/index.html in one.\n"
     assert not (page.parent / "README.md").exists()
+
+
+def test_pages_over_many_as_html(make_study, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    for name, seeds in (("small", (1, 2, 3)), ("large", (4, 5, 6))):
+        study = make_study(seeds=seeds, points=2)
+        study.plan = study.plan.model_copy(update={"name": name})
+        study.write(tmp_path / "runs" / name)
+    (tmp_path / "runs" / "large" / "index.html").write_text("")
+    assert main(["leaderboard", "--index", "runs", "--format", "html", "--out", "made"]) == 0
+    assert capsys.readouterr().out == "index: made/index.html\n"
+    text = (tmp_path / "made" / "index.html").read_text()
+    assert 'href="./large/index.html"' in text
+    assert 'href="./small/README.md"' in text
+    assert not (tmp_path / "made" / "README.md").exists()
+    words = ["leaderboard", "--across", "runs/small", "runs/large", "--out", "made/across"]
+    assert main([*words, "--open"]) == 0
+    assert capsys.readouterr().out.endswith(
+        "across scales: made/across/README.md\nacross scales: made/across/index.html\n"
+    )
+    page = tmp_path / "made" / "across" / "index.html"
+    assert opened == [page.as_uri()]
+    text = page.read_text()
+    pictures = len(list(page.parent.glob("*.svg")))
+    assert text.count('<img src="data:image/svg+xml;base64,') == pictures > 0

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from objbench.leaderboard.across.page import compare_studies, write_across_html
 from objbench.leaderboard.analysis import analyse
 from objbench.leaderboard.html.page import html_page
+from objbench.leaderboard.index import write_index
 from objbench.results.run_folder import RunFolder
 from objbench.results.study_results import read_study_results
 
@@ -445,6 +447,30 @@ def test_a_hundred_objectives(show, make_study, report_of):
     assert page.run("return document.documentElement.scrollWidth") <= 1280
 
 
+def test_pages_over_many_studies(driver, make_study, tmp_path):
+    folders = []
+    for name, seeds in (("small", (1, 2, 3)), ("large", (4, 5, 6))):
+        study = make_study(seeds=seeds, points=2)
+        study.plan = study.plan.model_copy(update={"name": name})
+        folders.append(study.write(tmp_path / "runs" / name))
+    pages = [
+        write_index(tmp_path / "runs", is_html=True),
+        write_across_html(tmp_path / "across", compare_studies(folders)),
+    ]
+    for path in pages:
+        page = Shown(driver, path, tmp_path)
+        page.faults()
+        for width in (390, 1280):
+            page.open(width=width)
+            assert page.run("return document.documentElement.scrollWidth") <= width
+            assert page.texts("h1")
+        sizes = page.run("return [...document.images].map(image => image.naturalWidth)")
+        assert all(sizes) and len(sizes) == (path is pages[1])
+        assert page.faults() == []
+        if Path(AXE).is_file():
+            assert violations(page) == []
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
 def test_axe_finds_nothing(show, report, width, scheme):
     if not Path(AXE).is_file():
@@ -452,13 +478,18 @@ def test_axe_finds_nothing(show, report, width, scheme):
         (pytest.fail if REQUIRED else pytest.skip)(text)
     page = show(report, width=width, scheme=scheme)
     page.run("document.querySelectorAll('details').forEach(node => (node.open = true))")
+    assert violations(page) == []
+
+
+def violations(page):
+    """What axe-core finds: rule, how bad it is, and where."""
     page.run(Path(AXE).read_text("utf-8"))
     found = page.driver.execute_async_script(
         "const done = arguments[arguments.length - 1];"
         "axe.run(document, {runOnly: arguments[0]}).then(found => done(found.violations))",
         list(BREAKS),
     )
-    assert [
+    return [
         (broken["id"], broken["impact"], [node["html"][:200] for node in broken["nodes"][:3]])
         for broken in found
-    ] == []
+    ]

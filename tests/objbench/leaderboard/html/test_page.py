@@ -13,7 +13,8 @@ import objbench.leaderboard.html
 from objbench.leaderboard.analysis import analyse
 from objbench.leaderboard.document import Table
 from objbench.leaderboard.html.curve_data import figure_data
-from objbench.leaderboard.html.page import SCRIPTS, STYLES, html_page
+from objbench.leaderboard.html.page import html_page
+from objbench.leaderboard.html.whole_page import SCRIPTS, STYLES
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.sections import page_document
 from objbench.results.run_folder import RunFolder
