@@ -4,7 +4,8 @@ ELECTRA's generator (Clark et al. 2020, section 3.2 "Weight sharing" and "Smalle
 the same kind and depth as the encoder, but narrower. It reads the encoder's whole embedding layer,
 as in the authors' code (google-research/electra, ``model/modeling.py``): word, position and type
 embeddings with their layer normalisation and dropout, then a projection to its own width. Its word
-logits are tied to the encoder's word embeddings.
+logits are tied to the encoder's word embeddings. It may also have an embedding layer of its own; see
+``Sharing``.
 
 Sizes, for a generator that is ``size`` times as wide; rounding is to the nearest, at least 1:
 
@@ -24,10 +25,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoModel, PreTrainedConfig
 
 from objbench.blocks.heads import TokenHead, at_positions
@@ -39,20 +41,61 @@ from objbench.errors import ConfigError, one_line
 _INTERMEDIATE = ("intermediate_size", "hidden_dim")
 
 
-class EmbeddingLayerOf(nn.Module):
-    """The embedding layer of another model, projected to another width.
+Sharing = Literal["shared", "gdes", "none"]
+"""What a generator has in common with its encoder.
 
-    It replaces a model's own. The layer remains the other model's: it is referenced and not a child
+- "shared": the encoder's embedding layer, which both losses train (ELECTRA).
+- "gdes": gradient-disentangled embedding sharing (DeBERTaV3, He et al. 2021, arXiv:2111.09543,
+  section 3.2). The generator has a layer of its own, and the encoder's tables are
+
+      E_encoder = stop_gradient(E_generator) + E_delta,  E_delta = 0 at the start
+
+  for words, positions and types alike.
+- "none": nothing. The generator's own layer is as wide as the encoder's.
+
+An own layer starts as a copy of the encoder's, so that the encoder starts the same under each.
+"""
+
+
+class SumWith(nn.Module):
+    """A parametrisation: a table of weights is its parameter plus another table, without gradient.
+
+    The other table is referenced and not a child module: it remains the generator's.
+    """
+
+    def __init__(self, other: nn.Module) -> None:
+        super().__init__()
+        self._other = (other,)
+
+    def forward(self, delta: Tensor) -> Tensor:
+        """The table from the parameter."""
+        other: Tensor = self._other[0].weight  # type: ignore[assignment]
+        return delta + other.detach()
+
+    def right_inverse(self, table: Tensor) -> Tensor:
+        """The parameter that gives ``table``."""
+        other: Tensor = self._other[0].weight  # type: ignore[assignment]
+        return table - other.detach()
+
+
+class EmbeddingLayerOf(nn.Module):
+    """An embedding layer of another model's width, projected to another one.
+
+    It replaces a model's own. A layer that remains the other model's is referenced and not a child
     module, so that its weights are stored, counted and trained once.
 
     Args:
         given: width of the layer's output.
         wanted: width of the projection; none if it is the same.
         deviation: standard deviation of the projection's initial weights.
+        own: the layer, if it is not another model's.
     """
 
-    def __init__(self, given: int, wanted: int, deviation: float) -> None:
+    def __init__(
+        self, given: int, wanted: int, deviation: float, own: nn.Module | None = None
+    ) -> None:
         super().__init__()
+        self.own = own
         self.projection: nn.Module = nn.Identity()
         if given != wanted:
             self.projection = linear = nn.Linear(given, wanted)
@@ -82,6 +125,7 @@ class Generator(nn.Module):
     Args:
         encoder_spec: of the encoder.
         size: width as a share of the encoder's, in (0, 1].
+        sharing: of embeddings with the encoder.
 
     Attributes:
         encoder: the narrower one, without a pooling layer.
@@ -92,14 +136,16 @@ class Generator(nn.Module):
             have the usual name.
     """
 
-    def __init__(self, encoder_spec: EncoderSpec, size: float) -> None:
+    def __init__(self, encoder_spec: EncoderSpec, size: float, sharing: Sharing = "shared") -> None:
         super().__init__()
+        self._sharing = sharing
         plain = encoder_spec.encoder_config
         kind = str(plain["model_type"])
         own = generator_fields(plain, size)
         try:
             self.encoder = _model(own)
             given, wanted = (_embedding_width(fields) for fields in (plain, own))
+            layer = None if sharing == "shared" else _model(plain).embeddings
         except ConfigError:
             raise
         except Exception as error:  # transformers checks with errors of several libraries
@@ -108,14 +154,38 @@ class Generator(nn.Module):
                 "try another generator_size or an encoder such as 'bert'"
             ) from error
         # Replaces its own layer, which was made with the rest.
-        self.encoder.embeddings = EmbeddingLayerOf(given, wanted, encoder_spec.initializer_range)
+        deviation = encoder_spec.initializer_range
+        self.encoder.embeddings = EmbeddingLayerOf(given, wanted, deviation, layer)
         self.head = TokenHead(replace(encoder_spec, width=self.encoder.config.hidden_size))
         self._words: tuple[nn.Module, ...] = ()
 
     def tie(self, encoder: nn.Module) -> None:
-        """Share the embedding layer and the word embeddings of ``encoder``."""
-        self.encoder.embeddings.tie(encoder.embeddings)
-        self._words = (encoder.get_input_embeddings(),)  # type: ignore[operator]
+        """Share the embedding layer and the word embeddings of ``encoder``, or begin with copies.
+
+        Raises:
+            ConfigError: an own layer is needed, and the encoder's has no word embeddings.
+        """
+        layer: nn.Module = encoder.embeddings  # type: ignore[assignment]
+        words: nn.Module = encoder.get_input_embeddings()  # type: ignore[operator]
+        own: nn.Module | None = self.encoder.embeddings.own
+        if own is None:
+            self.encoder.embeddings.tie(layer)
+            self._words = (words,)
+            return
+        names = [name for name, table in layer.named_modules() if table is words]
+        if not names:
+            raise ConfigError(
+                f"the word embeddings of {type(encoder).__name__} are not in its embedding layer; "
+                "a generator can only share them (sharing = 'shared')"
+            )
+        own.load_state_dict(layer.state_dict())
+        self.encoder.embeddings.tie(own)
+        self._words = (own.get_submodule(names[0]),)
+        if self._sharing == "gdes":
+            for name, table in [*layer.named_modules()]:
+                if isinstance(table, nn.Embedding):
+                    other = SumWith(own.get_submodule(name))
+                    parametrize.register_parametrization(table, "weight", other)
 
     def forward(self, batch: Corrupted) -> Tensor:
         """(B, M, V) logits in the compute dtype, of the tokens at the predicted positions.

@@ -15,6 +15,26 @@ A sampled token that equals the original counts as original. No gradient flows t
 so L_RTD trains the encoder, L_MLM the generator, and both train the embedding layer, which is
 shared. Only the encoder is exported; the generator's work is part of the objective's cost.
 
+DeBERTaV3 (He et al. 2021, arXiv:2111.09543, section 3) finds that the two losses pull the shared
+embeddings in different directions. ``sharing="gdes"`` is its gradient-disentangled sharing (section
+3.2), ``sharing="none"`` its separate embeddings (section 3.1):
+
+    gdes: E_D = stop_gradient(E_G) + E_delta, so L_MLM trains E_G, and L_RTD E_delta, which is 0 at first
+
+The exported encoder holds the sum E_D. Read: the authors' code (microsoft/DeBERTa,
+``apps/tasks/rtd_task.py``) and summaries of the paper. Differences from it under both options:
+
+- Every table of the embedding layer is treated so; the code names words and positions, and
+  DeBERTaV3's encoder has no others. The layer's normalisation is the generator's own in the code too.
+- E_G starts as a copy of the encoder's embeddings, so that E_D = E_G at first and the encoder starts
+  as under every other objective. In the code both networks have weights of their own.
+- Both losses are of one step, as in the code with ``decoupled_training`` off. By default the code
+  steps the generator first, then the discriminator on the text that was sampled before that step.
+- Weight decay acts on E_delta and E_G, which are the parameters, as in the code.
+- The generator is still ELECTRA's, narrower and of the same depth, and lambda its 50.
+  The width of its embeddings is the encoder's. What the own layer holds is counted
+  as the objective's parameters; adding tables is not counted as FLOPs.
+
 Defaults are those of the authors' code (google-research/electra, ``configure_pretraining.py``):
 rate 15%, lambda 50, a generator a quarter as wide (the paper finds 1/4 to 1/2 best, section 3.2).
 Differences:
@@ -42,7 +62,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -55,7 +75,7 @@ from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
 from objbench.contract.term import EncoderPass, Term, TermLoss
 from objbench.errors import ConfigError
-from objbench_objectives.generator import Generator
+from objbench_objectives.generator import Generator, Sharing
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.sampled_tokens import REPLACED, GeneratorObjective, GeneratorPrediction
 
@@ -114,6 +134,9 @@ class ReplacedTokenDetection(GeneratorObjective):
             random_share: share of these that it sees as a random word; the rest as they are.
             generator_size: width of the generator as a share of the encoder's, at most 1.
             weight: lambda, factor of the detection loss in the total loss.
+            sharing: embeddings that generator and encoder have in common: "shared", one layer that
+                both losses train; "gdes", the generator's plus a difference, each trained by the
+                loss of its network (DeBERTaV3); "none".
 
         Raises:
             ConfigError: a value out of range.
@@ -123,6 +146,7 @@ class ReplacedTokenDetection(GeneratorObjective):
         random_share: float = 0.0
         generator_size: float = 0.25
         weight: float = 50.0
+        sharing: Sharing = "shared"
 
         def __post_init__(self) -> None:
             MaskedLanguageModeling.Config.__post_init__(self)
@@ -130,9 +154,13 @@ class ReplacedTokenDetection(GeneratorObjective):
                 raise ConfigError(f"generator_size must be in (0, 1], not {self.generator_size}")
             if not self.weight >= 0:
                 raise ConfigError(f"weight must not be negative, not {self.weight}")
+            if self.sharing not in get_args(Sharing):
+                known = ", ".join(get_args(Sharing))
+                raise ConfigError(f"sharing must be one of {known}, not {self.sharing!r}")
 
     def __init__(self, config: Any, encoder_spec: EncoderSpec) -> None:
-        super().__init__(config, encoder_spec, Generator(encoder_spec, config.generator_size))
+        generator = Generator(encoder_spec, config.generator_size, config.sharing)
+        super().__init__(config, encoder_spec, generator)
         self.set_terms(GeneratorPrediction(), ReplacementDetection(encoder_spec, config.weight))
 
 

@@ -20,6 +20,7 @@ from objbench.engine.encoder.export_check import difference
 from objbench.engine.encoder.export_readme import export_readme
 from objbench.engine.encoder.exported_tokenizer import save_tokenizer
 from objbench.engine.encoder.language_model import NoLanguageModelError, language_model
+from objbench.engine.encoder.plain_weights import with_plain_weights
 from objbench.engine.encoder.token_head import save_token_head
 from objbench.results.atomic_files import whole_folder
 from objbench.results.sealed_folder import seal
@@ -39,7 +40,7 @@ def export_encoder(
     run, is replaced.
 
     Args:
-        encoder: its weights are written as safetensors.
+        encoder: its weights are written as safetensors, parametrised ones as their values.
         tokenizer: what of it depends on the encoder is set; see ``exported_tokenizer``.
         folder: for the encoder alone; its parents are made.
         objective: its token head, if it has one, is written into the same folder.
@@ -47,6 +48,7 @@ def export_encoder(
     Returns:
         The digest of the folder, as ``results.sealed_folder.seal`` makes it.
     """
+    encoder = with_plain_weights(encoder)
     with whole_folder(folder) as unfinished, _no_progress_bars():
         if objective is None:
             encoder.save_pretrained(unfinished)

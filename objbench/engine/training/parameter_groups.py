@@ -13,7 +13,7 @@ def parameter_groups(module: nn.Module) -> dict[ParameterGroup, list[nn.Paramete
 
     - "matrices": of Hugging Face models (the encoder, and a generator), those with two or more
       dimensions, but for embeddings;
-    - "embeddings": the weights of every ``nn.Embedding``, also where a decoder shares them;
+    - "embeddings": the parameters of every ``nn.Embedding``, also where a decoder shares them;
     - "heads": those of the objective with two or more dimensions;
     - "vectors": biases, and the scales of normalisations.
     """
@@ -21,7 +21,8 @@ def parameter_groups(module: nn.Module) -> dict[ParameterGroup, list[nn.Paramete
     hidden: set[int] = set()
     for part in module.modules():
         if isinstance(part, nn.Embedding):
-            embedded.add(id(part.weight))
+            # Not its ``weight``, which is no parameter where it is parametrised.
+            embedded.update(id(parameter) for parameter in part.parameters())
         if isinstance(part, PreTrainedModel):
             hidden.update(id(parameter) for parameter in part.parameters())
     groups: dict[ParameterGroup, list[nn.Parameter]] = {

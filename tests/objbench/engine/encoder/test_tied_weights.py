@@ -35,7 +35,9 @@ def test_an_objective_is_tied_once_to_the_encoder_beside_it(tiny):
     assert states[0].keys() == states[1].keys()
 
 
-def test_two_processes_are_one(trainers, tmp_path, weights):
+@pytest.mark.parametrize("sharing", ["shared", "gdes"])
+def test_two_processes_are_one(trainers, tmp_path, weights, sharing):
+    options = {**OPTIONS, "sharing": sharing}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -43,10 +45,10 @@ def test_two_processes_are_one(trainers, tmp_path, weights):
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
     two.mkdir()
-    started = [trainers.start(one, one / "result.json", **OPTIONS)]
+    started = [trainers.start(one, one / "result.json", **options)]
     for rank in ("0", "1"):
         env = {**group, "MASTER_PORT": port, "RANK": rank, "LOCAL_RANK": rank}
-        started.append(trainers.start(two, two / "result.json", env=env, **OPTIONS))
+        started.append(trainers.start(two, two / "result.json", env=env, **options))
     assert [trainers.wait(process) for process in started] == [0, 0, 0]
     left, right = (json.loads((run / "result.json").read_text()) for run in (one, two))
     for (_, loss, terms), (_, other, others) in zip(left["losses"], right["losses"], strict=True):
