@@ -31,11 +31,13 @@ class Rows:
         first: index in the batch of this process's first row.
         total: number of rows of the batch, over all processes.
         gather: (B, ...) of every process -> (total, ...), in row order; carries no gradient.
+        parts: how many parts the batch of a step is computed in.
     """
 
     first: int
     total: int
     gather: Callable[[Tensor], Tensor] = field(default=lambda tensor: tensor)
+    parts: int = 1
 
     @staticmethod
     def alone(count: int) -> Rows:

@@ -76,7 +76,7 @@ def deal(step: TrainingStep, batch: Batch, streams: Streams, parts: int) -> list
     ids, special = cut(arranged.input_ids), cut(arranged.special)
     real = None if arranged.attention is None else cut(arranged.attention)
     extras = {name: cut(tensor) for name, tensor in arranged.extras.items()}
-    of_part = Rows(process * share, processes * share, rows.gather)
+    of_part = Rows(process * share, processes * share, rows.gather, parts)
     return [
         Part(
             replace(

@@ -30,6 +30,7 @@ from objbench.contract.term import EncoderPass, Need, Term, TermLoss
 from objbench.data.packed_sequences import PackedSequences
 from objbench.engine.training.job import PretrainJob
 from objbench.study.settings import EncoderSection, TrainingSection
+from objbench_objectives.adaptive import AdaptiveMasking
 from objbench_objectives.rtd import ReplacedTokenDetection
 
 WORDS = 60
@@ -143,7 +144,10 @@ class Poisoned(TinyMlm):
         return [recover]
 
 
-OBJECTIVES = {kind.name: kind for kind in (TinyMlm, TinyBoth, Poisoned, ReplacedTokenDetection)}
+OBJECTIVES = {
+    kind.name: kind
+    for kind in (TinyMlm, TinyBoth, Poisoned, ReplacedTokenDetection, AdaptiveMasking)
+}
 
 
 def tokenizer(folder: Path) -> BertTokenizerFast:

@@ -192,7 +192,7 @@ def test_what_a_generator_has_learnt_is_no_gain_of_the_encoder(session_of):
         *[
             (name, "masked")
             for name in (
-                *("mlm", "wwm", "span", "taco", "hybrid", "clm_mlm", "diffusion"),
+                *("mlm", "wwm", "span", "taco", "hybrid", "clm_mlm", "diffusion", "adaptive"),
                 *("mlm+simcse", "mlm+nsp"),
             )
         ],

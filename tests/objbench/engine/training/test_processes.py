@@ -68,6 +68,20 @@ def test_two_processes_are_one(trainers, tmp_path, weights, micro_batches):
         torch.testing.assert_close(left[name], right[name], rtol=1e-3, atol=1e-4)
 
 
+def test_state_beside_the_weights_is_that_of_the_whole_batch(trainers, tmp_path):
+    """Later masks depend on what both processes have counted."""
+    options = {**OPTIONS, "objective": "adaptive", "rate": 0.3, "window": 2}
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    result = tmp_path / "one" / "result.json"
+    assert trainers.wait(trainers.start(tmp_path / "one", result, **options)) == 0
+    assert train_on_two(trainers, tmp_path / "two", micro_batches=2, **options) == [0, 0]
+    one, two = (json.loads((tmp_path / n / "result.json").read_text()) for n in ("one", "two"))
+    for left, right in zip(one["losses"], two["losses"], strict=True):
+        assert right[2] == pytest.approx(left[2], rel=2e-5)
+    assert two["heldout"] == [pytest.approx(left, rel=2e-5) for left in one["heldout"]]
+
+
 def test_two_processes_resume(trainers, tmp_path, weights):
     options = {**OPTIONS, "log_every": 5, "hidden_dropout_prob": 0.1}
     for name in ("whole", "cut"):
