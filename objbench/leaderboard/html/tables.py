@@ -18,6 +18,8 @@ from objbench.leaderboard.quantity import Quantity
 
 _NUMBER = re.compile(r"^[<>]?\s?([-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)")
 _FEWEST_SORTED = 3
+# A text of more signs is a sentence, which needs room for some words side by side.
+_LONG = 40
 
 Writer = Callable[[Cell], Html]
 
@@ -138,6 +140,8 @@ def _cell(
     if is_name:
         return element("th", inner, scope="row", data_v=shown)
     kind = "bands" if title in written else None if is_text else "n"
+    if is_text and isinstance(cell, str) and len(cell) > _LONG:
+        kind = "long"
     return element("td", inner, class_=kind, data_v=shown)
 
 

@@ -54,6 +54,13 @@ def test_a_table_says_how_it_is_sorted_and_what_each_row_is(parsed):
     assert values[1:] == [["1", "4"], ["2", None], [None, "1"]]
 
 
+def test_a_sentence_has_room(parsed):
+    rows = (("a", "few words", "+0.40 [0.00, 1.00]"), ("b", "a sentence of " + "words " * 9, "-"))
+    tree = parsed(table_html(Table(("x", "y", "z"), rows, text_columns=2), "x"))
+    kinds = [[cell.attributes.get("class") for cell in row.all("td")] for row in tree.all("tr")]
+    assert kinds[1:] == [[None, "n"], ["long", "n"]]
+
+
 def test_two_rows_need_no_sorting(parsed):
     tree = parsed(table_html(Table(TABLE.columns, TABLE.rows[:2]), "x"))
     assert not list(tree.all("button"))
