@@ -147,8 +147,8 @@ class TokenDifficulty(nn.Module):
             rate: the present masking rate.
         """
         ids, used = targets.clamp(min=0).flatten(), (targets != IGNORE_INDEX).flatten()
-        self.made.index_add_(0, ids, used.float())
-        self.right.index_add_(0, ids, (used & hits.flatten()).float())
+        self.made.index_add_(0, ids, used.to(self.made.dtype))
+        self.right.index_add_(0, ids, (used & hits.flatten()).to(self.made.dtype))
         self.passes += 1
         wrong = 1 - (self.right + 0.5) / (self.made + 1)
         new = (self.decay * self.weights + (1 - self.decay) * wrong).clamp(min=self.floor / rate)
