@@ -49,7 +49,7 @@ def loss_falls(subject: Subject) -> str:
     part = STEPS // 4
     first, last = curve[:part], curve[-part:]
     fall = float(first.mean() - last.mean())
-    chance = _SIGMAS * float(((first.var() + last.var()) / part).sqrt())
+    chance = _SIGMAS * float(((_noise(first) + _noise(last)) / part).sqrt())
     change = f"{float(first.mean()):.4g} -> {float(last.mean()):.4g} in {STEPS} steps"
     if not fall > chance:
         raise Broken(f"{change}: it falls by {fall:.2g}, but chance alone may give {chance:.2g}")
@@ -60,6 +60,15 @@ def loss_falls(subject: Subject) -> str:
     before, after = terms[:part].mean(dim=0).tolist(), terms[-part:].mean(dim=0).tolist()
     each = (f"{n} {a:.4g} -> {b:.4g}" for n, a, b in zip(names, before, after, strict=True))
     return f"{change} ({', '.join(each)})"
+
+
+def _noise(losses: torch.Tensor) -> torch.Tensor:
+    """The variance of a curve around its course, half the mean square of successive differences.
+
+    The variance around the mean would take the fall itself for noise (von Neumann 1941, "Distribution
+    of the Ratio of the Mean Square Successive Difference to the Variance").
+    """
+    return losses.diff().square().mean() / 2
 
 
 class _Interrupted(Exception):
