@@ -162,7 +162,7 @@ def test_floors_are_planned_last_and_run_again_with_no_seed_but_a_new_one(
     folder, study = finished
     plan = read_plan(folder)
     kinds = [cell.kind for cell in plan.cells]
-    assert kinds == sorted(kinds, key=["pretrain", "evaluation", "floor"].index)
+    assert set(kinds[kinds.index("floor") :]) == {"floor"}
     before = {path.name for path in folder.glob("records/floor/*.json")}
     more = study.model_copy(update={"seeds": (2, 0, 1)})
     assert run(more, folder).complete
