@@ -81,7 +81,7 @@ class CommonLoss(Stored):
             same tokens as it is: near 0 for an encoder that makes nothing of the order of words.
             Where ``of`` is "next", over the 15% of the tokens that "masked" would hide.
         error: standard error of ``order_gain`` over the held-out sequences, each measured both ways;
-            over the held-out batches where ``of`` is "own". None for fewer than two of them.
+            over pieces of the held-out batches where ``of`` is "own". None for fewer than two.
         tokens: number of predicted tokens; of all that are not special where ``of`` is "own".
     """
 

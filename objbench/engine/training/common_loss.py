@@ -25,11 +25,12 @@ What is measured, and what is shuffled:
 The masks and permutations are those of ``HELDOUT_SEED``: the same for every objective, seed, point,
 number of processes and of parts, where the batches are of one size.
 
-Shape legend: B sequences of this process, R of all, T tokens, M slots, K terms, N modes, P batches.
+Shape legend: B sequences of this process, R of all, T tokens, M slots, K terms, N modes, P pieces.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -56,6 +57,9 @@ from objbench.results.records import CommonLoss
 
 RATE = 0.15
 """Share of the tokens that are hidden; of these 80% become [MASK], 10% another token, 10% stay."""
+
+PIECES = 8
+"""Pieces that a held-out batch is cut into where the error is over them: a short text has one batch."""
 
 Kind = Literal["masked", "next", "own"]
 
@@ -184,24 +188,29 @@ def ratio(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> tuple[float
 
 
 def _own(session: Session) -> Found:
-    """The objective's loss, its order gain with the standard error over batches."""
+    """The objective's loss, its order gain with the standard error over pieces of the batches.
+
+    A batch in which sequences are compared is one piece, since the loss of any part of it is another.
+    """
     module, modes = session.module, session.module.objective.modes
+    is_cut = not any(term.across_sequences for term in module.objective.terms)
     found, tokens = [], torch.zeros(1, device=session.device)
     for batch, streams in heldout_batches(session):
         tokens += (~batch.special).sum()
-        sums = torch.zeros(2, len(modes), 2 * len(session.names), device=session.device)
-        for row, mode in enumerate(modes):
+        pieces = math.gcd(PIECES, len(batch.input_ids)) if is_cut else None
+        by_mode = []
+        for mode in modes:
             whole = replace(batch, mode=mode)
             # Of the same random numbers, drawn again from their start.
-            both = (session.parts(whole, streams()) for _ in range(2))
-            for plain, again in zip(*both, strict=True):
-                sums[0, row] += torch.cat(own_losses(module, plain, shuffle=False))
-                sums[1, row] += torch.cat(own_losses(module, again, shuffle=True))
-        found.append(torch.stack(session.summed(*sums.flatten(0, 1))))
-    shares, weights = list(modes.values()), session.weights.double().cpu()
-    # (P, 2, N, 2 K): batches, as it is and shuffled, modes, sums and counts of the terms.
-    each = torch.stack(found).double().cpu().view(len(found), 2, len(modes), -1)
+            both = (session.parts(whole, streams(), pieces) for _ in range(2))
+            by_mode.append([_both_ways(module, *pair) for pair in zip(*both, strict=True)])
+        sums = torch.stack([torch.stack(of_mode, dim=0) for of_mode in by_mode], dim=2)
+        found.append(sums if is_cut else sums.sum(dim=0, keepdim=True))
+    # (P, 2, N, 2 K): pieces, as it is and shuffled, modes, sums and counts of the terms.
+    (each,) = session.summed(torch.cat(found))
+    each = each.double().cpu()
     (number,) = session.summed(tokens)
+    shares, weights = list(modes.values()), session.weights.double().cpu()
 
     def loss(sums: Tensor) -> float:
         totals, counts = sums.chunk(2, dim=-1)
@@ -211,6 +220,12 @@ def _own(session: Session) -> Found:
     differences = [loss(after) - loss(before) for before, after in each]
     _, error = ratio(np.array(differences), np.ones(len(differences)))
     return plain, shuffled - plain, error, int(number)
+
+
+def _both_ways(module: TrainingStep, plain: Part, again: Part) -> Tensor:
+    """(2, 2 K) sums and counts of the terms, of the text as it is and shuffled."""
+    ways = own_losses(module, plain, shuffle=False), own_losses(module, again, shuffle=True)
+    return torch.stack([torch.cat(way) for way in ways])
 
 
 def own_losses(module: TrainingStep, part: Part, shuffle: bool) -> tuple[Tensor, Tensor]:

@@ -137,6 +137,21 @@ def test_a_masked_language_models_is_its_held_out_loss(session_of):
     assert common_loss(session).loss == pytest.approx(heldout_losses(session)["mlm"], rel=SAME)
 
 
+@torch.no_grad()
+def both_ways(step, batch, number, row, rows, weights):
+    """The weighted loss of one sequence as the corruption left it, and with its words shuffled."""
+    streams = Streams(HELDOUT_SEED, number, rows=rows).of_rows(row, 1)
+    corrupted = step.objective.corrupt(batch, streams)
+    order = streams.uniform(STREAM, batch.input_ids.shape[1])
+    free = ~corrupted.special & ~corrupted.predicted
+    moved = shuffled(corrupted.input_ids[0], free[0], order[0])
+    found = []
+    for read in (corrupted, replace(corrupted, input_ids=moved[None])):
+        totals, counts = step.losses(step.encode(step.with_views(batch, read, streams)), streams)
+        found.append(float((totals.double() / counts * weights).sum()))
+    return found
+
+
 def test_an_objectives_own_is_what_loops_give(session_of):
     session = session_of("rtd", batch=4)
     found = common_loss(session)
@@ -145,24 +160,20 @@ def test_an_objectives_own_is_what_loops_give(session_of):
     step = session.module.eval()
     sides, words = [], 0
     for number, (batch, _) in enumerate(heldout_batches(session)):
-        with torch.no_grad():
-            streams = Streams(HELDOUT_SEED, number, rows=len(batch.input_ids))
-            corrupted = step.objective.corrupt(batch, streams)
-            order = streams.uniform(STREAM, batch.input_ids.shape[1])
-            free = ~corrupted.special & ~corrupted.predicted
-            each = zip(corrupted.input_ids, free, order, strict=True)
-            moved = replace(corrupted, input_ids=torch.stack([shuffled(*row) for row in each]))
-            both = []
-            for read in (corrupted, moved):
-                totals, counts = step.losses(
-                    step.encode(step.with_views(batch, read, streams)), streams
-                )
-                both.append(float((totals.double() / counts * session.weights).sum()))
-        sides.append(both)
-        words += sum(
-            int(t) not in session.job.vocabulary.special for t in batch.input_ids.flatten()
-        )
-    # Every batch has as many real tokens; the numbers of masked ones differ, but not on both sides.
+        rows = len(batch.input_ids)
+        # Of four sequences every one is a piece.
+        for row in range(rows):
+            own = replace(
+                batch,
+                input_ids=batch.input_ids[row : row + 1],
+                special=batch.special[row : row + 1],
+                rows=Rows.alone(1),
+            )
+            sides.append(both_ways(step, own, number, row, rows, session.weights))
+            words += sum(
+                int(t) not in session.job.vocabulary.special for t in own.input_ids.flatten()
+            )
+    # Every piece has as many real tokens; the numbers of masked ones differ, but not on both sides.
     gains = [after - before for before, after in sides]
     assert (
         found.order_gain == pytest.approx(np.mean(gains), abs=1e-4) and abs(found.order_gain) > 0.1
@@ -248,6 +259,12 @@ def test_visible_words_change_places_and_nothing_else_does():
     assert torch.equal(moved.extras["labels"], moved.input_ids * 7)
     assert torch.equal(moved.extras["rows"], ids[:, 0])
     assert (moved.input_ids != ids).float().mean() > 0.4
+
+
+@pytest.mark.parametrize(("objective", "is_known"), [("rtd", True), ("rtd+tc", False)])
+def test_one_batch_has_an_error_where_sequences_are_not_compared(session_of, objective, is_known):
+    session = session_of(objective, batch=4, heldout_batches=1)
+    assert (common_loss(session).error is not None) == is_known
 
 
 def test_every_permutation_is_as_likely_and_rows_have_their_own():
