@@ -34,16 +34,17 @@ class HeldBack:
     """Why a finding is no verdict.
 
     Attributes:
-        obstacle: "score not in study": the study does not have the score that the claim names; "a loss": a gain in points
-            was claimed and a loss is judged by; "no complete seed"; "no shared spend": the seeds
-            have no range of spend on the claimed axis in common; "unequal spend": the two
-            objectives had different budgets; "diverged": a run did; "look not
-            reached": not all seeds of the first declared look are complete; "learning unknown": of a run it
-            is not known whether it learnt; "few learnt": fewer than ``MIN_RUNS`` pairs of runs are
-            left because runs are stuck; "no floors": what the suite scores without pretraining was
-            not measured; "insensitive": the score does not see what was learnt.
-        details: the score that is not there, the seeds that diverged, or that are not complete, why no seed is complete, how the budgets differ, how many
-            runs learnt, or where the score fails.
+        obstacle: "score not in study": the study does not have the score that the claim names;
+            "a loss": a gain in points was claimed and a loss is judged by; "no complete seed";
+            "no shared spend": the seeds have no range of spend on the claimed axis in common;
+            "unequal spend": the two objectives had different budgets; "diverged": a run did;
+            "look not reached": not all seeds of the first declared look are complete;
+            "learning unknown": of a run it is not known whether it learnt; "few learnt": fewer than
+            ``MIN_RUNS`` pairs are left because runs are stuck; "no floors": what the suite scores
+            without pretraining was not measured; "insensitive": the score does not see what was
+            learnt.
+        details: by obstacle: the missing score, the seeds that diverged or are not complete, why no
+            seed is complete, how the budgets differ, how many runs learnt, or where the score fails.
     """
 
     obstacle: Obstacle

@@ -225,7 +225,7 @@ def open_text(item: Judged, finding: Finding) -> str:
         return reason
     if finding.more_seeds is None:
         return f"{reason}; we cannot estimate how many more seeds would settle it"
-    return f"{reason}; {more_seeds_text(finding.more_seeds)} would settle it"
+    return f"{reason}; {more_seeds_text(finding.more_seeds)} would be needed to settle it"
 
 
 def more_seeds_text(more: MoreSeeds) -> str:

@@ -40,9 +40,9 @@ def lines_sentence(lines: Lines, characters_per_token: float | None = None) -> s
 
     unit = "nats per token" + ("" if characters_per_token is None else f" ({BITS})")
     values = listed([f"{words} {written(value)}" for words, value in named_lines(lines).items()])
-    both = "" if lines.neighbours is None else ", and of it and the one to the right"
+    both = "" if lines.neighbours is None else "; both neighbours: the tokens on either side"
     return (
-        "Reference lines are the losses that counts of the training text alone reach on the same "
+        "Reference lines are the losses of simple counts of the training text on the same "
         f"held-out tokens, in {unit}: {values} (uniform: any token; unigram: token "
         "frequencies; bag of words: the other tokens in any order; bigram: the token to the left"
         f"{both})."

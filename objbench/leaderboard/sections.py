@@ -65,7 +65,7 @@ def opening(report: Report, title: str = "", notes: str = "") -> list[Block]:
         Paragraph(Strong(headline(report))),
         *paragraph(learning_sentence(report)),
         *paragraph(start_sentence(report.plan)),
-        *([Paragraph(("Notes by hand: ", Link(notes, notes), "."))] if notes else []),
+        *([Paragraph(("Notes: ", Link(notes, notes), "."))] if notes else []),
         *paragraph(gaps_sentence(len(report.plan.cells), report.gaps, report.stale)),
     ]
 

@@ -79,7 +79,7 @@ def across_document(
             correction_sentence(found),
             (bits_sentence(known) or _BITS) if has_bits else "",
         ),
-        *([Paragraph(("Notes by hand: ", Link(notes, notes), "."))] if notes else []),
+        *([Paragraph(("Notes: ", Link(notes, notes), "."))] if notes else []),
         *(block for pair in found.pairs for block in _pair(pair, pictures.get(pair, ""))),
         Heading(2, "Details"),
         *_differences(found),

@@ -152,7 +152,7 @@ def _reference_words(references: References, inside: Mapping[str, float]) -> lis
         f"{name} {value:.2f}" for name, value in references.values.items() if name not in inside
     ]
     outside = f" Outside the picture: {', '.join(beyond)}." if beyond else ""
-    return [f"Dotted: what counts of the training text alone reach.{outside}"]
+    return [f"Dotted: simple counts of the training text.{outside}"]
 
 
 def _heading(drawn: Mapping[str, DrawnCurve], baseline: str, is_finished: bool) -> list[str]:

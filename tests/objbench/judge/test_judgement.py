@@ -68,7 +68,7 @@ def test_an_open_verdict_says_how_many_more_seeds_it_takes(make_study):
     _, gain = judged(study, claims(value=3.0))
     low, high = gain.finding.more_seeds.low, gain.finding.more_seeds.high
     assert 0 < low < high
-    assert f"; about {low} to {high} more seeds would settle it" in sentence(gain)
+    assert f"; about {low} to {high} more seeds would be needed to settle it" in sentence(gain)
     # Exactly as claimed: no number of seeds tells it from a hair less.
     _, gain = judged(study, claims(value=gain.finding.estimate.value))
     assert gain.finding.more_seeds is None
@@ -222,7 +222,7 @@ def test_fewer_than_three_seeds_are_inconclusive_whatever_they_say(make_study):
         assert "2 seeds give no confidence interval (objbench asks for at least 3)" in sentence(
             item
         )
-        assert "would settle it" not in sentence(item)
+        assert "to settle it" not in sentence(item)
 
 
 def test_left_out_seeds_are_named(make_study):

@@ -160,7 +160,7 @@ def test_fewer_than_three_learnt_pairs_are_inconclusive(make_study, mlm, taco, w
     for item in judged(study_with(make_study, mlm=mlm, taco=taco)):
         assert item.verdict == "inconclusive"
         assert words in held_back_text(item)
-        assert "would settle it" not in sentence(item)
+        assert "to settle it" not in sentence(item)
         assert f"stuck: mlm {len(mlm)} of 5" in sentence(item)
 
 

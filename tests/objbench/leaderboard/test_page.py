@@ -316,8 +316,8 @@ def test_what_the_points_of_a_trunk_share_is_said(make_study, report_of, engine,
 def test_notes_by_hand_are_linked_under_the_headline(make_study, report_of):
     report = report_of(make_study())
     lines = render_markdown(page_document(report, notes="NOTES.md")).splitlines()
-    assert "Notes by hand: [NOTES.md](NOTES.md)." in lines[:12]
-    assert "Notes by hand" not in render_markdown(page_document(report))
+    assert "Notes: [NOTES.md](NOTES.md)." in lines[:12]
+    assert "Notes: [" not in render_markdown(page_document(report))
 
 
 def test_a_split_that_is_cut_is_said_to_be_not_the_official_one(make_study, report_of):

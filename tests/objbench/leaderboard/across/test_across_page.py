@@ -148,7 +148,7 @@ def test_what_was_written_by_hand_is_kept(folders):
     (out / "scales-9-old.svg").write_text("")
     made = written(folders, out)
     assert MARK in made["README.md"].decode()
-    assert "Notes by hand: [NOTES.md](NOTES.md)." in made["README.md"].decode()
+    assert "Notes: [NOTES.md](NOTES.md)." in made["README.md"].decode()
     assert "scales-9-old.svg" not in made
 
 
