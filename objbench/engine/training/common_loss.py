@@ -31,7 +31,7 @@ Shape legend: B sequences of this process, R of all, T tokens, M slots, K terms,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -49,7 +49,7 @@ from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
 from objbench.engine.encoder.token_losses import token_losses
 from objbench.engine.training.heldout_loss import evaluating, heldout_batches, over_modes
-from objbench.engine.training.parts import Part
+from objbench.engine.training.parts import Part, pieces
 from objbench.engine.training.session import Session
 from objbench.engine.training.step import TrainingStep
 from objbench.engine.training.word_order import reordered, shuffled_columns
@@ -197,19 +197,20 @@ def _own(session: Session) -> Found:
     found, tokens = [], torch.zeros(1, device=session.device)
     for batch, streams in heldout_batches(session):
         tokens += (~batch.special).sum()
-        pieces = math.gcd(PIECES, len(batch.input_ids)) if is_cut else None
-        by_mode = []
-        for mode in modes:
+        number = math.gcd(PIECES, batch.rows.total) if is_cut else 1
+        shape = (number, 2, len(modes), 2 * len(session.names))
+        sums = torch.zeros(shape, device=session.device)
+        for row, mode in enumerate(modes):
             whole = replace(batch, mode=mode)
-            # Of the same random numbers, drawn again from their start.
-            both = (session.parts(whole, streams(), pieces) for _ in range(2))
-            by_mode.append([_both_ways(module, *pair) for pair in zip(*both, strict=True)])
-        sums = torch.stack([torch.stack(of_mode, dim=0) for of_mode in by_mode], dim=2)
-        found.append(sums if is_cut else sums.sum(dim=0, keepdim=True))
+            for way, shuffle in enumerate((False, True)):
+                # Of the same random numbers, drawn again from their start.
+                for piece, part in _dealt(session, whole, streams(), number if is_cut else None):
+                    sums[piece, way, row] += torch.cat(own_losses(module, part, shuffle=shuffle))
+        found.append(sums)
     # (P, 2, N, 2 K): pieces, as it is and shuffled, modes, sums and counts of the terms.
     (each,) = session.summed(torch.cat(found))
     each = each.double().cpu()
-    (number,) = session.summed(tokens)
+    (words,) = session.summed(tokens)
     shares, weights = list(modes.values()), session.weights.double().cpu()
 
     def loss(sums: Tensor) -> float:
@@ -219,13 +220,16 @@ def _own(session: Session) -> Found:
     plain, shuffled = (loss(side) for side in each.sum(dim=0))
     differences = [loss(after) - loss(before) for before, after in each]
     _, error = ratio(np.array(differences), np.ones(len(differences)))
-    return plain, shuffled - plain, error, int(number)
+    return plain, shuffled - plain, error, int(words)
 
 
-def _both_ways(module: TrainingStep, plain: Part, again: Part) -> Tensor:
-    """(2, 2 K) sums and counts of the terms, of the text as it is and shuffled."""
-    ways = own_losses(module, plain, shuffle=False), own_losses(module, again, shuffle=True)
-    return torch.stack([torch.cat(way) for way in ways])
+def _dealt(
+    session: Session, batch: Batch, streams: Streams, number: int | None
+) -> Iterable[tuple[int, Part]]:
+    """The parts of ``batch`` with the index of the piece that each belongs to; None for one piece."""
+    if number is None:
+        return ((0, part) for part in session.parts(batch, streams))
+    return pieces(session.module, batch, streams, number)
 
 
 def own_losses(module: TrainingStep, part: Part, shuffle: bool) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,8 @@ in a part, K terms.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -91,6 +92,39 @@ def deal(step: TrainingStep, batch: Batch, streams: Streams, parts: int) -> list
         )
         for number in range(parts)
     ]
+
+
+def pieces(
+    step: TrainingStep, batch: Batch, streams: Streams, number: int
+) -> Iterator[tuple[int, Part]]:
+    """This process's rows of ``batch``, each part of them within one piece of the whole batch.
+
+    Unlike the parts of ``deal``, pieces are the same rows on any number of processes: a piece may
+    belong to several, and none is exchanged. For sequences that are not compared with each other.
+
+    Args:
+        batch: this process's rows of the whole batch.
+        streams: its random numbers.
+        number: of pieces, a divisor of the rows of the whole batch.
+
+    Yields:
+        The index of a piece, and what this process has of it, or a part of that.
+    """
+    arranged = step.arrange(batch, streams)
+    rows, own = arranged.rows, len(arranged.input_ids)
+    size = rows.total // number
+    share = math.gcd(own, size)
+    for start in range(0, own, share):
+        here, first = slice(start, start + share), rows.first + start
+        part = replace(
+            arranged,
+            input_ids=arranged.input_ids[here],
+            special=arranged.special[here],
+            attention=None if arranged.attention is None else arranged.attention[here],
+            rows=replace(rows, first=first),
+            extras={name: tensor[here] for name, tensor in arranged.extras.items()},
+        )
+        yield first // size, Part(part, partial(streams.of_rows, first, share))
 
 
 def _cut(tensor: Tensor, rows: Rows, parts: int) -> Tensor:

@@ -134,17 +134,13 @@ class Session:
             gather=self._gather,
         )
 
-    def parts(self, batch: Batch, streams: Streams, number: int | None = None) -> list[Part]:
+    def parts(self, batch: Batch, streams: Streams) -> list[Part]:
         """The parts that ``batch``, of this process's rows, is computed in.
 
-        Args:
-            batch: this process's rows.
-            streams: its random numbers.
-            number: of parts; as many as the settings say when None. Fewer, of equal size, if a
-                short batch of held-out text cannot be cut into so many.
+        As many as the settings say; fewer, of equal size, if a short batch of held-out text cannot
+        be cut into so many.
         """
-        wanted = self._parts if number is None else number
-        return deal(self.module, batch, streams, math.gcd(wanted, len(batch.input_ids)))
+        return deal(self.module, batch, streams, math.gcd(self._parts, len(batch.input_ids)))
 
     def streams(self, step: int, batch: Batch) -> Streams:
         """The random numbers of a step, for the rows of ``batch``."""
