@@ -1,8 +1,8 @@
 """Files and folders that are whole or absent, whenever the process that writes them is killed.
 
-Each is written under a temporary name beside its own, ``.<name>.<unique>``, synced to disk, and
-renamed. What a killed process leaves under such a name is never read; ``remove_unfinished`` and
-``sweep`` remove it.
+Each is written under a temporary name beside its own, ``.<name>.<host>-<process>-<random>``, synced
+to disk, and renamed or linked: several machines may share the file system. What a killed process
+leaves under such a name is never read; ``remove_unfinished`` and ``sweep`` remove it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
+
+_HOST = re.sub(r"[^0-9A-Za-z]", "_", socket.gethostname())[:16] or "_"
+_UNFINISHED = re.compile(r"\..*\.(\w{1,16}-)?\d+-([0-9a-f]{8}){1,2}", re.DOTALL)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -43,6 +47,60 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def put_file_once(path: Path, content: bytes, parents: bool = True) -> int | None:
+    """Write the file ``path`` unless there is one.
+
+    Of any number of processes and machines that do so at once, one creates it. That relies on
+    ``link``, which fails where the name is taken, on network file systems too.
+
+    Args:
+        path: the file.
+        content: all of it.
+        parents: make its folder where that is missing.
+
+    Returns:
+        When it was written, as its ``st_mtime_ns``; None where this call did not create it.
+
+    Raises:
+        OSError: it cannot be written, or the file system knows no hard links.
+    """
+    if parents:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = _temporary(path)
+    try:
+        with unfinished.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        written = unfinished.stat().st_mtime_ns
+        try:
+            os.link(unfinished, path)
+        except FileExistsError:
+            # NFS may send a request twice and then report its own link as that of another.
+            if unfinished.stat().st_nlink == 1:
+                return None
+        return written
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def clock(folder: Path) -> float:
+    """The time by the file system of ``folder``, which may be another machine's; as ``st_mtime``.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    probe = _temporary(folder / "clock")
+    try:
+        with probe.open("xb") as file:
+            file.write(b".")
+            file.flush()
+            os.fsync(file.fileno())
+        return probe.stat().st_mtime
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -118,11 +176,11 @@ def _changed(path: Path) -> float:
 
 def is_unfinished(name: str) -> bool:
     """Whether a file or folder of that name is still being written, or was when its writer died."""
-    return re.fullmatch(r"\..*\.\d+-[0-9a-f]{8}", name, re.DOTALL) is not None
+    return _UNFINISHED.fullmatch(name) is not None
 
 
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}-{secrets.token_hex(8)}")
 
 
 def _sync(path: Path) -> None:

@@ -16,8 +16,8 @@ from objbench.results.json_files import (
     dump_sealed,
     read_from,
 )
+from objbench.results.local_store import LocalStore
 from objbench.results.own_files import require_own
-from objbench.results.store import LocalStore
 
 FILE = "across.json"
 

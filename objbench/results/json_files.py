@@ -16,7 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, Valida
 from pydantic_core import from_json, to_json
 
 from objbench.errors import RecordError, one_line
-from objbench.results.store import LocalStore, Store
+from objbench.results.local_store import LocalStore
+from objbench.results.store import Store
 
 SCHEMA_VERSION: Final = 1
 

@@ -23,13 +23,14 @@ from pydantic import TypeAdapter
 
 from objbench.errors import RecordError
 from objbench.results.json_files import Stored, dump_sealed, read_from
+from objbench.results.local_store import LocalStore
 from objbench.results.own_files import require_own
 from objbench.results.plan import CellKind, Plan, PlannedCell
 from objbench.results.records import RECORD, AnyRecord, ExportedPoint, Status
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.step_comparison import StepComparison
 from objbench.results.step_cost import COST, StepCost
-from objbench.results.store import LocalStore, Store
+from objbench.results.store import Store
 
 _PLAN = "plan.json"
 _COMPARISON = "overhead.json"

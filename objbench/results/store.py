@@ -1,19 +1,22 @@
 """Where the small files of a study are kept: whole, by name.
 
-The local file system is the one store there is. An object store would be another class here, since
-nothing but a run folder reads or writes a study's files, and it only does what ``Store`` says.
+Any number of processes on any number of machines may use one store at the same time. Of those that
+create a file, one does (``put_once``); of those that change it, having seen the same version, one
+does (``swap``); and how old a file is, they all learn from the store's clock, not from their own.
+
+Nothing but a run folder reads or writes a study's files, and it only does what ``Store`` says.
 """
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from objbench.results.atomic_files import is_unfinished, whole_file
-from objbench.results.own_files import own_file, require_own
+Version: TypeAlias = str
+"""Tells the content of a file from any other that it ever had, also before it was deleted."""
+
+
+class Moved(Exception):
+    """A file is no longer what it was when it was last seen: somebody was faster, or deleted it."""
 
 
 class Store(Protocol):
@@ -26,8 +29,42 @@ class Store(Protocol):
             OSError: there is none, or it cannot be read.
         """
 
+    def get(self, name: str) -> tuple[bytes, Version]:
+        """The content of a file and its version, for ``swap``; raises as ``read``."""
+
     def write(self, name: str, content: bytes) -> None:
         """Store a file, in place of an older one."""
+
+    def put_once(self, name: str, content: bytes) -> bool:
+        """Store a file unless there is one of that name.
+
+        Returns:
+            Whether this call stored it; of several at the same time, one does.
+        """
+
+    def swap(self, name: str, content: bytes, seen: Version | None) -> Version:
+        """Store a file in place of the version ``seen`` of it.
+
+        Args:
+            name: of the file.
+            content: all of it.
+            seen: what ``get`` or ``swap`` returned; None for a file that is not there yet.
+
+        Returns:
+            The new version.
+
+        Raises:
+            Moved: the file is not that version any more, or not there. Where the answer of the
+                store was lost or late this may be so although ``content`` was stored, for an
+                instant or still: who has to know puts something of its own into it, and reads it.
+        """
+
+    def age(self, name: str) -> float:
+        """Seconds since a file was stored, by the store's own clock.
+
+        Raises:
+            OSError: there is none, or it cannot be read.
+        """
 
     def delete(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -40,50 +77,3 @@ class Store(Protocol):
 
     def where(self, name: str) -> str:
         """How to tell a user where a file is."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalStore:
-    """The files in and below the folder ``root``."""
-
-    root: Path
-
-    def read(self, name: str) -> bytes:
-        """The content of a file."""
-        return own_file(self.root, name).read_bytes()
-
-    def write(self, name: str, content: bytes) -> None:
-        """Store a file; missing folders are made."""
-        with whole_file(require_own(self.root, name)) as file:
-            file.write(content)
-
-    def delete(self, name: str) -> None:
-        """Remove a file, if it is there, and the folders that are empty then."""
-        path = require_own(self.root, name)
-        path.unlink(missing_ok=True)
-        with suppress(OSError):
-            while (path := path.parent) != self.root:
-                path.rmdir()
-
-    def exists(self, name: str) -> bool:
-        """Whether there is a file of that name."""
-        return (self.root / name).is_file()
-
-    def list(self, folder: str) -> list[str]:
-        """The names of all files in ``folder`` and below it, but for unfinished ones."""
-        found: list[str] = []
-        if not require_own(self.root, folder).is_dir():
-            return found
-
-        def refuse(error: OSError) -> None:
-            raise error
-
-        # By default, a folder that cannot be listed would be an empty one.
-        for parent, _, files in os.walk(self.root / folder, onerror=refuse):
-            below = Path(parent).relative_to(self.root).as_posix()
-            found += [f"{below}/{file}" for file in files if not is_unfinished(file)]
-        return sorted(found)
-
-    def where(self, name: str) -> str:
-        """The path of a file."""
-        return str(self.root / name)

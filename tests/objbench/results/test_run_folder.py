@@ -9,9 +9,9 @@ import pytest
 
 from objbench.errors import ConfigError, RecordError
 from objbench.results.atomic_files import whole_file
+from objbench.results.local_store import LocalStore
 from objbench.results.run_folder import RunFolder, studies_in
 from objbench.results.step_cost import StepCost
-from objbench.results.store import LocalStore
 
 
 class Memory:
