@@ -19,7 +19,7 @@ from objbench.errors import DataError
 from objbench_suites.sentence_task import SentenceTask
 
 if TYPE_CHECKING:
-    from objbench.data.table_files import Schema
+    from objbench.data.column_kinds import Schema
 
 LABEL = "label"
 HIGHEST_SCORE = 5.0

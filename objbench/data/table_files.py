@@ -1,29 +1,24 @@
 """Reads named columns of JSON-lines, CSV and parquet files by an explicit schema.
 
-A column holds text or numbers because the caller says so, never because of what its first rows
-hold, so whole and fractional numbers may be mixed. A null is None in every format. Everything that
-reads records of a user (corpora, GLUE, BLiMP) reads them here.
+A column holds text, numbers or classes because the caller says so, never because of what its first
+rows hold, so whole and fractional numbers may be mixed. A null is None in every format. Everything
+that reads records of a user (corpora, GLUE, BLiMP, tasks of one's own) reads them here.
 """
 
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from objbench.data.column_kinds import MANY, Schema, Value, class_name
 from objbench.data.file_lines import LONGEST_LINE, endings_of, read_errors, text_lines
+from objbench.data.json_rows import json_rows
 from objbench.errors import DataError, one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Schema = Mapping[str, Literal["text", "number"]]
-"""Column -> what it holds."""
-
-Value = str | int | float | None
 
 FORMATS = {
     ".jsonl": "json lines",
@@ -34,14 +29,18 @@ FORMATS = {
 }
 """Ending -> format. ``.json`` is JSON lines, or one array of objects."""
 
+TABLES = {".tsv": "tsv", **FORMATS}
+"""The same with CSV whose fields are separated by tabs. Corpora and folders of GLUE are no such
+files: what lies there beside the files that are read has always been left alone."""
+
 ROWS = 512
 """Rows of a parquet file that are decoded together."""
 
 
-def format_of(path: Path) -> str | None:
-    """The format in FORMATS that the name of ``path`` says, or None."""
+def format_of(path: Path, formats: Mapping[str, str] = FORMATS) -> str | None:
+    """The format in ``formats`` that the name of ``path`` says, or None."""
     endings, packing = endings_of(path)
-    found = FORMATS.get(endings[-1]) if endings else None
+    found = formats.get(endings[-1]) if endings else None
     return None if found == "parquet" and packing else found
 
 
@@ -52,13 +51,13 @@ def read_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
         DataError: the file cannot be read or is malformed, or a column is missing, there twice,
             or of another kind.
     """
-    found = format_of(path)
+    found = format_of(path, TABLES)
     if found == "parquet":
         batches = _parquet_batches(path, schema)
         return (row for columns in batches for row in zip(*columns, strict=True))
-    if found == "csv":
-        return _csv_rows(path, schema)
-    return _json_rows(path, schema)
+    if found in ("csv", "tsv"):
+        return _csv_rows(path, schema, "\t" if found == "tsv" else ",")
+    return json_rows(path, schema, may_be_array=found == "json")
 
 
 def read_columns(path: Path, schema: Schema) -> dict[str, list[Value]]:
@@ -102,18 +101,21 @@ def _values(column: Any, name: str, kind: str, where: str) -> list[Value]:
     found = column.type
     while pa.types.is_dictionary(found):
         found = found.value_type
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     fits = {
-        "text": (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+        "text": texts,
         "number": (pa.types.is_integer, pa.types.is_floating),
+        "class": (*texts, pa.types.is_integer, pa.types.is_boolean),
     }[kind]
     if not (pa.types.is_null(found) or any(is_one(found) for is_one in fits)):
-        plural = {"text": "text", "number": "numbers"}[kind]
-        raise DataError(f"{where}: column {name!r} holds {column.type}, not {plural}: convert it")
+        raise DataError(
+            f"{where}: column {name!r} holds {column.type}, not {MANY[kind]}: convert it"
+        )
     try:
         values: list[Value] = column.to_pylist()
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: column {name!r} is not UTF-8: convert it") from error
-    return values
+    return [class_name(value) for value in values] if kind == "class" else values
 
 
 def _parquet_batches(path: Path, schema: Schema) -> Iterator[list[list[Value]]]:
@@ -148,11 +150,12 @@ def _rows_at_once(group: Any, schema: Schema, path: Path) -> int:
     return min(ROWS, LONGEST_LINE // max(1, mean))
 
 
-def _csv_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
+def _csv_rows(path: Path, schema: Schema, comma: str) -> Iterator[tuple[Value, ...]]:
     """The rows below the line of column names; a missing number is an empty field."""
     # The library's limit holds for the whole process; it would refuse fields of 128 kB.
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
-    reader = csv.reader((line for _, line in text_lines(path)), strict=True)
+    lines = (line for _, line in text_lines(path))
+    reader = csv.reader(lines, delimiter=comma, strict=True)
     try:
         names = next(reader, [])
         _check_names(names, schema, str(path))
@@ -163,7 +166,7 @@ def _csv_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
             if len(row) != len(names):
                 raise DataError(
                     f"{where}: {len(row)} fields in a table of {len(names)} columns: put quotes "
-                    "around texts with commas"
+                    f"around texts with {'commas' if comma == ',' else 'tabs'}"
                 )
             fields = dict(zip(names, row, strict=True))
             yield tuple(_field(fields[name], name, schema[name], where) for name in schema)
@@ -172,79 +175,9 @@ def _csv_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
 
 
 def _field(text: str, name: str, kind: str, where: str) -> Value:
-    if kind == "text":
+    if kind != "number":
         return text
     try:
         return float(text) if text.strip() else None
     except ValueError:
         raise DataError(f"{where}: no number in the field {name!r}: {text[:40]!r}") from None
-
-
-def _json_rows(path: Path, schema: Schema) -> Iterator[tuple[Value, ...]]:
-    for where, row in _json_objects(path, schema):
-        yield tuple(_checked(row, name, schema[name], where) for name in schema)
-
-
-def _json_objects(path: Path, schema: Schema) -> Iterator[tuple[str, Any]]:
-    """(place for errors, what is there) for each line, or element of the one array of .json."""
-    may_be_array = format_of(path) == "json"
-    lines = text_lines(path)
-    for number, line in lines:
-        if not line.strip():
-            continue
-        if may_be_array and line.lstrip().startswith("["):
-            elements = _parsed(_joined(path, line, lines), f"{path}", schema)
-            yield from ((f"{path}, row {row}", one) for row, one in enumerate(elements, start=1))
-            return
-        may_be_array = False
-        yield f"{path}:{number}", _parsed(line, f"{path}:{number}", schema)
-
-
-def _joined(path: Path, first: str, lines: Iterable[tuple[int, str]]) -> str:
-    """A whole file that is one array, within the bound of a line."""
-    parts, size = [first], len(first)
-    for _, line in lines:
-        parts.append(line)
-        if (size := size + len(line)) > LONGEST_LINE:
-            raise DataError(
-                f"{path}: one array of more than {LONGEST_LINE >> 20} MiB: write one object per "
-                "line (.jsonl)"
-            )
-    return "".join(parts)
-
-
-def _parsed(text: str, where: str, schema: Schema) -> Any:
-    repeated = [name for name in schema if text.count(f'"{name}"') > 1]
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) < len(pairs):
-            names = [name for name, _ in pairs]
-            for name in repeated:
-                if names.count(name) > 1:
-                    raise DataError(f"{where}: two fields {name!r} in one object: remove one")
-        return made
-
-    try:
-        # The hook makes parsing slower, so only where a field may be there twice.
-        return json.loads(text, object_pairs_hook=once if repeated else None)
-    except RecursionError as error:
-        raise DataError(f"{where}: nested too deeply: write flat objects") from error
-    except ValueError as error:
-        raise DataError(
-            f"{where}: not JSON ({one_line(error)[:120]}): write one object per line"
-        ) from error
-
-
-def _checked(row: Any, name: str, kind: str, where: str) -> Value:
-    value = row.get(name) if isinstance(row, dict) else None
-    if value is None and isinstance(row, dict) and name in row:
-        return None
-    if kind == "text" and isinstance(value, str):
-        # JSON can encode half a surrogate pair, which is not text and which tokenizers reject.
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):
-        with suppress(OverflowError):  # a whole number of hundreds of digits
-            return float(value)
-    example = '"..."' if kind == "text" else "1"
-    raise DataError(f'{where}: no {kind} in the field "{name}": write {{"{name}": {example}}}')

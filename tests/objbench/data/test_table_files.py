@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from objbench.data import file_lines, table_files
+from objbench.data.column_kinds import Schema
 from objbench.data.document_files import read_documents
-from objbench.data.table_files import Schema, columns_of, read_columns, read_rows
+from objbench.data.table_files import columns_of, format_of, read_columns, read_rows
 from objbench.errors import DataError
 
 SCHEMA: Schema = {"text": "text", "label": "number"}
@@ -76,6 +77,43 @@ def test_nulls_are_none_in_every_format(tmp_path: Path) -> None:
     assert list(read_rows(tmp_path / "a.csv", SCHEMA)) == [("", None)]
     for name in ("a.jsonl", "a.csv", "a.parquet"):
         assert list(read_documents(tmp_path / name, "text")) == []
+
+
+def test_fields_may_be_separated_by_tabs(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('label\ttext\n1\ta, "b"\n2\t"with\ttab, ""x"" and\nline"\n')
+    expected = [('a, "b"', 1.0), ('with\ttab, "x" and\nline', 2.0)]
+    assert list(read_rows(path, SCHEMA)) == expected
+    path.write_text("label\ttext\n1\ta\tb\n")
+    with pytest.raises(DataError, match=r"a\.tsv:2: 3 fields .*put quotes around texts with tabs"):
+        list(read_rows(path, SCHEMA))
+    # In a corpus and in a folder of GLUE such a file is something else.
+    assert format_of(path) is None
+
+
+def test_a_class_is_one_text_in_every_format(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"x": 1}\n{"x": "1"}\n{"x": true}\n{"x": null}\n')
+    (tmp_path / "a.csv").write_text('x\n1\ntrue\n""\n')
+    pq.write_table(pa.table({"x": [1, None]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"x": [True, False]}), tmp_path / "b.parquet")
+    found = {name: read_columns(tmp_path / name, {"x": "class"})["x"] for name in CLASSES}
+    assert found == CLASSES
+    pq.write_table(pa.table({"x": [1.5]}), tmp_path / "c.parquet")
+    (tmp_path / "c.jsonl").write_text('{"x": 1.5}')
+    for name, message in (
+        ("c.parquet", "holds double, not text or whole numbers"),
+        ("c.jsonl", r':1: no text or whole number in the field "x"'),
+    ):
+        with pytest.raises(DataError, match=message):
+            read_columns(tmp_path / name, {"x": "class"})
+
+
+CLASSES = {
+    "a.jsonl": ["1", "1", "true", None],
+    "a.csv": ["1", "true", ""],
+    "a.parquet": ["1", None],
+    "b.parquet": ["true", "false"],
+}
 
 
 def test_rows_without_any_text_at_first_have_no_other_kind(tmp_path: Path) -> None:
