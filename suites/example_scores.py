@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from objbench_suites.glue_tasks import METRICS
+from objbench_suites.glue_tasks import metrics_of
 
 FloatArray = NDArray[np.float64]
 
@@ -32,15 +32,15 @@ FloatArray = NDArray[np.float64]
 def example_values(
     metric: str, predictions: ArrayLike, references: ArrayLike
 ) -> dict[str, FloatArray]:
-    """Metric -> the (N,) values, for the official metrics of the GLUE task ``metric``.
+    """Metric -> the (N,) values, for the metrics that ``metric`` stands for.
 
     Args:
-        metric: a GLUE task, such as "cola".
+        metric: a GLUE task, such as "cola", or metrics joined by "+".
         predictions, references: (N,) classes, or values of a regression.
     """
     # Values are compared in float32, as the metrics compare them.
     x, y = (np.asarray(side, np.float32).astype(np.float64) for side in (predictions, references))
-    return {name: _FUNCTIONS[name](x, y) for name in METRICS[metric]}
+    return {name: _FUNCTIONS[name](x, y) for name in metrics_of(metric)}
 
 
 def _accuracy(x: FloatArray, y: FloatArray) -> FloatArray:

@@ -16,7 +16,7 @@ from objbench.engine.evaluation.examples import Source
 from objbench.engine.evaluation.recipe import Recipe
 from objbench.errors import ConfigError
 from objbench_suites.glue_tasks import unofficial
-from objbench_suites.protocol import load_protocol, overridden
+from objbench_suites.protocol import Protocol, load_protocol, overridden
 from objbench_suites.sentence_task import Place, SentenceTask
 from objbench_suites.table_suite import TableSuite
 
@@ -33,6 +33,7 @@ class FinetuneSuite(TableSuite):
         config: options, of this class's ``Config``.
         table: every task of the suite, in the order of the columns.
         place: where their examples are.
+        protocol: what is printed and averaged, and the recipe; that of the options where None.
     """
 
     @dataclass(frozen=True, kw_only=True)
@@ -58,8 +59,15 @@ class FinetuneSuite(TableSuite):
         dropout: float | None = None
         pooling: str | None = None
 
-    def __init__(self, config: Any, table: Mapping[str, SentenceTask], place: Place) -> None:
-        super().__init__(config, table, place, load_protocol(config.protocol, self.name))
+    def __init__(
+        self,
+        config: Any,
+        table: Mapping[str, SentenceTask],
+        place: Place,
+        protocol: Protocol | None = None,
+    ) -> None:
+        chosen = protocol or load_protocol(config.protocol, self.name)
+        super().__init__(config, table, place, chosen)
         if not 0 <= config.seeds <= MOST_SEEDS:
             raise ConfigError(
                 f"{self.name}.seeds = {config.seeds}: give a number of seeds, at most "

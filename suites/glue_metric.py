@@ -22,8 +22,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-from objbench.errors import UnknownNameError
-from objbench_suites.glue_tasks import METRICS
+from objbench_suites.glue_tasks import OF_GRADES, metrics_of
 
 
 def accuracy(predictions: ArrayLike, references: ArrayLike) -> float:
@@ -74,22 +73,21 @@ _FUNCTIONS: Mapping[str, Callable[[ArrayLike, ArrayLike], float]] = {
 
 
 class GlueMetric(evaluate.Metric):  # type: ignore[misc]
-    """The official metrics of one GLUE task.
+    """The official metrics of one GLUE task, or some of GLUE's metrics.
 
     ``GlueMetric("mrpc", folder).compute(predictions=[0, 1], references=[0, 1])`` gives
-    ``{"accuracy": 1.0, "f1": 1.0}``.
+    ``{"accuracy": 1.0, "f1": 1.0}``, as does ``GlueMetric("accuracy+f1", folder)``.
 
     Args:
-        task: a GLUE task, such as "cola".
+        task: a GLUE task, such as "cola", or metrics joined by "+".
         cache: folder that ``evaluate`` requires to exist; nothing is stored there.
 
     Raises:
-        UnknownNameError: GLUE has no such task.
+        UnknownNameError: GLUE has no such task or metric.
     """
 
     def __init__(self, task: str, cache: Path) -> None:
-        if task not in METRICS:
-            raise UnknownNameError("GLUE task", task, METRICS)
+        metrics_of(task)
         # A fixed seed: evaluate would otherwise read numpy's global state to choose one.
         fixed: dict[str, Any] = {"config_name": task, "keep_in_memory": True, "seed": 0}
         try:
@@ -100,7 +98,8 @@ class GlueMetric(evaluate.Metric):  # type: ignore[misc]
                 super().__init__(cache_dir=unused, **fixed)
 
     def _info(self) -> evaluate.MetricInfo:
-        kind = "float32" if self.config_name == "stsb" else "int64"
+        is_graded = not {*metrics_of(str(self.config_name))}.isdisjoint(OF_GRADES)
+        kind = "float32" if is_graded else "int64"
         return evaluate.MetricInfo(
             description="The official metrics of a GLUE task.",
             citation="Wang et al. 2019, GLUE, arXiv:1804.07461",
@@ -112,5 +111,5 @@ class GlueMetric(evaluate.Metric):  # type: ignore[misc]
         )
 
     def _compute(self, predictions: ArrayLike, references: ArrayLike) -> dict[str, float]:
-        names = METRICS[str(self.config_name)]
+        names = metrics_of(str(self.config_name))
         return {name: _FUNCTIONS[name](predictions, references) for name in names}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from objbench.errors import UnknownNameError
 from objbench_suites.sentence_task import SentenceTask
 
 METRICS: Mapping[str, tuple[str, ...]] = {
@@ -23,6 +24,24 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "wnli": ("accuracy",),
 }
 """Task -> its official metrics, named as by ``evaluate.load("glue", task)``."""
+
+OF_CLASSES = ("accuracy", "f1", "matthews_correlation")
+OF_GRADES = ("pearson", "spearmanr")
+
+
+def metrics_of(metric: str) -> tuple[str, ...]:
+    """The metrics that ``SentenceTask.metric`` stands for.
+
+    Raises:
+        UnknownNameError: it is neither a GLUE task nor made of metrics.
+    """
+    if metric in METRICS:
+        return METRICS[metric]
+    names = tuple(metric.split("+"))
+    for name in names:
+        if name not in (*OF_CLASSES, *OF_GRADES):
+            raise UnknownNameError("GLUE task or metric", name, (*METRICS, *OF_CLASSES, *OF_GRADES))
+    return names
 
 
 _ROWS: Mapping[str, Mapping[str, int]] = {

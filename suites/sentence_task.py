@@ -18,7 +18,7 @@ class SentenceTask:
         first: column of the (first) sentence.
         second: column of the second sentence; None for a task of single sentences.
         labels: number of classes; 1 for a regression.
-        metric: the GLUE task whose official metrics score it.
+        metric: the GLUE task whose official metrics score it, or metrics joined by "+".
         evaluation: printed column -> split that is scored.
         train: split that is trained on.
     """

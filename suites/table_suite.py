@@ -27,10 +27,15 @@ from objbench.contract.suite import (
     TaskResult,
 )
 from objbench.engine.evaluation.examples import Examples, Source
-from objbench.errors import ConfigError, DataError, UnknownNameError
-from objbench_suites.glue_tasks import METRICS
+from objbench.errors import DataError, UnknownNameError
 from objbench_suites.protocol import Protocol
 from objbench_suites.sentence_task import Place, SentenceTask
+from objbench_suites.table_columns import (
+    average_of,
+    columns_of,
+    printed_metrics,
+    require_columns,
+)
 
 MAJORITY = "majority"
 BAG_OF_WORDS = "bag-of-words"
@@ -60,7 +65,7 @@ class TableSuite(Suite):
         self._place = place
         self._protocol = protocol
         self._fingerprints: dict[tuple[str, str], str] = {}
-        self._check_columns()
+        require_columns(table, protocol)
 
     # -- what a suite of this kind fills in
 
@@ -81,7 +86,8 @@ class TableSuite(Suite):
 
     def tasks(self) -> tuple[str, ...]:
         """The selected tasks whose data is available."""
-        return tuple(task for task in self.table if task not in self.missing())
+        absent = self.missing()
+        return tuple(task for task in self.table if task not in absent)
 
     def missing(self) -> Mapping[str, str]:
         """Tasks left out -> why."""
@@ -89,22 +95,11 @@ class TableSuite(Suite):
 
     def columns(self) -> tuple[Column, ...]:
         """The columns of the available tasks."""
-        return tuple(
-            Column(name=column, task=task, metrics=self._protocol.columns[column])
-            for task in self.tasks()
-            for column in self.table[task].evaluation
-        )
+        return columns_of(self.table, self.tasks(), self._protocol)
 
     def average(self) -> Average:
         """The protocol's average over the groups whose columns are all available."""
-        rule = self._protocol.average
-        here = {column.name for column in self.columns()}
-        groups = tuple(group for group in rule.groups if here.issuperset(group))
-        if len(groups) == len(rule.groups):
-            return Average(rule.label, groups)
-        lacking = [self._group_name(group) for group in rule.groups if group not in groups]
-        label = f"mean of {len(groups)} of {len(rule.groups)} {rule.of} "
-        return Average(f"{label}(without {', '.join(lacking)})", groups)
+        return average_of(self.table, self.columns(), self._protocol)
 
     def fingerprint(self, task: str) -> str:
         """Hash of the settings and the task's data.
@@ -216,12 +211,7 @@ class TableSuite(Suite):
 
     def _printed_metrics(self) -> str:
         """Which metrics are printed if a column could show several, for the protocol line."""
-        shown = {
-            column.name: "+".join(column.metrics)
-            for column in self.columns()
-            if len(METRICS[self.table[column.task].metric]) > 1
-        }
-        return ", ".join(f"{column} {metric}" for column, metric in shown.items())
+        return printed_metrics(self.table, self.columns())
 
     @cached_property
     def _missing(self) -> Mapping[str, str]:
@@ -237,23 +227,6 @@ class TableSuite(Suite):
             for task in self.table
         }
         return {task: reason for task, reason in reasons.items() if reason}
-
-    def _check_columns(self) -> None:
-        for task in self.table.values():
-            official = METRICS[task.metric]
-            for column in task.evaluation:
-                if column not in self._protocol.columns:
-                    raise ConfigError(
-                        f"protocol {self._protocol.name} has no column {column}: "
-                        f"add it under [columns], with one of {', '.join(official)}"
-                    )
-                for metric in self._protocol.columns[column]:
-                    if metric not in official:
-                        raise UnknownNameError(f"metric of {column}", metric, official)
-
-    def _group_name(self, group: tuple[str, ...]) -> str:
-        tasks = {task for task in self.table if set(group) & set(self.table[task].evaluation)}
-        return tasks.pop() if len(group) > 1 and len(tasks) == 1 else "+".join(group)
 
     def _fingerprint(self, task: str, split: str) -> str:
         # Reading and checking a split takes up to a second, and a plan needs it for every cell.

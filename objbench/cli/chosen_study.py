@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from objbench.cli.machine_choice import MachineChoice, machine_choice
+from objbench.cli.own_tasks import tasks_layer
 from objbench.cli.plugin_arguments import known_plugins, load
 from objbench.cli.study_arguments import flag_layer
 from objbench.contract.composition import JOINT, LABEL, parts_of, plugins_of
@@ -75,6 +76,9 @@ def chosen_study(arguments: argparse.Namespace) -> ChosenStudy:
         whole = merge(whole, layer)
     if ALL in _names(whole):
         layers = [*layers, {"objectives": every_objective(_names(whole), load())}]
+        whole = merge(whole, layers[-1])
+    if arguments.tasks is not None:
+        layers = [*layers, tasks_layer(_table(whole, "evaluation"), arguments.tasks)]
         whole = merge(whole, layers[-1])
     _check_names(whole, known)
     _require_objectives(whole)

@@ -13,7 +13,7 @@ from objbench.cli.plugin_arguments import add_plugin_arguments, check_names, loa
 from objbench.cli.terminal import say
 from objbench.contract.composition import Composition, configured
 from objbench.contract.options import configure
-from objbench.errors import ObjbenchError
+from objbench.errors import ObjbenchError, one_line
 from objbench.study.files import preset_layer
 
 if TYPE_CHECKING:
@@ -101,12 +101,11 @@ def _protocol(cls: Any, options: dict[str, dict[str, Any]]) -> list[str]:
     if not issubclass(cls, Suite):
         return ["compares the curves of another suite's scores over the budget"]
     suite = cls(configure(cls, options.get(cls.name, {})))
-    lines = [f"protocol: {suite.protocol}"]
     try:
-        lines.append(f"tasks: {', '.join(suite.tasks())}")
+        lines = [f"protocol: {suite.protocol}", f"tasks: {', '.join(suite.tasks())}"]
+        lines += [f"left out: {task}: {why}" for task, why in suite.missing().items()]
     except ObjbenchError as error:
-        lines.append(f"tasks: {error}")
-    lines += [f"left out: {task}: {why}" for task, why in suite.missing().items()]
+        lines = [f"tasks: {one_line(error)}"]
     return ["\n".join(lines)]
 
 

@@ -101,6 +101,12 @@ def _add_training(group: Group) -> None:
 def _add_evaluation(group: Group) -> None:
     suites = "suites to evaluate on"
     _add(group, "--suites", "evaluation.suites", suites, read.names, "A,B")
+    group.add_argument(
+        "--tasks",
+        type=read.reading(read.path),
+        metavar="FILE",
+        help="tasks of your own (TOML), fine-tuned and probed beside the suites",
+    )
     points = "at how many points of the budget encoders are evaluated"
     _add(group, "--eval-points", "evaluation.points", points, read.count, "N")
     spacing = "how evaluation points are spaced over the budget"

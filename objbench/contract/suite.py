@@ -186,12 +186,15 @@ class Suite(ConfiguredSuite):
             seed; by default only the last, and the others if a curve suite follows this one.
         tunable: whether settings may be chosen by this suite. False for a suite that cannot hold
             back a part of its data, because tuning must not see what is reported.
+        takes_tasks: whether its tasks are those of a file of the user's: ``--tasks FILE`` adds the suite
+            to a study, with that file as its option ``file``.
         reads_token_head: whether scores depend on the encoder's token head. Its initial weights are
             the objective's own, so that every objective has an untrained encoder of its own.
     """
 
     every_point: ClassVar[bool] = False
     tunable: ClassVar[bool] = True
+    takes_tasks: ClassVar[bool] = False
     reads_token_head: ClassVar[bool] = False
 
     @property

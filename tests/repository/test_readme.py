@@ -30,6 +30,7 @@ from objbench.study.files import file_layer
 from objbench.study.settings import EncoderSection
 from objbench.study.study import build_study
 from objbench_objectives.mlm import MaskedLanguageModeling
+from objbench_suites.own_tasks import read_own_tasks
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -150,6 +151,13 @@ def test_the_corpus_formats_are_as_it_says(tmp_path):
     assert list(corpus.heldout()) == ["held out", "sixth"]
     for name in ("test-00000-of-00002.jsonl", "dev/a.txt", "picture.png"):
         assert name in corpus.summary.split("not read: ")[1]
+
+
+def test_its_tasks_are_a_file_of_tasks(tmp_path):
+    (text,) = (block for block in blocks("toml") if "[tasks." in block)
+    (tmp_path / "tasks.toml").write_text(text)
+    tasks = read_own_tasks(tmp_path / "tasks.toml")
+    assert [task.is_graded for task in tasks.values()] == [False, True]
 
 
 def test_its_claim_is_a_claim_file():

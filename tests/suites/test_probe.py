@@ -15,7 +15,8 @@ from objbench.contract.suite import EvaluationContext
 from objbench.errors import ConfigError, DataError, HubError, UnknownNameError
 from objbench_suites.glue import GlueSuite
 from objbench_suites.linear_probe import fit, fit_chosen
-from objbench_suites.probe import STRENGTHS, ProbeSuite, features
+from objbench_suites.probe import ProbeSuite
+from objbench_suites.probing_suite import STRENGTHS, features
 from objbench_suites.toy import ToySuite
 
 FILLERS = np.array(["the", "a", "dog", "cat", "bird", "house", "runs", "sees", "red", "blue"])
@@ -221,7 +222,7 @@ def test_the_fingerprint_is_of_options_and_data(write_glue, rewrite, monkeypatch
     prints.append(GlueSuite(configure(GlueSuite, {"dir": str(folder)})).fingerprint("cola"))
     rewrite(folder / "cola" / "validation.parquet", label=[1] * 24)
     prints.append(_suite(folder).fingerprint("cola"))
-    monkeypatch.setattr("objbench_suites.probe.STRENGTHS", (1.0,))
+    monkeypatch.setattr("objbench_suites.probing_suite.STRENGTHS", (1.0,))
     prints.append(_suite(folder).fingerprint("cola"))
     assert len(set(prints)) == len(prints)
     assert prints[-1] == _suite(folder, tasks="cola").fingerprint("cola")
