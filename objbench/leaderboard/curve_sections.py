@@ -21,6 +21,7 @@ from objbench.leaderboard.line_words import bigram_words
 from objbench.leaderboard.report import CurveReport, Report
 from objbench.leaderboard.speedups import speedup_quantity
 from objbench.leaderboard.tables.bounds import Form, bound_forms, bounds_sentence
+from objbench.leaderboard.tables.line_spend import line_spend_blocks
 from objbench.leaderboard.tables.ranking import final_speedups
 from objbench.leaderboard.tables.speedups import speedup_table
 from objbench.leaderboard.tables.verdicts import found_speedups
@@ -75,6 +76,10 @@ def curve_details(report: Report) -> list[Block]:
         targets = target_blocks(report, curve)
         if targets:
             folds.append(Fold(_targets_title(report, curve), targets))
+        if spends := line_spend_blocks(report, curve):
+            folds.append(
+                Fold(f"Spend until the {curve.source.words} was down at each line", spends)
+            )
     return folds
 
 

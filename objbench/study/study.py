@@ -30,7 +30,7 @@ from objbench.study.settings import (
     Seeds,
     TrainingSection,
 )
-from objbench.study.tuning import TUNABLE, Settings, TuningSection
+from objbench.study.tuning import MODEL_TYPE, TUNABLE, Settings, TuningSection
 
 
 class Study(Section):
@@ -94,7 +94,7 @@ class Study(Section):
                     f"overrides names {name!r}, which is not an objective of the study"
                 )
             for place in self.overrides[name]:
-                if not place.startswith(TUNABLE):
+                if place != MODEL_TYPE and not place.startswith(TUNABLE):
                     raise ValueError(f"{place!r} cannot be overridden for {name}")
         if self.tuning is None:
             return self

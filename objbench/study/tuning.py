@@ -17,6 +17,9 @@ Settings = dict[str, Any]
 # What may differ between objectives. Not the data, which they must share; nor what would change
 # the FLOPs of a step or only what is written down.
 TUNABLE = ("training.", "encoder.config.", "options.")
+# May differ too, where a study says so: an ablation compares families of encoders. It is not tuned,
+# since a trial of another family would need another grid.
+MODEL_TYPE = "encoder.model_type"
 _NOT_TUNABLE = ("batch", "micro_batches", "precision", "compile", "log_every", "checkpoint_every")
 
 

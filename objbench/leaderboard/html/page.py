@@ -37,6 +37,7 @@ from objbench.leaderboard.sections import (
     verdict_lead,
 )
 from objbench.leaderboard.suite_details import gains_title, suite_details
+from objbench.leaderboard.tables.line_spend import line_spend_blocks
 
 _NO_SCRIPT = (
     "The figures of the curves are drawn by a script. Without it, the tables below hold the results, "
@@ -125,6 +126,11 @@ def _speedups(report: Report, curves: Sequence[CurveReport]) -> Html:
                     "Speedup at several targets, and how it is found",
                     blocks_html(target_blocks(report, curve), f"{title} at several targets"),
                 ),
+                fold_html(
+                    "Spend until each line", blocks_html(spends, f"Spend: {curve.source.words}")
+                )
+                if (spends := line_spend_blocks(report, curve))
+                else None,
                 data_choice=curve.source.words,
             )
         )

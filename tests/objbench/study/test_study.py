@@ -133,3 +133,15 @@ def test_a_bad_study_file_is_told_in_one_line(tmp_path, content, message):
 def test_an_unknown_preset_is_refused():
     with pytest.raises(UnknownNameError, match="known: base, demo"):
         preset_layer("huge")
+
+
+def test_an_objective_may_have_another_family_of_encoders_and_nothing_else_of_the_data():
+    found = study({"objectives": ["mlm", "mlm@bert"], "overrides": {"mlm@bert": OTHER_FAMILY}})
+    assert found.for_objective("mlm@bert").encoder.model_type == "roformer"
+    assert found.for_objective("mlm").encoder.model_type == "bert"
+    for place in ("encoder.model_types", "encoder.model_type.x", "data.length", "encoder"):
+        with pytest.raises(ConfigError, match="cannot be overridden for mlm"):
+            study({"overrides": {"mlm": {place: "roformer"}}})
+
+
+OTHER_FAMILY = {"encoder.model_type": "roformer"}
