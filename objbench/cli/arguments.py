@@ -128,6 +128,17 @@ def path(text: str) -> Path:
         raise ValueError(f"{text!r}: there is no such home folder") from error
 
 
+def label(text: str) -> str:
+    """A short name that is shown: one line of at most 200 printable characters.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if not text.strip() or len(text) > 200 or not text.isprintable():
+        raise ValueError(f"{text[:40]!r} is not a line of 1 to 200 printable characters")
+    return text
+
+
 def device(text: str) -> str:
     """The name of a torch device; whether the machine has it is not checked.
 

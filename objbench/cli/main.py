@@ -20,7 +20,20 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from objbench import __version__
-from objbench.cli import check, claims, leaderboard, new, plugins, run, selftest, show, verify
+from objbench.cli import (
+    accept,
+    check,
+    claims,
+    leaderboard,
+    new,
+    plugins,
+    rerun,
+    run,
+    selftest,
+    show,
+    submit,
+    verify,
+)
 from objbench.cli.parser import Parser, expand_plugin_flags, refuse, wrapped
 from objbench.cli.plugin_arguments import known_plugins
 from objbench.cli.terminal import open_closed_streams, say
@@ -51,6 +64,9 @@ COMMANDS: dict[str, Command] = {
     "show": show,
     "new": new,
     "check": check,
+    "submit": submit,
+    "accept": accept,
+    "rerun": rerun,
 }
 INTERRUPTED = 130
 

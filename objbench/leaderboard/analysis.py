@@ -80,6 +80,7 @@ def analyse(results: StudyResults, steps: StepComparison | None = None) -> Repor
         stale=stale_records(results),
         caveats=tuple(caveats(results)),
         devices=tuple(sorted({r.provenance.device for r in results.records.values()})),
+        sent_in=results.sent_in,
     )
 
 

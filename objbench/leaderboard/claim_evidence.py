@@ -14,6 +14,7 @@ from objbench.judge.papers.claims import ClaimFile
 from objbench.judge.verdict_sentence import open_text, verdict_words
 from objbench.results.run_folder import studies_in
 from objbench.results.study_results import read_study_results
+from objbench.results.submissions.marks import SentIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +25,18 @@ class Evidence:
         study: the name of its folder.
         primary: the verdict by the score that the claim names, measured or not.
         settled: verdicts by other scores that are not inconclusive; secondary, not corrected.
+        sent_in: what is known of a study that somebody else sent; None of one's own.
     """
 
     study: str
     primary: Judged
     settled: tuple[Judged, ...]
+    sent_in: SentIn | None = None
+
+    @property
+    def name(self) -> str:
+        """The study, and of one that somebody else sent what stands for it."""
+        return self.study if self.sent_in is None else f"{self.study} ({self.sent_in.standing})"
 
     @property
     def is_measured(self) -> bool:
@@ -81,20 +89,22 @@ def claim_evidence(folder: Path, files: Sequence[ClaimFile]) -> ByClaim:
             of_claim.setdefault((item.file.name, item.claim.id), []).append(item)
         for key, (primary, *others) in of_claim.items():
             settled = tuple(item for item in others if item.verdict != "inconclusive")
-            own = Evidence(study=run.name, primary=primary, settled=settled)
+            own = Evidence(
+                study=run.name, primary=primary, settled=settled, sent_in=results.sent_in
+            )
             found[key] = (*found.get(key, ()), own)
     return found
 
 
 def evidence_words(found: Sequence[Evidence]) -> str:
     """In a few words which studies have evidence on a claim, such as "small-english, not settled"."""
-    settled = [e.study for e in found if e.is_measured and e.primary.verdict != "inconclusive"]
+    settled = [e.name for e in found if e.is_measured and e.primary.verdict != "inconclusive"]
     if settled:
         return f"{listed(settled)}: settled"
-    open_ = [e.study for e in found if e.is_measured]
+    open_ = [e.name for e in found if e.is_measured]
     if open_:
         return f"{listed(open_)}: not settled"
-    others = [e.study for e in found if e.settled]
+    others = [e.name for e in found if e.settled]
     if others:
         return f"{listed(others)}: by other scores only"
-    return "none" if not found else f"{listed([e.study for e in found])}: not its score"
+    return "none" if not found else f"{listed([e.name for e in found])}: not its score"

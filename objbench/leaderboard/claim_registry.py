@@ -141,7 +141,7 @@ def _evidence_blocks(
             lines.append(
                 {
                     "claim": f"{file.name} {claim.id}",
-                    "study": Link(own.study, f"../{own.study}/README.md"),
+                    "study": Link(own.name, f"../{own.study}/README.md"),
                     "at": scale_text(own.primary).removeprefix("at "),
                     "verdict": own.words,
                     "why it is open": own.why or DASH,

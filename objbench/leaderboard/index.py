@@ -37,6 +37,7 @@ from objbench.leaderboard.html.whole_page import PAGE, document_page
 from objbench.leaderboard.missing import gaps_sentence
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.report import Report
+from objbench.leaderboard.sent_words import standing_words
 from objbench.leaderboard.tables.verdicts import claim_words
 from objbench.results.atomic_files import write_text
 from objbench.results.compared_studies import FILE as ACROSS
@@ -96,11 +97,15 @@ def index_document(folder: Path, runs: list[Path], *, is_html: bool = False) -> 
     order = sorted(
         runs, key=lambda run: (not reports[run].others, -len(reports[run].seeds), run.name)
     )
-    rows = [_row(run, reports[run], is_html=is_html) for run in order]
+    # Others of the same comparison stand beside the first, whoever ran them and whatever they say.
+    places = {compared_words(reports[run]): place for place, run in reversed([*enumerate(order)])}
+    order.sort(key=lambda run: places[compared_words(reports[run])])
+    is_mixed = any(report.sent_in is not None for report in reports.values())
+    rows = [_row(run, reports[run], is_html=is_html, is_mixed=is_mixed) for run in order]
     return [
         Heading(1, "Results"),
         Comment(MARK),
-        table(rows, text_columns=6),
+        table(rows, text_columns=7 if is_mixed else 6),
         *_titled("Across scales", list(_across(folder))),
         *_titled("Claims that are judged", list(_claims(folder))),
         *_titled("Published figures, replayed", list(_figures(folder))),
@@ -115,7 +120,7 @@ def index_document(folder: Path, runs: list[Path], *, is_html: bool = False) -> 
     ]
 
 
-def _row(run: Path, report: Report, *, is_html: bool) -> dict[str, Cell]:
+def _row(run: Path, report: Report, *, is_html: bool, is_mixed: bool) -> dict[str, Cell]:
     said = conclusion(report)
     gaps = gaps_sentence(len(report.plan.cells), report.gaps, report.stale)
     page = PAGE if is_html and require_own(run, PAGE).is_file() else "README.md"
@@ -128,6 +133,7 @@ def _row(run: Path, report: Report, *, is_html: bool) -> dict[str, Cell]:
         "scale": _scale(report),
         "seeds": str(len(report.seeds)),
         "result": " ".join(part for part in (f"{said[0].upper()}{said[1:]}.", gaps) if part),
+        **({"run by": standing_words(report.sent_in)} if is_mixed else {}),
         "details": more,
     }
 

@@ -21,6 +21,7 @@ from objbench.results.own_files import require_own
 from objbench.results.published_study import is_published, write_published
 from objbench.results.run_folder import RunFolder
 from objbench.results.study_results import StudyResults, read_study_results
+from objbench.results.submissions.marks import write_marks
 
 NOTES = "NOTES.md"
 """Remarks by hand, beside a page."""
@@ -70,6 +71,8 @@ def write_leaderboard(
             write_published(out, results.plan, results.records.values())
             RunFolder(out).write_step_comparison(comparison)
             RunFolder(out).write_reference_lines(results.lines)
+            if results.sent_in is not None:
+                write_marks(out, results.sent_in)
         for pattern in _PICTURES:
             for older in out.glob(pattern):
                 if older.name not in files:

@@ -38,6 +38,7 @@ from objbench.leaderboard.tuning import Tuning
 from objbench.results.plan import Plan, PlannedSuite
 from objbench.results.reference_lines import Lines, Predicted, ReferenceLines
 from objbench.results.step_comparison import StepComparison
+from objbench.results.submissions.marks import SentIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +163,7 @@ class Report:
         heldout: objective -> term -> its loss on held-out text.
         caveats: what the numbers do not show, in sentences.
         devices: that the records were made on.
+        sent_in: what is known of a study that somebody else sent; None of one's own.
     """
 
     plan: Plan
@@ -188,6 +190,7 @@ class Report:
     stale: tuple[StaleRecords, ...]
     caveats: tuple[str, ...]
     devices: tuple[str, ...]
+    sent_in: SentIn | None
 
     @property
     def baseline(self) -> str:

@@ -29,6 +29,7 @@ from objbench.leaderboard.held_back import no_verdict_sentence
 from objbench.leaderboard.learning_sections import learning_blocks, learning_sentence
 from objbench.leaderboard.missing import gaps_sentence
 from objbench.leaderboard.report import Report, SuiteReport
+from objbench.leaderboard.sent_words import sent_blocks
 from objbench.leaderboard.shared_start import start_sentence
 from objbench.leaderboard.tables.bounds import bounds_sentence
 from objbench.leaderboard.tables.ranking import ranking_table
@@ -62,6 +63,7 @@ def opening(report: Report, title: str = "", notes: str = "") -> list[Block]:
     return [
         Heading(1, f"Leaderboard: {title or report.plan.name}"),
         Comment(MARK),
+        *sent_blocks(report.sent_in),
         Paragraph(Strong(headline(report))),
         *paragraph(learning_sentence(report)),
         *paragraph(start_sentence(report.plan)),

@@ -28,6 +28,7 @@ from objbench.leaderboard.learning_sections import learning_sentence
 from objbench.leaderboard.missing import gaps_sentence, missing_tasks
 from objbench.leaderboard.quantity import Quantity
 from objbench.leaderboard.report import Report
+from objbench.leaderboard.sent_words import sent_blocks
 from objbench.leaderboard.tables.ranking import final_speedups, ranking_table
 from objbench.results.plan import Plan
 
@@ -39,7 +40,11 @@ def terminal_summary(report: Report) -> str:
 
 def summary_document(report: Report) -> list[Block]:
     """What the terminal shows of a report."""
-    blocks: list[Block] = [Paragraph(headline(report)), *paragraph(learning_sentence(report))]
+    blocks: list[Block] = [
+        *sent_blocks(report.sent_in)[:1],
+        Paragraph(headline(report)),
+        *paragraph(learning_sentence(report)),
+    ]
     for suite in report.suites:
         if suite.is_ranked:
             blocks += [Heading(2, suite.suite.name), ranking_table(report, suite, suite.rows)]

@@ -14,7 +14,7 @@ import ast
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,10 +30,19 @@ def source_digest(kind: type | Composition) -> str:
     Raises:
         LookupError: the source of one of them cannot be found.
     """
-    files = source_files(*(kind.parts if isinstance(kind, Composition) else (kind,)))
+    return digest_of_texts({name: path.read_text("utf-8") for name, path in sources(kind).items()})
+
+
+def sources(kind: type | Composition) -> dict[str, Path]:
+    """The modules that the digest of ``kind`` is of, by name; raises as ``source_digest``."""
+    return source_files(*(kind.parts if isinstance(kind, Composition) else (kind,)))
+
+
+def digest_of_texts(texts: Mapping[str, str]) -> str:
+    """The digest of modules, given as name -> source text."""
     digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(f"{name}\x1f{files[name].read_text('utf-8')}\x1e".encode())
+    for name in sorted(texts):
+        digest.update(f"{name}\x1f{texts[name]}\x1e".encode())
     return digest.hexdigest()
 
 

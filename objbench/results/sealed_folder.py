@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,9 +36,21 @@ def seal(folder: Path) -> str:
     Raises:
         OSError: a file cannot be read, or the seal cannot be written.
     """
-    text = json.dumps({"files": _digests(folder)}, indent=1, sort_keys=True) + "\n"
-    (folder / SEAL).write_text(text, encoding="utf-8")
-    return hashlib.sha256(text.encode()).hexdigest()
+    text = _seal_text(_digests(folder))
+    (folder / SEAL).write_bytes(text)
+    return hashlib.sha256(text).hexdigest()
+
+
+def damages(folder: Path) -> list[str]:
+    """All that is wrong with a sealed folder, one line each; the seal too is as ``seal`` wrote it."""
+    text, found = _read(folder / SEAL), _digests(folder)
+    if text == _seal_text(found):
+        return []
+    try:
+        written = json.loads(text or b"")["files"]
+        return list(_differences(written, found)) or [f"{SEAL} is not as it was written"]
+    except (ValueError, KeyError, TypeError):
+        return [f"{SEAL} is {'missing' if text is None else 'malformed'}"]
 
 
 def damage(folder: Path, digest: str = "") -> str:
@@ -51,17 +64,12 @@ def damage(folder: Path, digest: str = "") -> str:
         text = (folder / SEAL).read_bytes()
         written = json.loads(text)["files"]
         found = _digests(folder)
-        names = sorted({*written, *found})
+        differences = list(_differences(written, found))
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = getattr(error, "strerror", None) or "malformed"
         return f"{Path(getattr(error, 'filename', None) or SEAL).name}: {reason}"
-    for name in names:
-        if name not in found:
-            return f"{name} is missing"
-        if name not in written:
-            return f"{name} does not belong there"
-        if found[name] != written[name]:
-            return f"{name} is not what was written: its SHA-256 does not match"
+    if differences:
+        return differences[0]
     if digest and hashlib.sha256(text).hexdigest() != digest:
         return "it was replaced by another"
     return ""
@@ -75,6 +83,25 @@ def file_digest(folder: Path, name: str) -> str:
     """
     digest: str = json.loads((folder / SEAL).read_bytes())["files"][name]
     return digest
+
+
+def _differences(written: Mapping[str, str], found: Mapping[str, str]) -> Iterator[str]:
+    """Where the digests of files that are there are not those that were written, by name."""
+    for name in sorted({*written, *found}):
+        if name not in found:
+            yield f"{name} is missing"
+        elif name not in written:
+            yield f"{name} does not belong there"
+        elif found[name] != written[name]:
+            yield f"{name} is not what was written: its SHA-256 does not match"
+
+
+def _seal_text(digests: Mapping[str, str]) -> bytes:
+    return (json.dumps({"files": digests}, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _digests(folder: Path) -> dict[str, str]:

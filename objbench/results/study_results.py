@@ -19,6 +19,7 @@ from objbench.results.published_study import is_published, read_published
 from objbench.results.records import AnyRecord, PretrainRecord
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.run_folder import read_plan, read_records, read_reference_lines
+from objbench.results.submissions.marks import SentIn, read_marks
 
 State = Literal["ok", "failed", "diverged", "missing"]
 
@@ -34,6 +35,7 @@ class StudyResults:
         seeds: the pretraining seeds, in the order of the plan.
         pretraining: objective and seed -> id of the pretraining cell.
         lines: losses that counts alone reach on the held-out text; None where not measured.
+        sent_in: what is known of a study that somebody else sent; None of one's own.
     """
 
     plan: Plan
@@ -42,6 +44,7 @@ class StudyResults:
     seeds: tuple[int, ...]
     pretraining: Mapping[tuple[str, int], str]
     lines: ReferenceLines | None = None
+    sent_in: SentIn | None = None
 
     @cached_property
     def cells(self) -> Mapping[str, PlannedCell]:
@@ -118,7 +121,8 @@ def read_study_results(folder: Path) -> StudyResults:
     """
     plan = read_plan(folder)
     records = (read_published if is_published(folder) else read_records)(folder)
-    return join(plan, records, read_reference_lines(folder))
+    results = join(plan, records, read_reference_lines(folder))
+    return replace(results, sent_in=read_marks(folder))
 
 
 def join(

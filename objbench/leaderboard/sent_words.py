@@ -1,0 +1,103 @@
+"""What a page says of a study that somebody else sent: who, how far it was checked, what was rerun."""
+
+from __future__ import annotations
+
+from objbench.judge.formatting import count, listed
+from objbench.leaderboard.document import (
+    Block,
+    Fold,
+    Paragraph,
+    Strong,
+    bullets,
+    paragraph,
+    shortened,
+)
+from objbench.results.submissions.marks import CellAgain, Rerun, SentIn, Standing
+
+_MOST = 3
+
+_MEANING: dict[Standing, str] = {
+    "unverified": "Not verified: nobody but its sender has run any cell of this study.",
+    "verified": "Verified on a sample: cells drawn at random were run again and agree.",
+    "differs": "Not reproduced: of the cells that were run again, some differ.",
+}
+
+
+def sent_blocks(sent: SentIn | None) -> list[Block]:
+    """What must be known before anything else of the page is read; nothing of one's own study."""
+    if sent is None:
+        return []
+    return [
+        Paragraph((Strong(_MEANING[sent.standing]), " ", _received(sent))),
+        Fold("How this study was checked", _details(sent)),
+    ]
+
+
+def _details(sent: SentIn) -> list[Block]:
+    """How far the study was checked, and every time that cells were run again."""
+    unchecked = [shortened(f"Not checked: {reason}.") for reason in sent.received.unchecked]
+    blocks = [
+        *paragraph(
+            "objbench checked its files: schema, digests, seeds, scores against their counts, and "
+            f"the keys of {sent.received.keys} of {count(sent.received.cells, 'cell')} against the "
+            "plan. That finds mistakes and careless changes; numbers that were made up with care "
+            "are found only by running cells again.",
+            f"SHA-256 of the submission: {sent.received.submission}.",
+        ),
+        *bullets(unchecked),
+    ]
+    for rerun in sent.reruns:
+        blocks += [
+            *paragraph(_rerun(rerun), rerun.allowed),
+            *bullets(list(map(_cell, rerun.cells))),
+        ]
+    return blocks
+
+
+def standing_words(sent: SentIn | None) -> str:
+    """In a few words beside the name of the study, such as "sent by A. Reader, unverified"."""
+    if sent is None:
+        return "run here"
+    by = f" by {sent.received.by}" if sent.received.by else ""
+    words = {"unverified": "unverified", "verified": "verified on a sample"}
+    return f"sent{by}, {words.get(sent.standing, 'differs when run again')}"
+
+
+def _received(sent: SentIn) -> str:
+    received = sent.received
+    by = f" by {received.by}" if received.by else ""
+    left = (
+        f", which says that it leaves out {count(received.left_out, 'record')} of other code, data or "
+        "settings"
+        if received.left_out
+        else ""
+    )
+    return f"Sent in{by}{left}; received {received.received[:10]}."
+
+
+def _rerun(rerun: Rerun) -> str:
+    drawn = sum(cell.drawn for cell in rerun.cells)
+    made, versions = rerun.provenance, rerun.provenance.versions
+    with_ = ", ".join(
+        f"{name} {versions[name]}" for name in ("objbench", "torch") if name in versions
+    )
+    return (
+        f"Run again on {made.finished[:10]}, {count(drawn, 'drawn cell')} and what they need, on "
+        f"{made.device} ({made.threads} threads, {with_}); drawn with {rerun.nonce}:"
+    )
+
+
+def _cell(cell: CellAgain) -> str:
+    what = f"{cell.id}{'' if cell.drawn else ' (needed)'}"
+    equal = f"{cell.equal} of {count(cell.numbers, 'number')} equal to the last bit"
+    if not cell.differences:
+        return f"{what}: agrees; {equal}."
+    shown = [
+        d.what
+        if d.sent is None or d.found is None
+        else f"{d.what} {d.found:.6g} against {d.sent:.6g} (allowed {d.tolerance:.3g})"
+        for d in cell.differences[:_MOST]
+    ]
+    more = len(cell.differences) - _MOST
+    rest = [f"{more} more"] if more > 0 else []
+    return shortened(f"{what}: differs in {listed([*shown, *rest])}; {equal}.", 600)

@@ -1,0 +1,1 @@
+"""Results that somebody else made: the folder they send, its checks, and what is known of them."""
