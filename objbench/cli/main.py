@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from objbench import __version__
 from objbench.cli import (
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     open_closed_streams()
     try:
-        with _terminated_as_interrupted():
+        with _interrupted_by_signals(is_program=arguments is None):
             return _dispatch(words)
     except ObjbenchError as error:
         say(f"objbench: error: {one_line(error)}", file=sys.stderr, wrap=True)
@@ -113,16 +113,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """End on SIGTERM as on Ctrl-C: clusters send it some seconds before they kill."""
+def _interrupted_by_signals(is_program: bool) -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C: clusters send it some seconds before they kill.
+
+    Shells without job control start what runs in the background with Ctrl-C ignored; a signal that
+    is sent to it all the same is meant. After the first one the command is ending, and further ones,
+    which a group of processes often gets, must not end it in the middle of that.
+
+    Args:
+        is_program: the process ends with the command.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    numbers = signal.SIGINT, signal.SIGTERM
+    before: dict[signal.Signals, Any] = {
+        number: signal.signal(number, signal.default_int_handler) for number in numbers
+    }
     try:
         yield
+    except KeyboardInterrupt:
+        if is_program:
+            before = dict.fromkeys(numbers, signal.SIG_IGN)
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _dispatch(words: list[str]) -> int:

@@ -62,7 +62,7 @@ def add_arguments(parser: Parser) -> None:
         "--jobs",
         type=read.reading(read.jobs),
         metavar="N",
-        help="cells (see below) to run at the same time on a CPU (default: one per core)",
+        help="cells (see below) to run at the same time (default: one per core, or one per GPU)",
     )
     where.add_argument(
         "--device",

@@ -22,7 +22,7 @@ from objbench.results.published_study import refuse_published
 from objbench.results.run_folder import RunFolder
 from objbench.results.storage_faults import storage_faults
 from objbench.results.study_results import join
-from objbench.runs.cells.cell_runner import Outcome
+from objbench.runs.cells.outcome import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
 from objbench.runs.cells.reference_lines import keep_reference_lines
 from objbench.runs.executors.choose import choose_executor

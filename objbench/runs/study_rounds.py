@@ -10,8 +10,9 @@ from objbench.judge.formatting import named
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.records import Status
 from objbench.results.run_folder import RunFolder
-from objbench.runs.cells.cell_runner import CellRunner, Outcome
+from objbench.runs.cells.cell_runner import CellRunner
 from objbench.runs.cells.forecast import say_what_is_left
+from objbench.runs.cells.outcome import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.cells.run_context import RunContext
 from objbench.runs.cells.step_comparison import keep_step_comparison

@@ -19,6 +19,8 @@ def interrupts_between_steps(alone: bool) -> Iterator[Callable[[], bool]]:
     A later one, while a step hangs, interrupts at once as usual. Several processes that train
     together are interrupted at once: they would stop at different steps.
 
+    A signal that is ignored stays ignored: a worker leaves Ctrl-C to the process that supervises it.
+
     Args:
         alone: whether this process trains by itself.
     """
@@ -34,7 +36,9 @@ def interrupts_between_steps(alone: bool) -> Iterator[Callable[[], bool]]:
         asked.append(now)
 
     before = {
-        number: signal.signal(number, hold_back) for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, hold_back)
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) != signal.SIG_IGN
     }
     try:
         yield lambda: bool(asked)

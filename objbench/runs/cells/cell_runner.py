@@ -10,36 +10,20 @@ from __future__ import annotations
 import shutil
 import sys
 import traceback
-from dataclasses import dataclass
 
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.errors import ObjbenchError, StorageError
 from objbench.results.plan import PlannedCell
 from objbench.results.provenance import now
-from objbench.results.records import AnyRecord, Status
+from objbench.results.records import AnyRecord
 from objbench.results.storage_faults import refuse_storage_fault, storage_faults
 from objbench.runs.cells.cell_kinds import KINDS
+from objbench.runs.cells.out_of_memory import is_out_of_memory
+from objbench.runs.cells.outcome import Outcome
 from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.run_context import RunContext
 from objbench.runs.processes import is_main
 from objbench.runs.watch import TimeUp, time_limit
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a cell ended.
-
-    Attributes:
-        id: the cell's.
-        status: as in its record.
-        text: what to show in a few words.
-        fixable: a failure that the user can fix (bad input) rather than a bug.
-    """
-
-    id: str
-    status: Status
-    text: str
-    fixable: bool = False
 
 
 class CellRunner:
@@ -61,7 +45,7 @@ class CellRunner:
         """
         work = self._works[cell.kind]
         started = now()
-        fixable = False
+        fixable = out_of_memory = False
         self._report(cell.id, 0, 1, "")  # It has started, so it may be missed.
         try:
             with time_limit(self._time):
@@ -71,6 +55,7 @@ class CellRunner:
             refuse_storage_fault(error, self.folder)
             # A fine-tuning that leaves the finite numbers is a finding, not a bug.
             fixable = isinstance(error, ObjbenchError | FloatingPointError | TimeUp)
+            out_of_memory = is_out_of_memory(error)
             if not fixable:
                 traceback.print_exc(file=sys.stderr)
             text = reason_of(error)
@@ -80,7 +65,7 @@ class CellRunner:
                 self._store(record)
             if (leftovers := work.leftovers(cell, record)) is not None:
                 shutil.rmtree(leftovers, ignore_errors=True)
-        return Outcome(cell.id, record.status, text, fixable)
+        return Outcome(cell.id, record.status, text, fixable, out_of_memory)
 
     def refuse(self, cell: PlannedCell, reason: str) -> Outcome:
         """Store that ``cell`` cannot be run, and why."""

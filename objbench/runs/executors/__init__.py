@@ -1,1 +1,1 @@
-"""Where cells run: in this process or in a pool of processes."""
+"""Where cells run: in this process, or in others that it supervises."""

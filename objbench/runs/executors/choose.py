@@ -7,7 +7,7 @@ import os
 from objbench.errors import ConfigError
 from objbench.runs.executors.executor import Executor
 from objbench.runs.executors.one_process import OneProcess
-from objbench.runs.executors.process_pool import ProcessPool
+from objbench.runs.executors.process_pool import GPU, ProcessPool
 from objbench.runs.processes import processes
 
 
@@ -15,17 +15,48 @@ def choose_executor(jobs: int | None, device: str, pretrainings: int) -> Executo
     """The executor of a study.
 
     Args:
-        jobs: cells to run at a time; when None, on one process with a CPU, as many as there are
-            cores and pretrainings: a small encoder keeps no more than one core busy.
+        jobs: cells to run at a time; when None, on a CPU as many as there are cores and
+            pretrainings, since a small encoder keeps no more than one core busy, and otherwise one
+            per GPU.
         device: torch device string.
         pretrainings: how many pretrainings the study has.
 
     Raises:
-        ConfigError: several cells at a time are asked for where they would not have a CPU each.
+        ConfigError: several cells at a time are asked for where they would not have a CPU or a GPU
+            each.
     """
-    alone_on_cpu = processes() == 1 and device == "cpu"
+    if processes() > 1:
+        if jobs is not None and jobs > 1:
+            raise ConfigError(
+                "--jobs above 1 is for one process, and here several train each cell together: "
+                "leave out --jobs, or start objbench without torchrun or accelerate launch"
+            )
+        return OneProcess()
+    if device.startswith("cuda"):
+        gpus = gpus_of(device)
+        if jobs is not None and jobs > len(gpus):
+            raise ConfigError(
+                f"--jobs {jobs}: a cell has a GPU to itself, and device {device} is "
+                f"{len(gpus)} GPU{'s' if len(gpus) != 1 else ''}; leave out --jobs"
+            )
+        return ProcessPool(jobs or max(1, len(gpus)), gpus)
     if jobs is None:
-        jobs = min(os.cpu_count() or 1, pretrainings) if alone_on_cpu else 1
-    if jobs > 1 and not alone_on_cpu:
-        raise ConfigError("--jobs above 1 is for one process on a CPU; leave it out")
+        jobs = min(os.cpu_count() or 1, pretrainings) if device == "cpu" else 1
+    if jobs > 1 and device != "cpu":
+        raise ConfigError(f"--jobs above 1 is for CPUs and GPUs, not for {device}; leave it out")
     return ProcessPool(jobs) if jobs > 1 else OneProcess()
+
+
+def gpus_of(device: str) -> tuple[str, ...]:
+    """The GPUs that cells may have, each as ``CUDA_VISIBLE_DEVICES`` names it.
+
+    Args:
+        device: "cuda" for all that this process sees, or "cuda:N" for one of them.
+    """
+    import torch
+
+    count = torch.cuda.device_count()
+    named = [name.strip() for name in os.environ.get(GPU, "").split(",") if name.strip()]
+    names = named[:count] or [str(number) for number in range(count)]
+    _, _, number = device.partition(":")
+    return tuple(names) if not number else tuple(names[int(number) : int(number) + 1])

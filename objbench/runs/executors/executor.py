@@ -14,7 +14,7 @@ from typing import Protocol
 
 from objbench.results.plan import Plan
 from objbench.results.records import Status
-from objbench.runs.cells.cell_runner import Outcome
+from objbench.runs.cells.outcome import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy
 
 Ended = Callable[[Outcome], None]
@@ -46,8 +46,3 @@ class Executor(Protocol):
             finished: the cells not to run, as ``RunFolder.finished_cells`` finds them.
             ended: called with how each cell ended that this process ran or had run, at once.
         """
-
-
-def succeeded(finished: Mapping[str, Status]) -> set[str]:
-    """The ids of the cells that others can build on."""
-    return {cell for cell, status in finished.items() if status == "ok"}

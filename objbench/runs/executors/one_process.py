@@ -14,7 +14,8 @@ from objbench.runs.cells.cell_kinds import KINDS
 from objbench.runs.cells.cell_runner import CellRunner
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.cells.run_context import RunContext
-from objbench.runs.executors.executor import Ended, succeeded
+from objbench.runs.executors.executor import Ended
+from objbench.runs.executors.ready_cells import succeeded
 from objbench.runs.processes import processes, rank, wait_for_all
 
 

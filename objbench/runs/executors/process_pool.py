@@ -1,38 +1,43 @@
-"""Cells side by side in several processes of this machine, each with its share of the cores.
+"""Cells side by side in several processes of this machine, one process per slot.
 
-That suits many small cells on a CPU, where one cell cannot keep all cores busy.
+On a CPU a slot is a share of the cores, which suits many small cells that cannot keep all cores
+busy. On a machine with GPUs a slot is a GPU, which its process sees as the only one.
 """
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
 import os
-import queue
-import threading
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import wait as wait_for_any
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
-from objbench.errors import ObjbenchError
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.records import Status
-from objbench.runs.cells.cell_runner import CellRunner, Outcome
+from objbench.runs.cells.cell_runner import CellRunner
+from objbench.runs.cells.outcome import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy
-from objbench.runs.executors.executor import Ended, succeeded
+from objbench.runs.cells.run_context import RunContext
+from objbench.runs.executors.attempts import Attempts, Loss
+from objbench.runs.executors.executor import Ended
+from objbench.runs.executors.ready_cells import ReadyCells
+from objbench.runs.executors.supervision import Supervision
 from objbench.runs.executors.worker import WorkerSettings, start_worker, worker_settings
-from objbench.runs.progress import Display
+from objbench.runs.executors.worker_process import Report, Runner
+
+GPU = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessPool:
-    """Runs ``jobs`` cells at a time, each as soon as what it needs is there."""
+    """Runs ``jobs`` cells at a time, each as soon as what it needs is there.
+
+    Attributes:
+        jobs: the slots.
+        gpus: the GPU of each slot, as ``CUDA_VISIBLE_DEVICES`` names it; none on a CPU.
+    """
 
     jobs: int
+    gpus: tuple[str, ...] = ()
 
     @property
     def threads(self) -> int:
@@ -49,99 +54,88 @@ class ProcessPool:
         """Run the cells.
 
         Raises:
-            ObjbenchError: a worker process was killed.
+            ObjbenchError: the study cannot go on, as when no worker process can begin.
         """
-        waiting = _Queue(plan.cells, finished)
-        # Forked children of a process that has run torch threads may hang; spawned ones do not.
-        context = multiprocessing.get_context("spawn")
-        events = context.Queue()
-        start = (worker_settings(prepared), self.threads, events)
-        pool = ProcessPoolExecutor(
-            self.jobs, mp_context=context, initializer=_start, initargs=start
+        _free_gpu_memory()
+        settings = worker_settings(prepared)
+        slots: list[dict[str, str]] = [{} for _ in range(self.jobs)]
+        if self.gpus:
+            slots = [{GPU: gpu} for gpu in self.gpus[: self.jobs]]
+            if settings.device.startswith("cuda"):
+                settings = replace(settings, device="cuda")  # The only one that the process sees.
+        supervision = Supervision(
+            slots,
+            partial(_start, settings, self.threads),
+            prepared.display.update,
+            cell_timeout=prepared.cell_timeout,
+            fresh_after_failure=bool(self.gpus),
         )
-        running: dict[Future[Outcome], str] = {}
-        try:
-            while True:
-                while len(running) < self.jobs and (cell := waiting.next()) is not None:
-                    running[pool.submit(_work, cell)] = cell.id
-                if not running:
-                    break
-                done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                _show(events, prepared.display, {*running.values()})
-                for future in done:
-                    outcome = future.result()
-                    del running[future]
-                    waiting.end(outcome)
-                    ended(outcome)
-        except BrokenProcessPool as error:
-            raise ObjbenchError(
-                "a worker process was killed (out of memory?); what was finished is kept: "
-                "run the same command again to continue, with fewer --jobs if memory is short"
-            ) from error
-        finally:
-            # On an interrupt the workers are ended too; their checkpoints are what is kept.
-            pool.shutdown(wait=not running, cancel_futures=True)
-            for process in multiprocessing.active_children():
-                if running:
-                    process.terminate()
+        supervision.run(_PlannedCells(prepared, plan, finished, ended, not self.gpus))
 
 
-class _Queue:
-    """The cells still to run, given out as soon as what they need is there."""
+class _PlannedCells:
+    """The cells of a plan, for one supervisor that runs all of them."""
 
-    def __init__(self, cells: Sequence[PlannedCell], finished: Mapping[str, Status]) -> None:
-        self._waiting = [cell for cell in cells if cell.id not in finished]
-        self._succeeded = succeeded(finished)
+    def __init__(
+        self,
+        prepared: PreparedStudy,
+        plan: Plan,
+        finished: Mapping[str, Status],
+        ended: Ended,
+        shares_memory: bool,
+    ) -> None:
+        self._prepared = prepared
+        self._plan = plan
+        self._ended = ended
+        self._ready = ReadyCells(plan.cells, finished)
+        self._attempts = Attempts(shares_memory)
 
-    def next(self) -> PlannedCell | None:
-        """The first waiting cell all of whose needs have succeeded, if there is one."""
-        for index, cell in enumerate(self._waiting):
-            if self._succeeded.issuperset(cell.needs):
-                return self._waiting.pop(index)
-        return None
+    @property
+    def has_more(self) -> bool:
+        return self._ready.has_more
 
-    def end(self, outcome: Outcome) -> None:
-        """Note an outcome; what needs a cell that did not succeed is never given out."""
-        if outcome.status == "ok":
-            self._succeeded.add(outcome.id)
+    def next(self, running: int) -> PlannedCell | None:
+        return self._ready.next(running)
+
+    def end(self, cell: PlannedCell, outcome: Outcome) -> None:
+        if outcome.out_of_memory and self._is_attempted_again(cell, Loss("memory", outcome.text)):
+            return
+        self._ready.end(cell.id, outcome.status)
+        self._ended(outcome)
+
+    def lose(self, cell: PlannedCell, loss: Loss) -> None:
+        # It may have stored its record, and died before it could say so.
+        record = self._prepared.folder.read_record(cell)
+        if record is not None and record.status != "failed":
+            self.end(cell, Outcome(cell.id, record.status, "done, and its process lost afterwards"))
+        elif not self._is_attempted_again(cell, loss):
+            runner = CellRunner(
+                RunContext(self._prepared, self._plan, self._prepared.display.update)
+            )
+            self.end(cell, runner.refuse(cell, self._attempts.reason(cell.id, loss)))
+
+    def _is_attempted_again(self, cell: PlannedCell, loss: Loss) -> bool:
+        again = self._attempts.again(cell.id, loss)
+        if again is None:
+            return False
+        alone = " when no other cell runs" if again.alone else ""
+        self._prepared.display.say(
+            f"{cell.id}: {loss.words}; attempt {again.number} follows{alone}"
+        )
+        self._ready.again(cell.id, again.delay, alone=again.alone)
+        return True
 
 
-_worker: CellRunner | None = None
-
-
-def _start(settings: WorkerSettings, threads: int, events: Any) -> None:
-    global _worker
+def _start(settings: WorkerSettings, threads: int, report: Report) -> Runner:
+    """In a worker process: what runs its cells."""
     import torch
 
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
-    _worker = start_worker(settings, lambda *event: events.put(event))
-    # Libraries stay to the end: no search for garbage after a cell need look through them.
-    gc.freeze()
+    return start_worker(settings, report)
 
 
-def _end_with_parent() -> None:
-    """End this worker when its parent is gone, however that was killed.
+def _free_gpu_memory() -> None:
+    """Leave the memory that this process has used to measure steps to those that train."""
+    import torch
 
-    The run folder's lock goes with the parent: a worker that outlived it would write into a
-    folder that the next run believes to be its own.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait_for_any([parent.sentinel])
-        os._exit(1)
-
-
-def _work(cell: PlannedCell) -> Outcome:
-    if _worker is None:
-        raise RuntimeError("the worker has not been started")
-    return _worker(cell)
-
-
-def _show(events: Any, display: Display, running: Collection[str]) -> None:
-    """Show the progress of running cells; what arrives late would revive one that has ended."""
-    with suppress(queue.Empty):
-        while True:
-            cell, *progress = events.get_nowait()
-            if cell in running:
-                display.update(cell, *progress)
+    torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""Which executor a study gets: one process, or a pool on a CPU."""
+"""Which executor a study gets: one process, or one per slot, which is a core or a GPU."""
 
 import pytest
 
@@ -26,11 +26,43 @@ def test_cells_share_the_cores():
     assert OneProcess().threads is None
 
 
-def test_a_gpu_or_several_processes_run_one_cell_at_a_time(monkeypatch):
-    assert isinstance(choose_executor(None, "cuda", pretrainings=4), OneProcess)
-    with pytest.raises(ConfigError, match="--jobs above 1 is for one process on a CPU"):
-        choose_executor(2, "cuda", pretrainings=4)
+@pytest.fixture
+def gpus(monkeypatch):
+    """(number of GPUs, what CUDA_VISIBLE_DEVICES is) for torch to see."""
+
+    def there(count, visible=None):
+        monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+        if visible is None:
+            monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        else:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    return there
+
+
+def test_on_gpus_a_slot_is_a_gpu(gpus):
+    gpus(3)
+    assert choose_executor(None, "cuda", pretrainings=1) == ProcessPool(3, ("0", "1", "2"))
+    assert choose_executor(2, "cuda", pretrainings=9) == ProcessPool(2, ("0", "1", "2"))
+    assert choose_executor(None, "cuda:1", pretrainings=9) == ProcessPool(1, ("1",))
+    gpus(2, "GPU-8f3a, 5")
+    assert choose_executor(None, "cuda", pretrainings=9) == ProcessPool(2, ("GPU-8f3a", "5"))
+    assert choose_executor(None, "cuda:1", pretrainings=9) == ProcessPool(1, ("5",))
+
+
+def test_more_cells_than_gpus_are_refused(gpus):
+    gpus(2)
+    with pytest.raises(ConfigError, match=r"--jobs 3: .* has a GPU to itself, and .* 2 GPUs"):
+        choose_executor(3, "cuda", pretrainings=4)
+    with pytest.raises(ConfigError, match=r"--jobs 2: .* has a GPU to itself, and .* 1 GPU;"):
+        choose_executor(2, "cuda:1", pretrainings=4)
+    with pytest.raises(ConfigError, match="for CPUs and GPUs, not for mps"):
+        choose_executor(2, "mps", pretrainings=4)
+
+
+def test_several_processes_run_one_cell_at_a_time(monkeypatch):
     monkeypatch.setattr(choose, "processes", lambda: 2)
     assert isinstance(choose_executor(None, "cpu", pretrainings=4), OneProcess)
-    with pytest.raises(ConfigError, match="--jobs above 1 is for one process on a CPU"):
+    assert isinstance(choose_executor(None, "cuda", pretrainings=4), OneProcess)
+    with pytest.raises(ConfigError, match="--jobs above 1 is for one process"):
         choose_executor(2, "cpu", pretrainings=4)
