@@ -28,7 +28,7 @@ from objbench.results.submissions.comparison import (
     same_place,
 )
 from objbench.results.submissions.marks import CellAgain, Rerun
-from objbench.runs.cells.cell_runner import Outcome
+from objbench.runs.cells.outcome import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
 from objbench.runs.cells.reference_lines import keep_reference_lines
 from objbench.runs.executors.one_process import OneProcess
