@@ -1,4 +1,4 @@
-"""``objbench check``: whether an objective meets the contract of objectives."""
+"""``objbench check``: whether an objective, or a suite, meets its contract."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import gc
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,19 @@ from objbench.cli.plugin_arguments import (
     add_plugin_arguments,
     check_names,
     default_cache,
+    is_suite,
     load,
 )
 from objbench.cli.terminal import say
+from objbench.errors import ConfigError
 from objbench.study.files import preset_layer
 
 if TYPE_CHECKING:
-    from objbench.plugins.conformance.check import Result
+    from objbench.plugins.conformance.check import Check, Result
+    from objbench.plugins.conformance.subject import Subject
+    from objbench.plugins.conformance.suite_subject import SuiteSubject
 
-SUMMARY = "Check an objective: losses, gradients, randomness, invariance, processes, FLOPs, cost."
+SUMMARY = "Check an objective (losses, gradients, randomness, processes, FLOPs, cost) or a suite."
 EPILOG = """\
 Every check prints one line: ok, failed or skipped, and what was observed. A failed check also says
 what that means and how to fix it, and makes the exit code 1. Takes about a minute on one core.
@@ -31,13 +36,14 @@ what that means and how to fix it, and makes the exit code 1. Takes about a minu
 examples:
   objbench check taco --against mlm
   objbench check taco --set taco.anchors=masked --compile
+  objbench check glue --set glue.dir=GLUE/
 """
 PRESET = "demo"
 
 
 def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
-    add_plugin_arguments(parser, "objective to check", PRESET)
+    add_plugin_arguments(parser, "objective or suite to check", PRESET)
     parser.add_argument(
         "--against", metavar="NAME", help="objective to compare the cost per step with"
     )
@@ -54,19 +60,17 @@ def add_arguments(parser: Parser) -> None:
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Run the checks and print each result as soon as it is known."""
+    preset_layer(arguments.preset)
+    if is_suite(arguments.name):
+        return _check_suite(arguments)
     objectives = [arguments.name, *([arguments.against] if arguments.against else [])]
     check_names(objectives, arguments.set)
-    preset_layer(arguments.preset)
     # From here on torch is needed.
     registry = load(set(objectives))
     from objbench.cli.check_subject import chosen_subject, described
-    from objbench.plugins.conformance.check import run_checks
     from objbench.plugins.conformance.checks import CHECKS
     from objbench.runs.progress import Lines
 
-    # Imported modules live until exit: the garbage collector need not scan them after every check.
-    gc.freeze()
-    started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         subject = chosen_subject(
             arguments.name,
@@ -80,13 +84,48 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
             display=Lines(),
         )
         say(described(subject, arguments.preset))
-        width = max(len(check.name) for check in CHECKS)
-        failed = skipped = 0
-        for result in run_checks(subject, CHECKS):
-            say(_lines(result, width))
-            failed += result.status == "failed"
-            skipped += result.status == "skipped"
-    passed = len(CHECKS) - failed - skipped
+        return _report(subject, CHECKS)
+
+
+def _check_suite(arguments: argparse.Namespace) -> int:
+    """The same for a suite."""
+    check_names([arguments.name], arguments.set, any_kind=True)
+    for flag in ("against", "compile"):
+        if getattr(arguments, flag):
+            raise ConfigError(f"--{flag} is for objectives, and {arguments.name} is a suite")
+    registry = load()
+    from objbench.cli.check_suite import chosen_suite
+    from objbench.plugins.conformance.suite_checks import SUITE_CHECKS
+    from objbench.runs.progress import Lines
+
+    with tempfile.TemporaryDirectory() as scratch:
+        subject = chosen_suite(
+            arguments.name,
+            preset=arguments.preset,
+            options=read.options_of(arguments.set),
+            registry=registry,
+            cache=arguments.cache or default_cache(),
+            scratch=Path(scratch),
+            display=Lines(),
+        )
+        say(f"{arguments.name}: an untrained encoder of the preset {arguments.preset}, on the CPU")
+        return _report(subject, SUITE_CHECKS)
+
+
+def _report(subject: Subject | SuiteSubject, checks: Sequence[Check]) -> int:
+    """Run the checks on the subject, and print their results; returns the exit code."""
+    from objbench.plugins.conformance.check import run_checks
+
+    # Imported modules live until exit: the garbage collector need not scan them after every check.
+    gc.freeze()
+    started = time.monotonic()
+    width = max(len(check.name) for check in checks)
+    failed = skipped = 0
+    for result in run_checks(subject, checks):
+        say(_lines(result, width))
+        failed += result.status == "failed"
+        skipped += result.status == "skipped"
+    passed = len(checks) - failed - skipped
     seconds = time.monotonic() - started
     say(f"{passed} ok, {failed} failed, {skipped} skipped in {seconds:.0f} s")
     return 1 if failed else 0

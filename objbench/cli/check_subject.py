@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from objbench.engine.training.job import PretrainJob
+from objbench.errors import ConfigError
 from objbench.plugins.conformance.subject import Subject
 from objbench.plugins.registry import Registry
 from objbench.results.plan import PlannedCell
@@ -63,6 +65,29 @@ def chosen_subject(
         return prepared.pretrain_job(cell)
 
     return Subject(job=job(name), against=job(against) if against else None, compiles=compiles)
+
+
+def untrained_job(
+    preset: str, registry: Registry, cache: Path, scratch: Path, display: Display
+) -> PretrainJob:
+    """The job of a baseline objective as the preset trains it, scaled down.
+
+    Args:
+        registry: every plugin, loaded.
+        cache, scratch, display: as for ``chosen_subject``.
+
+    Raises:
+        ConfigError: no objective declares itself a baseline.
+    """
+    # Declared by the class itself: what derives from the baseline is none.
+    names = [name for name, cls in registry.objectives.items() if vars(cls).get("is_baseline")]
+    if not names:
+        raise ConfigError("no installed objective is a baseline, whose encoder could be scored")
+    study = _small_study(names[:1], preset, {})
+    folder = RunFolder(scratch)
+    prepared = prepare(study, registry, folder, cache=cache, device="cpu", display=display)
+    cell = PlannedCell(id="0", kind="pretrain", key="0" * 64, objective=names[0], seed=0, step=1)
+    return prepared.pretrain_job(cell)
 
 
 def _small_study(names: list[str], preset: str, options: Mapping[str, Any]) -> Study:

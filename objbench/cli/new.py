@@ -13,19 +13,25 @@ from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 from objbench.plugins.new_project import require_name, write_project
 
-SUMMARY = "Create the project of a new objective: working code, a test, a README."
+SUMMARY = "Create the project of a new objective or suite: working code, a test, a README."
 EPILOG = """\
-The new objective trains as it is: a variant of masked language modelling to change into yours.
+The new objective trains as it is: a variant of masked language modelling to change into yours. The
+new suite scores as it is: retrieval of paraphrases. Tasks that are fine-tuned need no suite of their
+own: see `objbench run --tasks`.
 
-example:
+examples:
   objbench new half_masked
+  objbench new --suite retrieval
 """
 
 
 def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "name", metavar="NAME", help="name of the objective: lowercase letters, digits and _"
+        "name", metavar="NAME", help="name of the plugin: lowercase letters, digits and _"
+    )
+    parser.add_argument(
+        "--suite", action="store_true", help="a suite of tasks, in place of an objective"
     )
     parser.add_argument(
         "--dir",
@@ -44,11 +50,14 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
             f"{name!r} is already the name of a plugin; `objbench plugins` shows whose"
         )
     folder = arguments.dir or Path(f"objbench-{name.replace('_', '-')}")
-    for path in write_project(name, folder):
+    for path in write_project(name, folder, "suite" if arguments.suite else "objective"):
         say(str(path))
+    check, run = f"{name} --against mlm", f"--objectives mlm,{name} --preset demo"
+    if arguments.suite:
+        check, run = name, f"--objectives mlm,taco --preset demo --suites {name}"
     say(f"""
 next:
   pip install -e {shlex.quote(str(folder))}
-  objbench check {name} --against mlm
-  objbench run --objectives mlm,{name} --preset demo --name {name}""")
+  objbench check {check}
+  objbench run {run} --name {name}""")
     return 0

@@ -33,6 +33,17 @@ def load(names: Collection[str] | None = None) -> Registry:
     return registry
 
 
+def is_suite(name: str) -> bool:
+    """Whether ``name`` is a suite's; its plugin is loaded where it has never been."""
+    known = known_plugins()
+    if name not in known.names:
+        return False
+    if known.describe(name) is None:
+        load({name})
+    found = known.describe(name)
+    return found is not None and found.kind == "suite"
+
+
 def add_set_argument(group: Group) -> None:
     """Declare ``--set``."""
     group.add_argument(
@@ -80,7 +91,7 @@ def check_names(
     except WrongKindError as error:
         hint = f"; check it as part of one, as in OBJECTIVE+{error.name}"
         raise ConfigError(
-            f"{error.name!r} is a {error.found}, and only objectives are checked"
+            f"{error.name!r} is a {error.found}, not an objective"
             f"{hint if error.found == 'term' else ''}"
         ) from error
     for plugin, option, _ in assignments:

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 from objbench.errors import ConfigError
 from objbench.plugins.registration import NAME
 
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
-# Template -> path in the project, which may contain placeholders too.
-_FILES = {
-    "pyproject.txt": "pyproject.toml",
-    "readme.txt": "README.md",
-    "objective.txt": "{{module}}.py",
-    "test.txt": "tests/test_{{module}}.py",
+Kind = Literal["objective", "suite"]
+
+# Path in the project, which may contain placeholders too -> template of each kind.
+_FILES: Mapping[str, Mapping[Kind, str]] = {
+    "pyproject.toml": {"objective": "pyproject.txt", "suite": "pyproject.txt"},
+    "README.md": {"objective": "readme.txt", "suite": "suite_readme.txt"},
+    "{{module}}.py": {"objective": "objective.txt", "suite": "suite.txt"},
+    "tests/test_{{module}}.py": {"objective": "test.txt", "suite": "suite_test.txt"},
 }
+_DESCRIBED = {"objective": "pretraining objective", "suite": "suite"}
 
 
 def require_name(name: str) -> None:
@@ -37,8 +42,8 @@ def require_name(name: str) -> None:
         )
 
 
-def write_project(name: str, folder: Path) -> tuple[Path, ...]:
-    """Create the project of an objective called ``name`` in the new folder ``folder``.
+def write_project(name: str, folder: Path, kind: Kind = "objective") -> tuple[Path, ...]:
+    """Create the project of an objective or suite called ``name`` in the new folder ``folder``.
 
     Returns:
         The files written.
@@ -55,13 +60,14 @@ def write_project(name: str, folder: Path) -> tuple[Path, ...]:
         "project": f"objbench-{name.replace('_', '-')}",
         "class_name": "".join(part.capitalize() for part in name.split("_") if part),
         "folder": str(folder),
+        "kind": _DESCRIBED[kind],
     }
     written = []
     try:
-        for template, place in _FILES.items():
+        for place, templates in _FILES.items():
             path = folder / _filled(place, words)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_filled(_template(template), words), "utf-8")
+            path.write_text(_filled(_template(templates[kind]), words), "utf-8")
             written.append(path)
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written: {error.strerror}") from error

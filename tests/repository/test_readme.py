@@ -92,7 +92,15 @@ FLAGS = re.findall(
 @pytest.mark.parametrize(("flag", "value"), sorted(set(FLAGS)))
 def test_every_flag_is_one_of_a_command(flag, value):
     words = [flag, "2" if value == "N" else value] if value else [flag]
-    commands = (["run"], ["verify", "RUN"], ["leaderboard"], ["selftest"], ["plugins"], ["claims"])
+    commands = (
+        ["run"],
+        ["verify", "RUN"],
+        ["leaderboard"],
+        ["selftest"],
+        ["plugins"],
+        ["claims"],
+        ["new"],
+    )
     refusals = [_refusal([*command, *words]) for command in commands]
     # A flag that is named alone may need a value.
     assert any(not text or (not value and "unknown" not in text) for text in refusals), refusals

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from objbench.errors import one_line
 from objbench.plugins.conformance.subject import Subject
+from objbench.plugins.conformance.suite_subject import SuiteSubject
 
 Status = Literal["ok", "failed", "skipped"]
 
 
 class Broken(Exception):
-    """The objective fails the check; the text says what was observed."""
+    """The plugin fails the check; the text says what was observed."""
 
 
 class NotChecked(Exception):
@@ -28,8 +29,9 @@ class Check:
         name: a few words, the same in every report.
         meaning: what goes wrong in a study if the requirement is not met.
         remedy: how to fix it.
-        run: examines a subject and returns what was observed, or raises ``Broken`` or
-            ``NotChecked``; any other exception is a fault of the objective.
+        run: examines a subject, which is a ``SuiteSubject`` for the checks of suites, and returns
+            what was observed, or raises ``Broken`` or ``NotChecked``; any other exception is a fault
+            of the plugin.
         by_mode: whether the check is run once in each mode of the objective, because a step draws
             one; False for checks that train or that go through the modes themselves.
     """
@@ -37,7 +39,7 @@ class Check:
     name: str
     meaning: str
     remedy: str
-    run: Callable[[Subject], str]
+    run: Callable[[Any], str]
     by_mode: bool = True
 
 
@@ -54,27 +56,29 @@ class Result:
     note: str
 
 
-def run_checks(subject: Subject, checks: Iterable[Check]) -> Iterator[Result]:
+def run_checks(subject: Subject | SuiteSubject, checks: Iterable[Check]) -> Iterator[Result]:
     """The results, each as soon as it is known; a failure does not stop the other checks."""
     for check in checks:
         yield result_of(check, subject)
 
 
-def result_of(check: Check, subject: Subject) -> Result:
-    """The result of ``check``; whatever the objective raises is a failure."""
+def result_of(check: Check, subject: Subject | SuiteSubject) -> Result:
+    """The result of ``check``; whatever the plugin raises is a failure."""
     try:
         return Result(check, "ok", one_line(_seen(check, subject)))
     except NotChecked as reason:
         return Result(check, "skipped", one_line(reason))
     except Broken as fault:
         return Result(check, "failed", one_line(fault))
-    # The objective's own code runs here, and the other checks are still wanted.
+    # The plugin's own code runs here, and the other checks are still wanted.
     except Exception as error:  # noqa: BLE001
         return Result(check, "failed", one_line(f"{type(error).__name__}: {error}"))
 
 
-def _seen(check: Check, subject: Subject) -> str:
-    modes = subject.modes() if check.by_mode else ()
+def _seen(check: Check, subject: Subject | SuiteSubject) -> str:
+    if isinstance(subject, SuiteSubject) or not check.by_mode:
+        return check.run(subject)
+    modes = subject.modes()
     if len(modes) < 2:
         return check.run(subject)
     notes = []

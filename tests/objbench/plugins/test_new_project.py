@@ -143,6 +143,54 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
     assert not list((tmp_path / "new").iterdir())
 
 
+@pytest.fixture
+def made_suite(tmp_path, monkeypatch, capsys):
+    """The folder of the project of a new suite, installed."""
+    folder = tmp_path / "mine"
+    assert main(["new", "--suite", "near_words", "--dir", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "objbench check near_words\n" in printed
+    assert "--objectives mlm,taco --preset demo --suites near_words --name near_words" in printed
+    install(folder)
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    sys.modules.pop("objbench_near_words", None)
+
+
+def test_a_new_suite_loads_passes_its_own_test_and_is_clean(made_suite):
+    registry = load_plugins(only={"near_words"})
+    assert registry.broken == ()
+    assert registry.suite("near_words").__name__ == "NearWords"
+    description = tomllib.loads((made_suite / "pyproject.toml").read_text())["project"][
+        "description"
+    ]
+    assert description == "The suite near_words, for objbench"
+    for words, expected in (
+        (["pytest", "-q"], "4 passed"),
+        (["ruff", "check", "--isolated", "--line-length=100", "--select=E,F,I,B,UP"], "passed"),
+        (["ruff", "format", "--isolated", "--line-length=100", "--check"], "already formatted"),
+    ):
+        ended = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=made_suite,
+            env={**os.environ, "PYTHONPATH": str(made_suite)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert expected in ended.stdout
+
+
+def test_a_new_suite_passes_every_check(made_suite, capsys):
+    assert main(["check", "near_words"]) == 0
+    first, *lines, last = capsys.readouterr().out.splitlines()
+    assert first == "near_words: an untrained encoder of the preset demo, on the CPU"
+    skipped = [line for line in lines if not line.startswith("ok")]
+    assert len(skipped) == 1 and "nothing can be tuned by it" in skipped[0]
+    assert ", 0 failed, 1 skipped in " in last
+
+
 HEAVY = {"torch", "transformers", "datasets", "pandas", "tokenizers", "accelerate", "evaluate"}
 
 USAGE_ERRORS = [
@@ -151,7 +199,10 @@ USAGE_ERRORS = [
     (["new", "Half"], "'Half' cannot be the name of a plugin"),
     (["new", "mine", "--dir", "."], ". already exists"),
     (["check", "tacoo"], "unknown objective 'tacoo'; did you mean 'taco'?"),
-    (["check", "glue"], "'glue' is a suite, and only objectives are checked"),
+    (["check", "tc"], "'tc' is a term, not an objective; check it as part of one, as in OBJ"),
+    (["check", "glue", "--against", "mlm"], "--against is for objectives, and glue is a suite"),
+    (["check", "glue", "--compile"], "--compile is for objectives, and glue is a suite"),
+    (["check", "glue", "--set", "mlm.rate=1"], "this command is about glue; leave the option out"),
     (["check", "mlm", "--preset", "dem"], "unknown preset 'dem'; did you mean 'demo'?"),
     (["check", "mlm", "--against", "mlmm"], "unknown objective 'mlmm'; did you mean 'mlm'?"),
     (["check", "mlm", "--set", "mlm.rat=1"], "unknown option of mlm 'rat'; did you mean 'rate'?"),
