@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 import torch
 from transformers import BertTokenizer
 
+import objbench
 from objbench.cli.main import parse
 from objbench.cli.plugins import plugins_table
 from objbench.contract.encoder_spec import Vocabulary
@@ -50,7 +52,8 @@ def commands(text):
 
 
 (OBJECTIVE,) = (block for block in blocks("python") if "class Half" in block)
-(ANALYSIS,) = (block for block in blocks("python") if "read_results" in block)
+(ANALYSIS,) = (block for block in blocks("python") if "statistics.estimate" in block)
+(COMPARISON,) = (block for block in blocks("python") if "matplotlib" in block)
 STUDIES = [block for block in blocks("toml") if "objectives =" in block]
 OF_OBJBENCH = [
     words[words.index("objbench") + 1 :] for words in commands(README) if "objbench" in words
@@ -186,10 +189,9 @@ def test_its_analysis_prints_what_it_shows():
 
 
 def test_its_example_prints_what_it_says():
-    (example,) = (block for block in blocks("python") if "read_results" in block)
     (expected,) = blocks("text")
     ended = subprocess.run(
-        [sys.executable, "-c", f"{example}\nimport sys; assert 'torch' not in sys.modules"],
+        [sys.executable, "-c", f"{ANALYSIS}\nimport sys; assert 'torch' not in sys.modules"],
         check=True,
         capture_output=True,
         text=True,
@@ -197,6 +199,32 @@ def test_its_example_prints_what_it_says():
     )
     lines = [[line.rstrip() for line in text.splitlines()] for text in (ended.stdout, expected)]
     assert lines[0] == lines[1]
+
+
+def test_its_comparison_draws_two_studies_by_public_names_alone(tmp_path):
+    assert set(re.findall(r"objbench\.(\w+)", COMPARISON)) <= set(objbench.__all__)
+    assert re.findall(r"^(?:from|import) .*", COMPARISON, re.MULTILINE) == [
+        "import matplotlib.pyplot as plt",
+        "import objbench",
+    ]
+    (tmp_path / "leaderboard").symlink_to(ROOT / "leaderboard")
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", COMPARISON],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "svg"},
+    )
+    lines = ended.stdout.splitlines()
+    assert len(lines) == 2
+    for line, name in zip(lines, ("toy", "demo-all"), strict=True):
+        assert re.fullmatch(
+            rf"leaderboard/{name}: taco better by [+-]\d\.\d\d\d nats on \d+ seeds", line
+        )
+    picture = (tmp_path / "two-studies.svg").read_text()
+    # A line per seed and one per objective in the legend, on axes with text.
+    assert picture.count('id="line2d_') > 20
 
 
 SMALL = {
