@@ -9,7 +9,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForMaskedLM,
+    BertConfig,
+    BertModel,
+    BertTokenizerFast,
+)
 
 from objbench.blocks.heads import TokenHead
 from objbench.contract.encoder_spec import Vocabulary
@@ -88,6 +94,43 @@ def families():
     sys.modules["families"] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def make_checkpoint(families, tmp_path_factory):
+    """(model type, **configuration) -> folder of a masked language model as transformers saves it.
+
+    With its tokenizer; three rows of its embeddings belong to no word, and no weight is as it began.
+    """
+    tokenizers = {"roberta": families.roberta, "modernbert": families.modernbert}
+
+    def make(family, **changes):
+        folder = tmp_path_factory.mktemp("checkpoint") / family
+        tokenizer = tokenizers.get(family, families.wordpiece)()
+        ids = {
+            f"{role}_token_id": getattr(tokenizer, f"{role}_token_id") for role in ("pad", "cls")
+        }
+        ids |= {"sep_token_id": tokenizer.sep_token_id, "bos_token_id": tokenizer.cls_token_id}
+        sizes = {
+            "vocab_size": len(tokenizer) + 3,
+            "hidden_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "intermediate_size": 32,
+            "max_position_embeddings": 64,
+        }
+        config = AutoConfig.for_model(family, **{**sizes, **ids, **changes})
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = AutoModelForMaskedLM.from_config(config)
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter += 0.1 * torch.randn(parameter.shape)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")

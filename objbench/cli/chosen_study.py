@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from objbench.cli.initial_checkpoint import with_checkpoint
 from objbench.cli.machine_choice import MachineChoice, machine_choice
 from objbench.cli.own_tasks import tasks_layer
 from objbench.cli.plugin_arguments import known_plugins, load
@@ -86,7 +87,8 @@ def chosen_study(arguments: argparse.Namespace) -> ChosenStudy:
         raise ConfigError("no corpus: name a file or folder of text with --corpus, or --corpus toy")
     from objbench.study.study import build_study
 
-    study = build_study(layers, " + ".join(sources))
+    whose = [*sources, *["command line"] * (len(layers) - len(sources))]
+    study = build_study(with_checkpoint(layers, whose), " + ".join(sources))
     suites = study.evaluation.suites
     for plugin, option, _ in arguments.set:
         if plugin not in {*study.objectives, *plugins_of(study.objectives), *suites}:

@@ -118,7 +118,8 @@ def described(choice: MachineChoice, study: Any, run: Path) -> list[str]:
     layers, width = config.get("num_hidden_layers"), config.get("hidden_size")
     corpus = study.data.corpus
     generated = " (a generated language, no download)" if corpus == "toy" else ""
-    encoder = f"{study.encoder.model_type}, {layers} layers, width {width}"
+    kind, init = study.encoder.model_type, study.encoder.init
+    encoder = f"{kind} of {init}" if init else f"{kind}, {layers} layers, width {width}"
     seeds = ",".join(map(str, study.seeds[:10])) + (",..." if len(study.seeds) > 10 else "")
     return [
         f"no --preset is given: preset {choice.preset}, because {choice.reason}",

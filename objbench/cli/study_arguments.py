@@ -77,6 +77,8 @@ def _add_training(group: Group) -> None:
     corpus = "toy, a file, a folder, a glob, or hf:NAME[:CONFIG][:COLUMN]"
     _add(group, "--corpus", "data.corpus", corpus)
     _add(group, "--tokenizer", "data.tokenizer", "train:SIZE, a folder, or a Hugging Face Hub name")
+    init = "checkpoint that every run continues from, with its tokenizer: a folder, or a hub name"
+    _add(group, "--init", "encoder.init", init, str, "FOLDER|NAME")
     kind = "encoder family, such as bert, modernbert or electra, in the preset's size"
     _add(group, "--encoder", "encoder.model_type", kind, str, "TYPE")
     _add(group, "--width", "encoder.width", "width of the encoder", read.count, "D")

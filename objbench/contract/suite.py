@@ -70,6 +70,12 @@ class Average:
 UNTRAINED = "untrained"
 """The floor that is scored for every suite, by ``Suite.evaluate``: an encoder's initial weights."""
 
+CHECKPOINT = "checkpoint"
+"""The same of a study that continues from a checkpoint: that checkpoint, without further pretraining."""
+
+INITIAL_WEIGHTS = (UNTRAINED, CHECKPOINT)
+"""The floors that an encoder is scored for; a study has one of them."""
+
 
 def _no_heldout(count: int) -> NDArray[np.int64]:
     raise DataError("no held-out text is available here: evaluate the encoder as part of a study")
@@ -227,9 +233,9 @@ class Suite(ConfiguredSuite):
         return (0,)
 
     def floors(self) -> tuple[str, ...]:
-        """What the tasks can be scored by without an encoder, beside ``UNTRAINED``, which always is.
+        """What the tasks can be scored by without an encoder.
 
-        Such as "majority", the most frequent answer, and "bag-of-words", a linear model of which
+        Beside ``UNTRAINED``, which always is, or ``CHECKPOINT`` in its place. Such as "majority", the most frequent answer, and "bag-of-words", a linear model of which
         word pieces occur. Names are those of plugins; each is scored by ``evaluate_floor``.
         """
         return ()

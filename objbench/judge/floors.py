@@ -3,7 +3,9 @@
 A score that does not lie above its floor shows nothing of what pretraining did. Three kinds of floor
 are measured, each a cell of the study: what needs no encoder at all ("majority", "bag-of-words" and
 whatever else a suite names), and the encoder with its initial weights (``UNTRAINED``), which depends
-on the pretraining seed and, where tuning changed them, on the objective's initial weights.
+on the pretraining seed and, where tuning changed them, on the objective's initial weights. In a study
+that continues from a checkpoint, the checkpoint as it was (``CHECKPOINT``) takes the place of the
+latter: what lies no higher shows nothing of what further pretraining did.
 
 Shape legend: R runs of a floor, C columns of the suite in the order of the plan; NaN where missing.
 """
@@ -114,6 +116,7 @@ def _floor_scores(results: StudyResults, suite: str, objective: str) -> Mapping[
             own = [cell for cell in own if cell.objective == whose]
             rows = {seed: row for row, seed in enumerate(results.seeds)}
         columns = np.full((1 + max(rows.values(), default=0), len(planned.columns)), np.nan)
+        values: dict[tuple[int, int], list[float]] = {}
         for cell in own:
             record = results.records.get(cell.id)
             # A plan that was edited by hand may hold floors of seeds that were not pretrained.
@@ -125,7 +128,11 @@ def _floor_scores(results: StudyResults, suite: str, objective: str) -> Mapping[
                 continue
             for number, column in enumerate(planned.columns):
                 if column.task == cell.task:
-                    columns[rows[cell.seed], number] = column_value(record, column)
+                    place = rows[cell.seed], number
+                    values.setdefault(place, []).append(column_value(record, column))
+        # A checkpoint is scored with every fine-tuning seed, as the encoders are.
+        for place, own_values in values.items():
+            columns[place] = np.mean(own_values)
         found[floor] = FloorScores(floor, columns, suite_average(planned, columns))
     return found
 

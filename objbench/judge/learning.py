@@ -2,7 +2,9 @@
 
 A run that never left its first plateau is no sample of what its objective does to an encoder. A run
 has learnt if its encoder has at the end of its budget, by the rule of ``results.learnt``; otherwise
-it is stuck. Nothing is known of a run whose records are from before either was measured.
+it is stuck. The same is asked of a run that continues from a checkpoint, which may have learnt before
+its first step: one that is stuck has lost it, or never had it. Nothing is known of a run whose records
+are from before either was measured.
 """
 
 from __future__ import annotations

@@ -60,6 +60,9 @@ def paper_differences(
     pair = Pair(file.objective, file.baseline)
     suite = planned_suite(results, source)
     parts = [
+        f"runs continue from the checkpoint {results.plan.checkpoint}"
+        if results.plan.checkpoint
+        else "",
         _score(results, file, claim, source, suite),
         _samples(results, pair, suite),
         _equal_spend(results, claim),

@@ -24,6 +24,7 @@ _MOST_LISTED = 20
 def caveats(results: StudyResults) -> list[str]:
     """Every caveat of the study but for what is missing in it."""
     found = [
+        _checkpoint(results),
         _looks(results),
         _samples(results),
         _official(results),
@@ -38,6 +39,19 @@ def caveats(results: StudyResults) -> list[str]:
         *pairing_sentences(results),
     ]
     return [text for text in found if text]
+
+
+def _checkpoint(results: StudyResults) -> str:
+    """What the runs continue from, and what that leaves out of every number; "" for random weights."""
+    checkpoint = results.plan.checkpoint
+    if not checkpoint:
+        return ""
+    return (
+        f"Every run continues from the checkpoint {checkpoint}: budgets, costs and curves count from "
+        "there, and what its own pretraining cost is in none of them. Differences are between ways to "
+        "continue from this one checkpoint, and seeds do not vary it: nothing here says which "
+        "objective is better for pretraining from random weights."
+    )
 
 
 def _looks(results: StudyResults) -> str:

@@ -29,7 +29,9 @@ def headline(report: Report) -> str:
 
     A comparison that settles something is followed by the scale that it is not about.
     """
-    scale = "; nothing here says what happens at another scale" if is_settled(report) else ""
+    other = "from another checkpoint or at another scale" if report.plan.checkpoint else ""
+    other = other or "at another scale"
+    scale = f"; nothing here says what happens {other}" if is_settled(report) else ""
     return f"{_compared(report)}: {conclusion(report)}{scale}."
 
 
@@ -79,7 +81,15 @@ def _compared(report: Report) -> str:
     text = compared_words(report)
     if report.others:
         text += f" at equal {AXIS_WORDS[report.plan.equalize]}"
-    what = [text, *_setting(report.plan), scale_words(report), count(len(report.seeds), "seed")]
+    checkpoint = report.plan.checkpoint
+    start = [f"continuing from {checkpoint}"] if checkpoint else []
+    what = [
+        text,
+        *start,
+        *_setting(report.plan),
+        scale_words(report),
+        count(len(report.seeds), "seed"),
+    ]
     return ", ".join(part for part in what if part)
 
 

@@ -22,6 +22,10 @@ _HINTS = (
     "What to try: more steps, another scale of the initial weights, another learning rate or a longer "
     "warm-up, larger batches, and a look for duplicates in the text."
 )
+_HINTS_FROM_CHECKPOINT = (
+    "What to try: a smaller learning rate or a longer warm-up, if they lost what the checkpoint knew; "
+    "else more steps, and a look for duplicates in the text."
+)
 
 
 def learning_sentence(report: Report) -> str:
@@ -43,11 +47,11 @@ def learning_sentence(report: Report) -> str:
         return not_known
     whose = [f"{own.objective} ({own.share} learnt)" for own in stuck]
     which = listed(whose) if len(whose) <= MOST_DRAWN else named(whose)
-    lead = (
-        f"Stuck runs: {which}. They never left their first plateau, so means and intervals are over "
-        "the runs that learnt."
-    )
-    return " ".join(part for part in (lead, _HINTS, not_known) if part)
+    why, hints = "never left their first plateau", _HINTS
+    if report.plan.checkpoint:
+        why, hints = "end no better than counts of words", _HINTS_FROM_CHECKPOINT
+    lead = f"Stuck runs: {which}. They {why}, so means and intervals are over the runs that learnt."
+    return " ".join(part for part in (lead, hints, not_known) if part)
 
 
 def learning_blocks(report: Report) -> list[Block]:

@@ -18,9 +18,9 @@ def reading(report: Report) -> list[Text]:
     if any(suite.is_ranked for suite in report.suites):
         found.append(_SCORE)
         if any(suite.floors.rows for suite in report.suites):
-            found.append(_FLOOR)
+            found.append(_FLOOR_OF_CHECKPOINT if report.plan.checkpoint else _FLOOR)
         if any(runs.is_known for runs in report.learning.values()):
-            found.append(_LEARNT)
+            found.append(_LEARNT_FROM_CHECKPOINT if report.plan.checkpoint else _LEARNT)
         if is_compared:
             found.append((Strong("Gain"), _gain(report)))
         if is_compared and has_interval:
@@ -86,6 +86,23 @@ _LEARNT: Text = (
     (
         ": how many finished runs have left their first plateau. Means, intervals and gains are over "
         "these alone; a gain over the seeds at which both sides have."
+    ),
+)
+_FLOOR_OF_CHECKPOINT: Text = (
+    Strong("Floor"),
+    (
+        ": what the same examples give without further pretraining, from the checkpoint as it was and "
+        "without any encoder. A score that is not above its floors shows nothing of what further "
+        "pretraining did and carries no verdict."
+    ),
+)
+_LEARNT_FROM_CHECKPOINT: Text = (
+    Strong("Learnt"),
+    (
+        ": how many finished runs end with an encoder that predicts better than pairs of words and uses "
+        "their order, as the checkpoint may from the start: a run that is stuck has lost it, or never "
+        "had it. Means, intervals and gains are over the others alone; a gain over the seeds at which "
+        "both sides have."
     ),
 )
 _GROUP: Text = (

@@ -27,7 +27,7 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
         Paragraph(protocol),
         *paragraph(suite.unscored, look_note(report)),
         *columns_tables(report, suite),
-        *paragraph(_floors_words(suite), floor_note(suite)),
+        *paragraph(_floors_words(report, suite), floor_note(suite)),
     ]
     if suite.interquartile:
         blocks += _interquartile(report, suite)
@@ -66,10 +66,15 @@ def suite_details(report: Report, suite: SuiteReport) -> list[Block]:
     return folds
 
 
-def _floors_words(suite: SuiteReport) -> str:
+def _floors_words(report: Report, suite: SuiteReport) -> str:
     """What the floors are; "" where none was measured."""
     if not suite.floors.rows:
         return ""
+    if report.plan.checkpoint:
+        return (
+            "Floors: what the same examples give without any further pretraining; checkpoint: what "
+            "every run continues from, as it was, over all fine-tuning seeds."
+        )
     return (
         "Floors: what the same examples give without any pretraining; untrained: an encoder with its "
         "initial weights, at the study's seeds."

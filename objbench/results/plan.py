@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from objbench.contract.meters import Axis
 from objbench.contract.suite import Average, Direction
+from objbench.errors import one_line
 from objbench.results.agreement import misfits
 from objbench.results.foreign_values import (
     Count,
@@ -177,6 +178,18 @@ class Plan(Stored):
     def model_type(self) -> str:
         """The kind of encoder, such as "modernbert"; "" where the study does not name it."""
         return self.asked.encoder.model_type
+
+    @property
+    def checkpoint(self) -> str:
+        """What every run continues from, such as "org/model (SHA-256 0123456789ab...)"; "" if nothing.
+
+        Of a path the last two parts.
+        """
+        encoder = self.asked.encoder
+        if not encoder.init:
+            return ""
+        name = "/".join([part for part in one_line(encoder.init).split("/") if part][-2:])[:60]
+        return f"{name} (SHA-256 {encoder.init_digest[:12]}...)"
 
     @property
     def training(self) -> PlannedTraining:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from objbench.results.foreign_values import Count, Label, Text
+from objbench.results.foreign_values import Count, KeyOrNone, Label, Text
 from objbench.results.json_files import fault
 
 
@@ -19,9 +19,17 @@ class _Settings(BaseModel):
 
 
 class PlannedEncoder(_Settings):
-    """The encoder; ``model_type`` is "" where it is not known."""
+    """The encoder.
+
+    Attributes:
+        model_type: its family; "" where it is not known.
+        init: the checkpoint that every run continues from; "" for random initial weights.
+        init_digest: its SHA-256 in hex, or "".
+    """
 
     model_type: Label = ""
+    init: Text = ""
+    init_digest: KeyOrNone = ""
 
 
 class PlannedData(_Settings):

@@ -151,8 +151,9 @@ class CellRecord(Stored):
 
     Attributes:
         made_from: what the cell read -> its SHA-256 in hex: "train" and "heldout" are the parts of
-            the token cache, "encoder" and "teacher NAME" are exported encoders. Empty for a curve,
-            which reads records only, and in records from before there were digests.
+            the token cache, "encoder" and "teacher NAME" are exported encoders, "checkpoint" is what
+            the run continues from. Empty for a curve, which reads records only, and in records from
+            before there were digests.
     """
 
     schema_version: SchemaVersion = SCHEMA_VERSION

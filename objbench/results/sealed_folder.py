@@ -108,11 +108,16 @@ def _digests(folder: Path) -> dict[str, str]:
     """Name -> SHA-256 of the files in ``folder``; hidden ones belong to the system."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
     return {
-        path.relative_to(folder).as_posix(): _digest(path) for path in paths if path.name != SEAL
+        path.relative_to(folder).as_posix(): sha256_of(path) for path in paths if path.name != SEAL
     }
 
 
-def _digest(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file in hex; a file that has not changed is read once per process.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     with path.open("rb") as stream:
         status = path.stat()
         file = _File(path.resolve(), status.st_ino, status.st_size, status.st_mtime_ns)

@@ -18,6 +18,7 @@ from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.corpus import require_corpus
 from objbench.data.tokenizer import TRAIN_PREFIX, require_tokenizer
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
+from objbench.engine.encoder.continued import source_of
 from objbench.engine.encoder.inputs import require_readable
 from objbench.engine.training.heldout_loss import loss_names
 from objbench.errors import BudgetError, ObjbenchError, UnknownNameError
@@ -61,7 +62,7 @@ def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> Non
         Tuner(study, study.tuning, plugins, folder).rounds()
         if study.tuning.score in plugins.suites:
             require_choosable(plugins.suites[study.tuning.score])
-    vocabulary = _stand_in(study.data.tokenizer)
+    vocabulary = _stand_in(_words(study))
     built: dict[str, list[str] | None] = {}
     tried: dict[str, list[str] | None] = {}
     for name, own, is_trial in _variants(study):
@@ -118,10 +119,22 @@ def _losses(
             return None
 
 
-def _stand_in(tokenizer: str) -> Vocabulary:
-    """A vocabulary as ``train:SIZE`` makes it, of BERT's size where none is known."""
-    digits = tokenizer.removeprefix(TRAIN_PREFIX)
-    size = int(digits) if tokenizer != digits and digits.isdecimal() else _BERT_VOCABULARY
+def _words(study: Study) -> int:
+    """The size of the vocabulary: the checkpoint's, or the trained one's; BERT's where none is known.
+
+    Raises:
+        CheckpointError, HubError: the checkpoint cannot be read.
+    """
+    if study.encoder.init is not None:
+        words = source_of(study.encoder).config.get("vocab_size")
+        return words if isinstance(words, int) and words > len(_SPECIAL) else _BERT_VOCABULARY
+    digits = study.data.tokenizer.removeprefix(TRAIN_PREFIX)
+    is_trained = study.data.tokenizer != digits and digits.isdecimal()
+    return int(digits) if is_trained else _BERT_VOCABULARY
+
+
+def _stand_in(size: int) -> Vocabulary:
+    """A vocabulary of ``size`` words."""
     words = (f"##{index}" if index % 2 else f"{index}" for index in range(len(_SPECIAL), size))
     return Vocabulary(
         size=size,

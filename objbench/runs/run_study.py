@@ -22,6 +22,7 @@ from objbench.results.published_study import refuse_published
 from objbench.results.run_folder import RunFolder
 from objbench.results.storage_faults import storage_faults
 from objbench.results.study_results import join
+from objbench.runs.cells.initial_weights import say_initial_weights
 from objbench.runs.cells.outcome import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
 from objbench.runs.cells.reference_lines import keep_reference_lines
@@ -116,6 +117,8 @@ def run_study(
         )
         _open_text(prepared)
         require_same_text(study, prepared.text.description(), folder)
+        if is_main():
+            say_initial_weights(prepared)
         keep_reference_lines(prepared)
         wait_for_all()
         prepared, trials = started.tune(prepared)

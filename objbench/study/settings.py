@@ -22,6 +22,10 @@ def _no_repeats(listed: tuple[Any, ...]) -> tuple[Any, ...]:
     return listed
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 def _readable(budget: str) -> str:
     parse_budget(budget)
     return budget.strip()
@@ -56,10 +60,21 @@ class EncoderSection(Section):
     Attributes:
         model_type: as in ``transformers.AutoConfig``, such as "bert".
         config: its configuration; vocabulary size and special tokens are set from the tokenizer.
+        init: the checkpoint that every run continues from, a local folder or a name on the hub; None
+            for runs that start from random weights. Its own configuration is then the encoder's.
+        init_digest: the SHA-256 of that checkpoint in hex, as ``checkpoint_source`` makes it; the
+            command line fills it in, and a checkpoint of another digest is refused.
     """
 
     model_type: str = "bert"
     config: dict[str, Any] = Field(default_factory=dict)
+    init: str | None = Field(default=None, min_length=1, exclude_if=_is_none)
+    init_digest: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", exclude_if=_is_none)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All of it that numbers depend on, for keys: a checkpoint by its digest, wherever it is."""
+        return self.model_dump(mode="json", exclude={"init"})
 
     @field_validator("config")
     @classmethod
@@ -69,6 +84,14 @@ class EncoderSection(Section):
         except (TypeError, ValueError) as error:
             raise ValueError("numbers must be finite, and no value a date or a time") from error
         return config
+
+    @model_validator(mode="after")
+    def _has_whole_checkpoint(self) -> EncoderSection:
+        if (self.init is None) != (self.init_digest is None):
+            raise ValueError("init, a checkpoint, and init_digest, its digest, belong together")
+        if self.init is not None and self.config:
+            raise ValueError("config is the checkpoint's own: leave it out with init")
+        return self
 
 
 class DataSection(Section):

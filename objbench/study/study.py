@@ -87,6 +87,16 @@ class Study(Section):
         return with_current_names(value) if isinstance(value, Mapping) else value
 
     @model_validator(mode="after")
+    def _one_checkpoint(self) -> Study:
+        if self.encoder.init is None:
+            return self
+        tuned = [] if self.tuning is None else [self.tuning.grid, *self.tuning.objectives.values()]
+        for place in (place for own in (*self.overrides.values(), *tuned) for place in own):
+            if place.startswith("encoder."):
+                raise ValueError(f"{place!r} cannot be chosen: encoder.init sets the encoder")
+        return self
+
+    @model_validator(mode="after")
     def _tuned_alike(self) -> Study:
         for name in self.overrides:
             if name not in self.objectives:

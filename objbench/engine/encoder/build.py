@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
-from transformers.models.auto.modeling_auto import (
-    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-    MODEL_MAPPING,
-)
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from objbench.contract.composition import ObjectiveClass
 from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import stream_key
+from objbench.engine.encoder.continued import continued_encoder
 from objbench.engine.encoder.inputs import longest_input, unused_positions
+from objbench.engine.encoder.load import pooler_options
 from objbench.errors import ConfigError, guess, one_line
 from objbench.study.encoder_size import INNER, OWN_NAMES
 from objbench.study.settings import EncoderSection
@@ -51,19 +50,23 @@ def seeded_initialisation(seed: int, stream: str) -> Iterator[None]:
 def build_encoder(
     section: EncoderSection, vocabulary: Vocabulary, length: int, seed: int
 ) -> PreTrainedModel:
-    """A freshly initialised encoder without a pooling layer, on the CPU in float32.
+    """An encoder at its first step, without a pooling layer, on the CPU in float32.
 
-    Vocabulary size and special tokens are the tokenizer's; there are at least ``length``
-    positions, and at least as many as configured.
+    Freshly initialised, or that of the checkpoint that the study continues from. Vocabulary size and
+    special tokens of a fresh one are the tokenizer's; it has at least ``length`` positions, and at
+    least as many as configured.
 
     Args:
-        section: model type and the fields of its configuration.
+        section: model type and the fields of its configuration, or a checkpoint.
         length: T, tokens of a sequence.
-        seed: the pretraining seed; weights are a function of (seed, "init.encoder").
+        seed: the pretraining seed; fresh weights are a function of (seed, "init.encoder").
 
     Raises:
         ConfigError: an unknown model type or field, or a value the model refuses.
+        CheckpointError, HubError: the checkpoint cannot be read.
     """
+    if section.init is not None:
+        return continued_encoder(section, vocabulary, length)
     config = _configuration(section, vocabulary)
     _at_least_positions(config, length)
     encoder = _initialised(section, config, seed)
@@ -178,14 +181,10 @@ def _at_least_positions(config: PreTrainedConfig, count: int) -> None:
 
 
 def _initialised(section: EncoderSection, config: PreTrainedConfig, seed: int) -> PreTrainedModel:
-    mapped: Any = MODEL_MAPPING[type(config)]
-    kind = mapped[0] if isinstance(mapped, tuple) else mapped
-    poolless = "add_pooling_layer" in inspect.signature(kind).parameters
-    options = {"add_pooling_layer": False} if poolless else {}
     try:
         with seeded_initialisation(seed, "init.encoder"):
             encoder = AutoModel.from_config(  # type: ignore[no-untyped-call]
-                config, trust_remote_code=False, **options
+                config, trust_remote_code=False, **pooler_options(config)
             )
     except (ValueError, TypeError, KeyError, RuntimeError, ZeroDivisionError) as error:
         raise ConfigError(

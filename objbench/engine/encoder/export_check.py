@@ -75,7 +75,7 @@ def _both(folder: Path, vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
     head, reading = load_token_head(folder, vocabulary)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         encoder = load_encoder(folder).double()
-        ids = _probe(vocabulary)
+        ids = probe(vocabulary)
         batch = Batch(ids, torch.zeros_like(ids, dtype=torch.bool), None, Rows.alone(len(ids)))
         mask = attention_mask(encoder, batch, causal=reading.is_left_to_right)
         options = {} if mask is None else {"attention_mask": mask}
@@ -87,8 +87,8 @@ def _both(folder: Path, vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
     return ours[0], theirs[0]
 
 
-def _probe(vocabulary: Vocabulary) -> Tensor:
-    """(1, T) int64, words spread over the vocabulary, one of them masked."""
+def probe(vocabulary: Vocabulary) -> Tensor:
+    """(1, ``TOKENS``) int64, words spread over the vocabulary, one of them masked."""
     words = [word for word in range(vocabulary.size) if word not in vocabulary.special]
     ids = [words[number * len(words) // TOKENS] for number in range(TOKENS)]
     ids[TOKENS // 2] = vocabulary.mask

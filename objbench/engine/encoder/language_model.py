@@ -69,7 +69,9 @@ def language_model(encoder: PreTrainedModel, objective: Objective) -> LanguageMo
         prefix = model.base_model_prefix
         if type(getattr(model, prefix, None)) is not type(encoder):
             raise NoLanguageModelError(f"{kind.__name__} has another encoder")
-        places = _places(model)
+        places = head_places(model)
+        if not {"dense.weight", "dense.bias", "norm.weight", "bias"} <= set(places):
+            raise NoLanguageModelError(f"{kind.__name__} has a head with other weights")
         weights = {f"{prefix}.{name}": tensor for name, tensor in encoder.state_dict().items()}
         weights |= _head_weights(head, places, encoder)
         _, unknown = model.load_state_dict(weights, strict=False, assign=True)
@@ -116,8 +118,17 @@ def _with_whole_head(config: PreTrainedConfig, activation: str) -> PreTrainedCon
     return whole
 
 
-def _places(model: PreTrainedModel) -> dict[str, str]:
-    """Tensor of ``TokenHead`` -> the parameter of ``model`` that plays its part, by name."""
+def head_places(model: PreTrainedModel) -> dict[str, str]:
+    """Tensor of ``TokenHead`` -> the parameter of ``model`` that plays its part, by name.
+
+    A bias that the head of ``model`` does not have is left out.
+
+    Args:
+        model: a language model of transformers, on any device.
+
+    Raises:
+        NoLanguageModelError: it has no head in that form.
+    """
     inside = f"{model.base_model_prefix}."
     tied = set(model.all_tied_weights_keys)
     names = {name for name, _ in model.named_parameters(remove_duplicate=False)}
@@ -138,9 +149,9 @@ def _places(model: PreTrainedModel) -> dict[str, str]:
         if f"{name}.{kind}" in free
     }
     rest = sorted(free - set(places.values()))
-    if len(rest) != 1 or not {"dense.weight", "dense.bias", "norm.weight"} <= set(places):
+    if len(rest) > 1 or "norm.weight" not in places:
         raise NoLanguageModelError(f"{type(model).__name__} has a head with other weights")
-    return {**places, "bias": rest[0]}
+    return {**places, **({"bias": rest[0]} if rest else {})}
 
 
 def _head_weights(

@@ -26,13 +26,17 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedTokenizerFast,
 )
+from transformers.models.auto.modeling_auto import MODEL_MAPPING
 from transformers.utils import logging as transformers_logging
 
 from objbench.data.tokenizer import TokenizerHandle, fingerprint
 from objbench.engine.encoder.token_head import language_model_reading
 from objbench.errors import CheckpointError, one_line
+
+_AGAIN = "delete the folder and run the study again"
 
 
 class _Identity(NamedTuple):
@@ -80,7 +84,7 @@ def load_tokenizer(folder: Path) -> TokenizerHandle:
     Raises:
         CheckpointError: the folder holds none.
     """
-    with _exported(folder):
+    with quiet_loading(folder):
         tokenizer = AutoTokenizer.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=False
         )
@@ -102,7 +106,7 @@ def load_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
     Raises:
         CheckpointError: the folder holds no encoder.
     """
-    with _exported(folder):
+    with quiet_loading(folder):
         config = AutoConfig.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=False
         )
@@ -141,7 +145,7 @@ def load_language_model(folder: Path) -> nn.Module:
         raise CheckpointError(f"{folder} holds an encoder alone: load it with AutoModel")
     loader = AutoModelForCausalLM if reading.is_left_to_right else AutoModelForMaskedLM
     options = {"is_decoder": True} if reading.is_left_to_right else {}
-    with _exported(folder), torch.random.fork_rng(devices=[]):
+    with quiet_loading(folder), torch.random.fork_rng(devices=[]):
         found: Any = loader.from_pretrained(
             str(folder),
             dtype=torch.float32,
@@ -161,14 +165,29 @@ def load_language_model(folder: Path) -> nn.Module:
     return loaded
 
 
+def pooler_options(config: PreTrainedConfig) -> dict[str, bool]:
+    """What to give ``AutoModel`` for an encoder without a pooling layer; empty where none can be left out."""
+    mapped: Any = MODEL_MAPPING[type(config)]
+    kind = mapped[0] if isinstance(mapped, tuple) else mapped
+    poolless = "add_pooling_layer" in inspect.signature(kind).parameters
+    return {"add_pooling_layer": False} if poolless else {}
+
+
 def _files(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
     found = ((path.name, path.stat()) for path in folder.glob("*"))
     return tuple(sorted((name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in found))
 
 
 @contextmanager
-def _exported(folder: Path) -> Iterator[None]:
-    """Load from ``folder`` only, without bars and reports; turn faults into one line."""
+def quiet_loading(folder: Path, advice: str = _AGAIN) -> Iterator[None]:
+    """Load from ``folder`` only, without bars and reports; turn faults into one line.
+
+    Args:
+        advice: what to do where it cannot be loaded.
+
+    Raises:
+        CheckpointError: what is loaded within the block cannot be.
+    """
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder: name an exported encoder")
     verbosity = transformers_logging.get_verbosity()
@@ -180,7 +199,7 @@ def _exported(folder: Path) -> Iterator[None]:
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
             f"{folder} holds no encoder and tokenizer that transformers can load "
-            f"({one_line(error)[:200]}): delete the folder and run the study again"
+            f"({one_line(error)[:200]}): {advice}"
         ) from error
     finally:
         transformers_logging.set_verbosity(verbosity)

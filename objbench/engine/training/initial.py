@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from objbench.contract.objective import Objective
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
+from objbench.engine.encoder.continued_head import continue_head
 from objbench.engine.encoder.export import export_encoder
 from objbench.engine.encoder.exported_tokenizer import save_tokenizer
 from objbench.engine.training.job import PretrainJob
@@ -22,14 +23,19 @@ def initial_models(job: PretrainJob) -> tuple[PreTrainedModel, Objective]:
     """The encoder and the objective with the initial weights of the job's seed, not tied yet.
 
     On the CPU in float32; they depend on no other setting of the job than the encoder's, the
-    objective's, the vocabulary and the length.
+    objective's, the vocabulary and the length. Of a checkpoint that the study continues from come
+    the encoder and, where it fits, the token head; the seed draws what else the objective has.
 
     Raises:
         ConfigError: the encoder does not fit.
+        CheckpointError, HubError: the checkpoint cannot be read.
     """
     encoder = build_encoder(job.encoder, job.vocabulary, job.length, job.seed)
     spec = encoder_spec_of(encoder, job.vocabulary)
-    return encoder, build_objective(job.objective, job.config, spec, job.seed)
+    objective = build_objective(job.objective, job.config, spec, job.seed)
+    if job.encoder.init is not None:
+        continue_head(objective, job.encoder)
+    return encoder, objective
 
 
 def export_untrained(job: PretrainJob, folder: Path, *, with_head: bool) -> str:

@@ -30,9 +30,11 @@ def warning(job: PretrainJob, point: ExportedPoint) -> str:
     assert found is not None
     line = bigram_line(found, job.lines)
     beside = "" if line is None else f", where a table of word pairs has {line:.2f}"
+    where, other = "still at its first plateau", "initializer_range"
+    if job.encoder.init is not None:
+        where, other = "no better than counts of words, whatever its checkpoint was", "warm-up"
     return (
-        f"{job.objective.name}, seed {job.seed}: still at its first plateau after "
-        f"{point.meters.steps:,} of {job.steps:,} steps (loss {found.loss:.2f}{beside}; order gain "
-        f"{found.order_gain:.2f}): try another initializer_range, learning rate or batch, or look "
-        "for duplicated text"
+        f"{job.objective.name}, seed {job.seed}: {where} after {point.meters.steps:,} of "
+        f"{job.steps:,} steps (loss {found.loss:.2f}{beside}; order gain {found.order_gain:.2f}): try "
+        f"another {other}, learning rate or batch, or look for duplicated text"
     )

@@ -138,7 +138,9 @@ def _equal(axis: str) -> str:
 def _model_type(study: Study, objective: str) -> str:
     own = next(o for o in study.results.plan.objectives if o.name == objective)
     found = own.overrides.get("encoder.model_type") or study.results.plan.model_type
-    return shortened(found) if found else "an unrecorded encoder"
+    words = shortened(found) if found else "an unrecorded encoder"
+    checkpoint = study.results.plan.checkpoint
+    return f"{words} from {checkpoint}" if checkpoint else words
 
 
 def _text(study: Study, has_digests: bool) -> tuple[tuple[str, ...], str]:

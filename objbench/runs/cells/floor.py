@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from objbench.contract.suite import UNTRAINED, EvaluationContext, TaskResult
+from objbench.contract.suite import INITIAL_WEIGHTS, EvaluationContext, TaskResult
 from objbench.results.plan import PlannedCell
 from objbench.results.records import AnyRecord, Meters
 from objbench.runs.cells.evaluation import EvaluationWork
@@ -15,7 +15,7 @@ class FloorWork(EvaluationWork):
     """Exports what is needed into a folder of the cell alone, and has the suite score it."""
 
     def encoder(self, cell: PlannedCell, read: dict[str, str]) -> Path:
-        """The folder of the untrained encoder, or of the tokenizer alone; made now.
+        """The folder of the encoder before its first step, or of the tokenizer alone; made now.
 
         Raises:
             ConfigError: the encoder does not fit.
@@ -23,7 +23,7 @@ class FloorWork(EvaluationWork):
         from objbench.engine.training.initial import export_tokenizer, export_untrained
 
         folder, job = self._folder(cell), self.prepared.pretrain_job(cell)
-        if cell.floor != UNTRAINED:
+        if cell.floor not in INITIAL_WEIGHTS:
             export_tokenizer(job, folder)
             return folder
         suite = self.prepared.plugins.suites[cell.suite]
@@ -32,7 +32,7 @@ class FloorWork(EvaluationWork):
 
     def score(self, cell: PlannedCell, encoder: Path, context: EvaluationContext) -> TaskResult:
         """As the suite scores every encoder, or as it scores its own floors."""
-        if cell.floor == UNTRAINED:
+        if cell.floor in INITIAL_WEIGHTS:
             return super().score(cell, encoder, context)
         suite = self.prepared.plugins.suites[cell.suite]
         return suite.evaluate_floor(cell.floor, encoder, cell.task, cell.finetune_seed, context)

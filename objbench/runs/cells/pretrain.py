@@ -49,6 +49,8 @@ class PretrainWork(CellWork):
     def _made_from(self, cell: PlannedCell) -> dict[str, str]:
         teachers = self.context.teacher_digests(cell)
         named = {f"teacher {name}": digest for name, digest in teachers.items() if digest}
+        if (checkpoint := self.prepared.study.encoder.init_digest) is not None:
+            named["checkpoint"] = checkpoint
         return {**self.prepared.text.digests, **named}
 
     def plugin(self, cell: PlannedCell) -> type[Any] | Composition:

@@ -169,7 +169,7 @@ def cost_key(
             "engine": ENGINE_VERSION,
             "source": source_digest(cls),
             "options": recorded_options(config),
-            "encoder": own.encoder.model_dump(mode="json"),
+            "encoder": own.encoder.identity,
             "training": own.training.model_dump(mode="json"),
             "length": study.data.length,
             "vocabulary": data["vocabulary"],

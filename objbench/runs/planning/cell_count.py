@@ -53,6 +53,11 @@ def _cells(study: Study, plugins: ConfiguredPlugins) -> int:
 
 
 def _floors(study: Study, plugins: ConfiguredPlugins) -> int:
+    if study.encoder.init is not None:
+        return sum(
+            len(suite.tasks()) * (len(suite.floors()) + len(suite.seeds()))
+            for suite in plugins.suites.values()
+        )
     return sum(
         len(suite.tasks())
         * (len(suite.floors()) + len(study.seeds) * len(untrained_objectives(study, suite)))

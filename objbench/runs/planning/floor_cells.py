@@ -5,8 +5,14 @@ every pretraining seed, for the first of all objectives that begin with the same
 objective begins with others where it has settings of the encoder of its own; and where a suite reads
 the token head, since every objective initialises its own.
 
-The first fine-tuning seed alone is used: a floor is compared with, and needs no interval. None of
-these cells needs another, and they come last in a plan, so that they delay nothing.
+Where a study continues from a checkpoint, that checkpoint is scored in place of the untrained encoder,
+once and not for every pretraining seed, since it is the same at all of them: what is left to show is
+what further pretraining does to it. Where a suite reads the token head it is the baseline's, at the
+first seed, which the checkpoint gives where it has one.
+
+The first fine-tuning seed alone is used: a floor is compared with, and needs no interval. But a
+checkpoint may be near the encoders that continue from it, so it is scored with every fine-tuning seed,
+as they are. None of these cells needs another, and they come last in a plan, so that they delay nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from objbench.contract.composition import recorded_options
-from objbench.contract.suite import UNTRAINED, Suite
+from objbench.contract.suite import CHECKPOINT, INITIAL_WEIGHTS, UNTRAINED, Suite
 from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell, encoder_settings
@@ -56,6 +62,12 @@ def floors(study: Study, plugins: ConfiguredPlugins) -> Iterator[WantedFloor]:
         for floor in suite.floors():
             for task in suite.tasks():
                 yield WantedFloor(name, task, floor, baseline, first, suite.seeds()[0])
+    if study.encoder.init is not None:
+        for name, suite in plugins.suites.items():
+            for task in suite.tasks():
+                for finetune_seed in suite.seeds():
+                    yield WantedFloor(name, task, CHECKPOINT, baseline, first, finetune_seed)
+        return
     for seed in study.seeds:
         for name, suite in plugins.suites.items():
             for objective in untrained_objectives(study, suite):
@@ -85,11 +97,12 @@ def floor_cell(
         **scoring_parts(study, suite, wanted.task, wanted.finetune_seed),
         "floor": wanted.floor,
         # The encoder says how long an input may be, also where it is not built.
-        "encoder": own.encoder.model_dump(mode="json"),
+        "encoder": own.encoder.identity,
         "data": data["key"],
     }
-    if wanted.floor == UNTRAINED:
-        parts["pretraining_seed"] = wanted.seed
+    if wanted.floor in INITIAL_WEIGHTS:
+        if wanted.floor == UNTRAINED or suite.reads_token_head:
+            parts["pretraining_seed"] = wanted.seed
         if suite.reads_token_head:
             kind, config = plugins.objectives[wanted.objective]
             parts["objective"] = kind.name

@@ -76,6 +76,11 @@ def _differences(plan: Plan, study: Study) -> Iterator[str]:
         yield f"baseline {plan.baseline}, here {study.objectives[0]}"
     elif lacking := [name for name in names if name not in study.objectives]:
         yield f"objectives {', '.join(names)}, here without {', '.join(lacking)}"
+    digests = (plan.asked.encoder.init_digest, study.encoder.init_digest or "")
+    if digests[0] != digests[1]:
+        words = [f"checkpoint {digest[:12]}" if digest else "no checkpoint" for digest in digests]
+        yield f"continues from {words[0]}, here {words[1]}"
+        return
     before = _settings(with_current_names(plan.study))
     here = _settings(study.model_dump(mode="json"))
     for place, value in here.items():
@@ -96,6 +101,10 @@ def _settings(study: Mapping[str, Any]) -> dict[str, Any]:
     for section, table in (("encoder", encoder), ("training", training)):
         found |= {f"{section}.{n}": value for n, value in table.items() if n not in _NO_NUMBER}
     found |= {f"data.{name}": data[name] for name in _OF_DATA if name in data}
+    if (
+        "init" in encoder
+    ):  # Known by its digest wherever it is, and its tokenizer by the text's key.
+        del found["encoder.init"], found["data.tokenizer"]
     named = {f"evaluation.{name}": evaluation.get(name) for name in _OF_EVALUATION}
     return found | {place: value for place, value in named.items() if value is not None}
 

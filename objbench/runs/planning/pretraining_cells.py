@@ -106,7 +106,7 @@ def _training_parts(
         "objective": cls.name,
         "source": source_digest(cls),
         "options": recorded_options(config),
-        "encoder": own.encoder.model_dump(mode="json"),
+        "encoder": own.encoder.identity,
         "data": data["key"],
         "training": own.training.model_dump(mode="json", exclude=_NOT_IN_KEY),
         "steps": steps,
