@@ -9,6 +9,7 @@ Layout of a run folder::
     lines.json                             losses that counts alone reach on the held-out text
     encoders/<cell id>.<key>/step-<n>/     exported encoders
     checkpoints/<cell id>.<key>/           while a pretraining cell is under way
+    logs/<cell id>.<key>.jsonl             a line per log and evaluation point of a pretraining cell
     leaderboard/                           the page that ``objbench run`` writes
     .lock                                  held while a run lasts
 """
@@ -70,7 +71,7 @@ class RunFolder:
             ConfigError: a link in it leads out of it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        for name in ("records", "costs", "encoders", "checkpoints"):
+        for name in ("records", "costs", "encoders", "checkpoints", "logs"):
             require_own(self.path, name)
         with TemporaryFile(dir=self.path):
             pass
@@ -225,6 +226,10 @@ class RunFolder:
     def checkpoints(self, cell: PlannedCell) -> Path:
         """The folder of a cell's checkpoints."""
         return require_own(self.path, f"checkpoints/{_file_name(cell)}")
+
+    def log(self, cell: PlannedCell) -> Path:
+        """The file of a pretraining cell's log, which grows while the cell runs."""
+        return require_own(self.path, f"logs/{_file_name(cell)}.jsonl")
 
     @property
     def leaderboard(self) -> Path:

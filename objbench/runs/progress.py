@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import suppress
-from typing import Self
+from typing import Protocol, Self
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -26,6 +26,13 @@ _QUIET_SECONDS = 15.0
 _WHOLE = "all cells"
 
 
+class Report(Protocol):
+    """Shows how far a cell is, now and then while it runs."""
+
+    def __call__(self, cell: str, done: int, total: int, text: str, stays: bool = False, /) -> None:
+        """Arguments as for ``Display.update``; they may be sent to another process."""
+
+
 class Display:
     """Where progress goes; this one shows nothing, for every process but the main one."""
 
@@ -35,8 +42,8 @@ class Display:
     def plan(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
         """Note which cells are still to be run; arguments as for ``TimeLeft``."""
 
-    def update(self, cell: str, done: int, total: int, text: str) -> None:
-        """Show how far ``cell`` is."""
+    def update(self, cell: str, done: int, total: int, text: str, stays: bool = False) -> None:
+        """Show how far ``cell`` is, and ``text`` of it; as a line of its own if it ``stays``."""
 
     def end(self, cell: str, text: str) -> None:
         """Show that ``cell`` has ended."""
@@ -66,10 +73,10 @@ class Lines(Display):
         self._left = TimeLeft(left, total, jobs)
         self._is_due(_WHOLE)
 
-    def update(self, cell: str, done: int, total: int, text: str) -> None:
-        """Print a line if the cell has not printed one for a while."""
+    def update(self, cell: str, done: int, total: int, text: str, stays: bool = False) -> None:
+        """Print a line if it stays or the cell has not printed one for a while."""
         self._left.update(cell, done / max(total, 1))
-        if self._is_due(cell):
+        if self._is_due(cell) or stays:
             self.say(f"{cell}: {done:,}/{total:,} {text}".rstrip())
 
     def end(self, cell: str, text: str) -> None:
@@ -124,9 +131,11 @@ class Bars(Display):
         """Print ``text`` above the bars."""
         self._progress.console.print(printable(text), markup=False, highlight=False)
 
-    def update(self, cell: str, done: int, total: int, text: str) -> None:
+    def update(self, cell: str, done: int, total: int, text: str, stays: bool = False) -> None:
         """Move the cell's bar."""
         self._progress.left.update(cell, done / max(total, 1))
+        if stays:
+            self.say(f"{cell}: {text}")
         if cell not in self._tasks:
             self._tasks[cell] = self._progress.add_task(cell, total=total, text=text)
         self._progress.update(self._tasks[cell], completed=done, total=total, text=text)

@@ -47,11 +47,11 @@ class Watch(Display):
         """Show what is still to be run."""
         self._shown.plan(left, total, jobs)
 
-    def update(self, cell: str, done: int, total: int, text: str) -> None:
+    def update(self, cell: str, done: int, total: int, text: str, stays: bool = False) -> None:
         """Note a step of ``cell``, and show it."""
         self._heard[cell] = time.monotonic()
         self._reported.pop(cell, None)
-        self._shown.update(cell, done, total, text)
+        self._shown.update(cell, done, total, text, stays)
 
     def end(self, cell: str, text: str) -> None:
         """Note and show that ``cell`` has ended."""

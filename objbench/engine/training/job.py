@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from transformers import PreTrainedTokenizerFast
 
@@ -15,10 +15,24 @@ from objbench.data.heldout_split import HeldoutPart
 from objbench.data.packed_sequences import PackedSequences
 from objbench.results.records import Cost, ExportedPoint, LoggedPoint, Status
 from objbench.results.reference_lines import ReferenceLines
+from objbench.results.training_log import LogLine
 from objbench.study.settings import EncoderSection, TrainingSection
 
 Report = Callable[[int, int, str], None]
 """Called at log points with (steps done, steps in all, a few words on loss and speed)."""
+
+
+class LineLog(Protocol):
+    """What receives the lines of a run's log, such as ``results.training_log.TrainingLog``."""
+
+    def begin(self, done: int, total: int) -> None:
+        """The run begins, or continues from a checkpoint: forget all lines after ``done`` steps."""
+
+    def add(self, line: LogLine) -> None:
+        """Take a line; training waits for it."""
+
+    def sync(self) -> None:
+        """A checkpoint is about to be kept, from which a run may continue: lose nothing from now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

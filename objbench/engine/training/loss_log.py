@@ -48,6 +48,11 @@ class Window:
         """
         return float((self.terms.double().mean(dim=0) * weights.double().cpu()).sum())
 
+    def norm(self) -> float | None:
+        """The mean of the gradient norms; None where no gradient was finite, as may be in fp16."""
+        finite = self.norms.double()[self.norms.isfinite()]
+        return float(finite.mean()) if len(finite) else None
+
     def first_refused(self, skips_overflow: bool) -> int:
         """Index in the window of the first step that was refused.
 

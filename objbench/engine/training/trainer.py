@@ -6,12 +6,10 @@ device at log points, exports and checkpoints; on a CPU, where reading is free, 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
 
-from objbench.engine.encoder.export import export_encoder
 from objbench.engine.global_generators import forked_generators
 from objbench.engine.training.checkpoint_files import (
     Checkpoint,
@@ -26,25 +24,25 @@ from objbench.engine.training.checkpoint_state import (
     same_step_everywhere,
     snapshot,
 )
-from objbench.engine.training.common_loss import common_loss
-from objbench.engine.training.heldout_loss import heldout_losses
+from objbench.engine.training.exported_points import export_point
 from objbench.engine.training.interruption import interrupts_between_steps
-from objbench.engine.training.job import PretrainJob, PretrainOutcome, Report
+from objbench.engine.training.job import LineLog, PretrainJob, PretrainOutcome, Report
 from objbench.engine.training.loss_log import Logbook
-from objbench.engine.training.peak_memory import PeakMemory
 from objbench.engine.training.plateau import warn_if_stuck
+from objbench.engine.training.reported_progress import ReportedProgress
 from objbench.engine.training.schedule import plan_route
 from objbench.engine.training.session import Session
-from objbench.engine.training.stopwatch import Stopwatch
-from objbench.results.records import Cost, ExportedPoint, LoggedPoint, Meters
+from objbench.engine.training.spending import Spending
+from objbench.results.records import Cost, ExportedPoint, LoggedPoint
 
 
-def pretrain(job: PretrainJob, report: Report) -> PretrainOutcome:
+def pretrain(job: PretrainJob, report: Report, log: LineLog | None = None) -> PretrainOutcome:
     """Pretrain ``job``, continuing from its checkpoint if it has one.
 
     Args:
         job: what to train; under ``accelerate launch`` the same on every process.
         report: called with the progress at log points, on the main process.
+        log: receives a line for each log and evaluation point, on the main process.
 
     Returns:
         The outcome; the caller removes the checkpoint once the outcome is stored.
@@ -54,21 +52,20 @@ def pretrain(job: PretrainJob, report: Report) -> PretrainOutcome:
         CheckpointError: its checkpoint is damaged or belongs to another cell.
     """
     with forked_generators(job.device):
-        return _Run(job, report).outcome()
+        return _Run(job, report, log).outcome()
 
 
 class _Run:
     """One pretraining in progress."""
 
-    def __init__(self, job: PretrainJob, report: Report) -> None:
+    def __init__(self, job: PretrainJob, report: Report, log: LineLog | None = None) -> None:
         self.job = job
-        self.report = report
         # Read before the model is built, so that a damaged checkpoint is reported at once.
         stored = read_checkpoint(job.checkpoints, job.key)
         self.session = Session(job)
         self.route = plan_route(job.steps, job.export_steps, job.training)
-        self.memory = PeakMemory(self.session.device)
-        self.clock = Stopwatch(self.session.device)
+        self.spending = Spending(self.session)
+        self.progress = ReportedProgress(self.session, self.route.total, report, log)
         self.book = Logbook(job.training.log_every, len(self.session.names), self.session.device)
         # The position: the leg, and the steps that the current model has taken.
         self.leg = 0
@@ -76,18 +73,18 @@ class _Run:
         self.session.progress_at = lambda step: self.route.progress(self.leg, step)
         # The trunk where the current branch left it.
         self.fork: Checkpoint | None = None
-        self.branch_seconds = 0.0
         self.log: list[LoggedPoint] = []
         self.points: list[ExportedPoint] = []
-        self.peak = 0
         self.reason = ""
         self._looks_are_free = self.session.device.type == "cpu"
         if stored is not None:
             self._resume(stored)
+        self.clock = self.spending.clock
         same_step_everywhere(self.session, self.done)
         if self.session.is_main:
             remove_unfinished_steps(job.checkpoints)
             remove_unfinished_steps(job.run / job.encoders)
+        self.progress.begin(self.done, self.clock.read())
         self._saved_at = time.monotonic()
         self._interrupted: Callable[[], bool] = lambda: False
 
@@ -146,7 +143,7 @@ class _Run:
             self.clock.pause()
             restore(self.session, self.book, self.fork)
             self.step = self.fork.step
-            self.branch_seconds += self.clock.read() - float(self.fork.state["seconds"])
+            self.spending.undo_since(float(self.fork.state["seconds"]))
             self.fork = None
             self.clock.start()
         self.leg += 1
@@ -185,8 +182,9 @@ class _Run:
         self.book.keep(0)
         if len(window.terms) == 0:
             return
+        seconds = self.clock.read()
         point = LoggedPoint(
-            meters=self._meters(),
+            meters=self.spending.meters(self.step, seconds),
             loss=window.loss(self.session.weights),
             terms=window.means(self.session.names),
             learning_rate=self.route.learning_rate(self.leg, self.step - 1),
@@ -194,8 +192,7 @@ class _Run:
         # The log is of one model, from its first step to its last.
         if not self.is_side_branch:
             self.log.append(point)
-        if self.session.is_main:
-            self.report(self.done, self.route.total, self._progress(point))
+        self.progress.trained(point, window.norm(), self.done, seconds, self.is_side_branch)
 
     def _diverged(self) -> None:
         """Undo the refused steps, log what was finite before, and record the reason."""
@@ -209,67 +206,22 @@ class _Run:
         self.book.keep(bad)
         self._log_point()
 
-    def _progress(self, point: LoggedPoint) -> str:
-        spent = max(self.clock.read(), 1e-9)
-        left = (self.route.total - self.done) * spent / max(self.done, 1)
-        speed = point.meters.tokens / max(point.meters.seconds, 1e-9)
-        return f"loss {point.loss:.3f}, {speed:,.0f} tokens/s, {_duration(left)} left"
-
-    def _meters(self) -> Meters:
-        return Meters(
-            steps=self.step,
-            tokens=self.step * self.session.tokens_per_step,
-            flops=self.step * self.session.flops_per_step,
-            seconds=self.clock.read() - self.branch_seconds,
-        )
-
     def _cost(self) -> Cost:
-        module, meters = self.session.module, self._meters()
-        return Cost(
-            encoder_parameters=sum(p.numel() for p in module.encoder.parameters()),
-            head_parameters=sum(p.numel() for p in module.objective.parameters()),
-            flops_per_step=self.session.flops_per_step,
-            tokens_per_second=meters.tokens / max(meters.seconds, 1e-9),
-            peak_memory=max(self.peak, self.memory.read()),
-            memory_kind=self.memory.kind,
-            branch_steps=self.route.extra(self.leg),
-            branch_seconds=self.branch_seconds,
-            compiled=self.session.compiled,
-        )
+        return self.spending.cost(self.step, self.route.extra(self.leg))
 
     # -- exports and checkpoints, off the clock
 
     def _export(self) -> None:
         self.clock.pause()
-        heldout = heldout_losses(self.session)
-        bad = [term for term, value in heldout.items() if not math.isfinite(value)]
-        if bad:
-            self.reason = f"the held-out loss {bad[0]!r} was {heldout[bad[0]]} at step {self.step}"
-            return
         try:
-            common = common_loss(self.session)
+            point = export_point(self.job, self.session, self.spending.meters(self.step))
         except FloatingPointError as error:
-            self.reason = f"{error}, at step {self.step}"
+            self.reason = str(error)
             return
-        name = f"{self.job.encoders}/step-{self.step}"
-        share = self.step / self.job.steps
-        digest = ""  # Only the main process writes, and only its points are stored.
+        self.points.append(point)
+        self.progress.evaluated(point, self.done)
         if self.session.is_main:
-            module = self.session.module
-            folder = self.job.run / name
-            digest = export_encoder(module.encoder, self.job.tokenizer, folder, module.objective)
-        self.points.append(
-            ExportedPoint(
-                meters=self._meters(),
-                share=share,
-                encoder=name,
-                heldout=heldout,
-                digest=digest,
-                common=common,
-            )
-        )
-        if self.session.is_main:
-            warn_if_stuck(self.job, self.points[-1])
+            warn_if_stuck(self.job, point)
         self.clock.start()
 
     def _save_if_due(self) -> None:
@@ -281,6 +233,7 @@ class _Run:
         self.clock.pause()
         # Nothing after a refused step is worth keeping; the next log point ends the run.
         if not self.session.update.latched:
+            self.progress.sync()
             write_checkpoint(self.job.checkpoints, self.job.key, self._checkpoint())
         self._saved_at = time.monotonic()
         self.clock.start()
@@ -289,9 +242,7 @@ class _Run:
         state: dict[str, Any] = {
             "leg": self.leg,
             "model_step": self.step,
-            "branch_seconds": self.branch_seconds,
-            "seconds": self.clock.read(),
-            "peak": max(self.peak, self.memory.read()),
+            **self.spending.state(),
             "log": [point.model_dump(mode="json") for point in self.log],
             "points": [point.model_dump(mode="json") for point in self.points],
         }
@@ -301,15 +252,6 @@ class _Run:
         self.fork = restore(self.session, self.book, stored)
         self.leg = int(stored.state["leg"])
         self.step = int(stored.state["model_step"])
-        self.branch_seconds = float(stored.state["branch_seconds"])
-        self.clock = Stopwatch(self.session.device, float(stored.state["seconds"]))
-        self.peak = int(stored.state["peak"])
+        self.spending.restore(stored.state)
         self.log = [LoggedPoint.model_validate(point) for point in stored.state["log"]]
         self.points = [ExportedPoint.model_validate(point) for point in stored.state["points"]]
-
-
-def _duration(seconds: float) -> str:
-    """Hours, minutes and seconds, such as 1:02:03 or 2:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from objbench.contract.composition import Composition, recorded_options
 from objbench.results.plan import PlannedCell
 from objbench.results.records import AnyRecord
+from objbench.runs.cells.cell_log import CellLog
 from objbench.runs.cells.cell_work import CellWork
 
 
@@ -26,8 +29,9 @@ class PretrainWork(CellWork):
 
         job = self.prepared.pretrain_job(cell, self.context.teachers(cell))
         job = replace(job, lines=self.prepared.folder.read_reference_lines())
-        report = self.context.report
-        outcome = pretrain(job, lambda done, total, text: report(cell.id, done, total, text))
+        report = partial(self.context.report, cell.id)
+        with closing(CellLog(self.prepared.folder.log(cell), report)) as log:
+            outcome = pretrain(job, report, log)
         record = self.record(
             cell,
             started,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +11,7 @@ from objbench.results.plan import Plan, PlannedCell, PlannedSuite
 from objbench.results.records import EvaluationRecord, ExportedPoint, PretrainRecord
 from objbench.results.sealed_folder import damage
 from objbench.runs.cells.prepared_study import PreparedStudy
-
-Report = Callable[[str, int, int, str], None]
-"""Called with (cell id, done, total, text) now and then while a cell runs."""
+from objbench.runs.progress import Report
 
 
 @dataclass(frozen=True)

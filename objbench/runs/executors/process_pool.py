@@ -22,7 +22,8 @@ from objbench.runs.executors.executor import Ended
 from objbench.runs.executors.ready_cells import ReadyCells
 from objbench.runs.executors.supervision import Supervision
 from objbench.runs.executors.worker import WorkerSettings, start_worker, worker_settings
-from objbench.runs.executors.worker_process import Report, Runner
+from objbench.runs.executors.worker_process import Runner
+from objbench.runs.progress import Report
 
 GPU = "CUDA_VISIBLE_DEVICES"
 

@@ -17,7 +17,8 @@ from objbench.errors import ObjbenchError
 from objbench.results.plan import PlannedCell
 from objbench.runs.cells.outcome import Outcome
 from objbench.runs.executors.attempts import Loss
-from objbench.runs.executors.worker_process import Report, Start, WorkerProcess
+from objbench.runs.executors.worker_process import Start, WorkerProcess
+from objbench.runs.progress import Report
 
 GRACE = 20.0
 """Seconds that processes are given to keep their state after an interrupt; clusters give thirty."""

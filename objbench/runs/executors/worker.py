@@ -9,7 +9,8 @@ from objbench.plugins.loading import load_plugins
 from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.cell_runner import CellRunner
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
-from objbench.runs.cells.run_context import Report, RunContext
+from objbench.runs.cells.run_context import RunContext
+from objbench.runs.progress import Report
 from objbench.study.study import Study
 
 

@@ -26,8 +26,8 @@ from objbench.errors import ObjbenchError, StorageError
 from objbench.results.plan import PlannedCell
 from objbench.runs.cells.outcome import Outcome
 from objbench.runs.executors.attempts import Loss, loss_by_exit
+from objbench.runs.progress import Report
 
-Report = Callable[[str, int, int, str], None]
 Runner = Callable[[PlannedCell], Outcome]
 Start = Callable[[Report], Runner]
 """Called in the worker with what shows the progress of cells; returns what runs them."""

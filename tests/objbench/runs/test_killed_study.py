@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from objbench.results.atomic_files import is_unfinished
 from objbench.results.run_folder import read_records
+from objbench.results.training_log import read_training_log
 
 STUDY = """
 objectives = ["mlm", "taco"]
@@ -25,7 +26,7 @@ options.toy = {{ tasks = ["polarity"], epochs = 1 }}
 """
 
 # What a run took, and not what it computed.
-_TIMES = {"provenance", "seconds", "branch_seconds", "tokens_per_second", "peak_memory"}
+_TIMES = {"provenance", "time", "seconds", "branch_seconds", "tokens_per_second", "peak_memory"}
 
 
 def names_in(folder):
@@ -41,6 +42,14 @@ def numbers(value):
 
 def content(folder):
     return {r.id: numbers(r.model_dump(mode="json")) for r in read_records(folder)}
+
+
+def logged(folder):
+    """Log -> its lines, without what depends on the clock."""
+    return {
+        path.name: [numbers(line.model_dump()) for line in read_training_log(path)]
+        for path in (folder / "logs").iterdir()
+    }
 
 
 def test_kills_at_sampled_moments_change_no_number(trainers, corpus, cache, tmp_path):
@@ -70,6 +79,8 @@ def test_kills_at_sampled_moments_change_no_number(trainers, corpus, cache, tmp_
     code, said = trainers.command([*words, str(killed)], log)
     assert code == 0, said
     assert content(killed) == content(whole)
+    assert logged(killed) == logged(whole)
+    assert all(lines[-1].get("share") == 1.0 for lines in logged(whole).values())
     # The same files too: no checkpoint, nothing half written; and the lock is free.
     assert names_in(killed) == names_in(whole)
     with FileLock(killed / ".lock", timeout=0):

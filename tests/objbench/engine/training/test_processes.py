@@ -87,7 +87,10 @@ def test_two_processes_resume(trainers, tmp_path, weights):
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
     assert train_on_two(trainers, tmp_path / "whole", **options) == [0, 0]
-    deadly = {"die_at": ["objbench.engine.training.trainer._duration", 1], "checkpoint_every": 0}
+    deadly = {
+        "die_at": ["objbench.engine.training.reported_progress.duration", 1],
+        "checkpoint_every": 0,
+    }
     statuses = train_on_two(trainers, tmp_path / "cut", **{**options, **deadly})
     assert statuses[0] == 9
     assert train_on_two(trainers, tmp_path / "cut", **options) == [0, 0]
