@@ -44,8 +44,14 @@ def require_table(name: str, path: Path) -> None:
     """
     from objbench.data.table_files import TABLES, format_of
 
-    if not path.is_file():
-        why = "is no file" if path.exists() else "does not exist"
+    try:
+        is_file, is_there = path.is_file(), path.exists()
+    except OSError as error:  # a name that is too long, or a folder that may not be read
+        raise DataError(
+            f"task {name} names {shown(path)}, which cannot be read ({error.strerror}): correct it"
+        ) from error
+    if not is_file:
+        why = "is no file" if is_there else "does not exist"
         raise DataError(f"{path} {why}: correct the file of task {name}")
     if format_of(path, TABLES) is None:
         raise DataError(

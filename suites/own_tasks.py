@@ -152,7 +152,9 @@ def shown(text: object) -> str:
 
 def _tables(path: Path) -> Mapping[str, Any]:
     try:
-        if path.is_file() and path.stat().st_size > _LARGEST_FILE:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            raise ConfigError(f"the file of tasks {path} is no file: name a TOML file")
+        if path.exists() and path.stat().st_size > _LARGEST_FILE:
             raise ConfigError(f"{path} is larger than 1 MiB: it is no file of tasks; name another")
         return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:

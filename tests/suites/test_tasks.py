@@ -296,8 +296,12 @@ def test_a_hostile_file_is_one_line(text, message, tmp_path):
 def test_no_file(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot be read \(No such file or directory\)"):
         suite_of(tmp_path / "absent.toml")
-    with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)"):
-        suite_of(tmp_path)
+    os.mkfifo(tmp_path / "pipe.toml")
+    for path in (tmp_path, tmp_path / "pipe.toml"):
+        with pytest.raises(ConfigError, match="is no file: name a TOML file"):
+            suite_of(path)
+    with pytest.raises(ConfigError, match=r"cannot be read \(File name too long\)"):
+        suite_of(tmp_path / ("x" * 300))
     for kind in (TasksSuite, TasksProbeSuite):
         with pytest.raises(DataError, match=r"has no tasks: name a file .* with --tasks FILE"):
             kind(configure(kind, {})).tasks()
@@ -318,6 +322,7 @@ FAULTS = [
     ({"train.txt": rows()}, {"train": "train.txt"}, "train.txt of task mood is no table: name a"),
     ({"train.csv": rows()}, {"train": "."}, "is no file: correct the file of task mood"),
     ({"train.csv": rows()}, {"train": "~nobody-x/a.csv"}, "does not exist"),
+    ({"train.csv": rows()}, {"train": "x" * 900}, "which cannot be read (File name too long)"),
     ({"train.csv": rows()}, {"text": "say"}, "train.csv has no column 'say' (its columns: said, "),
     ({"train.csv": with_row(6, said=" ")}, {}, "train.csv, row 7: column 'said' has no text"),
     (

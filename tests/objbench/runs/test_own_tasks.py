@@ -78,6 +78,14 @@ def test_every_task_has_its_scores_floors_and_examples(finished):
             assert set(record.examples) == {record.task}
 
 
+def test_claims_are_judged_by_them_too(finished):
+    """With one seed nothing follows, as from any score."""
+    verdicts = read_results(finished[0]).verdicts().to_frame()
+    own = verdicts[verdicts["score"].isin(["tasks", "tasks_probe"])]
+    assert set(own["score"]) == {"tasks", "tasks_probe"}
+    assert set(own["verdict"]) == {"inconclusive"}
+
+
 def test_the_page_has_them(finished, page_of):
     page = page_of(finished[0])
     assert "likeness" in page and "tasks_probe" in page
