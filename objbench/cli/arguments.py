@@ -179,6 +179,6 @@ def options_of(assignments: Sequence[Assignment]) -> dict[str, dict[str, Any]]:
         for part in parts:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
-                raise ConfigError(f"--set {plugin}.{option}: {plugin}.{part} already has a value")
+                raise ConfigError(f"{plugin}.{option} is given, but {plugin}.{part} has a value")
         table[last] = value
     return options

@@ -93,7 +93,7 @@ def chosen_study(arguments: argparse.Namespace) -> ChosenStudy:
     for plugin, option, _ in arguments.set:
         if plugin not in {*study.objectives, *plugins_of(study.objectives), *suites}:
             raise ConfigError(
-                f"--set {plugin}.{option}: {plugin} has no part in this study;"
+                f"{plugin}.{option} is given, but {plugin} has no part in this study:"
                 " add it to --objectives or --suites, or leave the option out"
             )
     known.check_options(study.objectives, suites, study.options)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from objbench.cli import arguments as read
+from objbench.cli.columns import for_terminal
 from objbench.cli.parser import Parser
-from objbench.cli.plugins import aligned
 from objbench.cli.terminal import say
 
 SUMMARY = "List the papers' claims that are judged, and what a folder of studies says on them."
@@ -49,5 +49,5 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     if arguments.markdown:
         say(render_markdown(registry_page(files, evidence)), end="")
     else:
-        say(aligned(list(listing_rows(files, evidence))))
+        say(for_terminal(list(listing_rows(files, evidence))))
     return 0

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from objbench.cli.columns import for_terminal
 from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import load
 from objbench.cli.terminal import say
@@ -35,7 +36,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     say(plugins_table(registry) if arguments.markdown else _listing(registry))
     if registry.broken:
         say(f"\n{len(registry.broken)} broken:")
-        say(aligned([(b.name, str(b.origin), b.reason) for b in registry.broken]))
+        say(for_terminal([(b.name, str(b.origin), b.reason) for b in registry.broken]))
     return 1 if arguments.check and registry.broken else 0
 
 
@@ -62,17 +63,10 @@ def _listing(registry: Registry) -> str:
         (name, kind, str(registry.origin(name)), cls.summary)
         for kind, name, cls in _plugins(registry)
     ]
-    return aligned([("NAME", "KIND", "PROJECT", "SUMMARY"), *rows])
+    return for_terminal([("NAME", "KIND", "PROJECT", "SUMMARY"), *rows])
 
 
 def _linked(reference: str) -> str:
     """A reference, as a markdown link if it ends in ", https://..."."""
     who, _, address = reference.partition(", https://")
     return f"[{who}](https://{address})" if address and " " not in address else reference
-
-
-def aligned(rows: list[tuple[str, ...]]) -> str:
-    """Rows of words as columns; each line without spaces at its end."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "\n".join(lines)

@@ -24,7 +24,7 @@ leaderboard page shows the secondary verdicts of every score that can answer.
 
 With the paper's scale, score and protocol a claim is "confirmed", "refuted" or "inconclusive".
 Elsewhere it is "reproduced at this scale" or not, and by a score that it does not name "found by" that
-score or not. The exit code is 0 for every verdict.
+score or not; it is "not tested" where the study lacks the score that it names. The exit code is 0 for every verdict.
 
 examples:
   objbench verify runs/demo

@@ -63,6 +63,11 @@ class Judged(Answer):
         return f"{self.file.name} {self.claim.id}"
 
     @property
+    def is_tested(self) -> bool:
+        """Whether the study has a score that the claim can be judged by."""
+        return all(own.obstacle != "score not in study" for own in self.held_back)
+
+    @property
     def named_score(self) -> str:
         """The suite that the claim names, whether or not the study has it."""
         return self.file.score_of(self.claim).suite

@@ -21,6 +21,9 @@ from objbench.judge.statistics.speedup import Bound
 from objbench.judge.stuck_share import stuck_text
 from objbench.judge.verdict import Finding, Verdict
 
+NOT_TESTED = "not tested"
+"""In place of a verdict where the study does not have the score that the claim names."""
+
 _HERE = " at this scale"
 
 
@@ -105,8 +108,10 @@ def verdict_word(item: Judged, verdict: Verdict) -> str:
 
     A claim is confirmed or refuted only at the paper's scale, by its score and its protocol.
     Elsewhere it is "reproduced at this scale" or not, and by a score that the claim does not name
-    it is "found by" that score or not.
+    it is "found by" that score or not. Where the study lacks the score it is "not tested".
     """
+    if not item.is_tested:
+        return NOT_TESTED
     if verdict == "inconclusive" or item.differences.is_the_papers:
         return verdict
     not_ = "not " if verdict == "refuted" else ""

@@ -45,8 +45,9 @@ class Evidence:
 
     @property
     def words(self) -> str:
-        """The verdict, or that there is none, such as "not measured; not found by probe"."""
-        first = verdict_words(self.primary) if self.is_measured else "not measured"
+        """The verdict, or that there is none, such as "not tested; not found by probe"."""
+        has_word = self.is_measured or not self.primary.is_tested
+        first = verdict_words(self.primary) if has_word else "not measured"
         return "; ".join([first, *dict.fromkeys(verdict_words(item) for item in self.settled)])
 
     @property

@@ -128,7 +128,9 @@ def _suite_findings(report: Report, suite: SuiteReport) -> list[str]:
     elif rows[report.baseline].rank is None:
         found.append(f"No gain on {name}: the baseline {report.baseline} is not ranked.")
     found += [text for text in (no_verdict_sentence(suite),) if text]
-    held = suite.floors.held_back
+    held: Collection[str] = suite.floors.held_back
+    if not suite.floors.rows:
+        held = [name for name, row in rows.items() if row.gain is not None and row.gain.interval]
     return found + _gains(report, name, [rows[objective] for objective in report.others], held)
 
 

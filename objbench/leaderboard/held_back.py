@@ -82,6 +82,9 @@ def suite_clauses(report: Report) -> list[str]:
 def no_verdict_sentence(suite: SuiteReport) -> str:
     """That a suite carries no verdict, and by which numbers; "" where it may."""
     held, compared = suite.floors.held_back, _compared(suite)
+    if not suite.floors.rows and has_intervals(suite):
+        name = suite.suite.name
+        return f"{name} carries no verdict: it is not known what it would give without pretraining."
     if not held:
         return ""
     details = dict.fromkeys(text for own in held.values() for text in own)
@@ -116,6 +119,11 @@ def _bare(report: Report) -> list[SuiteReport]:
     return [suite for suite in report.suites if suite.is_ranked and not suite.floors.rows]
 
 
+def has_intervals(suite: SuiteReport) -> bool:
+    """Whether there are seeds enough for the interval of a gain."""
+    return any(row.gain is not None and row.gain.interval is not None for row in suite.rows)
+
+
 def _compared(suite: SuiteReport) -> list[str]:
     return [row.objective for row in suite.rows if row.gain is not None]
 
@@ -134,4 +142,6 @@ def _why(suite: SuiteReport) -> tuple[str, str] | None:
 
 def is_held(suite: SuiteReport, objectives: Sequence[str]) -> bool:
     """Whether a suite carries no verdict on any of the objectives."""
+    if not suite.floors.rows:
+        return has_intervals(suite)
     return bool(objectives) and all(name in suite.floors.held_back for name in objectives)

@@ -64,7 +64,8 @@ _CLAIM: Text = (
         "the claimed value, not reproduced if it is wholly below, else inconclusive; with fewer "
         f"than {MIN_RUNS} pretraining seeds there is no interval and no other verdict. Only with "
         "the paper's scale, score and protocol is it confirmed or refuted. By a score that the "
-        "claim does not name it is found or not found, which is no verdict on the claim."
+        "claim does not name it is found or not found, which is no verdict on the claim. A claim "
+        "whose own score the study lacks is not tested."
     ),
 )
 _SCORE: Text = (

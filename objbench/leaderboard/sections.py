@@ -85,8 +85,12 @@ def verdict_lead(report: Report) -> list[Block]:
         '"not found by" are secondary: by a score that the claim does not name, and not corrected '
         f"for the number of scores. Everything applies to this scale only ({here})."
     )
+    untested = any(not item.is_tested for item in report.verdicts)
     return paragraph(
-        lead, correction_sentence(report.verdicts), bounds_sentence(found_speedups(report))
+        lead,
+        "A claim is not tested if the study lacks the score that it names." if untested else "",
+        correction_sentence(report.verdicts),
+        bounds_sentence(found_speedups(report)),
     )
 
 

@@ -94,7 +94,7 @@ VERDICTS: Mapping[str, TableColumn] = {
     ),
     "verdict": TableColumn(
         "string",
-        "confirmed or refuted (paper's setting), reproduced or not (elsewhere), found by or not (a score the claim does not name), or inconclusive",
+        "confirmed or refuted (paper's setting), reproduced or not (elsewhere), found by or not (a score the claim does not name), inconclusive, or not tested (the study lacks the score)",
     ),
     "comparison": TableColumn("string", "against the baseline at all: better, worse or unclear"),
     "estimate": TableColumn("float64", "speedup or gain found; in the unit of claimed"),

@@ -157,7 +157,11 @@ _AS_IN_TOML = re.compile(r"a valid tuple|a valid dictionary( or instance of \w+)
 
 
 def _fault(item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"])
+    # What is wrong with a name in a table is reported of its value's place, followed by "[key]".
+    *_, last = item["loc"] or ("",)
+    where = ".".join(str(part) for part in item["loc"] if part != "[key]")
+    if last == "[key]":
+        return f"{where}: {one_line(item['msg'])}"
     if item["type"] == "extra_forbidden":
         return f"{where}: {_unknown_field(item['loc'])}"
     if item["type"] == "missing":

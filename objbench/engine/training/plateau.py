@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from objbench.engine.training.job import PretrainJob
 from objbench.results.learnt import bigram_line, point_status
@@ -12,6 +14,16 @@ _log = logging.getLogger(__name__)
 
 PATIENCE = 1 / 3
 """Share of its budget that a run may spend at its first plateau before the user is warned."""
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Let runs that are too short to learn anything train without the warning."""
+    before, _log.disabled = _log.disabled, True
+    try:
+        yield
+    finally:
+        _log.disabled = before
 
 
 def warn_if_stuck(job: PretrainJob, point: ExportedPoint) -> None:

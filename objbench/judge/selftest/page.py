@@ -138,7 +138,14 @@ def summary(rates: Rates) -> str:
         return "No row that the bounds apply to."
     coverages = [row.coverage for row in held if row.is_measured and row.coverage is not None]
     seeds = ", ".join(str(count) for count in sorted({row.seeds for row in held}))
-    verdict = "Every bound holds" if not rates.faults else f"Broken: {'; '.join(rates.faults)}"
+    verdict = "Every bound holds"
+    if rates.faults:
+        verdict = f"Broken: {'; '.join(rates.faults)}"
+    elif rates.repetitions < ENOUGH:
+        verdict = (
+            f"No bound is broken by more than chance explains with {rates.repetitions:,} studies per "
+            f"row, which does not show that all hold: that takes {ENOUGH:,}"
+        )
     return (
         f"{verdict}: over {len(held)} simulated comparisons ({seeds} seeds), at most "
         f"{percent(max(row.false_confirm for row in held))} false confirmations and "

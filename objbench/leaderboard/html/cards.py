@@ -22,7 +22,7 @@ from objbench.leaderboard.tables.verdicts import (
 )
 
 _SIGNS: dict[Verdict, str] = {"confirmed": "\N{CHECK MARK}", "refuted": "\N{MULTIPLICATION X}"}
-_OPEN = "?"
+_OPEN, _UNTESTED = "?", "\N{EN DASH}"
 # More notes than these are folded away.
 _MOST_NOTES = 2
 
@@ -58,6 +58,7 @@ def _cards(report: Report, judged: list[Judged]) -> Html:
 
 def _card(report: Report, item: Judged) -> Html:
     score = score_cell(report, item)
+    sign = _SIGNS.get(item.verdict, _OPEN) if item.is_tested else _UNTESTED
     notes = [element("li", note) for note in verdict_notes(item)]
     return element(
         "article",
@@ -65,7 +66,7 @@ def _card(report: Report, item: Judged) -> Html:
         element("p", f"{item.file.sides}: {claim_words(item.claim)}", class_="claim"),
         element(
             "p",
-            element("span", _SIGNS.get(item.verdict, _OPEN), class_="sign", aria_hidden="true"),
+            element("span", sign, class_="sign", aria_hidden="true"),
             f" {verdict_words(item)}",
             class_="verdict",
         ),

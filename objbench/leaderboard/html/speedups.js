@@ -39,7 +39,7 @@ function paintSpeedups(figure, width, curve) {
   }
   for (const claim of claims) figure.level(y.place(claim.value), `${figure.name(claim.o)}, ${claim.words}`, `claim ${figure.look(claim.o)}`, box);
   figure.nameEnds(ends, box);
-  if (!every.length) figure.svg.append(draw("text", { x: width / 2, y: HEIGHT / 2, "text-anchor": "middle", class: "words" }, "no speedup was measured on this axis"));
+  if (!every.length) figure.svg.append(draw("text", { x: width / 2, y: HEIGHT / 2, "text-anchor": "middle", class: "words" }, `not measured: the seeds share no range of ${figure.all.axes[view.axis]}`));
   return points;
 }
 

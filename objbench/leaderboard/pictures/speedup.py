@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from objbench.contract.meters import AXES, AXIS_WORDS, Axis
+from objbench.judge.formatting import named
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.speedup import Bound, SpeedupAt
 from objbench.leaderboard.document import shortened
@@ -86,6 +87,9 @@ def speedup_picture(
             for name, functions in found.items():
                 if functions.get(axis):
                     _draw(panel, functions[axis], looks[name], sign, low, high)
+            missing = [name for name, functions in found.items() if not functions.get(axis)]
+            if missing:
+                _say_unmeasured(panel, axis, missing if len(missing) < len(found) else [])
             for claim in claims:
                 if claim.axis == axis:
                     _draw_claim(panel, claim, looks[claim.objective])
@@ -149,6 +153,22 @@ def _draw(
         panel.plot(
             targets, values, color=own.colour, marker=marker, markerfacecolor="white", ms=4.0, lw=0
         )
+
+
+def _say_unmeasured(panel: Axes, axis: Axis, names: Sequence[str]) -> None:
+    """Say why a panel lacks a line: of ``names``, or of all where none is named."""
+    who = f" for {named(names)}" if names else ""
+    text = f"not measured{who}: the seeds share no range of {AXIS_WORDS[axis]}"
+    panel.text(
+        0.5,
+        0.03,
+        shortened(text, 2 * LONGEST_LABEL).replace(": ", ":\n"),
+        transform=panel.transAxes,
+        color=QUIET,
+        fontsize=8,
+        ha="center",
+        va="bottom",
+    )
 
 
 def _draw_claim(panel: Axes, claim: ClaimedSpeedup, own: Look) -> None:

@@ -17,6 +17,7 @@ from objbench.engine.encoder.load import load_language_model
 from objbench.engine.encoder.token_head import language_model_reading
 from objbench.engine.training.job import PretrainJob, PretrainOutcome
 from objbench.engine.training.optimizer import build_optimizer
+from objbench.engine.training.plateau import unwarned
 from objbench.engine.training.trainer import pretrain
 from objbench.plugins.conformance.check import Broken, Check
 from objbench.plugins.conformance.subject import Subject, losses
@@ -104,7 +105,8 @@ def _trained(job: PretrainJob, run: Path, stop_at: int = 0) -> tuple[PretrainOut
         run=run,
         checkpoints=run / "checkpoints",
     )
-    return pretrain(shortened, _stopping(stop_at)), run
+    with unwarned():  # so short a run has learnt nothing yet
+        return pretrain(shortened, _stopping(stop_at)), run
 
 
 def _stopping(step: int) -> Callable[[int, int, str], None]:

@@ -36,6 +36,17 @@ def test_every_claim_is_a_line(printed):
     assert speedup.split()[-2:] == ["3", "abstract"]
 
 
+def test_on_a_terminal_the_lines_are_as_wide_as_it(printed, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    wrapped = printed()
+    assert max(map(len, wrapped.splitlines())) < 100
+    # No letter is lost.
+    letters = sorted("".join(wrapped.split()))
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert letters == sorted("".join(printed().split()))
+
+
 def test_the_committed_page_is_what_the_command_makes(printed, monkeypatch):
     monkeypatch.chdir(ROOT)
     made = printed("--markdown", "--studies", "leaderboard")

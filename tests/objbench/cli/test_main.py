@@ -30,7 +30,11 @@ USAGE_ERRORS = [
     ([*DEMO, "--glu-dir", "x"], "unknown option '--glu-dir'; did you mean '--glue-dir'?"),
     ([*DEMO, "--glue-dir"], "--glue-dir needs a value"),
     ([*DEMO, "--glue-dir", "--dry-run"], "--glue-dir needs a value"),
-    ([*DEMO, "--glue-dir", "x"], "glue has no part in this study"),
+    (
+        [*DEMO, "--glue-dir", "x"],
+        "error: glue.dir is given, but glue has no part in this study: add it to --objectives or",
+    ),
+    ([*DEMO, "--glue-protcol", "taco-2022"], "error: glue.protcol is given, but glue has no part"),
     ([*DEMO, "--set", "tacoo.weight=1"], "unknown plugin 'tacoo'; did you mean 'taco'?"),
     ([*DEMO, "--set", "weight=1"], "'weight=1' is not of the form PLUGIN.OPTION=VALUE"),
     ([*DEMO, "--budget", "100"], "budget '100' cannot be read"),

@@ -53,7 +53,7 @@ def test_a_score_that_no_study_has_is_no_evidence(studies):
     other = TACO.model_copy(update={"score": squad})
     for own in claim_evidence(studies, [other])["taco-2022", "gain"]:
         assert not own.is_measured
-        assert own.words.startswith("not measured")
+        assert own.words.startswith("not tested")
         assert "does not score squad" in own.why
         words = evidence_words([own])
         expected = "by other scores only" if own.settled else "not its score"

@@ -8,10 +8,12 @@ import pytest
 
 from objbench.judge.papers.claims import read_claims
 from objbench.judge.selftest.error_rates import ClaimRates, RateRow, Rates
+from objbench.leaderboard.data_frames import Results
 from objbench.leaderboard.findings import findings
+from objbench.leaderboard.html.cards import cards_html
 from objbench.leaderboard.judge_rates import rates_sentences
 from objbench.leaderboard.render_markdown import render_markdown
-from objbench.leaderboard.sections import page_document
+from objbench.leaderboard.sections import page_document, verdict_lead
 from objbench.leaderboard.tables.verdicts import verdict_blocks
 from objbench.leaderboard.terminal import terminal_summary
 
@@ -238,7 +240,7 @@ def test_rates_that_were_not_measured_are_said_to_be_missing():
 @pytest.mark.parametrize("spread", [0.0, 0.01, 0.03, 0.1])
 @pytest.mark.parametrize("shift", [-0.02, 0.0, 0.012, 0.04])
 def test_no_sentence_contradicts_a_verdict(make_study, report_of, shift, spread):
-    study = make_study(seeds=(1, 2, 3, 4))
+    study = make_study(seeds=(1, 2, 3, 4), floors={"majority": 45})
     generator = np.random.default_rng(0)
     moves = {seed: shift + spread * generator.standard_normal() for seed in (1, 2, 3, 4)}
     for cell_id, record in list(study.records.items()):
@@ -274,11 +276,20 @@ def test_a_score_that_the_study_lacks_is_a_row_of_its_own_above_the_others(
     study.records = {cell.id: study.records[cell.id] for cell in cells if cell.id in study.records}
     suites = tuple(suite for suite in study.plan.suites if suite.name == "probe")
     study.plan = study.plan.model_copy(update={"suites": suites, "cells": cells})
-    table, notes = verdict_blocks(report_of(study))
+    report = report_of(study)
+    table, notes = verdict_blocks(report)
     first, second, *secondary = rows(table)
     for row, claim in ((first, "speedup"), (second, "gain")):
         assert (row["claim"], row["score"]) == (f"taco-2022 {claim}", "glue (not scored)")
-        assert (row["verdict"], row["estimate [95%]"]) == ("**inconclusive**", "not measured")
+        assert (row["verdict"], row["estimate [95%]"]) == ("**not tested**", "not measured")
     assert "The study does not score glue." in notes.items
+    # The same word wherever the verdict is: the page's lead, its HTML, the terminal, the table.
+    assert "A claim is not tested if the study lacks the score that it names." in render_markdown(
+        verdict_lead(report)
+    )
+    assert "\N{EN DASH}</span> not tested" in str(cards_html(report))
+    assert "taco-2022 gain: not tested at 1.23M parameters" in terminal_summary(report)
+    of_claims = Results(study.results()).verdicts().to_frame()
+    assert set(of_claims[of_claims["score"] == ""]["verdict"]) == {"not tested"}
     assert "probe score" in {row["score"] for row in secondary}
     assert not any("not scored" in row["score"] for row in secondary)

@@ -50,6 +50,10 @@ def test_the_least_study_is_complete():
         ),
         ({"training": {"optimizer": {"name": "lion"}}}, "training.optimizer.name = 'lion'"),
         ({"training": {"optimizer": 1}}, "training.optimizer = 1"),
+        (
+            {"training": {"optimizer": {"groups": {"norms": {"rate": 0.5}}}}},
+            r"training.optimizer.groups.norms: Input should be 'matrices', 'embeddings',",
+        ),
         ({"tuning": {"seed": 7}}, "tuning.seed: unknown setting 'seed'; did you mean 'seeds'"),
         ({"data": {"length": "long"}}, "data.length = 'long'"),
         ({"training": 3}, "training = 3: Input should be a table$"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from objbench.engine.training.plateau import warn_if_stuck, warning
+from objbench.engine.training.plateau import unwarned, warn_if_stuck, warning
 from objbench.engine.training.trainer import pretrain
 from objbench.plugins.loading import load_plugins
 from objbench.results.records import CommonLoss, ExportedPoint, Meters, Provenance
@@ -79,3 +79,12 @@ def test_a_run_warns_once_per_export(tiny, tmp_path, silent, caplog):
         pretrain(replace(job, objective=MLM, config=MLM.Config()), silent)
     said = [r.getMessage() for r in caplog.records if "first plateau" in r.getMessage()]
     assert [text.split(" after ")[1].split(" of ")[0] for text in said] == ["8", "12"]
+
+
+def test_a_run_that_is_too_short_to_learn_may_train_without_it(job, caplog):
+    with caplog.at_level(logging.WARNING):
+        with unwarned():
+            warn_if_stuck(job, point(1.0))
+        assert caplog.records == []
+        warn_if_stuck(job, point(1.0))
+    assert len(caplog.records) == 1

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from objbench.judge.statistics.speedup import Bound, SpeedupAt
 from objbench.leaderboard.curve_pictures import picture_title
@@ -145,6 +146,25 @@ def test_an_open_end_runs_to_the_edge_of_the_panel():
 
 def test_one_target_is_a_point_and_not_nothing():
     assert speedup_picture(one_axis(at(1.0, Bound(2.0))), ("mlm", "taco"), "mlm", "score")
+
+
+def test_a_panel_without_a_line_says_why(monkeypatch):
+    said = []
+    monkeypatch.setattr(Axes, "text", lambda self, x, y, text, **_: said.append(text))
+    functions = [at(1.0, Bound(2.0)), at(2.0, Bound(3.0))]
+    everywhere = dict.fromkeys(("steps", "tokens", "flops", "seconds"), functions)
+    clockless = {axis: own for axis, own in everywhere.items() if axis != "seconds"}
+
+    def words(**found):
+        said.clear()
+        speedup_picture(found, ("mlm", *found), "mlm", "score")
+        return [text for text in said if "not measured" in text]
+
+    assert words(taco=everywhere) == []
+    (all_of_them,) = words(taco=clockless)
+    assert all_of_them == "not measured:\nthe seeds share no range of device seconds"
+    (one,) = words(taco=clockless, span=everywhere)
+    assert one == "not measured for taco:\nthe seeds share no range of device seconds"
 
 
 def test_looks_go_by_the_plan():

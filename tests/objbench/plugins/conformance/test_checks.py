@@ -44,6 +44,11 @@ def test_nothing_is_found_where_nothing_is_wrong(make_subject):
     assert {r.check.name for r in results if r.status != "ok"} <= ELSEWHERE, results
 
 
+def test_a_run_of_a_few_steps_is_not_said_to_be_stuck(make_subject, caplog):
+    assert failures(make_subject(planted.Plain), {"resume changes nothing"}) == {}
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("kind", planted.RIGHT[1:])
 def test_nothing_is_found_at_once_in_others_that_are_right(make_subject, kind):
     assert failures(make_subject(kind), set(BY_NAME) - LONG) == {}
