@@ -78,7 +78,13 @@ def add_arguments(parser: Parser) -> None:
     where.add_argument(
         "--open", action="store_true", help="show the page in a browser when all has been run"
     )
-    where.add_argument("--dry-run", action="store_true", help="print what would be run and stop")
+    instead = where.add_mutually_exclusive_group()
+    instead.add_argument("--dry-run", action="store_true", help="print what would be run and stop")
+    instead.add_argument(
+        "--print-config",
+        action="store_true",
+        help="print the whole study as a study file for --config, defaults included, and stop",
+    )
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
@@ -95,6 +101,11 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         configured(registry.objective(name), study.for_objective(name).options)
     for name in study.evaluation.suites:
         configure(registry.suite(name), study.options.get(name, {}))
+    if arguments.print_config:
+        from objbench.study.toml_text import study_toml
+
+        say(study_toml(study), end="")
+        return 0
     if arguments.dry_run:
         from objbench.runs.dry_run import dry_run
         from objbench.runs.executors.choose import choose_executor
