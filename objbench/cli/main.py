@@ -27,6 +27,7 @@ from objbench.cli import (
     leaderboard,
     new,
     plugins,
+    prune,
     rerun,
     run,
     selftest,
@@ -67,6 +68,7 @@ COMMANDS: dict[str, Command] = {
     "submit": submit,
     "accept": accept,
     "rerun": rerun,
+    "prune": prune,
 }
 INTERRUPTED = 130
 

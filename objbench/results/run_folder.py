@@ -8,6 +8,7 @@ Layout of a run folder::
     overhead.json                          the steps of the study's objectives side by side
     lines.json                             losses that counts alone reach on the held-out text
     encoders/<cell id>.<key>/step-<n>/     exported encoders
+    encoders/<cell id>.<key>/step-<n>.pruned   in place of one that was removed by `objbench prune`
     checkpoints/<cell id>.<key>/           while a pretraining cell is under way
     logs/<cell id>.<key>.jsonl             a line per log and evaluation point of a pretraining cell
     leaderboard/                           the page that ``objbench run`` writes
@@ -222,6 +223,14 @@ class RunFolder:
     def encoder(self, point: ExportedPoint) -> Path:
         """The folder of an exported encoder."""
         return require_own(self.path, point.encoder)
+
+    def is_pruned(self, point: ExportedPoint) -> bool:
+        """Whether an exported encoder was removed by ``objbench prune``."""
+        return not self.encoder(point).exists() and self.pruned_mark(point.encoder).is_file()
+
+    def pruned_mark(self, encoder: str) -> Path:
+        """The file that is left where an encoder, relative to ``path``, is pruned."""
+        return require_own(self.path, f"{encoder}.pruned")
 
     def checkpoints(self, cell: PlannedCell) -> Path:
         """The folder of a cell's checkpoints."""

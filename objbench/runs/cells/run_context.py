@@ -99,6 +99,8 @@ class RunContext:
         point = self._point(cell, step)
         folder = self.prepared.folder.encoder(point)
         again = f"delete {self._where(cell)} to pretrain it again"
+        if self.prepared.folder.is_pruned(point):
+            raise RecordError(f"the encoder {folder} was removed by `objbench prune`; {again}")
         if not folder.is_dir():
             raise RecordError(f"the encoder {folder} is gone; {again}")
         # Encoders from before there were digests have nothing that they could be compared with.
