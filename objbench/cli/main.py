@@ -24,6 +24,7 @@ from objbench.cli import (
     accept,
     check,
     claims,
+    doctor,
     leaderboard,
     new,
     plugins,
@@ -68,6 +69,7 @@ COMMANDS: dict[str, Command] = {
     "submit": submit,
     "accept": accept,
     "rerun": rerun,
+    "doctor": doctor,
     "prune": prune,
 }
 INTERRUPTED = 130
