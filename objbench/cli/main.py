@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from objbench import __version__
@@ -36,6 +36,7 @@ from objbench.cli import (
     submit,
     verify,
 )
+from objbench.cli.completion import ASKED, complete
 from objbench.cli.parser import Parser, expand_plugin_flags, refuse, wrapped
 from objbench.cli.plugin_arguments import known_plugins
 from objbench.cli.terminal import open_closed_streams, say
@@ -86,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         an error that the user can fix, 130 if interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if ASKED in os.environ:
+        _complete()
     open_closed_streams()
     try:
         with _interrupted_by_signals(is_program=arguments is None):
@@ -114,6 +117,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("objbench: interrupted; run the same command again to continue", file=sys.stderr)
         return INTERRUPTED
+
+
+def _complete() -> None:
+    """Answer a shell that asks how a word may go on; without argcomplete there is no answer."""
+    with suppress(ImportError):
+        complete(*_parsers())
 
 
 @contextmanager
