@@ -87,7 +87,13 @@ def test_every_command_of_objbench_parses(words):
 FLAGS = re.findall(
     r"(?<![\w-])(--[\w-]+)(?:[ =]([^\s|-][^\s|`]*))?",
     "\n".join(
-        [LISTED, *re.findall(r"`[^`\n]*--[^`]*`", re.sub(r"`(?:pytest|pip) [^`]*`", "", README))]
+        [
+            LISTED,
+            *re.findall(
+                r"`[^`\n]*--[^`]*`",
+                re.sub(r"`(?:pytest|pip|register-python-argcomplete) [^`]*`", "", README),
+            ),
+        ]
     ),
 )
 
