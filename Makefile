@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 TEST_WORKERS ?= 2
 MEASURED := .benchmarks/last.json
 
-.PHONY: install demo test test-browser bench check-gpu lint format clean
+.PHONY: install demo test test-browser bench check-gpu check-forecast lint format clean
 
 install: $(INSTALLED)
 
@@ -32,6 +32,10 @@ bench: $(INSTALLED)
 # On a machine with a GPU, at most eight minutes; writes .benchmarks/check-gpu.json.
 check-gpu: $(INSTALLED)
 	$(BIN)/python tests/gpu/check.py
+
+# Needs a machine that nobody else uses, for half an hour: STUDY='--corpus FILE --glue-dir FOLDER'.
+check-forecast: $(INSTALLED)
+	$(BIN)/python tests/benchmarks/check_forecast.py $(STUDY)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

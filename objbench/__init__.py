@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from objbench.contract.suite import ExampleScores as ExampleScores
     from objbench.contract.suite import Suite as Suite
     from objbench.contract.suite import TaskResult as TaskResult
+    from objbench.contract.suite import Work as Work
     from objbench.contract.term import EncodedView as EncodedView
     from objbench.contract.term import EncoderPass as EncoderPass
     from objbench.contract.term import Need as Need
@@ -65,6 +66,7 @@ PUBLIC_NAMES = {
         "ExampleScores",
         "Suite",
         "TaskResult",
+        "Work",
     ),
     "objbench.leaderboard.data_frames": ("read_results",),
     "objbench.contract.term": ("EncodedView", "EncoderPass", "Need", "Term", "TermLoss"),

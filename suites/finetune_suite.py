@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from objbench.contract.suite import EvaluationContext, TaskResult
+from objbench.contract.suite import EvaluationContext, TaskResult, Work
 from objbench.engine.evaluation.examples import Source
 from objbench.engine.evaluation.recipe import Recipe
 from objbench.errors import ConfigError
@@ -103,6 +103,18 @@ class FinetuneSuite(TableSuite):
     def settings(self) -> Mapping[str, Any]:
         """The recipe."""
         return {"recipe": self._recipe.model_dump()}
+
+    def work(self, task: str, most: int | None) -> Work:
+        """The recipe's steps over the examples, and one pass over those that are scored."""
+        size = self.size(task)
+        examples = min(size.train, most or size.train)
+        return Work(
+            steps=self._recipe.steps(examples),
+            trained=self._recipe.epochs * examples,
+            read=size.scored,
+            length=min(size.length, self._recipe.length),
+            assumed=size.assumed,
+        )
 
     @property
     def longest(self) -> int:

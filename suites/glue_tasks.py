@@ -57,6 +57,21 @@ _ROWS: Mapping[str, Mapping[str, int]] = {
 }
 
 
+_TOKENS: Mapping[str, float] = {
+    "cola": 12,
+    "sst2": 13,
+    "mrpc": 55,
+    "stsb": 29,
+    "qqp": 32,
+    "mnli": 42,
+    "qnli": 52,
+    "rte": 72,
+    "wnli": 39,
+}
+"""Tokens of an example: words and punctuation marks of the training split, 1.1 word pieces each, and
+the special tokens. For plans."""
+
+
 def _task(
     name: str, first: str, second: str | None, labels: int = 2, **evaluation: str
 ) -> SentenceTask:
@@ -106,3 +121,13 @@ def unofficial(task: SentenceTask, used: Mapping[str, int]) -> dict[str, int]:
     splits = {"train": task.train, **task.evaluation}
     official = {part: _ROWS[task.name][splits[part]] for part in used}
     return {part: rows for part, rows in official.items() if rows != used[part]}
+
+
+def official_rows(task: SentenceTask) -> Mapping[str, int] | None:
+    """Split -> its official number of examples; None for a task of another table than GLUE's."""
+    return _ROWS[task.name] if GLUE_TASKS.get(task.name) is task else None
+
+
+def usual_tokens(task: SentenceTask) -> float:
+    """About how many tokens an example of one of GLUE's tasks has."""
+    return _TOKENS[task.name]

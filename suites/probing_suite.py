@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from objbench.contract.suite import EvaluationContext, TaskResult
+from objbench.contract.suite import EvaluationContext, TaskResult, Work
 from objbench.engine.evaluation.examples import Source
 from objbench_suites.glue_tasks import unofficial
 from objbench_suites.option_limits import require_at_least
@@ -105,6 +105,15 @@ class ProbingSuite(TableSuite):
         """The numbers of the options, and the strengths that are tried."""
         numbers = {option: getattr(self.config, option) for option in _LEAST}
         return {"probe": {**numbers, "strengths": STRENGTHS}}
+
+    def work(self, task: str, most: int | None) -> Work:
+        """One pass over all examples; sentences of a pair are read one by one."""
+        size, pairs = self.size(task), 1 if self.table[task].second is None else 2
+        train = min(size.train, self.config.train, most or size.train)
+        scored = min(size.scored, self.config.evaluate or size.scored)
+        length = min(size.length / pairs, self.config.length)
+        read = pairs * (train + scored)
+        return Work(steps=0, trained=0, read=read, length=length, assumed=size.assumed)
 
     @property
     def longest(self) -> int:

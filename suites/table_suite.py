@@ -28,6 +28,8 @@ from objbench.contract.suite import (
 )
 from objbench.engine.evaluation.examples import Examples, Source
 from objbench.errors import DataError, UnknownNameError
+from objbench_suites.expected_work import TaskSize, task_size
+from objbench_suites.glue_tasks import official_rows
 from objbench_suites.protocol import Protocol
 from objbench_suites.sentence_task import Place, SentenceTask
 from objbench_suites.table_columns import (
@@ -88,6 +90,13 @@ class TableSuite(Suite):
         """The selected tasks whose data is available."""
         absent = self.missing()
         return tuple(task for task in self.table if task not in absent)
+
+    def planned_tasks(self) -> tuple[str, ...]:
+        """The selected tasks; those of GLUE also where its data is not."""
+        chosen = self.config.tasks or tuple(self.table)
+        if any(official_rows(self.table[task]) is None for task in chosen):
+            return self.tasks()
+        return tuple(task for task in self.table if task in chosen)
 
     def missing(self) -> Mapping[str, str]:
         """Tasks left out -> why."""
@@ -163,6 +172,10 @@ class TableSuite(Suite):
             DataError: they are malformed.
         """
         return self._place.read(task, split)
+
+    def size(self, task: str) -> TaskSize:
+        """How many examples there are, and how long."""
+        return task_size(self.table[task], self._place)
 
     def source(self, task: str, split: str) -> Source:
         """The examples of one split, kept in memory only when they are needed."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from objbench.errors import ConfigError, ObjbenchError, UnknownNameError
+from objbench.errors import ConfigError, ObjbenchError, UnknownNameError, guess
 from objbench.study.choices import MOST
 
 Value = TypeVar("Value")
@@ -148,6 +148,24 @@ def device(text: str) -> str:
     if not re.fullmatch(r"cpu|mps|(cuda|xpu)(:\d+)?", text):
         raise ValueError(f"{text!r} is not a device: write cpu, cuda, cuda:1, xpu or mps")
     return text
+
+
+TABLE = ("h100", "h200", "a100", "4090", "cpu")
+"""The devices of ``runs/forecast/devices.toml``, known here without reading it."""
+
+
+def planned_device(text: str) -> str:
+    """The name of a device of the table, or of a torch device.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text in TABLE or re.fullmatch(r"mps|(cuda|xpu)(:\d+)?", text):
+        return text
+    raise ValueError(
+        f"{text!r} is not a device: write one of {', '.join(TABLE)}, or a torch device that is here, "
+        f"such as cuda{guess(text, TABLE)}"
+    )
 
 
 Assignment = tuple[str, str, str]

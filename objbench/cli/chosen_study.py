@@ -42,18 +42,21 @@ class ChosenStudy:
         study: the study.
         run: its folder.
         by_machine: the preset that the machine decided; None where a preset or file was named.
+        has_corpus: whether a corpus is named.
     """
 
     study: Study
     run: Path
     by_machine: MachineChoice | None
+    has_corpus: bool = True
 
 
-def chosen_study(arguments: argparse.Namespace) -> ChosenStudy:
+def chosen_study(arguments: argparse.Namespace, *, needs_corpus: bool = True) -> ChosenStudy:
     """The study chosen on the command line.
 
     Args:
         arguments: the parsed flags of ``objbench run``.
+        needs_corpus: whether a study without a corpus is refused.
 
     Raises:
         ConfigError: a name or an option is unknown, or something is missing or out of range.
@@ -83,7 +86,8 @@ def chosen_study(arguments: argparse.Namespace) -> ChosenStudy:
         whole = merge(whole, layers[-1])
     _check_names(whole, known)
     _require_objectives(whole)
-    if not _table(whole, "data").get("corpus"):
+    has_corpus = bool(_table(whole, "data").get("corpus"))
+    if needs_corpus and not has_corpus:
         raise ConfigError("no corpus: name a file or folder of text with --corpus, or --corpus toy")
     from objbench.study.study import build_study
 
@@ -97,7 +101,7 @@ def chosen_study(arguments: argparse.Namespace) -> ChosenStudy:
                 " add it to --objectives or --suites, or leave the option out"
             )
     known.check_options(study.objectives, suites, study.options)
-    return ChosenStudy(study, run, by_machine)
+    return ChosenStudy(study, run, by_machine, has_corpus)
 
 
 def every_objective(named: Sequence[str], registry: Registry) -> tuple[str, ...]:

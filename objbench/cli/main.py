@@ -1,4 +1,4 @@
-"""The command line: ``objbench run``, ``leaderboard``, ``check``, ``new`` and the other subcommands.
+"""The command line: ``objbench run``, ``plan``, ``leaderboard``, ``check``, ``new`` and the other subcommands.
 
 ``--help`` and usage errors are answered at once, so nothing heavy is imported here or at the top of
 a subcommand's file: a subcommand imports what it needs once its arguments have been checked.
@@ -27,6 +27,7 @@ from objbench.cli import (
     doctor,
     leaderboard,
     new,
+    plan,
     plugins,
     prune,
     rerun,
@@ -59,6 +60,7 @@ class Command(Protocol):
 
 COMMANDS: dict[str, Command] = {
     "run": run,
+    "plan": plan,
     "leaderboard": leaderboard,
     "verify": verify,
     "claims": claims,
@@ -179,7 +181,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     if name is not None and name not in COMMANDS:
         raise UnknownNameError("command", name, COMMANDS)
     plugin_names: tuple[str, ...] = ()
-    if name == "run":
+    if name in ("run", "plan"):
         plugin_names = known_plugins().names
         at = words.index(name) + 1
         words_of_run = expand_plugin_flags(words[at:], subparsers[name].flags(), plugin_names)

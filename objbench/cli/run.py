@@ -6,6 +6,8 @@ import argparse
 import gc
 import shlex
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from objbench.cli import arguments as read
 from objbench.cli.chosen_study import chosen_study
@@ -18,6 +20,10 @@ from objbench.cli.terminal import say
 from objbench.contract.composition import configured
 from objbench.contract.options import configure
 from objbench.runs.processes import is_main, require_all_processes
+
+if TYPE_CHECKING:
+    from objbench.plugins.registry import Registry
+    from objbench.study.study import Study
 
 SUMMARY = "Pretrain objectives under equal compute, evaluate them, and print the leaderboard."
 EPILOG = """\
@@ -38,8 +44,12 @@ examples:
 """
 
 
-def add_arguments(parser: Parser) -> None:
-    """Declare the flags."""
+def add_arguments(
+    parser: Parser,
+    device: Callable[[str], str] = read.device,
+    device_help: str = "torch device, such as cuda:1 (default: the first GPU, otherwise the CPU)",
+) -> None:
+    """Declare the flags; ``objbench plan`` has all of them, and another ``--device``."""
     add_study_arguments(parser)
     where = parser.add_argument_group("where and how it runs")
     folder = where.add_mutually_exclusive_group()
@@ -66,8 +76,8 @@ def add_arguments(parser: Parser) -> None:
     )
     where.add_argument(
         "--device",
-        type=read.reading(read.device),
-        help="torch device, such as cuda:1 (default: the first GPU, otherwise the CPU)",
+        type=read.reading(device),
+        help=device_help,
     )
     where.add_argument(
         "--cell-timeout",
@@ -97,10 +107,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
             say(line, file=sys.stderr, wrap=True)
     # From here on torch is needed; the options are checked before anything else is loaded.
     registry = load({*study.objectives, *study.evaluation.suites})
-    for name in study.objectives:
-        configured(registry.objective(name), study.for_objective(name).options)
-    for name in study.evaluation.suites:
-        configure(registry.suite(name), study.options.get(name, {}))
+    check_options(registry, study)
     if arguments.print_config:
         from objbench.study.toml_text import study_toml
 
@@ -134,3 +141,15 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         for failure in end.failures:
             say(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)
     return end.exit_code
+
+
+def check_options(registry: Registry, study: Study) -> None:
+    """Refuse options that do not fit before anything else is loaded.
+
+    Raises:
+        ConfigError, UnknownNameError: one does not.
+    """
+    for name in study.objectives:
+        configured(registry.objective(name), study.for_objective(name).options)
+    for name in study.evaluation.suites:
+        configure(registry.suite(name), study.options.get(name, {}))

@@ -19,13 +19,12 @@ from objbench.study.files import preset_layer
 if TYPE_CHECKING:
     from objbench.engine.measuring.objective_size import Size
     from objbench.plugins.registry import Registry
-    from objbench.study.study import Study
 
 SUMMARY = (
     "Show an objective, term or suite: what it is, its options, the heads and cost of an objective."
 )
 EPILOG = """\
-FLOPs are counted on a few made-up sequences, over the forward and backward pass of a real step.
+FLOPs are counted over the forward and backward pass of a step, on tensors without numbers.
 
 examples:
   objbench show taco --against mlm
@@ -35,8 +34,6 @@ PRESET = "small"
 
 _WIDTH = 100
 _INDENT = "  "
-_WORDS = 30522
-"""Vocabulary size assumed when the preset's tokenizer is a name or a folder: BERT's."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -117,16 +114,17 @@ def _cost(
 ) -> str:
     """Parameters and FLOPs with the preset, and the ratio to another objective's."""
     from objbench.engine.measuring.objective_size import size_of
+    from objbench.runs.forecast.expected_steps import vocabulary_size
     from objbench.study.study import build_study
 
     layers = [preset_layer(arguments.preset), {"objectives": names[:1]}]
     study = build_study(layers, f"preset {arguments.preset}")
-    words, length = _vocabulary_size(study), study.data.length
+    words, length = vocabulary_size(study), study.data.length
     sizes = []
     for name in names:
         kind = registry.objective(name)
         config = configured(kind, options)
-        sizes.append(size_of(kind, config, study.encoder, words, length))
+        sizes.append(size_of(kind, config, study.encoder, words, length, study.training))
     lines = [f"at preset {arguments.preset} ({words:,} words, sequences of {length} tokens):"]
     lines += [f"{_INDENT}{line}" for line in _size_lines(sizes[0], study.training.batch)]
     if arguments.against:
@@ -144,10 +142,5 @@ def _size_lines(size: Size, batch: int) -> list[str]:
         f"encoder: {size.encoder:,} parameters",
         *heads,
         *outside,
-        f"step: {size.flops * batch:.3g} FLOPs ({batch} sequences, {size.flops:.3g} each)",
+        f"step: {size.flops:.3g} FLOPs ({batch} sequences, {size.flops / batch:.3g} each)",
     ]
-
-
-def _vocabulary_size(study: Study) -> int:
-    kind, _, size = study.data.tokenizer.partition(":")
-    return int(size) if kind == "train" and size.isdecimal() else _WORDS

@@ -162,6 +162,25 @@ class TaskResult:
     examples: Mapping[str, ExampleScores] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What one evaluation asks of a device, for a plan that is made before anything is run.
+
+    Attributes:
+        steps: optimizer steps; 0 where the encoder is not trained.
+        trained: sequences that it learns from, over all epochs.
+        read: sequences that it reads without learning from them.
+        length: mean tokens of a sequence, special tokens included.
+        assumed: what is taken for granted of data that was not looked at; "" if nothing is.
+    """
+
+    steps: int
+    trained: int
+    read: int
+    length: float
+    assumed: str = ""
+
+
 class ConfiguredSuite(ABC):
     """The declarations of a suite of either kind.
 
@@ -219,6 +238,23 @@ class Suite(ConfiguredSuite):
     def missing(self) -> Mapping[str, str]:
         """Tasks without data -> the reason; named on the leaderboard, never counted as 0."""
         return {}
+
+    def planned_tasks(self) -> tuple[str, ...]:
+        """The tasks that a plan counts, which may be made where the data is not."""
+        return self.tasks()
+
+    def work(self, task: str, most: int | None) -> Work | None:
+        """What evaluating an encoder on ``task`` asks of a device.
+
+        Args:
+            task: one of ``planned_tasks()``.
+            most: the most training examples; None for all.
+
+        Returns:
+            None if the suite does not say: a plan then calls the time of its evaluations "not
+            estimated".
+        """
+        return None
 
     @abstractmethod
     def columns(self) -> tuple[Column, ...]:

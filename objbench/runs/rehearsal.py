@@ -16,16 +16,17 @@ import torch
 from objbench.contract.composition import ObjectiveClass, recorded_options
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.corpus import require_corpus
-from objbench.data.tokenizer import TRAIN_PREFIX, require_tokenizer
+from objbench.data.tokenizer import require_tokenizer
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
-from objbench.engine.encoder.continued import source_of
 from objbench.engine.encoder.inputs import require_readable
+from objbench.engine.measuring.objective_size import made_up_vocabulary
 from objbench.engine.training.heldout_loss import loss_names
 from objbench.errors import BudgetError, ObjbenchError, UnknownNameError
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.json_files import content_key
 from objbench.results.run_folder import RunFolder
 from objbench.results.step_cost import StepCost
+from objbench.runs.forecast.expected_steps import vocabulary_size
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.evaluation_cells import require_choosable
 from objbench.runs.planning.planner import planned_suites, require_points
@@ -33,9 +34,6 @@ from objbench.runs.planning.teachers import training_order
 from objbench.runs.planning.trials import Tuner
 from objbench.study.budget import baseline_steps, parse_budget
 from objbench.study.study import Study
-
-_BERT_VOCABULARY = 30522
-_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> None:
@@ -62,7 +60,7 @@ def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> Non
         Tuner(study, study.tuning, plugins, folder).rounds()
         if study.tuning.score in plugins.suites:
             require_choosable(plugins.suites[study.tuning.score])
-    vocabulary = _stand_in(_words(study))
+    vocabulary = made_up_vocabulary(vocabulary_size(study))
     built: dict[str, list[str] | None] = {}
     tried: dict[str, list[str] | None] = {}
     for name, own, is_trial in _variants(study):
@@ -117,31 +115,3 @@ def _losses(
             raise
         except (Exception, SystemExit):  # noqa: BLE001 - or it needs numbers, and there are none
             return None
-
-
-def _words(study: Study) -> int:
-    """The size of the vocabulary: the checkpoint's, or the trained one's; BERT's where none is known.
-
-    Raises:
-        CheckpointError, HubError: the checkpoint cannot be read.
-    """
-    if study.encoder.init is not None:
-        words = source_of(study.encoder).config.get("vocab_size")
-        return words if isinstance(words, int) and words > len(_SPECIAL) else _BERT_VOCABULARY
-    digits = study.data.tokenizer.removeprefix(TRAIN_PREFIX)
-    is_trained = study.data.tokenizer != digits and digits.isdecimal()
-    return int(digits) if is_trained else _BERT_VOCABULARY
-
-
-def _stand_in(size: int) -> Vocabulary:
-    """A vocabulary of ``size`` words."""
-    words = (f"##{index}" if index % 2 else f"{index}" for index in range(len(_SPECIAL), size))
-    return Vocabulary(
-        size=size,
-        pad=0,
-        cls=2,
-        sep=3,
-        mask=4,
-        special=tuple(range(len(_SPECIAL))),
-        tokens=(*_SPECIAL, *words),
-    )

@@ -100,7 +100,7 @@ class StudyRounds:
         finished |= {
             cell.id: "failed" for cell in plan.cells if cell.id in self.tried - {*finished}
         }
-        say_what_is_left(prepared, plan, finished, self.executor.jobs)
+        say_what_is_left(prepared, plan, finished, self.executor.jobs, self.executor.threads)
         prepared.display.say(_opening(plan, finished, prepared.folder))
         if processes() == 1:
             # One of several processes does not hear how the cells of the others ended.

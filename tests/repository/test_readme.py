@@ -19,7 +19,7 @@ import torch
 from transformers import BertTokenizer
 
 import objbench
-from objbench.cli.main import parse
+from objbench.cli.main import main, parse
 from objbench.cli.plugins import plugins_table
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.corpus import open_corpus
@@ -103,6 +103,7 @@ def test_every_flag_is_one_of_a_command(flag, value):
     words = [flag, "2" if value == "N" else value] if value else [flag]
     commands = (
         ["run"],
+        ["plan"],
         ["verify", "RUN"],
         ["leaderboard"],
         ["selftest"],
@@ -193,6 +194,18 @@ def test_its_analysis_prints_what_it_shows():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     (shown,) = (block for block in blocks("text") if "taco - mlm" in block)
     assert done.stdout == shown
+
+
+@pytest.mark.slow
+def test_its_plan_prints_what_it_shows(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plans = [words for words in OF_OBJBENCH if words[0] == "plan"]
+    shown = blocks("console")
+    assert len(plans) == len(shown) == 2
+    for words, block in zip(plans, shown, strict=True):
+        assert main(words) == 0
+        printed = capsys.readouterr().out
+        assert printed.splitlines() == block.splitlines()
 
 
 def test_its_example_prints_what_it_says():

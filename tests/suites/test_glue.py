@@ -354,3 +354,14 @@ def test_every_split_has_its_official_number_of_rows():
     assert unofficial(mnli, {"mnli_m": 9815, "mnli_mm": 24}) == {"mnli_mm": 9832}
     # A task of a user's own has no official size, whatever it is called.
     assert unofficial(dataclasses.replace(mrpc), {"train": 1, "mrpc": 1}) == {}
+
+
+def test_the_work_of_a_task_is_the_protocols_over_the_official_examples():
+    suite = GlueSuite(GlueSuite.Config(protocol="taco-2022"))  # the data is not asked for
+    assert len(suite.planned_tasks()) == 9
+    work = suite.work("mnli", None)
+    assert (work.steps, work.trained) == (4 * -(-392_702 // 32), 4 * 392_702)
+    assert work.read == 9815 + 9832
+    assert "official" in work.assumed
+    few = suite.work("mnli", 1000)
+    assert (few.steps, few.trained, few.read) == (4 * 32, 4000, work.read)

@@ -315,3 +315,10 @@ def test_a_toy_task(tiny_encoder, tmp_path):
     assert set(result.scores["similarity"]) == {"pearson", "spearmanr"}
     assert result.train_examples == 50 and result.eval_examples == {"similarity": 50}
     assert result.official_examples == {}
+
+
+def test_the_work_reads_the_sentences_of_a_pair_one_by_one():
+    suite = ProbeSuite(ProbeSuite.Config(train=100, evaluate=50))
+    pair, single = suite.work("rte", None), suite.work("cola", 60)
+    assert (pair.steps, pair.trained, pair.read) == (0, 0, 2 * (100 + 50))
+    assert single.read == 60 + 50

@@ -51,3 +51,14 @@ def test_an_evaluation(tiny_encoder, tmp_path):
 def test_glues_protocols_are_not_its_own():
     with pytest.raises(UnknownNameError, match="protocol of toy"):
         _suite(protocol="taco-2022")
+
+
+def test_the_work_of_a_task_is_counted_in_its_examples():
+    suite = ToySuite(ToySuite.Config(epochs=2, batch=32))
+    assert suite.planned_tasks() == suite.tasks()
+    task = suite.table["entailment"]
+    train, scored = suite.read(task, "train"), suite.read(task, "validation")
+    work = suite.work("entailment", None)
+    assert (work.trained, work.read) == (2 * len(train), len(scored))
+    assert work.steps == 2 * -(-len(train) // 32)
+    assert 6 < work.length < 32 and work.assumed == ""

@@ -75,7 +75,9 @@ AttentionInterface.register(PLAIN, plain_attention)
 AttentionMaskInterface.register(PLAIN, eager_mask)
 
 
-def choose_attention(module: nn.Module, precision: str, length: int, training: bool) -> None:
+def choose_attention(
+    module: nn.Module, precision: str, length: int, training: bool, *, is_checked: bool = True
+) -> None:
     """Let the encoders in ``module`` use the faster kernel for the case, in place.
 
     Args:
@@ -84,6 +86,7 @@ def choose_attention(module: nn.Module, precision: str, length: int, training: b
         precision: "fp32", "bf16" or "fp16".
         length: T, the most tokens of a sequence.
         training: whether it is to train, so that dropout counts.
+        is_checked: whether a model must be seen to compute the same; not where it has no numbers.
     """
     short = precision != "fp32" and length <= PLAIN_UP_TO
     for model in module.modules():
@@ -91,7 +94,7 @@ def choose_attention(module: nn.Module, precision: str, length: int, training: b
         if not isinstance(model, PreTrainedModel) or not model._can_set_attn_implementation():
             continue
         if short or (training and _drops_attention(model)):
-            _use_plain(model, short)
+            _use_plain(model, short, is_checked)
 
 
 def _drops_attention(model: PreTrainedModel) -> bool:
@@ -100,12 +103,15 @@ def _drops_attention(model: PreTrainedModel) -> bool:
     return any("attention" in name and "dropout" in name and bool(rate) for name, rate in fields)
 
 
-def _use_plain(model: PreTrainedModel, short: bool) -> None:
+def _use_plain(model: PreTrainedModel, short: bool, is_checked: bool) -> None:
     """Let ``model`` use ``plain_attention`` if its own computes the same, else its own if short."""
     before = model.config._attn_implementation
     try:
         model.set_attn_implementation("eager")
     except ValueError:  # raised by transformers if a model has no such kernel
+        return
+    if not is_checked:
+        model.set_attn_implementation(PLAIN)
         return
     own = _sample_states(model)
     with suppress(RuntimeError):  # raised by torch if shapes are not the common ones

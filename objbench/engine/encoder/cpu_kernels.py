@@ -7,7 +7,13 @@ from torch import nn
 
 
 def use_cpu_kernels(
-    module: nn.Module, device: torch.device, precision: str, length: int, training: bool = False
+    module: nn.Module,
+    device: torch.device,
+    precision: str,
+    length: int,
+    training: bool = False,
+    *,
+    is_checked: bool = True,
 ) -> None:
     """Let ``module`` use the attention and dropout that are fastest on a CPU, in place.
 
@@ -20,6 +26,7 @@ def use_cpu_kernels(
         precision: "fp32", "bf16" or "fp16".
         length: T, the most tokens of a sequence.
         training: whether it is to train without ``torch.compile``, so that dropout counts.
+        is_checked: whether a model must be seen to compute the same; not where it has no numbers.
     """
     if device.type != "cpu":
         return
@@ -27,6 +34,6 @@ def use_cpu_kernels(
     from objbench.engine.encoder.cpu_attention import choose_attention
     from objbench.engine.encoder.cpu_dropout import choose_dropout
 
-    choose_attention(module, precision, length, training)
+    choose_attention(module, precision, length, training, is_checked=is_checked)
     if training:
         choose_dropout(module)

@@ -136,7 +136,7 @@ def _train(
 ) -> float:
     """Train ``model`` in place; returns the mean loss of the last epoch's steps."""
     device = torch.device(context.device)
-    optimizer = _optimizer(model, recipe, device)
+    optimizer = finetuning_optimizer(model, recipe, device)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     scaler = torch.amp.GradScaler(device.type, enabled=context.precision == "fp16")
     total = recipe.steps(len(examples))
@@ -204,7 +204,9 @@ def _predict(
     return logits
 
 
-def _optimizer(model: Classifier, recipe: Recipe, device: torch.device) -> torch.optim.AdamW:
+def finetuning_optimizer(
+    model: Classifier, recipe: Recipe, device: torch.device
+) -> torch.optim.AdamW:
     """AdamW with weight decay on matrices only, as BERT's."""
     matrices = [p for p in model.parameters() if p.ndim >= 2]
     vectors = [p for p in model.parameters() if p.ndim < 2]

@@ -91,6 +91,38 @@ def seeds_to_add(
     return int(sizes[np.argmax(enough)]) - seeds if enough.any() else None
 
 
+def detectable(seeds: int, level: float = LEVEL, power: float = POWER) -> float | None:
+    """The smallest difference that so many seeds settle, in standard deviations between seeds.
+
+    (t(n - 1, (1 + level) / 2) + t(n - 1, power)) / sqrt(n): of differences paired by seed, in a study
+    that is judged once, when it is complete.
+
+    Returns:
+        None for fewer than ``MIN_RUNS`` seeds.
+    """
+    if seeds < MIN_RUNS:
+        return None
+    quantiles = stdtrit(seeds - 1, np.array([(1.0 + level) / 2.0, power]))
+    return float(quantiles.sum() / np.sqrt(seeds))
+
+
+def seeds_needed(difference: float, deviation: float) -> int | None:
+    """The smallest number of seeds that settle ``difference``, see ``detectable``.
+
+    Args:
+        difference: positive.
+        deviation: its standard deviation between seeds, in the same unit.
+
+    Returns:
+        None above ``MOST_SEEDS``.
+    """
+    for seeds in range(MIN_RUNS, MOST_SEEDS + 1):
+        least = detectable(seeds)
+        if least is not None and least * deviation <= difference:
+            return seeds
+    return None
+
+
 @lru_cache(maxsize=8)
 def _critical_values(level: float) -> FloatArray:
     """That of each number of seeds up to ``MOST_SEEDS``, by its index; infinite below 3 seeds."""

@@ -1,89 +1,151 @@
-"""What is left of a study, said before it begins: steps, FLOPs, time from a measured step, disk."""
+"""What is left of a study, said before its cells run: by the plan, and by steps that were measured."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 import torch
 
-from objbench.engine.encoder.build import build_encoder
-from objbench.judge.formatting import amount, duration, memory
-from objbench.results.plan import Plan, PlannedCell, PlannedObjective
+from objbench.contract.suite import INITIAL_WEIGHTS
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
+from objbench.engine.training.schedule import plan_route
+from objbench.errors import ObjbenchError
+from objbench.results.plan import Plan, PlannedCell
 from objbench.runs.cells.prepared_study import PreparedStudy
+from objbench.runs.forecast.disk import disk_of
+from objbench.runs.forecast.evaluation_times import timed, works_of
+from objbench.runs.forecast.expected_seconds import MeasuredSeconds
+from objbench.runs.forecast.forecast import KINDS, Forecast, lines_of
+from objbench.runs.forecast.forecast_values import Evaluations, Pretraining
+from objbench.runs.processes import is_main
 from objbench.study.budget import export_steps
-
-_BYTES = 4
-"""Of a stored parameter, float32."""
-_COPIES = 4
-"""Of the parameters in a checkpoint: themselves, the optimizer's two moments, and the new file
-while the old one is still there, rounded up for heads."""
 
 
 def say_what_is_left(
-    prepared: PreparedStudy, plan: Plan, finished: Collection[str], jobs: int
+    prepared: PreparedStudy,
+    plan: Plan,
+    finished: Collection[str],
+    jobs: int,
+    threads: int | None = None,
 ) -> None:
     """Show the forecast of a plan, by the steps that were measured; nothing if all is pretrained.
 
     Args:
         finished: ids of the cells that are done.
         jobs: pretrainings that run at the same time.
+        threads: of each; None for those of this process.
     """
-    left = [c for c in plan.cells if c.kind == "pretrain" and c.id not in finished]
-    if not left:
-        return
+    left = [cell for cell in plan.cells if cell.id not in finished]
+    if is_main() and any(cell.kind in ("pretrain", "trial") for cell in left):
+        for line in lines_of(what_is_left(prepared, plan, left, jobs, threads)):
+            prepared.display.say(line)
+
+
+def what_is_left(
+    prepared: PreparedStudy,
+    plan: Plan,
+    left: Sequence[PlannedCell],
+    jobs: int,
+    threads: int | None = None,
+) -> Forecast:
+    """The forecast of the cells ``left`` of a plan."""
+    pretrainings = _pretrainings(prepared, plan, left)
+    seconds = MeasuredSeconds(
+        prepared.device, prepared.study, prepared.text.vocabulary.size, threads
+    )
+    kinds = Counter(cell.kind for cell in left)
+    encoderless = [cell for cell in left if cell.floor and cell.floor not in INITIAL_WEIGHTS]
+    return Forecast(
+        cells={kind: kinds[kind] for kind in KINDS if kinds[kind]},  # type: ignore[index]
+        pretrainings=pretrainings,
+        evaluations=_evaluations(prepared, left, seconds),
+        floors=len(encoderless),
+        jobs=jobs,
+        by=seconds.words,
+        disk=disk_of(
+            pretrainings,
+            words=prepared.text.vocabulary.size,
+            log_every=prepared.study.training.log_every,
+            jobs=jobs,
+            evaluations=kinds["evaluation"] + kinds["trial_evaluation"] + kinds["floor"],
+            curves=kinds["curve"],
+            forks=prepared.study.training.schedule == "trunk",
+        ),
+    )
+
+
+def _pretrainings(
+    prepared: PreparedStudy, plan: Plan, left: Sequence[PlannedCell]
+) -> list[Pretraining]:
     compared = prepared.folder.read_step_comparison()
+    of = {objective.name: objective for objective in plan.objectives}
     seconds = {o.name: o.seconds_per_step for o in plan.objectives if o.seconds_per_step}
     if compared is not None:
         seconds |= {step.objective: step.seconds for step in compared.objectives}
-    study, words = prepared.study, prepared.text.vocabulary
-    with torch.device("meta"):  # Shapes suffice to count parameters.
-        encoder = build_encoder(study.encoder, words, study.data.length, seed=0)
-    parameters = sum(parameter.numel() for parameter in encoder.parameters())
-    for line in _forecast(plan, left, seconds, parameters, jobs):
-        prepared.display.say(line)
-
-
-def _forecast(
-    plan: Plan,
-    left: Sequence[PlannedCell],
-    seconds: Mapping[str, float],
-    parameters: int,
-    jobs: int,
-) -> list[str]:
-    """The lines that say what the pretrainings of a plan still take.
-
-    Args:
-        plan: the plan.
-        left: its pretrainings that are still to be run.
-        seconds: objective -> measured seconds of one step; empty where nothing was measured.
-        parameters: of the encoder.
-        jobs: cells that run at the same time.
-    """
-    of = {objective.name: objective for objective in plan.objectives}
-    lines = ["each pretraining: " + "; ".join(_one(one, seconds) for one in plan.objectives)]
-    flops = sum(cell.step * of[cell.objective].flops_per_step for cell in left)
-    total = f"{_counted(len(left), 'pretraining')} left: {amount(flops)} FLOPs"
-    if all(cell.objective in seconds for cell in left):
-        times = [cell.step * seconds[cell.objective] for cell in left]
-        # They cannot end before the longest one, however many run at the same time.
-        together = f" ({jobs} at a time)" if 1 < jobs <= len(left) else ""
-        longest = duration(max(max(times), sum(times) / jobs))
-        total += f", about {longest}{together}, evaluation not included"
-    evaluation = plan.study["evaluation"]
-    encoders = sum(
-        len(export_steps(cell.step, evaluation["points"], evaluation["spacing"])) for cell in left
+    evaluation = prepared.study.evaluation
+    runs = Counter(
+        (cell.kind == "trial", cell.objective, cell.step)
+        for cell in left
+        if cell.kind in ("pretrain", "trial")
     )
-    stored = _BYTES * parameters * (encoders + _COPIES * min(jobs, len(left)))
-    return [*lines, f"{total}; about {memory(stored)} of disk for {_counted(encoders, 'encoder')}"]
+    sizes = {name: _parameters(prepared, name) for name in {key[1] for key in runs}}
+    found = []
+    for (is_trial, name, steps), number in runs.items():
+        points = 1 if is_trial else evaluation.points
+        exports = export_steps(steps, points, evaluation.spacing)
+        training = prepared.study.for_objective(name).training
+        exported, trained = sizes[name]
+        found.append(
+            Pretraining(
+                objective=name,
+                runs=number,
+                steps=steps,
+                route_steps=plan_route(steps, exports, training).total,
+                flops=of[name].flops_per_step,
+                tokens=of[name].tokens_per_step,
+                seconds=seconds.get(name),
+                exports=len(exports),
+                heldout_batches=evaluation.heldout_batches,
+                exported_parameters=exported,
+                trained_parameters=trained,
+            )
+        )
+    return found
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("s" if number != 1 else "")
+def _parameters(prepared: PreparedStudy, name: str) -> tuple[int, int]:
+    """(parameters of an exported encoder with its head, of all that is trained)."""
+    own, words = prepared.study.for_objective(name), prepared.text.vocabulary
+    with torch.device("meta"):  # Shapes suffice to count parameters.
+        encoder = build_encoder(own.encoder, words, own.data.length, seed=0)
+    kind, config = prepared.plugins.objectives[name][0], prepared.plugins.config(own, name)
+    sizes = {id(p): p.numel() for p in encoder.parameters()}
+    try:
+        objective = build_objective(kind, config, encoder_spec_of(encoder, words), seed=0)
+    except (Exception, SystemExit):  # noqa: BLE001 - foreign code; its cells will say
+        return sum(sizes.values()), sum(sizes.values())
+    head = objective.token_head
+    kept = {id(p): p.numel() for p in (head.parameters() if head is not None else ())}
+    trained = {id(p): p.numel() for p in objective.parameters()}
+    return sum({**sizes, **kept}.values()), sum({**sizes, **trained}.values())
 
 
-def _one(objective: PlannedObjective, seconds: Mapping[str, float]) -> str:
-    text = f"{objective.name} {objective.steps:,} steps, "
-    text += f"{amount(objective.steps * objective.flops_per_step)} FLOPs"
-    if objective.name in seconds:
-        text += f", {duration(objective.steps * seconds[objective.name])}"
-    return text
+def _evaluations(
+    prepared: PreparedStudy, left: Sequence[PlannedCell], seconds: MeasuredSeconds
+) -> tuple[Evaluations, ...]:
+    """The evaluations of encoders; of unknown time where it cannot be measured."""
+    counts = Counter(
+        (cell.suite, cell.task)
+        for cell in left
+        if cell.kind in ("evaluation", "trial_evaluation") or cell.floor in INITIAL_WEIGHTS
+    )
+    if not counts:
+        return ()
+    try:
+        works = works_of(prepared.study, prepared.plugins)
+        return timed(counts, works, seconds.of_evaluation)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - nothing depends on a forecast
+        reason = str(error) if isinstance(error, ObjbenchError) else type(error).__name__
+        prepared.display.say(f"the time of evaluations is not estimated: {reason}")
+        return timed(counts, {}, None)

@@ -13,6 +13,7 @@ from objbench.results.plan import PlannedCell
 from objbench.results.records import AnyRecord
 from objbench.runs.cells.cell_log import CellLog
 from objbench.runs.cells.cell_work import CellWork
+from objbench.runs.cells.memory_faults import memory_faults
 
 
 class PretrainWork(CellWork):
@@ -22,6 +23,7 @@ class PretrainWork(CellWork):
         """Pretrain, or continue from the cell's checkpoint.
 
         Raises:
+            ConfigError: the device's memory is not enough for a step.
             RecordError: the encoder of a teacher has been deleted or damaged, or the reference lines
                 are damaged.
         """
@@ -30,7 +32,8 @@ class PretrainWork(CellWork):
         job = self.prepared.pretrain_job(cell, self.context.teachers(cell))
         job = replace(job, lines=self.prepared.folder.read_reference_lines())
         report = partial(self.context.report, cell.id)
-        with closing(CellLog(self.prepared.folder.log(cell), report)) as log:
+        log = CellLog(self.prepared.folder.log(cell), report)
+        with closing(log), memory_faults(job):
             outcome = pretrain(job, report, log)
         record = self.record(
             cell,

@@ -18,6 +18,7 @@ from objbench.results.plan import PlannedCell
 from objbench.results.provenance import device_name, versions
 from objbench.results.realised_rate import require_declared
 from objbench.results.step_cost import StepCost
+from objbench.runs.cells.memory_faults import memory_faults
 from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
@@ -41,7 +42,8 @@ def step_costs(prepared: PreparedStudy, faults: dict[str, str]) -> dict[str, Ste
             cell of the objective may be run.
 
     Raises:
-        ConfigError: an objective predicts much less of this text, or more, than it declares.
+        ConfigError: an objective predicts much less of this text, or more, than it declares; or the
+            device's memory is not enough for one of its steps.
         PluginError: the baseline cannot take a step, so that there is no budget.
     """
     study, folder = prepared.study, prepared.folder
@@ -103,8 +105,10 @@ def _fault(job: PretrainJob, limit: float | None) -> str:
     from objbench.engine.measuring.step_cost import calibrate
 
     try:
-        with time_limit(limit):
+        with time_limit(limit), memory_faults(job):
             calibrate([job], timed=True)
+    except ConfigError:
+        raise
     except (Exception, SystemExit, TimeUp) as error:  # noqa: BLE001 - foreign code may raise anything
         if not isinstance(error, TimeUp):
             traceback.print_exc(file=sys.stderr)

@@ -42,7 +42,8 @@ def test_the_command_runs_in_an_empty_folder(tmp_path, monkeypatch, capsys, reme
     (each,) = [line for line in rest if line.startswith("each pretraining: ")]
     assert "mlm 60 steps, " in each and "FLOPs" in each
     (left,) = [line for line in rest if line.startswith("2 pretrainings left: ")]
-    assert "FLOPs, about " in left and "of disk for 2 encoders" in left
+    assert "FLOPs, " in left and " tokens, about " in left
+    assert any("of disk for 2 encoders" in line for line in rest)
     assert printed.out.startswith("taco against mlm at equal FLOPs")
     folder = tmp_path / "runs" / "mlm-taco-60-steps"
     assert (folder / "leaderboard" / "README.md").is_file()

@@ -5,6 +5,7 @@ import pytest
 from objbench.cli.main import COMMANDS, main
 
 DEMO = ["run", "--objectives", "mlm,taco", "--preset", "demo"]
+PLAN = ["plan", *DEMO[1:]]
 
 # Words of the command line -> what the line on stderr must say. None of these loads a plugin.
 USAGE_ERRORS = [
@@ -99,6 +100,16 @@ USAGE_ERRORS = [
         [*DEMO, "--suites", "taco"],
         "'taco' is an objective, not a suite: name it with",
     ),
+    (["plan"], "no objectives: name them with --objectives"),
+    ([*PLAN, "--device", "gpu"], "'gpu' is not a device: write one of h100, h200, a100, 4090, cpu"),
+    ([*PLAN, "--device", "h10"], "such as cuda; did you mean 'h100'?"),
+    ([*PLAN, "--price-per-hour", "-2"], "--price-per-hour: '-2' is not a positive number"),
+    ([*PLAN, "--price-per-hour", "nan"], "'nan' is not a positive number"),
+    ([*PLAN, "--print-config"], "--print-config is of objbench run"),
+    ([*PLAN, "--difference", "0.5"], "--difference and --deviation are given together"),
+    ([*PLAN, "--price", "2"], "unknown option '--price'"),
+    ([*PLAN, "--objectives", "mlm,tacoo"], "unknown objective 'tacoo'; did you mean 'taco'?"),
+    ([*PLAN, "--glue-dri", "x"], "unknown option '--glue-dri'"),
 ]
 
 

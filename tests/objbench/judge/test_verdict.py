@@ -11,7 +11,9 @@ from objbench.judge.statistics.power import (
     MOST_SEEDS,
     SETTLED,
     MoreSeeds,
+    detectable,
     more_seeds,
+    seeds_needed,
     seeds_to_add,
 )
 from objbench.judge.statistics.seed_curves import SeedCurves
@@ -162,6 +164,14 @@ def smallest(mean, deviation, seeds):
     while (critical(n) + t.ppf(0.8, n - 1)) * deviation / math.sqrt(n) > mean:
         n += 1
     return n - seeds
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 20])
+def test_what_seeds_can_show_is_what_so_many_are_needed_for(seeds):
+    least = detectable(seeds)
+    assert seeds_needed(1.0001 * least, 1.0) == seeds
+    assert seeds_needed(0.9999 * least, 1.0) > seeds
+    assert detectable(2) is None and seeds_needed(1e-9, 1.0) is None
 
 
 def test_seeds_to_add_is_the_smallest_number_that_fulfils_the_formula():

@@ -1,0 +1,391 @@
+"""A training step without numbers: FLOPs and memory of any size, from shapes alone.
+
+Encoders are built on torch's "meta" device and run on fake tensors, which have shapes, types and
+lifetimes and no contents. So the step of a model that fits on no machine at hand is counted in
+seconds, by the same code that trains it: FLOPs by ``engine.training.flops``, and memory as
+``step_memory`` counts it, the tensors that live at the same time.
+
+A batch of up to ``COUNTED_TOKENS`` is counted as it is. Of a larger one four small batches are, of
+r / 8, r / 4, r / 2 and r sequences. Work on tokens and sequences grows with their number, and work
+on pairs of them with its square, so
+
+    flops(n) = a + b n + c n^2
+
+through the last three is exact. Where it does not give the first one's, the batch is counted as it
+is, which takes longer. Memory is extended in a straight line from the last two: it is no polynomial
+where something is done in blocks, so it is an estimate for more rows than were counted.
+
+For a GPU fused attention with dropout keeps no probabilities, as there. What is not imitated: a
+cross-entropy has larger blocks there. None of it has been measured on a GPU.
+
+Shape legend: B sequences, T tokens.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isclose
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers import PreTrainedModel
+
+from objbench.contract.batch import Batch, Rows
+from objbench.contract.composition import ObjectiveClass
+from objbench.contract.encoder_spec import Vocabulary
+from objbench.contract.random_streams import Streams
+from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
+from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
+from objbench.engine.measuring.step_memory import LiveTensors
+from objbench.engine.training.flops import flop_counter
+from objbench.engine.training.parameter_groups import parameter_groups
+from objbench.engine.training.step import TrainingStep
+from objbench.engine.training.teachers import stand_ins
+from objbench.study.settings import EncoderSection, TrainingSection
+
+COUNTED_TOKENS = 4_096
+"""Of a batch that is counted as it is: every operator that loops over blocks has some of them."""
+
+Planned = Literal["cpu", "cuda"]
+"""The kind of device that a step is planned for."""
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one forward and backward pass does; in expectation over the modes, but for ``peak``.
+
+    Attributes:
+        flops: by the convention of ``engine.training.flops``, declared ones included.
+        peak: the most bytes that live at a time beyond weights, buffers and the optimizer's state;
+            of the mode that needs most.
+        launches: operators that compute something.
+        moved: bytes that these read and write.
+    """
+
+    flops: float
+    peak: int
+    launches: float
+    moved: float
+
+
+class FakeStep:
+    """The step of an objective at one encoder, for any number of sequences.
+
+    Args:
+        kind: the objective's class or composition.
+        config: an instance of its ``Config``.
+        encoder: model type and configuration.
+        training: precision and optimizer.
+        vocabulary: of the size of the tokenizer's.
+        length: T.
+        planned: the kind of device whose memory is asked for.
+        with_numbers: run it on real tensors after all, for code that reads them.
+
+    Attributes:
+        encoder_parameters: their number.
+        heads: term -> its own parameters.
+        exported_parameters: of the encoder and its token head.
+        trained_parameters: of the encoder and the objective.
+        outside_terms: parameters of the objective that belong to no term, such as a generator's.
+        with_numbers: whether it runs on real tensors.
+
+    Raises:
+        ConfigError: the encoder does not fit.
+    """
+
+    def __init__(
+        self,
+        kind: ObjectiveClass,
+        config: Any,
+        encoder: EncoderSection,
+        training: TrainingSection,
+        vocabulary: Vocabulary,
+        length: int,
+        planned: Planned = "cpu",
+        *,
+        with_numbers: bool = False,
+    ) -> None:
+        self._length = length
+        self._training = training
+        self._vocabulary = vocabulary
+        self.with_numbers = with_numbers
+        with nullcontext() if with_numbers else torch.device("meta"):
+            network = _network(encoder, vocabulary, length, planned)
+            teachers = stand_ins(kind.teachers(config), encoder, vocabulary, length, seed=0)
+        # With numbers, since some objectives read tables of the vocabulary; heads are small.
+        objective = build_objective(kind, config, encoder_spec_of(network, vocabulary), seed=0)
+        fake = FakeTensorMode(allow_non_fake_inputs=True)
+        self._mode: AbstractContextManager[Any] = nullcontext() if with_numbers else fake
+        with self._mode:
+            if not with_numbers:
+                _materialise([network, objective, *teachers.values()])
+            self._step = TrainingStep(network, objective, teachers).train()
+            for module in (self._step, *teachers.values()):
+                trains = module is self._step
+                if planned == "cpu":
+                    cpu, checks = torch.device("cpu"), with_numbers
+                    use_cpu_kernels(
+                        module, cpu, training.precision, length, trains, is_checked=checks
+                    )
+        self.encoder_parameters = sum(p.numel() for p in network.parameters())
+        own = {id(p): p.numel() for p in network.parameters()}
+        head = objective.token_head
+        kept = {id(p): p.numel() for p in (head.parameters() if head is not None else ())}
+        self.exported_parameters = sum({**own, **kept}.values())
+        self.trained_parameters = sum(p.numel() for p in self._step.parameters() if p.requires_grad)
+        self.heads = {t.name: sum(p.numel() for p in t.parameters()) for t in objective.terms}
+        whole = sum(p.numel() for p in objective.parameters())
+        self.outside_terms = whole - sum(self.heads.values())
+        self._found: dict[tuple[int, bool], Counted] = {}
+
+    @property
+    def step(self) -> TrainingStep:
+        """The module; its parameters have shapes and no numbers."""
+        return self._step
+
+    def flops(self, rows: int) -> float:
+        """Training FLOPs of one pass, forward and backward, over ``rows`` sequences; exact."""
+        sizes = self._sizes(rows)
+        if len(sizes) == 1:
+            return self.counted(rows).flops
+        first, *rest = sizes
+        points = [(size, self.counted(size).flops) for size in rest]
+        if not isclose(_through(points, first), self.counted(first).flops, rel_tol=1e-12):
+            return self.counted(rows).flops
+        return _through(points, rows)
+
+    def whole(self, rows: int) -> Counted:
+        """One pass over ``rows`` sequences; all but the FLOPs extended in a straight line.
+
+        Launches are those of a few sequences: on a GPU they do not grow with the batch.
+        """
+        sizes = self._sizes(rows)
+        low, high = self.counted(sizes[0]), self.counted(sizes[-1])
+        moved = _straight(sizes[0], low.moved, sizes[-1], high.moved, rows)
+        return Counted(self.flops(rows), self._extended_peak(rows, False), low.launches, moved)
+
+    def peak(self, rows: int, parts: int = 1) -> int:
+        """The most bytes that a step on ``rows`` sequences in ``parts`` parts needs at a time.
+
+        Weights, buffers and the optimizer's state included; of a later part the gradients of those
+        before it too.
+        """
+        return self.held + self._extended_peak(rows // parts, parts > 1)
+
+    @property
+    def held(self) -> int:
+        """Bytes of weights, buffers and optimizer state, which are there all the time."""
+        tensors = {id(t): t for t in (*self._step.parameters(), *self._step.buffers())}
+        weights = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+        state = 0
+        for name, group in parameter_groups(self._step).items():
+            moments = 1 if self._training.optimizer.name == "muon" and name == "matrices" else 2
+            state += sum(4 * (moments * p.numel() + 1) for p in group if p.requires_grad)
+        return weights + state
+
+    def counted(self, rows: int, after_others: bool = False) -> Counted:
+        """One pass over ``rows`` sequences, run in full on fake tensors.
+
+        Args:
+            after_others: with the gradients of a part before it in memory.
+        """
+        if (rows, after_others) not in self._found:
+            self._found[rows, after_others] = self._count(rows, after_others)
+        return self._found[rows, after_others]
+
+    def _count(self, rows: int, after_others: bool) -> Counted:
+        flops = launches = moved = 0.0
+        peak = 0
+        for mode, share in self._step.objective.modes.items():
+            with self._mode, self._autocast(), flop_counter() as counter, _Work() as work:
+                self._pass(rows, mode)
+                if after_others:
+                    work.peak = work.live
+                    self._pass(rows, mode)
+            self._step.zero_grad(set_to_none=True)
+            passes = 2 if after_others else 1
+            flops += share * counter.get_total_flops() / passes
+            launches += share * work.launches / passes
+            moved += share * work.moved / passes
+            peak = max(peak, work.peak)
+        declared = float(self._step.objective.extra_flops(rows, self._length))
+        return Counted(flops + declared, peak, launches, moved)
+
+    def _pass(self, rows: int, mode: str) -> None:
+        words = self._vocabulary
+        ids = torch.randint(len(words.special), words.size, (rows, self._length))
+        ids[:, 0] = words.cls
+        batch = Batch(ids, ids < len(words.special), None, Rows.alone(rows), mode=mode)
+        totals, _ = self._step(batch, Streams(0, 0, 0, rows=rows))
+        totals.sum().backward()
+
+    def _autocast(self) -> torch.autocast:
+        precision = self._training.precision
+        return torch.autocast("cpu", _DTYPES[precision], enabled=precision != "fp32")
+
+    def _extended_peak(self, rows: int, after_others: bool) -> int:
+        sizes = self._sizes(rows)
+        if len(sizes) == 1:
+            return self.counted(rows, after_others).peak
+        low, high = sizes[-2:]
+        few, many = (self.counted(size, after_others).peak for size in (low, high))
+        return round(_straight(low, few, high, many, rows))
+
+    def _sizes(self, rows: int) -> tuple[int, ...]:
+        """The numbers of sequences that are counted for ``rows``."""
+        tokens = COUNTED_TOKENS // 8 if self.with_numbers else COUNTED_TOKENS
+        most = max(16, tokens // self._length // 8 * 8)
+        return (rows,) if rows <= most else (most // 8, most // 4, most // 2, most)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderPass:
+    """FLOPs of an encoder alone, of one sequence of n tokens: ``linear`` n + ``square`` n^2.
+
+    Attributes:
+        read: both numbers of a forward pass.
+        trained: both of a forward and a backward pass.
+        launches: operators of a forward and a backward pass.
+        parameters: of the encoder.
+    """
+
+    read: tuple[float, float]
+    trained: tuple[float, float]
+    launches: int
+    parameters: int
+
+    def flops(self, length: float, *, trained: bool) -> float:
+        """FLOPs of one sequence of ``length`` tokens."""
+        linear, square = self.trained if trained else self.read
+        return linear * length + square * length**2
+
+
+def encoder_pass(
+    encoder: EncoderSection, vocabulary: Vocabulary, length: int, precision: str
+) -> EncoderPass:
+    """What evaluations of an encoder do for each sequence, without their small heads.
+
+    Args:
+        length: T, the longest sequence.
+    """
+    with torch.device("meta"):
+        network = build_encoder(encoder, vocabulary, length, seed=0)
+    few, many = max(2, length // 4), max(4, length // 2)
+    found: dict[tuple[int, bool], int] = {}
+    launches = 0
+    enabled = precision != "fp32"
+    with (
+        FakeTensorMode(allow_non_fake_inputs=True),
+        torch.autocast("cpu", _DTYPES[precision], enabled=enabled),
+    ):
+        _materialise([network])
+        for size in (few, many):
+            for trained in (False, True):
+                network.train(trained)
+                with flop_counter() as counter, _Work() as work, torch.set_grad_enabled(trained):
+                    ids = torch.zeros((1, size), dtype=torch.int64)
+                    states = network(input_ids=ids).last_hidden_state
+                    if trained:
+                        states.float().sum().backward()
+                found[size, trained] = counter.get_total_flops()
+                launches = work.launches
+
+    def line(trained: bool) -> tuple[float, float]:
+        one, other = found[few, trained] / few, found[many, trained] / many
+        square = (other - one) / (many - few)
+        return one - square * few, square
+
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return EncoderPass(line(False), line(True), launches, parameters)
+
+
+_NO_WORK = ("empty", "empty_like", "_unsafe_view", "detach")
+"""Operators that compute nothing, though they are no views."""
+
+
+class _Work(LiveTensors):  # type: ignore[no-untyped-call]
+    """Counts operators that compute, and the bytes that they read and write, as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.launches = 0
+        self.moved = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        if not func.is_view and func.namespace != "prim" and func._opname not in _NO_WORK:
+            self.launches += 1
+            for tree in (args, kwargs, result):
+                self.moved += _bytes_of(tree)
+        return result
+
+
+def _bytes_of(tree: object) -> int:
+    if isinstance(tree, Tensor):
+        return tree.numel() * tree.element_size()
+    if isinstance(tree, dict):
+        return sum(map(_bytes_of, tree.values()))
+    return sum(map(_bytes_of, tree)) if isinstance(tree, list | tuple) else 0
+
+
+def _network(
+    section: EncoderSection, vocabulary: Vocabulary, length: int, planned: Planned
+) -> PreTrainedModel:
+    """The encoder on the device of the context; for a GPU without dropout inside attention.
+
+    Fused attention draws that dropout itself there, and keeps none of its (T x T) probabilities; the
+    CPU's falls back to plain products, which do.
+    """
+    built = build_encoder(section, vocabulary, length, seed=0)
+    if planned == "cpu" or section.init is not None:
+        return built
+    rates = {
+        name: 0.0
+        for name, rate in built.config.to_dict().items()
+        if "attention" in name and "dropout" in name and isinstance(rate, float) and rate
+    }
+    if not rates:
+        return built
+    known = {**section.config, **rates}
+    return build_encoder(section.model_copy(update={"config": known}), vocabulary, length, seed=0)
+
+
+def _materialise(modules: list[nn.Module]) -> None:
+    """Give fake tensors on the CPU to what was built on "meta"; what is shared stays shared."""
+    made: dict[int, tuple[Tensor, Tensor]] = {}
+    for module in (part for whole in modules for part in whole.modules()):
+        tables: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
+        for own in tables:
+            for name, tensor in own.items():
+                if tensor is None:
+                    continue
+                if id(tensor) not in made:
+                    fake: Tensor = torch.empty_like(tensor, device="cpu")
+                    if isinstance(tensor, nn.Parameter):
+                        fake = nn.Parameter(fake, requires_grad=tensor.requires_grad)
+                    made[id(tensor)] = tensor, fake
+                own[name] = made[id(tensor)][1]
+
+
+def _straight(low: float, at_low: float, high: float, at_high: float, wanted: float) -> float:
+    return at_low if low == high else at_low + (at_high - at_low) / (high - low) * (wanted - low)
+
+
+def _through(points: list[tuple[int, float]], wanted: int) -> float:
+    """The parabola through three points, at ``wanted``."""
+    total = Fraction(0)
+    for x, y in points:
+        share = Fraction(y)
+        for other, _ in points:
+            if other != x:
+                share *= Fraction(wanted - other, x - other)
+        total += share
+    return float(total)

@@ -1,0 +1,60 @@
+"""The evaluations of a study by task, each with its time as far as its suite says what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from objbench.contract.suite import Suite, Work
+from objbench.errors import DataError
+from objbench.runs.forecast.forecast_values import Evaluations
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
+from objbench.study.study import Study
+
+
+def planned_tasks(suite: Suite) -> tuple[str, ...]:
+    """The tasks that are counted; the suite's own name stands for those that it cannot tell."""
+    try:
+        return suite.planned_tasks()
+    except DataError:
+        return (suite.name,)
+
+
+def works_of(study: Study, plugins: ConfiguredPlugins) -> dict[tuple[str, str], Work | None]:
+    """(suite, task) -> what an evaluation does; None where the suite does not say."""
+    found: dict[tuple[str, str], Work | None] = {}
+    for name, suite in plugins.suites.items():
+        for task in planned_tasks(suite):
+            try:
+                found[name, task] = suite.work(task, study.evaluation.max_train_samples)
+            except DataError:
+                found[name, task] = None
+    return found
+
+
+def timed(
+    counts: Mapping[tuple[str, str], int],
+    works: Mapping[tuple[str, str], Work | None],
+    seconds: Callable[[Work], float] | None,
+) -> tuple[Evaluations, ...]:
+    """The evaluations that are left, by task.
+
+    Args:
+        counts: (suite, task) -> their number.
+        works: as ``works_of``.
+        seconds: of one evaluation; None where nothing is known of the device.
+    """
+    found = []
+    for (suite, task), cells in counts.items():
+        work = works.get((suite, task))
+        time = None if work is None or seconds is None else seconds(work)
+        found.append(Evaluations(suite=suite, task=task, cells=cells, seconds=time))
+    return tuple(found)
+
+
+def together(*counts: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """(suite, task) -> its cells of all these kinds."""
+    whole: dict[tuple[str, str], int] = {}
+    for each in counts:
+        for task, number in each.items():
+            whole[task] = whole.get(task, 0) + number
+    return whole

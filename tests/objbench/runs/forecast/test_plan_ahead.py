@@ -1,0 +1,181 @@
+"""The plan of a study before anything of it is run."""
+
+import pytest
+
+from objbench.cli.main import main
+from objbench.contract.suite import Work
+from objbench.errors import BudgetError
+from objbench.results.run_folder import RunFolder, read_plan
+from objbench.runs.cells.forecast import what_is_left
+from objbench.runs.cells.prepared_study import prepare
+from objbench.runs.forecast import devices, expected_seconds
+from objbench.runs.forecast.disk import PAGE
+from objbench.runs.forecast.expected_steps import expected_steps
+from objbench.runs.forecast.forecast import lines_of
+from objbench.runs.forecast.plan_ahead import Asked, forecast_ahead, plan_ahead
+from objbench.runs.planning.configured_plugins import configure_plugins
+
+ON_H100 = Asked(device="h100")
+
+
+@pytest.fixture(scope="module")
+def finished(make_study, run, tmp_path_factory):
+    """(study, folder of it) with an encoder that is larger than its README."""
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    config = {
+        "num_hidden_layers": 2,
+        "hidden_size": 64,
+        "num_attention_heads": 4,
+        "intermediate_size": 176,
+        "max_position_embeddings": 32,
+    }
+    study = make_study(encoder={"model_type": "bert", "config": config})
+    run(study, folder)
+    return study, folder
+
+
+def test_the_flops_of_the_plan_are_those_of_the_run(finished, registry):
+    study, folder = finished
+    plan = read_plan(folder)
+    words = plan.data["vocabulary"]
+    steps = expected_steps(study, configure_plugins(study, registry), words, "cpu")
+    for objective in plan.objectives:
+        assert steps[objective.name].flops == objective.flops_per_step
+        assert steps[objective.name].tokens == objective.tokens_per_step
+
+
+def _bytes(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_disk_is_within_two_percent(finished, registry, cache):
+    study, folder = finished
+    plan = read_plan(folder)
+    prepared = prepare(study, registry, RunFolder(folder), cache=cache, device="cpu")
+    left = what_is_left(prepared, plan, plan.cells, jobs=1)
+    assert left.disk.count == len(list(folder.glob("encoders/*/step-*"))) == 4
+    assert left.disk.encoders == pytest.approx(_bytes(folder / "encoders"), rel=0.02)
+    stored = _bytes(folder / "encoders") + _bytes(folder / "records") + _bytes(folder / "costs")
+    stored += (folder / "plan.json").stat().st_size
+    assert left.disk.encoders + left.disk.records - PAGE == pytest.approx(stored, rel=0.02)
+    # The lines are those that the run has said.
+    lines = lines_of(left)
+    assert lines[0] == ("plan: 11 cells: 2 pretrainings, 4 evaluations, 3 floors, 2 curves")
+    assert lines[1].startswith("each pretraining: mlm 6 steps, ")
+    assert any(line.startswith("5 evaluations left: about ") for line in lines)
+    assert any("time not estimated: floors without an encoder 2" in line for line in lines)
+
+
+def test_a_plan_counts_all_cells_and_multiplies_what_each_costs(make_study, registry):
+    study = make_study(seeds=[0, 1, 2], budget="1k-steps")
+    found = forecast_ahead(study, registry, ON_H100)
+    assert found.cells == {
+        "trial": 0,
+        "pretrain": 6,
+        "evaluation": 12,
+        "trial_evaluation": 0,
+        "floor": 5,
+        "curve": 6,
+    }
+    mlm = found.pretrainings[0]
+    assert (mlm.objective, mlm.runs, mlm.steps, mlm.exports) == ("mlm", 3, 1000, 2)
+    whole = sum(3 * one.each for one in found.pretrainings)
+    assert found.pretraining_seconds == pytest.approx(whole)
+    (polarity,) = found.evaluations
+    assert polarity.cells == 12 + 3
+    assert polarity.seconds > expected_seconds.LOADING
+    text = "\n".join(lines_of(found))
+    assert "6 pretrainings left: " in text and "on one H100 SXM 80 GB at an assumed 20% of" in text
+    assert "USD at 2.00 to 4.00 an hour (remembered, not looked up, 2026-11-29)" in text
+    assert "3 seeds: a difference of" in text
+
+
+def test_what_is_not_known_is_said_and_never_0(make_study, registry):
+    study = make_study(evaluation={"suites": ["toy", "heldout"], "points": 2})
+    found = forecast_ahead(study, registry, ON_H100)
+    assert found.not_estimated == {"heldout": 4 + 2, "floors without an encoder": 2}
+    unknown = [each for each in found.evaluations if each.suite == "heldout"]
+    assert [each.seconds for each in unknown] == [None]
+    only = make_study(evaluation={"suites": ["heldout"], "points": 2})
+    assert forecast_ahead(only, registry, ON_H100).evaluation_seconds is None
+
+
+def test_trials_are_pretrainings_too(make_study, registry):
+    tuning = {
+        "seeds": [7, 8],
+        "budget": "2-steps",
+        "grid": {"training.learning_rate": [1e-3, 2e-3]},
+    }
+    found = forecast_ahead(make_study(tuning=tuning), registry, ON_H100)
+    assert found.cells["trial"] == 8
+    trial = found.pretrainings[0]
+    assert (trial.runs, trial.steps, trial.exports) == (4, 2, 1)
+
+
+def test_a_trunk_pays_for_its_branches(make_study, registry):
+    training = {"batch": 4, "schedule": "trunk"}
+    study = make_study(training=training, budget="100-steps")
+    found = forecast_ahead(study, registry, ON_H100)
+    assert found.pretrainings[0].route_steps > found.pretrainings[0].steps == 100
+    plain = forecast_ahead(make_study(training={"batch": 4}), registry, ON_H100)
+    assert found.disk.checkpoints == 2 * plain.disk.checkpoints
+
+
+def test_a_budget_of_time_is_spent_at_the_devices_speed(make_study, registry):
+    slow, fast = (
+        forecast_ahead(make_study(budget="10-min"), registry, Asked(device=name)).pretrainings[0]
+        for name in ("a100", "h100")
+    )
+    assert slow.steps * slow.seconds == pytest.approx(600, rel=0.01)
+    assert fast.steps >= slow.steps
+    with pytest.raises(BudgetError, match="less than one step"):
+        forecast_ahead(make_study(budget="1e-9-min"), registry, ON_H100)
+
+
+def test_without_a_device_steps_are_taken_here(make_study, registry):
+    found = forecast_ahead(make_study(), registry, Asked(jobs=2))
+    assert all(one.seconds > 0 for one in found.pretrainings)
+    assert "on this machine (cpu), by steps measured here" in "\n".join(lines_of(found))
+    assert "2 cells at a time" in "\n".join(lines_of(found))
+    assert found.price is None
+
+
+def test_a_step_that_is_too_long_to_measure_is_looked_up(make_study, registry, monkeypatch):
+    monkeypatch.setattr("objbench.runs.forecast.made_up_jobs.LONGEST", 0.0)
+    monkeypatch.setattr(devices, "measured_peak", lambda precision: 1e11)
+    text = "\n".join(plan_ahead(make_study(), registry, Asked()))
+    assert "on one this machine's CPU at an assumed 40%" in text
+
+
+def test_what_does_not_fit_is_named_with_its_parts(make_study, registry, monkeypatch):
+    small = devices.named_device("h100").model_copy(update={"memory": 1.5001e9})
+    monkeypatch.setattr("objbench.runs.forecast.plan_ahead.named_device", lambda name: small)
+    lines = plan_ahead(make_study(), registry, ON_H100)
+    said = [line for line in lines if line.startswith("does not fit: ")]
+    assert [line.split()[6] for line in said] == ["mlm", "taco"]
+    assert all("--micro-batches" in line or "no number of parts" in line for line in said)
+
+
+def test_a_price_may_be_given_and_seeds_asked_for(make_study, registry):
+    asked = Asked(device="h100", price=2.5, difference=1.0, deviation=0.5)
+    text = "\n".join(plan_ahead(make_study(), registry, asked))
+    assert "USD at 2.50 an hour (as given)" in text
+    assert "1 seed: no difference can be significant, 3 or more are needed" in text
+    assert "a difference of 1 with a deviation of 0.5 needs 5 seeds" in text
+
+
+def test_the_papers_study_is_planned_without_corpus_and_without_glue(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["plan", "--objectives", "mlm,taco", "--preset", "small", "--seeds", "5"]
+    assert main([*words, "--device", "h100", "--glue-protocol", "taco-2022"]) == 0
+    printed = capsys.readouterr().out
+    # 250,000 steps of 1,024 x 256 tokens; 5 points of 9 tasks; untrained encoders and two floors.
+    assert "10 pretrainings, 450 evaluations, 63 floors, 10 curves" in printed
+    assert "mlm 250,000 steps, 6.31e18 FLOPs, 65.5B tokens" in printed
+    assert "GLUE's official numbers of examples" in printed
+    assert "no corpus is named" in printed
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_work_says_all_of_it():
+    assert Work(steps=1, trained=2, read=3, length=4.0).assumed == ""
