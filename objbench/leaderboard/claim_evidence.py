@@ -12,6 +12,7 @@ from objbench.judge.judgement import Judged, concerned, judge_by_every_score
 from objbench.judge.obstacle_text import obstacle_texts
 from objbench.judge.papers.claims import ClaimFile
 from objbench.judge.verdict_sentence import open_text, verdict_words
+from objbench.leaderboard.sent_words import marked_name
 from objbench.results.run_folder import studies_in
 from objbench.results.study_results import read_study_results
 from objbench.results.submissions.marks import SentIn
@@ -36,7 +37,7 @@ class Evidence:
     @property
     def name(self) -> str:
         """The study, and of one that somebody else sent what stands for it."""
-        return self.study if self.sent_in is None else f"{self.study} ({self.sent_in.standing})"
+        return marked_name(self.study, self.sent_in)
 
     @property
     def is_measured(self) -> bool:

@@ -63,6 +63,11 @@ def standing_words(sent: SentIn | None) -> str:
     return f"sent{by}, {words.get(sent.standing, 'differs when run again')}"
 
 
+def marked_name(name: str, sent: SentIn | None) -> str:
+    """The name of a study, with what stands for it where somebody else sent it: "x (unverified)"."""
+    return name if sent is None else f"{name} ({sent.standing})"
+
+
 def _received(sent: SentIn) -> str:
     received = sent.received
     by = f" by {received.by}" if received.by else ""

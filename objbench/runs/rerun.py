@@ -33,8 +33,9 @@ from objbench.runs.cells.prepared_study import PreparedStudy, prepare
 from objbench.runs.cells.reference_lines import keep_reference_lines
 from objbench.runs.executors.one_process import OneProcess
 from objbench.runs.planning.drawn_cells import drawn_cells, with_needs
-from objbench.runs.planning.replanned import Options, replanned
-from objbench.runs.processes import join_processes
+from objbench.runs.planning.replanned import replanned
+from objbench.runs.planning.usable_part import Options
+from objbench.runs.processes import processes
 from objbench.runs.progress import display
 from objbench.runs.watch import Watch
 from objbench.study.study import Study, build_study
@@ -84,6 +85,8 @@ def rerun(
         ConfigError: the study cannot be run here: a plugin, data or the text are missing or others.
         DataError, HubError: the text cannot be read.
     """
+    if processes() > 1:
+        raise ConfigError("rerun is for one process: leave `accelerate launch` out")
     if results.sent_in is None:
         raise ConfigError("nobody sent this study: rerun is for one that `objbench accept` added")
     drawn = drawn_cells(results, results.sent_in.received.submission, nonce, count)
@@ -116,7 +119,7 @@ def _require_keys(
     Raises:
         ConfigError: one of them is such a cell.
     """
-    found = replanned(results.plan, results.records, registry, options)
+    found = replanned(results, registry, options)
     if found.faults:
         raise ConfigError(f"the plan is not that of its settings: {found.faults[0]}")
     unknown = [cell.id for cell in cells if cell.id not in found.cells]
@@ -134,7 +137,6 @@ def _prepared(results: StudyResults, registry: Registry, machine: Machine) -> Pr
     plan = results.plan
     study = _here(build_study([plan.study], "plan.json"), machine)
     require_device(machine.device, study.training.precision)
-    join_processes(machine.device)
     prepared = prepare(
         study,
         registry,

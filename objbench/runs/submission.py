@@ -24,7 +24,8 @@ from objbench.results.submissions.foreign_folder import PLUGINS, take_in
 from objbench.results.submissions.record_faults import missing
 from objbench.results.submissions.sealed_study import Checked, check_files, write_submission
 from objbench.results.submissions.statement import is_shipped, statement_of
-from objbench.runs.planning.replanned import Options, plugins_named, replanned
+from objbench.runs.planning.replanned import plugins_named, replanned
+from objbench.runs.planning.usable_part import Options
 
 _MOST_NAMED = 3
 
@@ -77,8 +78,8 @@ def check_submission(folder: Path, options: Options) -> Checked:
     found = check_files(folder)
     found.faults.extend(sent_faults(folder / PLUGINS))
     if found.results is not None and not found.faults:
-        plan, records = found.results.plan, found.results.records
-        again = replanned(plan, records, registry_of(plan), options)
+        plan = found.results.plan
+        again = replanned(found.results, registry_of(plan), options)
         found.faults.extend(again.faults)
         found = replace(found, keys=len(again.cells))
         cells = sum(cell.id not in again.cells for cell in plan.cells)

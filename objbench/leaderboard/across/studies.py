@@ -11,6 +11,7 @@ from objbench.errors import ConfigError
 from objbench.judge.formatting import named
 from objbench.leaderboard.analysis import analyse
 from objbench.leaderboard.report import Report
+from objbench.leaderboard.sent_words import marked_name
 from objbench.results.published_study import is_published
 from objbench.results.records import PretrainRecord
 from objbench.results.study_results import StudyResults, read_study_results
@@ -81,7 +82,7 @@ def _named(folder: Path, results: StudyResults) -> tuple[str, str]:
     """A published study is called by its folder, whatever the run was called."""
     path = folder.resolve()
     name = path.name if is_published(folder) else results.plan.name
-    return name or path.name, path.parent.name
+    return marked_name(name or path.name, results.sent_in), path.parent.name
 
 
 def _require_own_runs(found: Sequence[tuple[str, StudyResults]]) -> None:

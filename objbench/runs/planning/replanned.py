@@ -11,26 +11,26 @@ Nothing is opened either that the plan names by a path, which would be a path of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from objbench.contract.composition import plugins_of
+from objbench.contract.composition import plugins_of, recorded_options
 from objbench.engine import ENGINE_VERSION
-from objbench.errors import ObjbenchError, UnknownNameError, one_line
+from objbench.errors import ConfigError, ObjbenchError, one_line
 from objbench.judge.formatting import count
 from objbench.plugins.registry import Registry
-from objbench.plugins.source_digest import source_digest
+from objbench.results.json_files import content_key
 from objbench.results.plan import TUNING_KINDS, Plan, PlannedCell
-from objbench.results.records import AnyRecord
+from objbench.results.records import PretrainRecord
 from objbench.results.step_cost import StepCost
+from objbench.results.study_results import StudyResults
 from objbench.runs.planning.cell_count import require_countable
-from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
+from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.planner import make_plan
+from objbench.runs.planning.retuned import retuned, why_not
+from objbench.runs.planning.usable_part import Options, UsablePart
 from objbench.study.study import Study, build_study
-
-Options = Mapping[str, Mapping[str, Any]]
-"""Suite -> option -> value, in place of the plan's: where its data are on this machine."""
 
 _COMPARED = tuple(name for name in PlannedCell.model_fields if name != "id")
 
@@ -50,18 +50,18 @@ class Replanned:
     cells: set[str] = field(default_factory=set)
 
 
-def replanned(
-    plan: Plan, records: Mapping[str, AnyRecord], registry: Registry, options: Options
-) -> Replanned:
-    """Make ``plan`` again.
+def replanned(results: StudyResults, registry: Registry, options: Options) -> Replanned:
+    """Make the plan of a study again.
 
     Args:
-        plan: from a stranger.
-        records: cell id -> its record, which says what source it was run with.
+        results: from a stranger; its records say what source they were run with.
         registry: the installed plugins, as far as the plan names them.
         options: see ``Options``.
+
+    Raises:
+        ConfigError: one of the options is of no suite of the study.
     """
-    found = Replanned()
+    plan, records, found = results.plan, results.records, Replanned()
     if plan.engine_version != ENGINE_VERSION:
         found.unchecked.append(
             f"no key: the study was run by engine version {plan.engine_version}, and this is "
@@ -77,20 +77,66 @@ def replanned(
     if found.faults:
         return found
     sources = {record.plugin.name: record.plugin.source for record in records.values()}
-    usable = _Usable(study, registry, sources, options)
+    study = _with_options(study, options)
+    usable = UsablePart(study, registry, sources, options)
     reduced, plugins = usable.study_and_plugins()
-    found.unchecked.extend(usable.reasons)
+    found.unchecked.extend(dict.fromkeys(usable.reasons))
     if plugins is None:
         return found
     try:
         require_countable(reduced, plugins)
-        made = _made(plan, reduced, plugins, records)
+        costs, devices = _costs(plan), _devices(results)
+        made = make_plan(
+            reduced,
+            plugins,
+            name=plan.name,
+            command=plan.command,
+            data=plan.data,
+            costs=costs,
+            devices=devices,
+            declared=plan.declared,
+            looks=plan.looks,
+        )
+        why = why_not(study, reduced)
+        trials: list[PlannedCell] | None = None
+        if not why:
+            trials, wrong = retuned(plan, study, registry, records, results.lines, costs, devices)
+            found.faults.extend(wrong)
+        found.faults.extend(_config_faults(results, study, plugins))
     # What a stranger's settings make of the planner is no bug of ours.
     except (ObjbenchError, ValueError, ArithmeticError, LookupError, TypeError) as error:
         found.faults.append(f"plan.json: it cannot be made again: {one_line(error)[:300]}")
         return found
-    _compare(plan, made, found)
+    _compare(plan, made, trials, found)
+    if why:
+        untried = sum(cell.kind in TUNING_KINDS for cell in plan.cells)
+        found.unchecked.append(
+            f"the keys of {count(untried, 'cell')} that tuned, and whether they choose these settings: "
+            f"{why}"
+        )
     return found
+
+
+def _with_options(study: Study, options: Options) -> Study:
+    """The study with the options of this machine.
+
+    Raises:
+        ConfigError: one is of no suite of the study: it would be another study.
+    """
+    for name in options:
+        if name not in study.evaluation.suites:
+            raise ConfigError(
+                f"--set {name}: only a suite of the study takes options here, to say where its data "
+                f"are ({', '.join(study.evaluation.suites) or 'it has none'})"
+            )
+    merged = {**study.options}
+    for name, own in options.items():
+        merged[name] = {**merged.get(name, {}), **own}
+    return study.model_copy(update={"options": merged})
+
+
+def _devices(results: StudyResults) -> int:
+    return max((r.provenance.processes for r in results.records.values()), default=1)
 
 
 def _head_faults(plan: Plan, study: Study) -> Iterator[str]:
@@ -108,117 +154,9 @@ def _head_faults(plan: Plan, study: Study) -> Iterator[str]:
         yield "plan.json: its data have no key"
 
 
-class _Usable:
-    """The part of a study whose plugins and data are here, and why the rest is not.
-
-    Args:
-        study: the stranger's.
-        registry: what is installed.
-        sources: name of a plugin -> the digest of its source, as its records have it.
-        options: see ``Options``.
-    """
-
-    def __init__(
-        self, study: Study, registry: Registry, sources: Mapping[str, str], options: Options
-    ) -> None:
-        self.reasons: list[str] = []
-        self._study, self._registry, self._sources = study, registry, sources
-        self._options = options
-
-    def study_and_plugins(self) -> tuple[Study, ConfiguredPlugins | None]:
-        """The study with what can be used, and its plugins; None where the baseline cannot."""
-        study = self._study
-        objectives = tuple(n for n in study.objectives if self._is_here(n, "objective"))
-        if study.objectives[0] not in objectives:
-            self.reasons.append("no key: without the baseline there is no budget")
-            return study, None
-        merged = {**study.options}
-        for name, own in self._options.items():
-            merged[name] = {**merged.get(name, {}), **own}
-        study = study.model_copy(
-            update={
-                "objectives": objectives,
-                "options": merged,
-                "overrides": {n: o for n, o in study.overrides.items() if n in objectives},
-                "tuning": None,
-            }
-        )
-        suites = [
-            name
-            for name in study.evaluation.suites
-            if self._is_here(name, "suite") and self._is_open(name, merged.get(name, {}))
-        ]
-        while True:
-            evaluation = study.evaluation.model_copy(update={"suites": tuple(suites)})
-            try:
-                reduced = study.model_copy(update={"evaluation": evaluation})
-                plugins = configure_plugins(reduced, self._registry)
-                break
-            except ObjbenchError as error:
-                if not suites:
-                    self.reasons.append(f"no key: {one_line(error)[:200]}")
-                    return study, None
-                # One suite after the other: the last is the first suspect.
-                self.reasons.append(f"the keys of {suites.pop()}: {one_line(error)[:200]}")
-        usable = [name for name in suites if self._has_data(name, plugins)]
-        for name, curve in plugins.curves.items():
-            follows = curve.follows(tuple(n for n in self._study.evaluation.suites if n != name))
-            if name in usable and follows not in usable:
-                usable.remove(name)
-                self.reasons.append(f"the keys of {name}: those of {follows} are not known")
-        evaluation = evaluation.model_copy(update={"suites": tuple(usable)})
-        reduced = reduced.model_copy(update={"evaluation": evaluation})
-        return reduced, configure_plugins(reduced, self._registry)
-
-    def _is_here(self, name: str, kind: str) -> bool:
-        """Whether a plugin is installed with the source that its records name."""
-        try:
-            found = (
-                self._registry.objective(name)
-                if kind == "objective"
-                else self._registry.suite(name)
-            )
-            own = source_digest(found)
-        except (ObjbenchError, LookupError) as error:
-            why = "it is not installed here" if isinstance(error, UnknownNameError) else str(error)
-            self.reasons.append(f"the keys of {name}: {one_line(why)[:200]}")
-            return False
-        if name not in self._sources:
-            self.reasons.append(f"the keys of {name}: no record says what source it has")
-        elif own != self._sources[name]:
-            self.reasons.append(
-                f"the keys of {name}: its source is {self._sources[name][:12]}, and the one "
-                f"installed here is {own[:12]}"
-            )
-        return self._sources.get(name) == own
-
-    def _is_open(self, name: str, options: Mapping[str, Any]) -> bool:
-        """Whether no option of a suite is a path that only the stranger has chosen."""
-        own = self._options.get(name, {})
-        for option, value in options.items():
-            if option not in own and isinstance(value, str) and ("/" in value or "\\" in value):
-                self.reasons.append(
-                    f"the keys of {name}: say where its data are here with --set "
-                    f"{name}.{option}=DIR (there: {one_line(value)[:80]})"
-                )
-                return False
-        return True
-
-    def _has_data(self, name: str, plugins: ConfiguredPlugins) -> bool:
-        suite = plugins.suites.get(name)
-        try:
-            for task in suite.tasks() if suite is not None else ():
-                suite.fingerprint(task)  # type: ignore[union-attr]
-        except (ObjbenchError, OSError) as error:
-            self.reasons.append(f"the keys of {name}: {one_line(error)[:200]}")
-            return False
-        return True
-
-
-def _made(
-    plan: Plan, study: Study, plugins: ConfiguredPlugins, records: Mapping[str, AnyRecord]
-) -> Plan:
-    costs = {
+def _costs(plan: Plan) -> dict[str, StepCost]:
+    """Objective -> what a step of it cost, as the plan has it."""
+    return {
         o.name: StepCost(
             tokens=float(o.tokens_per_step),
             flops=o.flops_per_step,
@@ -227,25 +165,20 @@ def _made(
         )
         for o in plan.objectives
     }
-    return make_plan(
-        study,
-        plugins,
-        name=plan.name,
-        command=plan.command,
-        data=plan.data,
-        costs=costs,
-        devices=max((r.provenance.processes for r in records.values()), default=1),
-        declared=plan.declared,
-        looks=plan.looks,
-    )
 
 
-def _compare(plan: Plan, made: Plan, found: Replanned) -> None:
-    """Note where ``plan`` is not ``made``, which may have fewer objectives and suites."""
+def _compare(
+    plan: Plan, made: Plan, trials: Sequence[PlannedCell] | None, found: Replanned
+) -> None:
+    """Note where ``plan`` is not ``made``, which may have fewer objectives and suites.
+
+    Args:
+        trials: the cells that tuned, made again; None where they could not be.
+    """
     found.faults.extend(_parts_faults("objective", made.objectives, plan.objectives))
     found.faults.extend(_parts_faults("suite", made.suites, plan.suites))
-    sent = {cell.id: cell for cell in plan.cells if cell.kind not in TUNING_KINDS}
-    again = {cell.id: cell for cell in made.cells}
+    again = {cell.id: cell for cell in (*(trials or ()), *made.cells)}
+    sent = {c.id: c for c in plan.cells if trials is not None or c.kind not in TUNING_KINDS}
     objectives = {objective.name for objective in made.objectives}
     suites = {"", *(suite.name for suite in made.suites)}
     for name in again.keys() - sent.keys():
@@ -262,12 +195,31 @@ def _compare(plan: Plan, made: Plan, found: Replanned) -> None:
             )
         else:
             found.cells.add(name)
-    trials = [cell for cell in plan.cells if cell.kind in TUNING_KINDS]
-    if trials:
-        found.unchecked.append(
-            f"the keys of {count(len(trials), 'cell')} that tuned, and whether they choose these "
-            "settings"
-        )
+
+
+def _config_faults(
+    results: StudyResults, study: Study, plugins: ConfiguredPlugins
+) -> Iterator[str]:
+    """Pretrainings whose records say that they had other settings than the plan gives them."""
+    for name, record in results.records.items():
+        if not isinstance(record, PretrainRecord) or record.objective not in plugins.objectives:
+            continue
+        own = study.for_objective(record.objective, results.cells[name].settings)
+        wanted: dict[str, Any] = {
+            **own.model_dump(mode="json", include={"encoder", "data", "training"}),
+            "options": recorded_options(plugins.config(own, record.objective)),
+        }
+        # A setting that no number depends on may change while a study runs, and a corpus may move.
+        for place, value in {**record.config, "data_key": None}.items():
+            theirs, ours = value, wanted.get(place)
+            if isinstance(theirs, dict) and isinstance(ours, dict):
+                free = {"log_every", "checkpoint_every", "corpus", "tokenizer"}
+                theirs = {n: v for n, v in theirs.items() if n not in free}
+                ours = {n: ours.get(n) for n in theirs}
+            if content_key({"": theirs}) != content_key({"": ours}):
+                yield f"{record.kind} {name}: its {place} is not what the plan's settings give"
+        if record.config.get("data_key") != results.plan.data["key"]:
+            yield f"{record.kind} {name}: its text is not that of the plan"
 
 
 def _parts_faults(what: str, made: Sequence[Any], sent: Sequence[Any]) -> Iterator[str]:

@@ -1,12 +1,15 @@
 """From a run folder to a verified study on a board, as a stranger and a receiver would go."""
 
 import shutil
+import sys
+import textwrap
 from dataclasses import replace
 
 import pytest
 
 from objbench.cli.main import main
 from objbench.errors import ConfigError
+from objbench.plugins.loading import load_plugins
 from objbench.results.run_folder import RunFolder
 from objbench.results.study_results import read_study_results
 from objbench.results.submissions.marks import RERUNS, read_marks
@@ -140,7 +143,7 @@ def test_a_text_of_another_key_gives_other_keys(study, forged):
 def test_what_cannot_be_made_again_is_said(study):
     plan, registry = study.plan, registry_of(study.plan)
     other = plan.model_copy(update={"engine_version": 1})
-    found = replanned(other, study.records, registry, {})
+    found = replanned(replace(study, plan=other), registry, {})
     assert (found.faults, found.cells) == ([], set())
     assert found.unchecked[0].startswith("no key: the study was run by engine version 1")
     # A suite of another source: the pretrainings' keys are made again nevertheless.
@@ -150,7 +153,7 @@ def test_what_cannot_be_made_again_is_said(study):
         else r
         for n, r in study.records.items()
     }
-    found = replanned(plan, records, registry, {})
+    found = replanned(replace(study, records=records), registry, {})
     assert found.faults == []
     assert found.cells == {cell.id for cell in plan.cells if cell.kind == "pretrain"}
     assert any("the keys of toy: its source is 000000000000" in why for why in found.unchecked)
@@ -162,8 +165,15 @@ def test_no_path_of_a_stranger_is_opened(study, tmp_path):
     options = {**study.plan.study["options"]}
     options["toy"] = {**options["toy"], "protocol": str(elsewhere)}
     plan = study.plan.model_copy(update={"study": {**study.plan.study, "options": options}})
-    found = replanned(plan, study.records, registry_of(plan), {})
+    found = replanned(replace(study, plan=plan), registry_of(plan), {})
     assert any("--set toy.protocol=DIR" in why for why in found.unchecked)
+
+
+def test_only_the_place_of_data_may_be_another(study):
+    with pytest.raises(
+        ConfigError, match="--set mlm: only a suite of the study takes options here"
+    ):
+        replanned(study, registry_of(study.plan), {"mlm": {"rate": 0.3}})
 
 
 def test_cells_are_drawn_by_what_the_sender_cannot_choose(study):
@@ -254,3 +264,109 @@ def test_a_study_is_not_run_again_with_another_text(board, cache, tmp_path, caps
     assert main(["rerun", str(there), *other]) == 2
     assert "the text here is not the text of the study" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
+
+
+@pytest.fixture(scope="module")
+def tuned(make_study, run, tmp_path_factory):
+    """What is sent of a study that has chosen its learning rates."""
+    folder = tmp_path_factory.mktemp("runs") / "tuned"
+    grid = {"training.learning_rate": [1e-3, 3e-3]}
+    tuning = {"grid": grid, "seeds": [7], "budget": "4-steps"}
+    evaluation = {**make_study().evaluation.model_dump(), "suites": [], "points": 1}
+    study = make_study(tuning=tuning, evaluation=evaluation, options={})
+    assert run(study, folder).exit_code == 0
+    out = folder.with_name("sent")
+    found = make_submission(folder, out)
+    assert (found.faults, found.unchecked) == ([], [])
+    assert found.keys == len(found.results.plan.cells) == 6
+    return read_study_results(out)
+
+
+def test_trials_are_made_again_and_choose_the_settings(tuned):
+    registry = registry_of(tuned.plan)
+    chosen = tuned.plan.study["overrides"]["taco"]["training.learning_rate"]
+    assert chosen in (1e-3, 3e-3)
+    # The records of the trials now say that the other rate was better.
+    records = dict(tuned.records)
+    for name in ("taco.trial-0", "taco.trial-1"):
+        *before, last = records[name].points
+        rate = records[name].settings["training.learning_rate"]
+        worse = {n: loss + 5.0 * (rate == chosen) for n, loss in last.heldout.items()}
+        points = [*before, last.model_copy(update={"heldout": worse})]
+        records[name] = records[name].model_copy(update={"points": points})
+    found = replanned(replace(tuned, records=records), registry, {})
+    assert found.faults == ["plan.json: the settings of taco are not those that its trials choose"]
+    # A trial that is left out, and one that is of no grid.
+    for cells in (
+        [cell for cell in tuned.plan.cells if cell.id != "mlm.trial-1"],
+        [*tuned.plan.cells, tuned.plan.cells[0].model_copy(update={"id": "mlm.trial-9"})],
+    ):
+        plan = tuned.plan.model_copy(update={"cells": tuple(cells)})
+        found = replanned(replace(tuned, plan=plan), registry, {})
+        assert len(found.faults) == 1
+        assert "mlm.trial-" in found.faults[0]
+
+
+FOREIGN = """
+    from objbench_objectives.mlm import MaskedLanguageModeling
+    from objbench import hookimpl
+
+    class Theirs(MaskedLanguageModeling):
+        name = "theirs"
+        summary = "a stranger's masks"
+        reference = "none"
+
+    @hookimpl
+    def register_objectives(register):
+        register(Theirs)
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path, monkeypatch, make_study, run):
+    """A study of an objective that objbench lacks, sent and accepted; then it is uninstalled."""
+    site = tmp_path / "site"
+    info = site / "theirs-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[objbench]\ntheirs = their_module\n")
+    (site / "their_module.py").write_text(textwrap.dedent(FOREIGN))
+    with monkeypatch.context() as installed:
+        installed.syspath_prepend(site)
+        evaluation = {**make_study().evaluation.model_dump(), "suites": [], "points": 1}
+        study = make_study(objectives=["mlm", "theirs"], evaluation=evaluation, options={})
+        assert run(study, tmp_path / "run", registry=load_plugins()).exit_code == 0
+        found = make_submission(tmp_path / "run", tmp_path / "sent")
+        assert found.faults == []
+    sys.modules.pop("their_module", None)
+    board = tmp_path / "board"
+    assert main(["accept", str(tmp_path / "sent"), "--board", str(board)]) == 0
+    return board / "run"
+
+
+def test_a_strangers_plugin_is_sent_as_text_and_run_only_where_that_is_asked_for(
+    foreign, again, capsys
+):
+    received = read_marks(foreign).received
+    assert received.keys == 1
+    assert "the keys of theirs: it is not installed here" in received.unchecked
+    assert "their_module" not in sys.modules
+    (source,) = foreign.glob("plugins/*/their_module.py")
+    assert source.read_text() == textwrap.dedent(FOREIGN)
+
+    assert again(foreign, "--cells", "2") == 2
+    error = capsys.readouterr().err
+    assert "theirs (theirs 1.0) is not installed here" in error
+    assert "--run-their-code" in error
+    assert "their_module" not in sys.modules
+
+    assert again(foreign, "--cells", "2", "--run-their-code") == 0
+    marks = read_marks(foreign)
+    assert {cell.id for cell in marks.reruns[0].cells} == {"mlm.seed-0", "theirs.seed-0"}
+    assert marks.standing == "verified"
+    assert "their_module" not in sys.modules
+
+    # Other code under the same digest is not run.
+    source.write_text(source.read_text() + "raise SystemExit('run')\n")
+    assert again(foreign, "--cells", "2", "--run-their-code") == 2
+    assert "its sources have another digest" in capsys.readouterr().err
