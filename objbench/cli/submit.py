@@ -40,7 +40,6 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--by",
         type=read.reading(read.label),
-        default="",
         metavar="NAME",
         help="who sends it, to be shown beside the result (default: nobody named)",
     )
@@ -53,7 +52,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     read_plan(arguments.run)  # a wrong folder is reported before the plugins are loaded
     from objbench.runs.submission import make_submission
 
-    found = make_submission(arguments.run, arguments.out, arguments.by)
+    found = make_submission(arguments.run, arguments.out, arguments.by or "")
     for reason in found.unchecked:
         say(f"cannot be checked without you: {reason}")
     if found.statement is not None and found.statement.left_out:

@@ -27,7 +27,7 @@ HONEST = Path(__file__).parents[2] / "data" / "submission"
         (["rerun", "there", "--seed", "../x"], "--seed"),
         (["rerun", str(HONEST)], "was sent by nobody"),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_is_wrong_is_said_on_one_line(command_line, words, said):
     assert said in command_line.refusal(words)
