@@ -74,6 +74,7 @@ def _load(name):
 make_study = _load("made_study").make_study
 _load("foreign_study")
 _load("made_examples")
+_load("hub_server")
 
 
 @pytest.fixture(scope="session")

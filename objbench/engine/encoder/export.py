@@ -2,7 +2,8 @@
 
 Where transformers has a language model of the architecture that computes what the encoder computes
 under its trained token head, the export is that model; otherwise it is the encoder alone, with the
-head beside it. Its README.md says which, why, and how it is loaded.
+head beside it. `sentence-transformers` loads either with mean pooling. Its README.md says which, why,
+and how it is loaded.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from objbench.engine.encoder.export_readme import export_readme
 from objbench.engine.encoder.exported_tokenizer import save_tokenizer
 from objbench.engine.encoder.language_model import NoLanguageModelError, language_model
 from objbench.engine.encoder.plain_weights import with_plain_weights
+from objbench.engine.encoder.sentence_layout import save_sentence_layout
 from objbench.engine.encoder.token_head import save_token_head
 from objbench.results.atomic_files import whole_folder
 from objbench.results.sealed_folder import seal
@@ -65,6 +67,7 @@ def _save(encoder: PreTrainedModel, objective: Objective, folder: Path) -> None:
         _log.info("the encoder of %s is exported without its head: %s", objective.name, reason)
         encoder.save_pretrained(folder)
         save_token_head(objective, folder)
+    save_sentence_layout(encoder, folder)
     text = export_readme(encoder, objective, reason)
     (folder / "README.md").write_text(text, encoding="utf-8")
 

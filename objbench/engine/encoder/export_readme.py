@@ -48,6 +48,12 @@ def export_readme(encoder: PreTrainedModel, objective: Objective, reason: str) -
         ]
         what = "It is the encoder with its trained head."
     lines.insert(1, 'folder = "."  # where this file is')
+    lines += [
+        "",
+        "# One vector per text, the mean of its last hidden states: pip install sentence-transformers",
+        "from sentence_transformers import SentenceTransformer",
+        "sentences = SentenceTransformer(folder)",
+    ]
     if not reason:
         what += " `AutoModel` has no head and lists the head's weights as unexpected."
     return (
