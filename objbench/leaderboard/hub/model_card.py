@@ -115,7 +115,11 @@ def _metadata(
     return ModelCardData(
         library_name="transformers",
         pipeline_tag="fill-mask" if masked else "feature-extraction",
-        tags=["objbench", "sentence-transformers", shortened(record.objective, 60)],
+        tags=[
+            "objbench",
+            *(["sentence-transformers"] if "SentenceTransformer" in facts.readme else []),
+            shortened(record.objective, 60),
+        ],
         datasets=[facts.records],
         model_name=facts.address.split("/")[-1],
         eval_results=[
@@ -125,7 +129,7 @@ def _metadata(
                 # Results of one data set are merged, whatever they are called, unless this differs.
                 dataset_config=shortened(score.column, 100),
                 dataset_name=shortened(f"{score.suite}: {score.column}", 100),
-                metric_type=_slug(score.metric),
+                metric_type="average" if score.column == "average" else _slug(score.metric),
                 metric_name=shortened(score.metric, 100),
                 metric_value=round(score.value, 4),
             )
@@ -175,7 +179,8 @@ def _body(
         Heading(2, "What the study says"),
         Paragraph(headline(report)),
         *bullets(told),
-        *bullets(list(report.caveats)),
+        Heading(3, "Limits"),
+        *bullets(list(report.caveats) or ["None beyond those of every such study: its scale."]),
         Heading(2, "Scores of this encoder"),
         Paragraph("Of one pretraining run: differences between objectives need several seeds."),
         table(lines, text_columns=3),
