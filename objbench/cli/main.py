@@ -37,11 +37,13 @@ from objbench.cli import (
     show,
     submit,
     verify,
+    work,
 )
 from objbench.cli.completion import ASKED, complete
 from objbench.cli.parser import Parser, expand_plugin_flags, refuse, wrapped
 from objbench.cli.plugin_arguments import known_plugins
 from objbench.cli.terminal import open_closed_streams, say
+from objbench.engine.training.interruption import INTERRUPTS
 from objbench.errors import ObjbenchError, UnknownNameError, one_line
 from objbench.plugins.fault_place import fault_place
 
@@ -62,6 +64,7 @@ class Command(Protocol):
 COMMANDS: dict[str, Command] = {
     "run": run,
     "plan": plan,
+    "work": work,
     "leaderboard": leaderboard,
     "verify": verify,
     "push": push,
@@ -131,7 +134,7 @@ def _complete() -> None:
 
 @contextmanager
 def _interrupted_by_signals(is_program: bool) -> Iterator[None]:
-    """End on SIGTERM as on Ctrl-C: clusters send it some seconds before they kill.
+    """End on SIGTERM and SIGUSR2 as on Ctrl-C: clusters send them some time before they kill.
 
     Shells without job control start what runs in the background with Ctrl-C ignored; a signal that
     is sent to it all the same is meant. After the first one the command is ending, and further ones,
@@ -143,15 +146,14 @@ def _interrupted_by_signals(is_program: bool) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = signal.SIGINT, signal.SIGTERM
-    before: dict[signal.Signals, Any] = {
-        number: signal.signal(number, signal.default_int_handler) for number in numbers
+    before: dict[int, Any] = {
+        number: signal.signal(number, signal.default_int_handler) for number in INTERRUPTS
     }
     try:
         yield
     except KeyboardInterrupt:
         if is_program:
-            before = dict.fromkeys(numbers, signal.SIG_IGN)
+            before = dict.fromkeys(INTERRUPTS, signal.SIG_IGN)
         raise
     finally:
         for number, handler in before.items():

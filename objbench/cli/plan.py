@@ -86,7 +86,8 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
 
         here = device or default_device()
         require_device(here, study.training.precision)
-        executor = choose_executor(arguments.jobs, here, len(study.objectives) * len(study.seeds))
+        pretrainings = len(study.objectives) * len(study.seeds)
+        executor = choose_executor(arguments.jobs, here, pretrainings)
         jobs, threads = executor.jobs, executor.threads
     asked = Asked(
         device=device,

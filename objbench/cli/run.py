@@ -19,6 +19,7 @@ from objbench.cli.study_arguments import add_study_arguments
 from objbench.cli.terminal import say
 from objbench.contract.composition import configured
 from objbench.contract.options import configure
+from objbench.runs.executors.place import EXECUTORS, Place
 from objbench.runs.processes import is_main, require_all_processes
 
 if TYPE_CHECKING:
@@ -75,6 +76,13 @@ def add_arguments(
         help="cells (see below) to run at the same time (default: one per core, or one per GPU)",
     )
     where.add_argument(
+        "--executor",
+        choices=EXECUTORS,
+        default=EXECUTORS[0],
+        help="what runs the cells: this machine, or workers that are started with objbench work "
+        "(default: %(default)s)",
+    )
+    where.add_argument(
         "--device",
         type=read.reading(device),
         help=device_help,
@@ -119,7 +127,8 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         from objbench.runs.run_study import default_device
 
         device = arguments.device or default_device()
-        choose_executor(arguments.jobs, device, len(study.objectives) * len(study.seeds))
+        pretrainings = len(study.objectives) * len(study.seeds)
+        choose_executor(arguments.jobs, device, pretrainings, Place(arguments.executor))
         say(dry_run(study, run=run, registry=registry, device=device))
         return 0
     from objbench.runs.run_study import run_study
@@ -135,6 +144,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         command=shlex.join(["objbench", *words]),
         registry=registry,
         cell_timeout=None if arguments.cell_timeout is None else 60 * arguments.cell_timeout,
+        place=Place(arguments.executor),
     )
     if is_main():
         write_and_print(run, formats=("markdown", "html"), is_opened=arguments.open)

@@ -20,6 +20,8 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from objbench.results.fence import require_lease
+
 _HOST = re.sub(r"[^0-9A-Za-z]", "_", socket.gethostname())[:16] or "_"
 _UNFINISHED = re.compile(r"\..*\.(\w{1,16}-)?\d+-([0-9a-f]{8}){1,2}", re.DOTALL)
 
@@ -43,6 +45,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        require_lease()
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
@@ -113,6 +116,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         yield unfinished
         for path in [*unfinished.rglob("*"), unfinished]:
             _sync(path)
+        require_lease()
         remove_folder(folder)
         unfinished.replace(folder)
         _sync(folder.parent)

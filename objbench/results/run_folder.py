@@ -7,6 +7,8 @@ Layout of a run folder::
     costs/<objective>.<key>.json           what a step of an objective costs, measured once
     overhead.json                          the steps of the study's objectives side by side
     lines.json                             losses that counts alone reach on the held-out text
+    workers.json                           what a worker must agree with to run cells of the plan
+    leases/<cell id>.<key>                 which worker has a cell, see ``executors/leases``
     encoders/<cell id>.<key>/step-<n>/     exported encoders
     encoders/<cell id>.<key>/step-<n>.pruned   in place of one that was removed by `objbench prune`
     checkpoints/<cell id>.<key>/           while a pretraining cell is under way
@@ -33,13 +35,16 @@ from objbench.results.reference_lines import ReferenceLines
 from objbench.results.step_comparison import StepComparison
 from objbench.results.step_cost import COST, StepCost
 from objbench.results.store import Store
+from objbench.results.worker_terms import WorkerTerms
 
 _PLAN = "plan.json"
 _COMPARISON = "overhead.json"
 _LINES = "lines.json"
+_TERMS = "workers.json"
 _PLANS = TypeAdapter(Plan)
 _COMPARISONS = TypeAdapter(StepComparison)
 _REFERENCE_LINES = TypeAdapter(ReferenceLines)
+_WORKER_TERMS = TypeAdapter(WorkerTerms)
 
 
 class RunFolder:
@@ -149,6 +154,19 @@ class RunFolder:
             cell: record.status for cell, record in records if record and record.status != "failed"
         }
 
+    def with_record(self, cells: Iterable[PlannedCell]) -> list[PlannedCell]:
+        """Those of ``cells`` that have a record, failed or not, by one look at the names.
+
+        Raises:
+            RecordError: the names cannot be read.
+        """
+        names = {*self._record_names()}
+        return [cell for cell in cells if _record_name(cell) in names]
+
+    def remove_record(self, cell: PlannedCell) -> None:
+        """Remove the record of a cell, if there is one."""
+        self.store.delete(_record_name(cell))
+
     def where(self, cell: PlannedCell) -> str:
         """How to tell a user where the record of a cell is."""
         return self.store.where(_record_name(cell))
@@ -210,6 +228,20 @@ class RunFolder:
             self.store.delete(_LINES)
         else:
             self._write(_LINES, lines)
+
+    def read_worker_terms(self) -> WorkerTerms | None:
+        """What a worker must agree with; None where no cells are left to workers.
+
+        Raises:
+            RecordError: the file cannot be read.
+        """
+        if not self.store.exists(_TERMS):
+            return None
+        return read_from(self.store, _TERMS, _WORKER_TERMS)
+
+    def write_worker_terms(self, terms: WorkerTerms) -> None:
+        """Leave the cells of the plan to workers that agree with ``terms``."""
+        self._write(_TERMS, terms)
 
     def encoders(self, cell: PlannedCell) -> str:
         """The folder of the encoders that a cell exports, relative to ``path``.

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.engine.training.devices import require_device
-from objbench.errors import ConfigError
+from objbench.errors import ConfigError, one_line
 from objbench.plugins.registry import Registry
 from objbench.results.atomic_files import sweep
 from objbench.results.published_study import refuse_published
@@ -27,6 +27,9 @@ from objbench.runs.cells.outcome import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
 from objbench.runs.cells.reference_lines import keep_reference_lines
 from objbench.runs.executors.choose import choose_executor
+from objbench.runs.executors.executor import Executor
+from objbench.runs.executors.leases import STALE, Leases
+from objbench.runs.executors.place import HERE, Place
 from objbench.runs.planning.cell_count import require_countable
 from objbench.runs.planning.declared_seeds import declared_looks, declared_seeds
 from objbench.runs.planning.folder_owner import require_same_study, require_same_text
@@ -36,6 +39,8 @@ from objbench.runs.rehearsal import rehearse
 from objbench.runs.study_rounds import StudyRounds
 from objbench.runs.watch import Watch
 from objbench.study.study import Study
+
+_DAY = 24 * 60 * 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ def run_study(
     command: str,
     registry: Registry,
     cell_timeout: float | None = None,
+    place: Place = HERE,
 ) -> StudyEnd:
     """Run what is not finished yet of ``study`` in the folder ``run``.
 
@@ -80,6 +86,7 @@ def run_study(
         command: the command line, for the records.
         registry: the loaded plugins.
         cell_timeout: seconds after which a cell is ended; None for no limit.
+        place: where the cells run.
 
     Raises:
         ObjbenchError: the study cannot be started.
@@ -88,7 +95,7 @@ def run_study(
     device = device or default_device()
     require_device(device, study.training.precision)
     join_processes(device)
-    executor = choose_executor(jobs, device, len(study.objectives) * len(study.seeds))
+    executor = choose_executor(jobs, device, len(study.objectives) * len(study.seeds), place)
     if device == "cpu":
         keep_freed_memory()
     shown, folder = Watch(display(quiet=not is_main())), RunFolder(run)
@@ -108,10 +115,12 @@ def run_study(
     with _locked(folder), storage_faults(folder), shown:
         require_same_study(study, folder)
         if is_main():
-            sweep(folder.path)
+            _require_no_workers(folder, executor)
+            # Workers write there too, and none of them writes to one file for a day.
+            sweep(folder.path, older_than=0.0 if executor.is_here else _DAY)
             for part in ("tokens", "tokenizers", "tasks"):
                 # Other runs use the cache too, and none of them writes to one file for a day.
-                sweep(cache / part, older_than=24 * 60 * 60)
+                sweep(cache / part, older_than=_DAY)
         started = StudyRounds(
             executor, declared_seeds(study, folder), declared_looks(study, folder)
         )
@@ -136,6 +145,16 @@ def default_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _require_no_workers(folder: RunFolder, executor: Executor) -> None:
+    """Refuse to run cells here that workers have at the same time."""
+    owner = next(Leases(folder.store).held(), None) if executor.is_here else None
+    if owner is not None:
+        raise ConfigError(
+            f"worker {one_line(owner)} has cells of {folder}: add --executor workers, or stop the "
+            f"workers (one that was killed is given up after {STALE / 60:.0f} minutes)"
+        )
 
 
 def _open_text(prepared: PreparedStudy) -> None:

@@ -84,8 +84,11 @@ class StudyRounds:
         )
 
     def compare_steps(self, prepared: PreparedStudy) -> None:
-        """Measure the steps of the objectives side by side, for the leaderboard."""
-        if self.faults:
+        """Measure the steps of the objectives side by side, for the leaderboard.
+
+        Only where they are also trained: another machine's steps take another time.
+        """
+        if self.faults or not self.executor.is_here:
             return
         with self._threads_of_a_cell():
             keep_step_comparison(prepared)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a model trains: the step is finished, so that its state can be kept."""
+"""Ctrl-C, SIGTERM and SIGUSR2 while a model trains: the step is finished, so that its state can be kept."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+INTERRUPTS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR2") if hasattr(signal, name)
+)
+"""Ctrl-C; what clusters send some seconds before they kill; what Slurm is asked to send long before."""
 
 _SAME_SECONDS = 1.0
 """Signals this close together are one request: a group of processes is often sent several."""
@@ -37,7 +42,7 @@ def interrupts_between_steps(alone: bool) -> Iterator[Callable[[], bool]]:
 
     before = {
         number: signal.signal(number, hold_back)
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in INTERRUPTS
         if signal.getsignal(number) != signal.SIG_IGN
     }
     try:

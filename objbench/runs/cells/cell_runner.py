@@ -13,6 +13,7 @@ import traceback
 
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.errors import ObjbenchError, StorageError
+from objbench.results.fence import require_lease
 from objbench.results.plan import PlannedCell
 from objbench.results.provenance import now
 from objbench.results.records import AnyRecord
@@ -40,12 +41,15 @@ class CellRunner:
     def __call__(self, cell: PlannedCell) -> Outcome:
         """Run ``cell`` and store its record, whatever happens.
 
+        One that ran out of memory has no record yet: whoever has it run attempts it again, or
+        refuses it.
+
         Raises:
             StorageError: a disk is full, read-only or gone.
         """
         work = self._works[cell.kind]
         started = now()
-        fixable = out_of_memory = False
+        fixable = False
         self._report(cell.id, 0, 1, "")  # It has started, so it may be missed.
         try:
             with time_limit(self._time):
@@ -55,31 +59,42 @@ class CellRunner:
             refuse_storage_fault(error, self.folder)
             # A fine-tuning that leaves the finite numbers is a finding, not a bug.
             fixable = isinstance(error, ObjbenchError | FloatingPointError | TimeUp)
-            out_of_memory = is_out_of_memory(error)
+            if is_out_of_memory(error):
+                return Outcome(cell.id, "failed", reason_of(error), out_of_memory=True)
             if not fixable:
                 traceback.print_exc(file=sys.stderr)
             text = reason_of(error)
             record = work.record(cell, started, status="failed", reason=text)
-        if is_main() or not KINDS[cell.kind].together:
+        if _is_mine(cell):
             with storage_faults(self.folder):
                 self._store(record)
             if (leftovers := work.leftovers(cell, record)) is not None:
                 shutil.rmtree(leftovers, ignore_errors=True)
-        return Outcome(cell.id, record.status, text, fixable, out_of_memory)
+        return Outcome(cell.id, record.status, text, fixable)
 
     def refuse(self, cell: PlannedCell, reason: str) -> Outcome:
         """Store that ``cell`` cannot be run, and why."""
         record = self._works[cell.kind].record(cell, now(), status="failed", reason=reason)
-        if is_main():
+        if _is_mine(cell):
             with storage_faults(self.folder):
                 self._store(record)
         return Outcome(cell.id, record.status, reason)
 
     def _store(self, record: AnyRecord) -> None:
-        """Store a record, but never make the folder again that was removed meanwhile."""
+        """Store a record, but never make the folder again that was removed meanwhile.
+
+        Raises:
+            LeaseLost: another worker has the cell.
+        """
+        require_lease()
         if not self.folder.has_plan():
             raise StorageError(
                 f"{self.folder} was removed, or its disk is gone, while the study ran: "
                 "run the same command again"
             )
         self.folder.write_record(record)
+
+
+def _is_mine(cell: PlannedCell) -> bool:
+    """Whether this process stores the record of ``cell``: one of those that ran it together does."""
+    return is_main() or not KINDS[cell.kind].together

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from objbench.results.records import Status
@@ -24,3 +25,7 @@ class Outcome:
     text: str
     fixable: bool = False
     out_of_memory: bool = False
+
+
+Ended = Callable[[Outcome], None]
+"""Called with how each cell ended, at once."""

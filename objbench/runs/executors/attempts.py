@@ -10,12 +10,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-LossKind = Literal["lost", "killed", "crashed", "memory", "hung"]
+LossKind = Literal["lost", "killed", "crashed", "memory", "hung", "fenced"]
 
-ATTEMPTS: dict[LossKind, int] = {"lost": 5, "killed": 5, "crashed": 2, "memory": 2, "hung": 1}
+ATTEMPTS: dict[LossKind, int] = {
+    "lost": 5,
+    "killed": 5,
+    "crashed": 2,
+    "memory": 2,
+    "hung": 1,
+    "fenced": 1,
+}
 """How often a cell is attempted that ends so each time: its process ended from outside; killed
 outright, as a machine does that is out of memory; crashed in code that is not Python's, in which the
-machine may have had a part; out of memory by its own account; over its time, and beyond reach."""
+machine may have had a part; out of memory by its own account; over its time, and beyond reach;
+in the hands of another worker by now."""
 
 FIRST_DELAY, FACTOR = 1.0, 4.0
 """Seconds before the second attempt, and how many times longer before each one after it."""

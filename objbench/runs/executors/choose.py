@@ -7,24 +7,34 @@ import os
 from objbench.errors import ConfigError
 from objbench.runs.executors.executor import Executor
 from objbench.runs.executors.one_process import OneProcess
+from objbench.runs.executors.place import HERE, Place
 from objbench.runs.executors.process_pool import GPU, ProcessPool
+from objbench.runs.executors.pull_workers import PullWorkers
 from objbench.runs.processes import processes
 
 
-def choose_executor(jobs: int | None, device: str, pretrainings: int) -> Executor:
+def choose_executor(
+    jobs: int | None, device: str, pretrainings: int, place: Place = HERE
+) -> Executor:
     """The executor of a study.
 
     Args:
-        jobs: cells to run at a time; when None, on a CPU as many as there are cores and
-            pretrainings, since a small encoder keeps no more than one core busy, and otherwise one
-            per GPU.
+        jobs: cells to run at a time; see ``local_pool``.
         device: torch device string.
         pretrainings: how many pretrainings the study has.
+        place: where the cells run.
 
     Raises:
         ConfigError: several cells at a time are asked for where they would not have a CPU or a GPU
-            each.
+            each, or where others run them.
     """
+    if place.name != "local":
+        if jobs is not None or processes() > 1:
+            raise ConfigError(
+                f"--executor {place.name} runs no cell in this process: leave out --jobs, and start "
+                "objbench run as one process"
+            )
+        return PullWorkers()
     if processes() > 1:
         if jobs is not None and jobs > 1:
             raise ConfigError(
@@ -32,6 +42,23 @@ def choose_executor(jobs: int | None, device: str, pretrainings: int) -> Executo
                 "leave out --jobs, or start objbench without torchrun or accelerate launch"
             )
         return OneProcess()
+    pool = local_pool(jobs, device, pretrainings)
+    # What a GPU meets with in one cell must not end the others, so there it is another process.
+    return pool if pool.jobs > 1 or pool.gpus else OneProcess()
+
+
+def local_pool(jobs: int | None, device: str, pretrainings: int) -> ProcessPool:
+    """The processes of this machine that run cells.
+
+    Args:
+        jobs: cells to run at a time; when None, on a CPU as many as there are cores and
+            pretrainings, since a small encoder keeps no more than one core busy, and otherwise one
+            per GPU.
+        device, pretrainings: as for ``choose_executor``.
+
+    Raises:
+        ConfigError: as for ``choose_executor``.
+    """
     if device.startswith("cuda"):
         gpus = gpus_of(device)
         if jobs is not None and jobs > len(gpus):
@@ -41,10 +68,10 @@ def choose_executor(jobs: int | None, device: str, pretrainings: int) -> Executo
             )
         return ProcessPool(jobs or max(1, len(gpus)), gpus)
     if jobs is None:
-        jobs = min(os.cpu_count() or 1, pretrainings) if device == "cpu" else 1
+        jobs = max(1, min(os.cpu_count() or 1, pretrainings)) if device == "cpu" else 1
     if jobs > 1 and device != "cpu":
         raise ConfigError(f"--jobs above 1 is for CPUs and GPUs, not for {device}; leave it out")
-    return ProcessPool(jobs) if jobs > 1 else OneProcess()
+    return ProcessPool(jobs)
 
 
 def gpus_of(device: str) -> tuple[str, ...]:

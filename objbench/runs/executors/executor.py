@@ -9,15 +9,13 @@ beside the two here: it starts processes elsewhere that do as ``worker`` says, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from objbench.results.plan import Plan
 from objbench.results.records import Status
-from objbench.runs.cells.outcome import Outcome
+from objbench.runs.cells.outcome import Ended
 from objbench.runs.cells.prepared_study import PreparedStudy
-
-Ended = Callable[[Outcome], None]
 
 
 class Executor(Protocol):
@@ -30,6 +28,10 @@ class Executor(Protocol):
     @property
     def jobs(self) -> int:
         """How many pretrainings run at the same time."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the cells run on this machine, with nobody else's help."""
 
     def run(
         self,

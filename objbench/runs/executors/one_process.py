@@ -12,9 +12,9 @@ from objbench.results.plan import Plan
 from objbench.results.records import Status
 from objbench.runs.cells.cell_kinds import KINDS
 from objbench.runs.cells.cell_runner import CellRunner
+from objbench.runs.cells.outcome import Ended
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.cells.run_context import RunContext
-from objbench.runs.executors.executor import Ended
 from objbench.runs.executors.ready_cells import succeeded
 from objbench.runs.processes import processes, rank, wait_for_all
 
@@ -24,6 +24,7 @@ class OneProcess:
 
     threads = None
     jobs = 1
+    is_here = True
 
     def run(
         self,
@@ -49,6 +50,8 @@ class OneProcess:
                     teachers = (by_id[needed] for needed in cell.needs)
                     done |= succeeded(prepared.folder.finished_cells(teachers))
                 if done.issuperset(cell.needs):
-                    ended(runner(cell))
+                    outcome = runner(cell)
+                    # Nothing else runs here that could leave it more another time.
+                    ended(runner.refuse(cell, outcome.text) if outcome.out_of_memory else outcome)
             wait_for_all()
             done |= succeeded(prepared.folder.finished_cells(of_kind))

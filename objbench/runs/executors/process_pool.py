@@ -11,18 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from objbench.results.plan import Plan, PlannedCell
+from objbench.results.fence import fenced
+from objbench.results.plan import Plan
 from objbench.results.records import Status
 from objbench.runs.cells.cell_runner import CellRunner
-from objbench.runs.cells.outcome import Outcome
+from objbench.runs.cells.outcome import Ended, Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.cells.run_context import RunContext
-from objbench.runs.executors.attempts import Attempts, Loss
-from objbench.runs.executors.executor import Ended
-from objbench.runs.executors.ready_cells import ReadyCells
-from objbench.runs.executors.supervision import Supervision
+from objbench.runs.executors.leases import Leases, lease_name
+from objbench.runs.executors.planned_cells import PlannedCells
+from objbench.runs.executors.supervision import Cells, Supervision
 from objbench.runs.executors.worker import WorkerSettings, start_worker, worker_settings
-from objbench.runs.executors.worker_process import Runner
+from objbench.runs.executors.worker_process import Given, Runner
 from objbench.runs.progress import Report
 
 GPU = "CUDA_VISIBLE_DEVICES"
@@ -41,6 +41,11 @@ class ProcessPool:
     gpus: tuple[str, ...] = ()
 
     @property
+    def is_here(self) -> bool:
+        """It is."""
+        return True
+
+    @property
     def threads(self) -> int:
         """The threads of each cell: its share of this machine's cores."""
         return max(1, (os.cpu_count() or 1) // self.jobs)
@@ -57,7 +62,22 @@ class ProcessPool:
         Raises:
             ObjbenchError: the study cannot go on, as when no worker process can begin.
         """
+        context = RunContext(prepared, plan, prepared.display.update)
+        cells = PlannedCells(
+            plan.cells,
+            finished,
+            prepared.folder,
+            refuse=lambda cell, why: CellRunner(context).refuse(cell, why),
+            say=prepared.display.say,
+            ended=ended,
+            shares_memory=not self.gpus,
+        )
+        self.supervise(context, cells)
+
+    def supervise(self, context: RunContext, cells: Cells) -> None:
+        """Run ``cells`` of a planned study; raises as ``run``."""
         _free_gpu_memory()
+        prepared = context.prepared
         settings = worker_settings(prepared)
         slots: list[dict[str, str]] = [{} for _ in range(self.jobs)]
         if self.gpus:
@@ -67,64 +87,11 @@ class ProcessPool:
         supervision = Supervision(
             slots,
             partial(_start, settings, self.threads),
-            prepared.display.update,
+            context.report,
             cell_timeout=prepared.cell_timeout,
             fresh_after_failure=bool(self.gpus),
         )
-        supervision.run(_PlannedCells(prepared, plan, finished, ended, not self.gpus))
-
-
-class _PlannedCells:
-    """The cells of a plan, for one supervisor that runs all of them."""
-
-    def __init__(
-        self,
-        prepared: PreparedStudy,
-        plan: Plan,
-        finished: Mapping[str, Status],
-        ended: Ended,
-        shares_memory: bool,
-    ) -> None:
-        self._prepared = prepared
-        self._plan = plan
-        self._ended = ended
-        self._ready = ReadyCells(plan.cells, finished)
-        self._attempts = Attempts(shares_memory)
-
-    @property
-    def has_more(self) -> bool:
-        return self._ready.has_more
-
-    def next(self, running: int) -> PlannedCell | None:
-        return self._ready.next(running)
-
-    def end(self, cell: PlannedCell, outcome: Outcome) -> None:
-        if outcome.out_of_memory and self._is_attempted_again(cell, Loss("memory", outcome.text)):
-            return
-        self._ready.end(cell.id, outcome.status)
-        self._ended(outcome)
-
-    def lose(self, cell: PlannedCell, loss: Loss) -> None:
-        # It may have stored its record, and died before it could say so.
-        record = self._prepared.folder.read_record(cell)
-        if record is not None and record.status != "failed":
-            self.end(cell, Outcome(cell.id, record.status, "done, and its process lost afterwards"))
-        elif not self._is_attempted_again(cell, loss):
-            runner = CellRunner(
-                RunContext(self._prepared, self._plan, self._prepared.display.update)
-            )
-            self.end(cell, runner.refuse(cell, self._attempts.reason(cell.id, loss)))
-
-    def _is_attempted_again(self, cell: PlannedCell, loss: Loss) -> bool:
-        again = self._attempts.again(cell.id, loss)
-        if again is None:
-            return False
-        alone = " when no other cell runs" if again.alone else ""
-        self._prepared.display.say(
-            f"{cell.id}: {loss.words}; attempt {again.number} follows{alone}"
-        )
-        self._ready.again(cell.id, again.delay, alone=again.alone)
-        return True
+        supervision.run(cells)
 
 
 def _start(settings: WorkerSettings, threads: int, report: Report) -> Runner:
@@ -132,7 +99,15 @@ def _start(settings: WorkerSettings, threads: int, report: Report) -> Runner:
     import torch
 
     torch.set_num_threads(threads)
-    return start_worker(settings, report)
+    runner, leases = start_worker(settings, report), Leases(settings.folder.store)
+
+    def run(given: Given) -> Outcome:
+        if not given.lease:
+            return runner(given.cell)
+        with fenced(partial(leases.renew, lease_name(given.cell), given.lease)):
+            return runner(given.cell)
+
+    return run
 
 
 def _free_gpu_memory() -> None:

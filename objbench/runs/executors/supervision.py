@@ -8,7 +8,7 @@ step, those that do not answer are killed, and none is left.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from multiprocessing.connection import wait as wait_for_any
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from objbench.errors import ObjbenchError
 from objbench.results.plan import PlannedCell
 from objbench.runs.cells.outcome import Outcome
 from objbench.runs.executors.attempts import Loss
-from objbench.runs.executors.worker_process import Start, WorkerProcess
+from objbench.runs.executors.worker_process import Given, Start, WorkerProcess
 from objbench.runs.progress import Report
 
 GRACE = 20.0
@@ -36,8 +36,11 @@ class Cells(Protocol):
     def has_more(self) -> bool:
         """Whether any cell can be given out, now or later, without one that runs ending."""
 
-    def next(self, running: int) -> PlannedCell | None:
+    def next(self, running: int) -> Given | None:
         """A cell to run now beside ``running`` others, if there is one."""
+
+    def revoked(self) -> Collection[str]:
+        """The ids of cells that are not to be run here any longer; asked several times a second."""
 
     def end(self, cell: PlannedCell, outcome: Outcome) -> None:
         """Note how a cell ended."""
@@ -88,6 +91,7 @@ class Supervision:
             ends_well = False
             try:
                 while not interrupted():
+                    self._revoke(cells.revoked())
                     self._fill(cells)
                     if not self._given and not cells.has_more:
                         ends_well = True
@@ -103,14 +107,14 @@ class Supervision:
         for slot, environment in enumerate(self._slots):
             if slot in self._given:
                 continue
-            cell = cells.next(len(self._given))
-            if cell is None:
+            given = cells.next(len(self._given))
+            if given is None:
                 return
             worker = self._workers.get(slot)
             if worker is None or not worker.is_alive:
                 worker = self._workers[slot] = WorkerProcess(self._start, environment)
-            worker.give(cell)
-            self._given[slot] = cell, time.monotonic()
+            worker.give(given)
+            self._given[slot] = given.cell, time.monotonic()
 
     def _hear(self, cells: Cells) -> None:
         """Hear what running cells have to say, after waiting a little for it."""
@@ -140,6 +144,12 @@ class Supervision:
                 self._count_start(worker, heard)
                 self._drop(slot)
                 cells.lose(cell, heard)
+
+    def _revoke(self, revoked: Collection[str]) -> None:
+        for slot, (cell, _) in list(self._given.items()):
+            if cell.id in revoked:
+                del self._given[slot]
+                self._drop(slot)
 
     def _is_late(self, since: float) -> bool:
         return self._limit is not None and time.monotonic() - since > self._limit

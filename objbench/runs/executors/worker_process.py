@@ -20,20 +20,35 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for_any
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from objbench.engine.training.interruption import INTERRUPTS
 from objbench.errors import ObjbenchError, StorageError
+from objbench.results.fence import LeaseLost
 from objbench.results.plan import PlannedCell
 from objbench.runs.cells.outcome import Outcome
 from objbench.runs.executors.attempts import Loss, loss_by_exit
 from objbench.runs.progress import Report
 
-Runner = Callable[[PlannedCell], Outcome]
+Runner = Callable[["Given"], Outcome]
 Start = Callable[[Report], Runner]
 """Called in the worker with what shows the progress of cells; returns what runs them."""
 
+_BLOCKED = {*INTERRUPTS} - {signal.SIGTERM}
 _LAST_WORDS = 10.0
 """Seconds that a process is given to end by itself once its pipe is closed."""
+
+
+class Given(NamedTuple):
+    """A cell to run.
+
+    Attributes:
+        cell: the cell.
+        lease: the identity of the lease on it; "" where nobody else could run it.
+    """
+
+    cell: PlannedCell
+    lease: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +94,10 @@ class WorkerProcess:
         """Whether the process has not ended."""
         return self._process.is_alive()
 
-    def give(self, cell: PlannedCell) -> None:
-        """Have the worker run ``cell``; it runs no other. If it has ended, ``hear`` will say so."""
+    def give(self, given: Given) -> None:
+        """Have the worker run a cell; it runs no other. If it has ended, ``hear`` will say so."""
         with suppress(OSError):
-            self._connection.send(cell)
+            self._connection.send(given)
 
     def hear(self, report: Report) -> Outcome | Loss | None:
         """How the worker's cell has ended; None while it has not.
@@ -107,7 +122,7 @@ class WorkerProcess:
                 self.is_ready = True
             elif isinstance(said, _Fault):
                 _raise(said)
-            elif isinstance(said, Outcome):
+            elif isinstance(said, Outcome | Loss):
                 return said
             else:
                 report(*said)
@@ -157,24 +172,25 @@ def _in_environment(changes: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Block Ctrl-C in the body, so that a process begun there is not stopped while Python starts.
+    """Block interrupts in the body, so that a process begun there is not stopped while Python starts.
 
     None is lost: here it is delivered after the body, there it is ignored.
     """
     # Begun in the body, the tracker would unblock it.
     resource_tracker.ensure_running()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
 
 
 def _serve(start: Start, connection: Connection) -> None:
     """Run the cells that come through ``connection`` until it is closed."""
-    # Ctrl-C reaches the whole group: the supervisor decides, and asks for an end by SIGTERM.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # They reach the whole group: the supervisor decides, and asks for an end by SIGTERM.
+    for number in _BLOCKED:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     fault = None
     try:
@@ -201,10 +217,14 @@ def _run_cells(start: Start, connection: Connection) -> None:
     connection.send(_Ready())
     while True:
         try:
-            cell = connection.recv()
+            given = connection.recv()
         except EOFError:
             return
-        connection.send(runner(cell))
+        try:
+            connection.send(runner(given))
+        except LeaseLost as error:
+            connection.send(Loss("fenced", str(error)))
+            return
 
 
 def _end_with_parent() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from objbench.results.plan import PlannedCell
 from objbench.runs.cells.outcome import Outcome
 from objbench.runs.executors.supervision import Supervision
-from objbench.runs.executors.worker_process import WorkerProcess  # noqa: F401 - for its import
+from objbench.runs.executors.worker_process import Given
 
 SIGNALS = {"kill": signal.SIGKILL, "segv": signal.SIGSEGV, "term": signal.SIGTERM}
 
@@ -25,7 +25,7 @@ class Start:
         self.folder = str(folder)
 
     def __call__(self, report):
-        return lambda cell: self.run(cell, report)
+        return lambda given: self.run(given.cell, report)
 
     def run(self, cell, report):
         attempt = len(list(Path(self.folder).glob(f"{cell.id}.*"))) + 1
@@ -93,7 +93,11 @@ class Cells:
         return self.ready.has_more
 
     def next(self, running):
-        return self.ready.next(running)
+        cell = self.ready.next(running)
+        return None if cell is None else Given(cell)
+
+    def revoked(self):
+        return ()
 
     def end(self, cell, outcome):
         self.outcomes[cell.id] = outcome

@@ -6,7 +6,9 @@ from objbench.errors import ConfigError
 from objbench.runs.executors import choose
 from objbench.runs.executors.choose import choose_executor
 from objbench.runs.executors.one_process import OneProcess
+from objbench.runs.executors.place import Place
 from objbench.runs.executors.process_pool import ProcessPool
+from objbench.runs.executors.pull_workers import PullWorkers
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +68,14 @@ def test_several_processes_run_one_cell_at_a_time(monkeypatch):
     assert isinstance(choose_executor(None, "cuda", pretrainings=4), OneProcess)
     with pytest.raises(ConfigError, match="--jobs above 1 is for one process"):
         choose_executor(2, "cpu", pretrainings=4)
+
+
+def test_workers_run_elsewhere():
+    chosen = choose_executor(None, "cpu", 4, Place("workers"))
+    assert chosen == PullWorkers()
+    assert not chosen.is_here
+
+
+def test_who_runs_no_cell_takes_no_number_of_them():
+    with pytest.raises(ConfigError, match="--executor workers runs no cell in this process"):
+        choose_executor(2, "cpu", 4, Place("workers"))

@@ -12,6 +12,7 @@ class Elsewhere:
 
     threads = None
     jobs = 1
+    is_here = True
 
     def __init__(self):
         self.seen = []

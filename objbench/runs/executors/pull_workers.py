@@ -1,0 +1,103 @@
+"""Leaves the cells to workers that are started elsewhere, and waits for their records.
+
+A worker is ``objbench work --run FOLDER``, started by hand, by a cluster or by anything, any number
+of times and at any time, on any machine that has the run folder.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from objbench import __version__
+from objbench.engine import ENGINE_VERSION
+from objbench.plugins.source_digest import source_digest
+from objbench.results.plan import Plan, PlannedCell
+from objbench.results.provenance import device_name
+from objbench.results.records import AnyRecord, Status
+from objbench.results.worker_terms import WorkerTerms
+from objbench.runs.cells.outcome import Ended, Outcome
+from objbench.runs.cells.prepared_study import PreparedStudy
+from objbench.runs.cells.step_costs import is_timed
+from objbench.runs.executors.ready_cells import ReadyCells
+from objbench.runs.executors.recorded_cells import RecordedCells
+
+
+@dataclass(frozen=True, slots=True)
+class PullWorkers:
+    """Waits until workers have run the cells.
+
+    Attributes:
+        look: seconds between two looks at the records.
+    """
+
+    look: float = 2.0
+
+    @property
+    def threads(self) -> None:
+        """Nothing of a cell runs here."""
+        return None
+
+    @property
+    def jobs(self) -> int:
+        """How many workers there will be is not known."""
+        return 1
+
+    @property
+    def is_here(self) -> bool:
+        """It is not."""
+        return False
+
+    def run(
+        self,
+        prepared: PreparedStudy,
+        plan: Plan,
+        finished: Mapping[str, Status],
+        ended: Ended,
+    ) -> None:
+        """Wait for every cell that can be run. What failed in an earlier run is left to be run again."""
+        folder = prepared.folder
+        for cell in folder.with_record(one for one in plan.cells if one.id not in finished):
+            folder.remove_record(cell)
+        folder.write_worker_terms(worker_terms(prepared))
+        ready, recorded = (
+            ReadyCells(plan.cells, finished),
+            RecordedCells(folder, plan.cells, finished),
+        )
+        waiting = set(_given(ready))
+        if waiting:
+            prepared.display.say(f"waiting for workers: start objbench work --run {folder}")
+        while waiting:
+            for cell, record in recorded.new():
+                waiting.discard(cell.id)
+                ready.end(cell.id, record.status)
+                ended(_outcome(cell, record))
+            waiting |= set(_given(ready))
+            if waiting:
+                time.sleep(self.look)
+
+
+def worker_terms(prepared: PreparedStudy) -> WorkerTerms:
+    """What this process has of what a worker must have."""
+    plugins = prepared.plugins
+    kinds = {name: kind for name, (kind, _) in plugins.objectives.items()}
+    scored = {name: type(suite) for name, suite in {**plugins.suites, **plugins.curves}.items()}
+    return WorkerTerms(
+        engine_version=ENGINE_VERSION,
+        objbench=__version__,
+        sources={name: source_digest(kind) for name, kind in {**kinds, **scored}.items()},
+        device=device_name(prepared.device) if is_timed(prepared.study) else "",
+    )
+
+
+def _given(ready: ReadyCells) -> list[str]:
+    """The ids of all cells that can be run by now."""
+    found = []
+    while (cell := ready.next()) is not None:
+        found.append(cell.id)
+    return found
+
+
+def _outcome(cell: PlannedCell, record: AnyRecord) -> Outcome:
+    return Outcome(cell.id, record.status, getattr(record, "reason", "") or "done")

@@ -1,0 +1,189 @@
+"""A worker: runs cells of a study that was planned elsewhere, as many as it gets leases on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from objbench.engine.training.allocator import keep_freed_memory
+from objbench.engine.training.devices import require_device
+from objbench.errors import ConfigError
+from objbench.judge.formatting import listed
+from objbench.plugins.loading import load_plugins
+from objbench.results.plan import Plan
+from objbench.results.records import Status
+from objbench.results.run_folder import RunFolder
+from objbench.results.storage_faults import storage_faults
+from objbench.runs.cells.cell_runner import CellRunner
+from objbench.runs.cells.outcome import Outcome
+from objbench.runs.cells.prepared_study import PreparedStudy, prepare
+from objbench.runs.cells.run_context import RunContext
+from objbench.runs.executors.choose import local_pool
+from objbench.runs.executors.leased_cells import LOOK, LeasedCells
+from objbench.runs.executors.leases import STALE, Leases
+from objbench.runs.executors.pull_workers import worker_terms
+from objbench.runs.progress import Display, display
+from objbench.runs.run_study import default_device
+from objbench.runs.watch import Watch
+from objbench.study.study import Study
+
+
+@dataclass
+class WorkEnd:
+    """What a worker did.
+
+    Attributes:
+        ran: how the cells ended that it ran.
+    """
+
+    ran: list[Outcome] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """Those that failed or diverged."""
+        return [outcome for outcome in self.ran if outcome.status != "ok"]
+
+
+def work(
+    run: Path,
+    *,
+    cache: Path,
+    jobs: int | None,
+    device: str | None,
+    cell_timeout: float | None = None,
+    stale: float = STALE,
+) -> WorkEnd:
+    """Run cells of the study in the folder ``run`` until none is left to be run.
+
+    A study that tunes is planned in rounds; between them the worker waits for the next one, for no
+    longer than a lease lasts.
+
+    Args:
+        run: the run folder, planned by ``objbench run --executor workers``.
+        cache, jobs, device, cell_timeout: as for ``run_study``.
+        stale: seconds after which the cell of a worker that is not heard of is taken over.
+
+    Raises:
+        ObjbenchError: the study cannot be worked on here.
+        KeyboardInterrupt: there was an interrupt; the cells that ran can be continued by others.
+    """
+    device = device or default_device()
+    folder, end, shown = RunFolder(run), WorkEnd(), Watch(display())
+    folder.read_plan()  # Where there is none, no disk is at fault.
+    if device == "cpu":
+        keep_freed_memory()
+    with storage_faults(folder), shown:
+        seen = None
+        while (plan := _next_plan(folder, seen, stale)) is not None:
+            seen = plan
+            _run_round(folder, plan, cache, jobs, device, cell_timeout, stale, shown, end)
+            if not _is_to_be_continued(plan):
+                break
+    return end
+
+
+def _run_round(
+    folder: RunFolder,
+    plan: Plan,
+    cache: Path,
+    jobs: int | None,
+    device: str,
+    cell_timeout: float | None,
+    stale: float,
+    shown: Display,
+    end: WorkEnd,
+) -> None:
+    """Run the cells of one plan."""
+    prepared = _agreed(folder, plan, cache, device, cell_timeout, shown)
+    context = RunContext(prepared, plan, shown.update)
+    leases = Leases(folder.store, stale)
+    pool = local_pool(jobs, device, len(plan.cells))
+
+    def ended(outcome: Outcome) -> None:
+        mark = "" if outcome.status == "ok" else f"{outcome.status}: "
+        shown.end(outcome.id, mark + outcome.text)
+        end.ran.append(outcome)
+
+    cells = LeasedCells(
+        plan.cells,
+        _ended(folder, plan),
+        folder,
+        leases,
+        refuse=lambda cell, why: CellRunner(context).refuse(cell, why),
+        say=shown.say,
+        ended=ended,
+        shares_memory=not pool.gpus,
+        beat=stale / 10,
+        look=min(LOOK, stale / 10),
+    )
+    try:
+        pool.supervise(context, cells)
+    finally:
+        cells.give_back()
+
+
+def _agreed(
+    folder: RunFolder,
+    plan: Plan,
+    cache: Path,
+    device: str,
+    cell_timeout: float | None,
+    shown: Display,
+) -> PreparedStudy:
+    """The study of ``plan``, prepared as the process that planned it did.
+
+    Raises:
+        ConfigError: the folder was not planned for workers, or they are not like this one.
+    """
+    terms = folder.read_worker_terms()
+    if terms is None:
+        raise ConfigError(
+            f"{folder} was not planned for workers: run the study with --executor workers first"
+        )
+    study = Study.model_validate(plan.study)
+    require_device(device, study.training.precision)
+    prepared = prepare(
+        study,
+        load_plugins(only=(*study.objectives, *study.evaluation.suites)),
+        folder,
+        cache=cache,
+        device=device,
+        command=plan.command,
+        display=shown,
+        cell_timeout=cell_timeout,
+    )
+    if differences := list(terms.differences(worker_terms(prepared))):
+        raise ConfigError(
+            f"{folder} was planned with other code or machines ({listed(differences)}): install the "
+            "same here, or plan the study again"
+        )
+    if prepared.text.description()["key"] != plan.data.get("key"):
+        raise ConfigError(
+            f"{folder} was planned on other text than {study.data.corpus} here: start the worker "
+            "where the same files are, under the same path"
+        )
+    return prepared
+
+
+def _ended(folder: RunFolder, plan: Plan) -> dict[str, Status]:
+    """How the cells ended that have a record; one that failed is left to the next ``objbench run``."""
+    found = {cell.id: folder.read_record(cell) for cell in folder.with_record(plan.cells)}
+    return {cell: record.status for cell, record in found.items() if record is not None}
+
+
+def _is_to_be_continued(plan: Plan) -> bool:
+    """Whether another plan follows: this one has only trials so far."""
+    kinds: Sequence[str] = [cell.kind for cell in plan.cells]
+    return plan.asked.tuning is not None and "pretrain" not in kinds
+
+
+def _next_plan(folder: RunFolder, seen: Plan | None, patience: float) -> Plan | None:
+    """The folder's plan once it is not the one that was ``seen``; None where it stays that."""
+    until = time.monotonic() + patience
+    while (plan := folder.read_plan()) == seen:
+        if time.monotonic() > until:
+            return None
+        time.sleep(min(LOOK, patience))
+    return plan

@@ -1,0 +1,105 @@
+"""A study that workers run has the records of one that a single process ran."""
+
+import os
+import threading
+import time
+
+import pytest
+import torch
+
+from objbench.cli.main import main
+from objbench.errors import ConfigError
+from objbench.results.run_folder import RunFolder, read_plan, read_records
+from objbench.runs.executors.leases import Leases
+from objbench.runs.executors.place import Place
+from objbench.runs.work import work
+
+# What a run took, and not what it computed.
+_TIMES = {"provenance", "seconds", "branch_seconds", "tokens_per_second", "peak_memory"}
+
+
+def numbers(value):
+    """A record's content without what depends on the clock and the machine."""
+    if isinstance(value, dict):
+        return {name: numbers(inner) for name, inner in value.items() if name not in _TIMES}
+    return [numbers(inner) for inner in value] if isinstance(value, list) else value
+
+
+def content(folder):
+    return {r.id: numbers(r.model_dump(mode="json")) for r in read_records(folder)}
+
+
+@pytest.fixture(scope="module")
+def small(make_study):
+    return make_study(
+        objectives=["mlm"],
+        seeds=[0, 1],
+        evaluation={"suites": ["heldout"], "points": 1, "heldout_batches": 1},
+    )
+
+
+@pytest.fixture(scope="module")
+def wanted(small, run, tmp_path_factory):
+    """What one process stores of the study, with the threads of a worker that runs one cell."""
+    whole, before = tmp_path_factory.mktemp("whole"), torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)
+    assert run(small, whole).complete
+    torch.set_num_threads(before)
+    return content(whole)
+
+
+@pytest.mark.slow
+def test_two_workers_leave_the_records_that_one_process_leaves(
+    small, wanted, run, cache, trainers, tmp_path
+):
+    shared = tmp_path / "shared"
+    ends, log = [], tmp_path / "log.txt"
+    driver = threading.Thread(
+        target=lambda: ends.append(run(small, shared, jobs=None, place=Place("workers")))
+    )
+    driver.start()
+    folder = RunFolder(shared)
+    while not (folder.has_plan() and folder.read_worker_terms()):
+        assert driver.is_alive()
+        time.sleep(0.1)
+    words = ["work", "--run", str(shared), "--cache", str(cache), "--device", "cpu", "--jobs", "1"]
+    other = threading.Thread(target=lambda: ends.append(trainers.command(words, log)))
+    other.start()
+    mine = work(shared, cache=cache, jobs=1, device="cpu")
+    other.join()
+    driver.join()
+    assert not mine.failures
+    (code, said), end = sorted(ends, key=lambda one: not isinstance(one, tuple))
+    assert code == 0, said
+    assert end.complete
+    assert content(shared) == wanted
+    assert {cell.id for cell in read_plan(shared).cells} == {*content(shared)}
+    assert not folder.store.list("leases")
+
+    # Now that a plan is there: what a worker that is not like its planner is told.
+    terms = folder.read_worker_terms()
+    changed = terms.model_copy(update={"sources": {**terms.sources, "mlm": "0" * 64}})
+    folder.write_worker_terms(changed)
+    with pytest.raises(ConfigError, match=r"planned with other code .*source of mlm 000000000000"):
+        work(shared, cache=cache, jobs=1, device="cpu")
+    # And what a run of this machine alone is told as long as a worker is there.
+    leases = Leases(folder.store)
+    lease = leases.take(read_plan(shared).cells[0], "node-7:12")
+    with pytest.raises(ConfigError, match=r"worker node-7:12 has cells .*--executor workers"):
+        run(small, shared)
+    leases.give_back(lease)
+    assert run(small, shared).complete
+
+
+def test_a_folder_that_was_not_planned_for_workers_is_refused(tmp_path, capsys):
+    assert main(["work", "--run", str(tmp_path / "none")]) == 2
+    assert "holds no plan.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--jobs", "2"], ["--executor", "cloud"]])
+def test_wrong_flags_are_one_line(words, capsys):
+    study = ["run", "--objectives", "mlm", "--preset", "demo", "--dry-run", "--executor", "workers"]
+    assert main([*study, *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("objbench: error: ")
+    assert error.count("\n") <= 2
