@@ -7,7 +7,6 @@ what a record says that it was made from is what the other records say that they
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 
 from objbench.errors import one_line
 from objbench.results.agreement import disagreement
@@ -23,9 +22,6 @@ from objbench.results.submissions.statement import declared
 
 Records = Mapping[str, AnyRecord]
 """Cell id -> its record."""
-
-# Clocks of two machines may be that far apart.
-_CLOCKS = timedelta(minutes=5)
 
 
 def misplaced(plan: Plan, records: Sequence[AnyRecord]) -> Iterator[str]:
@@ -134,16 +130,6 @@ def _evaluation(record: EvaluationRecord, of: AnyRecord | None) -> Iterator[str]
         yield f"its spend is not that of {of.id}"
     if point.digest and record.made_from.get("encoder") != point.digest:
         yield f"the encoder that it read is not the one that {of.id} exported"
-    if _before(record.provenance.started, of.provenance.finished):
-        yield f"it was begun before {of.id} had ended"
-
-
-def _before(one: str, other: str) -> bool:
-    """Whether a time is clearly before another; times that are not known are not."""
-    try:
-        return datetime.fromisoformat(one) < datetime.fromisoformat(other) - _CLOCKS
-    except (ValueError, TypeError):
-        return False
 
 
 def _texts(records: Records) -> Iterator[str]:

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from objbench.results.records import EvaluationRecord, PretrainRecord
+from objbench.results.submissions.score_faults import score_faults, uncounted
 from objbench.results.submissions.statement import statement_of
 
 RUN, OTHER = "mlm.seed-0", "mlm.seed-1"
@@ -237,6 +238,24 @@ def test_a_run_elsewhere_that_is_said_to_be_here_is_found(forger, study):
     elsewhere = row.model_copy(update={"origin": row.origin.model_copy(update={"device": "H200"})})
     (fault,) = forger.faults(statement={"ran": (elsewhere,)})
     assert "its ran is not that of the records" in fault
+
+
+def test_a_column_of_which_nothing_is_stored_needs_no_count(study):
+    """BLiMP has columns that are means over unequal parts, with ties that count half."""
+    bare = {
+        name: record.model_copy(update={"examples": {}, "eval_examples": {}})
+        if isinstance(record, EvaluationRecord)
+        else record
+        for name, record in study.records.items()
+    }
+    assert list(score_faults(study.plan, bare)) == []
+    assert list(uncounted(study.plan, bare)) == [
+        "no examples are stored of toy polarity, so nothing says which accuracies are possible"
+    ]
+    known = bare | {SCORED: study.records[SCORED]}
+    assert f"evaluation {ON_THE_WAY}: nothing says how many examples polarity has" in list(
+        score_faults(study.plan, known)
+    )
 
 
 def test_runs_that_diverged_are_results_and_what_rests_on_them_is_not_missed(forger, study):
