@@ -18,6 +18,7 @@ from objbench.cli.initial_checkpoint import with_checkpoint
 from objbench.cli.machine_choice import MachineChoice, machine_choice
 from objbench.cli.own_tasks import tasks_layer
 from objbench.cli.plugin_arguments import known_plugins, load
+from objbench.cli.run_place import RunPlace, run_place
 from objbench.cli.study_arguments import flag_layer
 from objbench.contract.composition import JOINT, LABEL, parts_of, plugins_of
 from objbench.errors import ConfigError
@@ -40,13 +41,13 @@ class ChosenStudy:
 
     Attributes:
         study: the study.
-        run: its folder.
+        run: where it is.
         by_machine: the preset that the machine decided; None where a preset or file was named.
         has_corpus: whether a corpus is named.
     """
 
     study: Study
-    run: Path
+    run: RunPlace
     by_machine: MachineChoice | None
     has_corpus: bool = True
 
@@ -72,7 +73,7 @@ def chosen_study(arguments: argparse.Namespace, *, needs_corpus: bool = True) ->
         _check_names({**flags, "objectives": [n for n in _names(flags) if n != ALL]}, known)
         _require_objectives(flags)
         alone = processes() == 1
-        by_machine = machine_choice(flags, arguments.device, run, alone=alone)
+        by_machine = machine_choice(flags, arguments.device, run.folder, alone=alone)
         layers, sources = [by_machine.layer], [f"preset {by_machine.preset}"]
     layers, sources = [*layers, flags], [*sources, "command line"]
     whole: Layer = {}
@@ -149,19 +150,19 @@ def _named_layers(arguments: argparse.Namespace) -> tuple[list[Layer], list[str]
     return layers, sources
 
 
-def _run_folder(arguments: argparse.Namespace, flags: Layer) -> Path:
+def _run_folder(arguments: argparse.Namespace, flags: Layer) -> RunPlace:
     """``--out``, or a folder below runs/, named after ``--name``, the file, the preset or the words.
 
     Where the machine chooses the preset, other objectives or another budget are another study, so
     these make the name.
     """
     if arguments.out:
-        return Path(arguments.out)
+        return run_place(arguments.out, arguments.cache)
     own = arguments.config.stem if arguments.config else arguments.preset
     name = str(own or _name_of(flags)) if arguments.name is None else arguments.name
     if not name or Path(name).name != name or name in {".", ".."}:
         raise ConfigError(f"--name {name!r} is not a plain name; give a folder with --out")
-    return Path("runs") / name
+    return RunPlace(Path("runs") / name)
 
 
 def _name_of(flags: Layer) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from objbench.cli import arguments as read
 from objbench.cli.parser import Parser
+from objbench.cli.run_place import place, run_place
 from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 
@@ -35,10 +36,10 @@ def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument(
         "run",
-        type=read.reading(read.path),
+        type=read.reading(place),
         nargs="?",
         metavar="RUN",
-        help="run folder, such as runs/demo, or the folder of a published study",
+        help="run folder, such as runs/demo or s3://BUCKET/RUN, or the folder of a published study",
     )
     parser.add_argument(
         "--out",
@@ -103,14 +104,18 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         raise ConfigError("--with-records publishes the markdown page: add markdown to --format")
     from objbench.results.run_folder import read_plan
 
-    read_plan(arguments.run)  # a wrong folder is reported before pandas and matplotlib are loaded
+    found = run_place(arguments.run)
+    run = found.folder
+    read_plan(run)  # a wrong folder is reported before pandas and matplotlib are loaded
     write_and_print(
-        arguments.run,
+        run,
         arguments.out,
         with_records=arguments.with_records,
         formats=formats,
         is_opened=arguments.open,
     )
+    if arguments.out is None:
+        found.put_page()
     return 0
 
 

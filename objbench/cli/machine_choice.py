@@ -108,7 +108,7 @@ def why_unreachable(corpus: str) -> str:
     return ""
 
 
-def described(choice: MachineChoice, study: Any, run: Path) -> list[str]:
+def described(choice: MachineChoice, study: Any, run: str) -> list[str]:
     """The first lines of a run: what was chosen, why, where it goes, and how to choose otherwise.
 
     Args:

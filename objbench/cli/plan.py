@@ -70,7 +70,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     chosen = chosen_study(arguments, needs_corpus=False)
     study = chosen.study
     if chosen.by_machine:
-        for line in described(chosen.by_machine, study, chosen.run):
+        for line in described(chosen.by_machine, study, str(chosen.run)):
             say(line, file=sys.stderr, wrap=True)
     # From here on torch is needed.
     registry = load({*study.objectives, *study.evaluation.suites})

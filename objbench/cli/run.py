@@ -15,6 +15,7 @@ from objbench.cli.leaderboard import write_and_print
 from objbench.cli.machine_choice import described
 from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import default_cache, load
+from objbench.cli.run_place import place
 from objbench.cli.study_arguments import add_study_arguments
 from objbench.cli.terminal import say
 from objbench.contract.composition import configured
@@ -59,9 +60,10 @@ def add_arguments(
     )
     folder.add_argument(
         "--out",
-        type=read.reading(read.path),
+        type=read.reading(place),
         metavar="DIR",
-        help="run folder, instead of runs/NAME",
+        help="run folder, instead of runs/NAME; or s3://BUCKET/RUN (gs://, az://) for a run in an "
+        "object store",
     )
     where.add_argument(
         "--cache",
@@ -109,9 +111,9 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Check everything that can be checked at once, then run the study."""
     require_all_processes()
     chosen = chosen_study(arguments)
-    study, run = chosen.study, chosen.run
+    study, run = chosen.study, chosen.run.folder
     if chosen.by_machine and is_main():
-        for line in described(chosen.by_machine, study, run):
+        for line in described(chosen.by_machine, study, str(chosen.run)):
             say(line, file=sys.stderr, wrap=True)
     # From here on torch is needed; the options are checked before anything else is loaded.
     registry = load({*study.objectives, *study.evaluation.suites})
@@ -138,6 +140,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     end = run_study(
         study,
         run=run,
+        store=chosen.run.store,
         cache=arguments.cache or default_cache(),
         jobs=arguments.jobs,
         device=arguments.device,
@@ -147,7 +150,9 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         place=Place(arguments.executor),
     )
     if is_main():
+        chosen.run.refresh()
         write_and_print(run, formats=("markdown", "html"), is_opened=arguments.open)
+        chosen.run.put_page()
         for failure in end.failures:
             say(f"objbench: {failure.id} {failure.status}: {failure.text}", file=sys.stderr)
     return end.exit_code

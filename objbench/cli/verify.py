@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from objbench.cli import arguments as read
 from objbench.cli.parser import Parser
+from objbench.cli.run_place import place, run_place
 from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 
@@ -37,10 +38,10 @@ def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument(
         "run",
-        type=read.reading(read.path),
+        type=read.reading(place),
         nargs="?",
         metavar="RUN",
-        help="folder of a run or of a published study",
+        help="folder of a run or of a published study, or s3://BUCKET/RUN",
     )
     parser.add_argument(
         "--claim",
@@ -74,7 +75,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         return 0
     if arguments.run is None:
         raise ConfigError("nothing to verify: name a run folder, or --figure FILE")
-    say(_judged(arguments.run, arguments.claim, arguments.score), end="")
+    say(_judged(run_place(arguments.run).folder, arguments.claim, arguments.score), end="")
     return 0
 
 

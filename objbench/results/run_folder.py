@@ -28,9 +28,11 @@ from pydantic import TypeAdapter
 from objbench.errors import RecordError
 from objbench.results.json_files import Stored, dump_sealed, read_from
 from objbench.results.local_store import LocalStore
+from objbench.results.object_store import ObjectStore
+from objbench.results.object_trees import fetch_tree, put_tree
 from objbench.results.own_files import require_own
 from objbench.results.plan import CellKind, Plan, PlannedCell
-from objbench.results.records import RECORD, AnyRecord, ExportedPoint, Status
+from objbench.results.records import RECORD, AnyRecord, ExportedPoint, PretrainRecord, Status
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.step_comparison import StepComparison
 from objbench.results.step_cost import COST, StepCost
@@ -54,6 +56,7 @@ class RunFolder:
         path: a local folder, for what the engine writes by itself (encoders and checkpoints), the
             page and the lock.
         store: where the plan, the records and the measured costs are kept; ``path`` by default.
+            An object store keeps the encoders too: ``path`` is then one machine's copy of some.
     """
 
     def __init__(self, path: Path, store: Store | None = None) -> None:
@@ -61,7 +64,7 @@ class RunFolder:
         self.store = store or LocalStore(path)
 
     def __str__(self) -> str:
-        return str(self.path)
+        return self.store.where("")
 
     @property
     def name(self) -> str:
@@ -121,7 +124,13 @@ class RunFolder:
         return record if record is not None and record.key == cell.key else None
 
     def write_record(self, record: AnyRecord) -> None:
-        """Store a record in its place, in place of an older one with the same key."""
+        """Store a record in its place, in place of an older one with the same key.
+
+        An object store gets the encoders first, so that whoever finds the record finds them too.
+        """
+        if isinstance(self.store, ObjectStore) and isinstance(record, PretrainRecord):
+            for point in record.points:
+                put_tree(self.store, point.encoder, self.encoder(point), point.digest)
         self._write(_record_name(record), record)
 
     def read_records(self) -> list[AnyRecord]:
@@ -263,6 +272,17 @@ class RunFolder:
     def pruned_mark(self, encoder: str) -> Path:
         """The file that is left where an encoder, relative to ``path``, is pruned."""
         return require_own(self.path, f"{encoder}.pruned")
+
+    def fetch_encoder(self, point: ExportedPoint) -> Path:
+        """The same, fetched from an object store where this machine has not got it.
+
+        Raises:
+            RecordError: it is not there, or not what was stored.
+        """
+        folder = self.encoder(point)
+        if isinstance(self.store, ObjectStore):
+            fetch_tree(self.store, point.encoder, folder, point.digest)
+        return folder
 
     def checkpoints(self, cell: PlannedCell) -> Path:
         """The folder of a cell's checkpoints."""

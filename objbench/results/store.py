@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Protocol, TypeAlias
 
 Version: TypeAlias = str
-"""Tells the content of a file from any other that it ever had, also before it was deleted."""
+"""Tells the content of a file from any other that it ever had; some stores also tell when it had it."""
 
 
 class Moved(Exception):
@@ -26,7 +26,7 @@ class Store(Protocol):
         """The content of a file.
 
         Raises:
-            OSError: there is none, or it cannot be read.
+            OSError: there is none, or it cannot be read; FileNotFoundError in the first case.
         """
 
     def get(self, name: str) -> tuple[bytes, Version]:

@@ -21,6 +21,7 @@ from objbench.results.atomic_files import sweep
 from objbench.results.published_study import refuse_published
 from objbench.results.run_folder import RunFolder
 from objbench.results.storage_faults import storage_faults
+from objbench.results.store import Store
 from objbench.results.study_results import join
 from objbench.runs.cells.initial_weights import say_initial_weights
 from objbench.runs.cells.outcome import Outcome
@@ -67,6 +68,7 @@ def run_study(
     study: Study,
     *,
     run: Path,
+    store: Store | None = None,
     cache: Path,
     jobs: int | None,
     device: str | None,
@@ -80,6 +82,7 @@ def run_study(
     Args:
         study: the study as given; tuning is part of the run.
         run: the run folder, made if it does not exist.
+        store: where plan, records and encoders are kept instead.
         cache: folder for what can be made again: tokenised text, task data.
         jobs: cells to run at a time; see ``choose_executor``.
         device: torch device string; when None, the first GPU if there is one, else the CPU.
@@ -98,7 +101,7 @@ def run_study(
     executor = choose_executor(jobs, device, len(study.objectives) * len(study.seeds), place)
     if device == "cpu":
         keep_freed_memory()
-    shown, folder = Watch(display(quiet=not is_main())), RunFolder(run)
+    shown, folder = Watch(display(quiet=not is_main())), RunFolder(run, store)
     prepared = prepare(
         study,
         registry,

@@ -73,6 +73,7 @@ def _load(name):
 
 make_study = _load("made_study").make_study
 _load("foreign_study")
+_object_server = _load("object_server").object_server
 _load("made_examples")
 _load("hub_server")
 
@@ -195,3 +196,10 @@ def trainers():
     server = Trainers()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """The URL of a bucket on this machine, and an environment in which it can be used."""
+    with pytest.MonkeyPatch.context() as patch, _object_server(patch) as url:
+        yield url

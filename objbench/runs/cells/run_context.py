@@ -97,7 +97,7 @@ class RunContext:
 
     def _encoder(self, cell: PlannedCell, step: int) -> Path:
         point = self._point(cell, step)
-        folder = self.prepared.folder.encoder(point)
+        folder = self.prepared.folder.fetch_encoder(point)
         again = f"delete {self._where(cell)} to pretrain it again"
         if self.prepared.folder.is_pruned(point):
             raise RecordError(f"the encoder {folder} was removed by `objbench prune`; {again}")

@@ -8,15 +8,30 @@ import time
 
 import pytest
 
+from objbench.errors import ConfigError
 from objbench.results.local_store import LocalStore
+from objbench.results.object_store import ObjectStore, open_object_store, require_conditional
 from objbench.results.store import Moved
 
 SPAWN = multiprocessing.get_context("spawn")
 
 
+@pytest.fixture(params=["folder", "memory", "server"])
+def store(request, tmp_path):
+    if request.param == "folder":
+        return LocalStore(tmp_path / "run")
+    if request.param == "memory":
+        pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
+        return open_object_store(f"memory://{tmp_path.name}")
+    return open_object_store(f"{request.getfixturevalue('bucket')}/{tmp_path.name}")
+
+
 @pytest.fixture
-def store(tmp_path):
-    return LocalStore(tmp_path / "run")
+def shared(store):
+    """A store that several processes see."""
+    if isinstance(store, ObjectStore) and store.url.startswith("memory:"):
+        pytest.skip("what is in the memory of a process is not shared")
+    return store
 
 
 def at_once(work, *args, processes=3):
@@ -43,7 +58,8 @@ def _created(number, store, names):
     return {name for name in names if store.put_once(name, b"%d" % number * 1000)}
 
 
-def test_of_those_that_create_a_file_one_does(store):
+def test_of_those_that_create_a_file_one_does(shared):
+    store = shared
     names = [f"records/{number}" for number in range(40)]
     created = at_once(_created, store, names)
     assert sorted(name for found in created.values() for name in found) == sorted(names)
@@ -64,7 +80,8 @@ def _counted(number, store, times):
     return number
 
 
-def test_no_swap_is_lost(store):
+def test_no_swap_is_lost(shared):
+    store = shared
     store.put_once("count", b"0")
     at_once(_counted, store, 20)
     assert store.read("count") == b"60"
@@ -82,7 +99,8 @@ def _taken(number, store, names):
     return taken
 
 
-def test_of_those_that_swap_nothing_for_a_file_one_does(store):
+def test_of_those_that_swap_nothing_for_a_file_one_does(shared):
+    store = shared
     names = [f"leases/{number}" for number in range(20)]
     taken = at_once(_taken, store, names)
     assert sorted(name for found in taken.values() for name in found) == sorted(names)
@@ -97,9 +115,9 @@ def test_a_file_is_swapped_for_the_version_that_was_seen_only(store):
         with pytest.raises(Moved):
             store.swap("lease", b"three", seen)
     assert not store.put_once("lease", b"three")
-    third = store.swap("lease", b"two", second)
+    third = store.swap("lease", b"three", second)
     assert len({first, second, third}) == 3
-    assert store.get("lease") == (b"two", third)
+    assert store.get("lease") == (b"three", third)
     assert store.exists("lease")
 
 
@@ -114,7 +132,7 @@ def test_a_version_of_what_was_deleted_or_written_again_is_no_version_of_what_is
     with pytest.raises(OSError):
         store.get("lease")
     time.sleep(0.02)
-    store.put_once("lease", b"one")
+    store.put_once("lease", b"other")
     for seen in (first, second):
         with pytest.raises(Moved):
             store.swap("lease", b"three", seen)
@@ -130,13 +148,72 @@ def test_a_version_of_what_was_deleted_or_written_again_is_no_version_of_what_is
 
 def test_a_file_is_as_old_as_its_last_swap_by_the_clock_of_the_store(store, monkeypatch):
     seen = store.swap("leases/one", b"one", None)
-    path = store.root / "leases" / "one"
-    os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 300))
-    monkeypatch.setattr(time, "time", lambda: 0.0)
-    assert 300 <= store.age("leases/one") < 310
-    seen = store.get("leases/one")[1]
+    if isinstance(store, LocalStore):
+        path = store.root / "leases" / "one"
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 300))
+        monkeypatch.setattr(time, "time", lambda: 0.0)
+        assert 300 <= store.age("leases/one") < 310
+        seen = store.get("leases/one")[1]
+    else:
+        time.sleep(1.1)
+        assert 1 <= store.age("leases/one") < 60
+    aged = store.age("leases/one")
     store.swap("leases/one", b"two", seen)
-    assert 0 <= store.age("leases/one") < 10
+    assert store.age("leases/one") < aged
     with pytest.raises(OSError):
         store.age("leases/other")
-    assert store.list("leases") == ["leases/one"]
+    assert store.list("") == ["leases/one"]
+
+
+def test_names_are_listed_by_folder(store):
+    for name in ("records/b", "records/curve/c", "recordsets/d", "a"):
+        store.write(name, b"")
+    assert store.list("records") == ["records/b", "records/curve/c"]
+    assert store.list("") == ["a", "records/b", "records/curve/c", "recordsets/d"]
+    assert store.list("nothing") == []
+    store.delete("records/b")
+    store.delete("records/b")
+    assert store.list("records") == ["records/curve/c"]
+
+
+def test_files_of_any_size_go_in_and_out(store, tmp_path):
+    if isinstance(store, LocalStore):
+        pytest.skip("a folder is where the files are made")
+    (tmp_path / "in").write_bytes(os.urandom(6 << 20))
+    store.upload(tmp_path / "in", "encoders/one/weights")
+    store.download("encoders/one/weights", tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == (tmp_path / "in").read_bytes()
+
+
+class Careless(LocalStore):
+    """A store that overwrites what is there."""
+
+    def put_once(self, name, content):
+        self.write(name, content)
+        return True
+
+
+class Forgetful(LocalStore):
+    """A store that swaps whatever was seen."""
+
+    def swap(self, name, content, seen):
+        return super().swap(name, content, self.get(name)[1])
+
+
+@pytest.mark.parametrize("kind", [Careless, Forgetful])
+def test_a_store_that_lets_two_write_is_refused(tmp_path, kind):
+    require_conditional(LocalStore(tmp_path))
+    with pytest.raises(ConfigError, match="two workers would overwrite each other; use S3"):
+        require_conditional(kind(tmp_path))
+    assert LocalStore(tmp_path).list("") == []
+
+
+def test_a_store_that_is_not_there_is_told_in_one_line(monkeypatch):
+    pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"AWS_{name}", "made-up")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:9")
+    monkeypatch.setattr("objbench.results.object_store._RETRY", {"max_retries": 0})
+    with pytest.raises(ConfigError, match="s3://nowhere/run cannot be used: ") as caught:
+        open_object_store("s3://nowhere/run/")
+    assert len(str(caught.value)) < 400
