@@ -7,7 +7,7 @@ from pathlib import Path
 
 from objbench.cli import arguments as read
 from objbench.cli.plugin_arguments import default_cache
-from objbench.errors import ConfigError
+from objbench.errors import ConfigError, StorageError
 from objbench.results.object_store import ObjectStore, is_url, open_object_store
 from objbench.results.remote_run import copy_run, put_page, scratch_folder
 
@@ -40,7 +40,12 @@ class RunPlace:
     def put_page(self) -> None:
         """Store the page that was written into the folder."""
         if self.store is not None:
-            put_page(self.store, self.folder / "leaderboard")
+            try:
+                put_page(self.store, self.folder / "leaderboard")
+            except OSError as error:
+                raise StorageError(
+                    f"the page is in {self.folder} but cannot be stored in {self}: {error.strerror}"
+                ) from error
 
 
 def place(text: str) -> Path | ObjectStore:
