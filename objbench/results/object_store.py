@@ -13,6 +13,7 @@ conditions as a part of its interface, without other packages and for every such
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from objbench.results.store import Moved, Store, Version
 SCHEMES = ("s3", "gs", "az")
 _PROBES = ".probes"
 # A store that is away for longer stops the run, which then continues with the same command.
+_CLIENT: Any = {"connect_timeout": timedelta(seconds=30), "timeout": timedelta(minutes=10)}
 _RETRY: Any = {"max_retries": 8, "retry_timeout": timedelta(minutes=2)}
 
 
@@ -209,7 +211,9 @@ def _client(url: str) -> Any:
     if url.startswith("memory://"):
         return MemoryStore()
     try:
-        return from_url(url, retry_config=_RETRY)
+        # Options that are given take the place of those in the environment, this one too.
+        http = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"true", "1"}
+        return from_url(url, retry_config=_RETRY, client_options=_CLIENT | {"allow_http": http})
     except (BaseError, ValueError) as error:
         raise ConfigError(f"{url} cannot be used: {_reason(error)}") from error
 
