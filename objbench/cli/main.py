@@ -37,6 +37,7 @@ from objbench.cli import (
     show,
     submit,
     verify,
+    watch,
     work,
 )
 from objbench.cli.completion import ASKED, complete
@@ -79,6 +80,7 @@ COMMANDS: dict[str, Command] = {
     "rerun": rerun,
     "doctor": doctor,
     "prune": prune,
+    "watch": watch,
 }
 INTERRUPTED = 130
 
