@@ -22,6 +22,7 @@ from objbench.contract.composition import configured
 from objbench.contract.options import configure
 from objbench.runs.executors.place import EXECUTORS, Place
 from objbench.runs.processes import is_main, require_all_processes
+from objbench.runs.tracking.trackers import TRACKERS
 
 if TYPE_CHECKING:
     from objbench.plugins.registry import Registry
@@ -96,6 +97,14 @@ def add_arguments(
         help="end a cell that takes longer; it counts as failed (default: no limit)",
     )
     where.add_argument(
+        "--track",
+        type=read.reading(read.one_of(tuple(TRACKERS))),
+        action="append",
+        default=[],
+        metavar="{" + ",".join(TRACKERS) + "}",
+        help="also log every pretraining there while it runs; may be repeated",
+    )
+    where.add_argument(
         "--open", action="store_true", help="show the page in a browser when all has been run"
     )
     instead = where.add_mutually_exclusive_group()
@@ -144,10 +153,11 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         cache=arguments.cache or default_cache(),
         jobs=arguments.jobs,
         device=arguments.device,
-        command=shlex.join(["objbench", *words]),
+        command=shlex.join(["objbench", *_without_tracking(words)]),
         registry=registry,
         cell_timeout=None if arguments.cell_timeout is None else 60 * arguments.cell_timeout,
         place=Place(arguments.executor),
+        trackers=arguments.track,
     )
     if is_main():
         chosen.run.refresh()
@@ -168,3 +178,14 @@ def check_options(registry: Registry, study: Study) -> None:
         configured(registry.objective(name), study.for_objective(name).options)
     for name in study.evaluation.suites:
         configure(registry.suite(name), study.options.get(name, {}))
+
+
+def _without_tracking(words: list[str]) -> list[str]:
+    """The command line as records keep it: where a run was watched is no part of what it was."""
+    kept, rest = [], iter(words)
+    for word in rest:
+        if word == "--track":
+            next(rest, None)
+        elif not word.startswith("--track="):
+            kept.append(word)
+    return kept

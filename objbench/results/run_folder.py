@@ -13,6 +13,7 @@ Layout of a run folder::
     encoders/<cell id>.<key>/step-<n>.pruned   in place of one that was removed by `objbench prune`
     checkpoints/<cell id>.<key>/           while a pretraining cell is under way
     logs/<cell id>.<key>.jsonl             a line per log and evaluation point of a pretraining cell
+    tracking/<tracker>/                    files of a tracker, and which of its runs a cell is
     leaderboard/                           the page that ``objbench run`` writes
     .lock                                  held while a run lasts
 """
@@ -80,7 +81,7 @@ class RunFolder:
             ConfigError: a link in it leads out of it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        for name in ("records", "costs", "encoders", "checkpoints", "logs"):
+        for name in ("records", "costs", "encoders", "checkpoints", "logs", "tracking"):
             require_own(self.path, name)
         with TemporaryFile(dir=self.path):
             pass
@@ -291,6 +292,10 @@ class RunFolder:
     def log(self, cell: PlannedCell) -> Path:
         """The file of a pretraining cell's log, which grows while the cell runs."""
         return require_own(self.path, f"logs/{_file_name(cell)}.jsonl")
+
+    def tracking(self, tracker: str) -> Path:
+        """The folder for what a tracker keeps of this run folder's cells."""
+        return require_own(self.path, f"tracking/{tracker}")
 
     @property
     def leaderboard(self) -> Path:

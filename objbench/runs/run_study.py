@@ -6,7 +6,7 @@ command continues from there. A second run in the same folder is refused while t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ from objbench.runs.processes import is_main, join_processes, wait_for_all
 from objbench.runs.progress import display
 from objbench.runs.rehearsal import rehearse
 from objbench.runs.study_rounds import StudyRounds
+from objbench.runs.tracking.trackers import TRACKERS
 from objbench.runs.watch import Watch
 from objbench.study.study import Study
 
@@ -76,6 +77,7 @@ def run_study(
     registry: Registry,
     cell_timeout: float | None = None,
     place: Place = HERE,
+    trackers: Sequence[str] = (),
 ) -> StudyEnd:
     """Run what is not finished yet of ``study`` in the folder ``run``.
 
@@ -90,6 +92,7 @@ def run_study(
         registry: the loaded plugins.
         cell_timeout: seconds after which a cell is ended; None for no limit.
         place: where the cells run.
+        trackers: names of the trackers that pretrainings are logged to; see ``tracking``.
 
     Raises:
         ObjbenchError: the study cannot be started.
@@ -98,6 +101,14 @@ def run_study(
     device = device or default_device()
     require_device(device, study.training.precision)
     join_processes(device)
+    if trackers and place != HERE:
+        raise ConfigError(
+            f"--track is for cells that run here, and --executor {place.name} runs them elsewhere: "
+            "leave one of the two out"
+        )
+    if is_main():
+        for name in trackers:
+            TRACKERS[name].require()
     executor = choose_executor(jobs, device, len(study.objectives) * len(study.seeds), place)
     if device == "cpu":
         keep_freed_memory()
@@ -111,6 +122,7 @@ def run_study(
         command=command,
         display=shown,
         cell_timeout=cell_timeout,
+        trackers=tuple(dict.fromkeys(trackers)),
     )
     # What does not fit is reported before any work.
     require_countable(study, prepared.plugins)
@@ -131,6 +143,9 @@ def run_study(
         require_same_text(study, prepared.text.description(), folder)
         if is_main():
             say_initial_weights(prepared)
+        for name in prepared.trackers:
+            where = TRACKERS[name].where(folder.name, folder.tracking(name))
+            shown.say(f"tracked by {name}: {where}")
         keep_reference_lines(prepared)
         wait_for_all()
         prepared, trials = started.tune(prepared)

@@ -112,6 +112,7 @@ def test_every_flag_is_one_of_a_command(flag, value):
         ["claims"],
         ["new"],
         ["prune", "RUN"],
+        ["watch", "RUN"],
     )
     refusals = [_refusal([*command, *words]) for command in commands]
     # A flag that is named alone may need a value.

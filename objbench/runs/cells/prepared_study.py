@@ -34,6 +34,7 @@ class PreparedStudy:
         display: where progress is shown.
         open_text: opens the study's text the first time it is called.
         cell_timeout: seconds after which a cell is ended; None for no limit.
+        trackers: names of the trackers that pretrainings are logged to.
     """
 
     study: Study
@@ -46,6 +47,7 @@ class PreparedStudy:
     display: Display
     open_text: Callable[[], StudyText]
     cell_timeout: float | None = None
+    trackers: tuple[str, ...] = ()
 
     @property
     def text(self) -> StudyText:
@@ -112,6 +114,7 @@ def prepare(
     command: str = "",
     display: Display | None = None,
     cell_timeout: float | None = None,
+    trackers: tuple[str, ...] = (),
 ) -> PreparedStudy:
     """Prepare ``study`` to be run in ``folder``; see ``PreparedStudy``.
 
@@ -130,4 +133,5 @@ def prepare(
         display=shown,
         open_text=remembered(partial(open_text, study, cache, shown.say)),
         cell_timeout=cell_timeout,
+        trackers=trackers,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 from objbench.contract.composition import Composition, recorded_options
 from objbench.results.plan import PlannedCell
 from objbench.results.records import AnyRecord
-from objbench.runs.cells.cell_log import CellLog
+from objbench.runs.cells.cell_log import CellLog, tracked_cell
 from objbench.runs.cells.cell_work import CellWork
 from objbench.runs.cells.memory_faults import memory_faults
+from objbench.runs.tracking.tracked_cell import TrackedCell
 
 
 class PretrainWork(CellWork):
@@ -32,8 +32,11 @@ class PretrainWork(CellWork):
         job = self.prepared.pretrain_job(cell, self.context.teachers(cell))
         job = replace(job, lines=self.prepared.folder.read_reference_lines())
         report = partial(self.context.report, cell.id)
-        log = CellLog(self.prepared.folder.log(cell), report)
-        with closing(log), memory_faults(job):
+        tracked = self._tracked(cell)
+        with (
+            CellLog(self.prepared.folder.log(cell), report, tracked) as log,
+            memory_faults(job),
+        ):
             outcome = pretrain(job, report, log)
         record = self.record(
             cell,
@@ -52,6 +55,19 @@ class PretrainWork(CellWork):
     def leftovers(self, cell: PlannedCell, record: AnyRecord) -> Path | None:
         """The checkpoints of a finished cell; one that failed resumes from them."""
         return None if record.status == "failed" else self.prepared.folder.checkpoints(cell)
+
+    def _tracked(self, cell: PlannedCell) -> list[TrackedCell]:
+        """The cell in each tracker that the run was given."""
+        return [
+            tracked_cell(
+                name,
+                self.prepared.folder,
+                self.context.plan.name,
+                cell,
+                {**self.fields(cell)["config"], "seed": cell.seed, **cell.settings},
+            )
+            for name in self.prepared.trackers
+        ]
 
     def _made_from(self, cell: PlannedCell) -> dict[str, str]:
         teachers = self.context.teacher_digests(cell)

@@ -19,7 +19,7 @@ class WorkerSettings:
     """What a worker needs to run any cell of a planned study; it can be sent to another process.
 
     Attributes:
-        folder, cache, device, command, cell_timeout: as in ``PreparedStudy``.
+        folder, cache, device, command, cell_timeout, trackers: as in ``PreparedStudy``.
         plugins: names of the plugins that the study uses.
     """
 
@@ -29,6 +29,7 @@ class WorkerSettings:
     command: str
     plugins: tuple[str, ...]
     cell_timeout: float | None = None
+    trackers: tuple[str, ...] = ()
 
 
 def worker_settings(prepared: PreparedStudy) -> WorkerSettings:
@@ -42,6 +43,7 @@ def worker_settings(prepared: PreparedStudy) -> WorkerSettings:
         prepared.command,
         plugins,
         prepared.cell_timeout,
+        prepared.trackers,
     )
 
 
@@ -61,5 +63,6 @@ def start_worker(settings: WorkerSettings, report: Report) -> CellRunner:
         device=settings.device,
         command=settings.command,
         cell_timeout=settings.cell_timeout,
+        trackers=settings.trackers,
     )
     return CellRunner(RunContext(prepared, plan, report))

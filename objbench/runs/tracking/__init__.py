@@ -1,0 +1,1 @@
+"""The lines of pretraining cells in the trackers that people already use."""

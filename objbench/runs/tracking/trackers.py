@@ -1,0 +1,285 @@
+"""The trackers that a run can log to, each through accelerate's class of it.
+
+A cell is one run of the tracker, in a project with the study's name. Which run that is stays in the
+run folder, so that a cell that continues goes on in its own run. The horizontal axis is the steps
+done, with those of cooldown branches; the model's own are logged as ``spent/steps``. Nothing here enters a key or a
+record.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import urllib.request
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, ClassVar
+
+from objbench.errors import ConfigError, one_line
+from objbench.results.atomic_files import write_text
+
+_SECONDS = 10
+"""How long a server may take to answer when a run begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedRun:
+    """A cell as a run of a tracker.
+
+    Attributes:
+        study: name of the study, the tracker's project.
+        cell: id of the cell, the run's name.
+        objective: what the tracker groups runs by.
+        folder: where a tracker keeps the files of this run folder's runs.
+        file: a name for the cell's own file or folder there.
+        settings: the cell's, by their dotted place.
+    """
+
+    study: str
+    cell: str
+    objective: str
+    folder: Path
+    file: str
+    settings: Mapping[str, Any]
+
+    def remembered(self, new: str = "") -> str:
+        """The run's id in the tracker, from an earlier begin of the cell; else ``new``, kept."""
+        path = self.folder / f"{self.file}.id"
+        if not path.exists() and new:
+            write_text(path, new)
+        return path.read_text("utf-8").strip() if path.exists() else ""
+
+
+class Tracker(ABC):
+    """A tracker.
+
+    Attributes:
+        name: as accelerate calls it.
+        package: what has to be installed.
+    """
+
+    name: ClassVar[str]
+    package: ClassVar[str]
+
+    def require(self) -> None:
+        """Make sure that runs can be logged, before anything long has been done.
+
+        Raises:
+            ConfigError: the package is missing, or the tracker does not take runs now.
+        """
+        if not all(map(_is_there, ("accelerate", self.package))):
+            raise ConfigError(
+                f"--track {self.name}: {self.package} is not installed; "
+                f"pip install 'objbench[{self.name}]', or leave --track {self.name} out"
+            )
+        try:
+            self._try()
+        except ConfigError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise ConfigError(
+                f"--track {self.name}: it does not take runs ({one_line(error)[:200]}); "
+                f"mend that, or leave --track {self.name} out"
+            ) from error
+
+    def start(self, run: TrackedRun, done: int) -> Any:
+        """Accelerate's tracker, in the run of a cell that has ``done`` steps behind it."""
+        from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+        run.folder.mkdir(parents=True, exist_ok=True)
+        project, options = self._options(run, done)
+        made = LOGGER_TYPE_TO_CLASS[self.name](project, **options)
+        made.start()
+        return made
+
+    @abstractmethod
+    def where(self, study: str, folder: Path) -> str:
+        """How to look at the runs of ``study``, whose tracker's files are in ``folder``."""
+
+    @abstractmethod
+    def _try(self) -> None:
+        """Raise if no run can be logged."""
+
+    @abstractmethod
+    def _options(self, run: TrackedRun, done: int) -> tuple[str, dict[str, Any]]:
+        """Project and options of accelerate's tracker."""
+
+    def settled(self, made: Any, run: TrackedRun, done: int) -> int:
+        """Store the settings; returns up to how many steps the run has its lines already."""
+        return 0
+
+
+class TensorBoard(Tracker):
+    """Event files in the run folder."""
+
+    name, package = "tensorboard", "tensorboard"
+
+    def where(self, study: str, folder: Path) -> str:
+        """A command."""
+        return f"tensorboard --logdir {folder}"
+
+    def _try(self) -> None:
+        import torch.utils.tensorboard  # noqa: F401 - fails where it does not fit the package
+
+    def _options(self, run: TrackedRun, done: int) -> tuple[str, dict[str, Any]]:
+        # What an earlier begin logged beyond the checkpoint is hidden.
+        return run.file, {"logging_dir": str(run.folder), "purge_step": done + 1}
+
+    def settled(self, made: Any, run: TrackedRun, done: int) -> int:
+        """The settings are a table of the text page."""
+        if not done:
+            rows = [f"|{name}|{value}|" for name, value in run.settings.items()]
+            made.log({"settings": "\n".join(["|setting|value|", "|---|---|", *rows])}, step=0)
+        return 0
+
+
+class WandB(Tracker):
+    """Weights & Biases: online, or offline with WANDB_MODE=offline."""
+
+    name, package = "wandb", "wandb"
+
+    def where(self, study: str, folder: Path) -> str:
+        """The project, or how to upload it."""
+        if self._is_offline:
+            return f"wandb sync {folder}/wandb/offline-run-*"
+        return f"project {_project(study)} of your account"
+
+    @property
+    def _is_offline(self) -> bool:
+        return os.environ.get("WANDB_MODE", "online") in ("offline", "dryrun", "disabled")
+
+    def _try(self) -> None:
+        wandb = importlib.import_module("wandb")
+        if not self._is_offline and not wandb.login(prompt=False, verify=True):
+            raise ConfigError(
+                "--track wandb: nobody is logged in; run `wandb login`, or set WANDB_MODE=offline"
+            )
+
+    def _options(self, run: TrackedRun, done: int) -> tuple[str, dict[str, Any]]:
+        settings = importlib.import_module("wandb").Settings(console="off", silent=True)
+        return _project(run.study), {
+            "id": run.remembered(token_hex(8)),
+            "resume": "allow",
+            "name": run.cell,
+            "group": run.objective,
+            "config": dict(run.settings),
+            "dir": str(run.folder),
+            "settings": settings,
+        }
+
+    def settled(self, made: Any, run: TrackedRun, done: int) -> int:
+        """Lines of steps that it has are known by its own count of them."""
+        made.tracker.define_metric("*", step_metric="spent/steps")
+        # After an id was resumed online: one more than the last step that was logged.
+        return max(0, int(made.tracker.step) - 1) if made.tracker.resumed else 0
+
+
+class MLflow(Tracker):
+    """An MLflow server, or another place that MLFLOW_TRACKING_URI names."""
+
+    name, package = "mlflow", "mlflow"
+
+    def where(self, study: str, folder: Path) -> str:
+        """The experiment and its server."""
+        return f"experiment {study} at {os.environ.get('MLFLOW_TRACKING_URI', '')}"
+
+    def _try(self) -> None:
+        if not os.environ.get("MLFLOW_TRACKING_URI"):
+            raise ConfigError(
+                "--track mlflow: no server is named; set MLFLOW_TRACKING_URI, such as to "
+                "http://127.0.0.1:5000, where `mlflow server` listens"
+            )
+        limits = {
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_SECONDS),
+        }
+        with _environment(limits):
+            importlib.import_module("mlflow").MlflowClient().search_experiments(max_results=1)
+
+    def _options(self, run: TrackedRun, done: int) -> tuple[str, dict[str, Any]]:
+        tags = {"objective": run.objective}
+        return run.study.replace("'", ""), {
+            "run_id": run.remembered() or None,
+            "run_name": run.cell,
+            "tags": tags,
+        }
+
+    def settled(self, made: Any, run: TrackedRun, done: int) -> int:
+        """The id of a new run is the server's."""
+        here = made.tracker.info.run_id
+        if not run.remembered():
+            run.remembered(here)
+            made.store_init_configuration(dict(run.settings))
+            return 0
+        client = importlib.import_module("mlflow").MlflowClient()
+        return max(
+            (each.step for each in client.get_metric_history(here, "spent/steps")), default=0
+        )
+
+
+class Trackio(Tracker):
+    """trackio: its own folder on this machine, or the server that TRACKIO_SERVER_URL names."""
+
+    name, package = "trackio", "trackio"
+
+    def where(self, study: str, folder: Path) -> str:
+        """A command, or the server."""
+        server = os.environ.get("TRACKIO_SERVER_URL", "").partition("?")[0]
+        return f"project {study} at {server}" if server else f'trackio show --project "{study}"'
+
+    def _try(self) -> None:
+        importlib.import_module("trackio")
+        server = os.environ.get("TRACKIO_SERVER_URL", "")
+        if server and not server.startswith(("http://", "https://")):
+            raise ConfigError("--track trackio: TRACKIO_SERVER_URL is not an http address; set it")
+        if server:
+            with urllib.request.urlopen(server, timeout=_SECONDS):
+                pass
+
+    def _options(self, run: TrackedRun, done: int) -> tuple[str, dict[str, Any]]:
+        return run.study, {
+            "name": f"{run.cell}-{run.remembered(token_hex(3))}",
+            "group": run.objective,
+            "resume": "allow",
+            "config": dict(run.settings),
+            "embed": False,
+            "auto_log_cpu": False,
+            "auto_log_gpu": False,
+        }
+
+    def settled(self, made: Any, run: TrackedRun, done: int) -> int:
+        """A run that is resumed knows which step comes next."""
+        return max(0, int(getattr(made.tracker, "_next_step", 0)) - 1)
+
+
+TRACKERS: Mapping[str, Tracker] = {
+    tracker.name: tracker for tracker in (TensorBoard(), WandB(), MLflow(), Trackio())
+}
+"""The trackers by name."""
+
+
+def _is_there(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _project(study: str) -> str:
+    """``study`` without what Weights & Biases refuses in the name of a project."""
+    return "".join("-" if sign in "/\\#?%:" else sign for sign in study)[:128]
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
