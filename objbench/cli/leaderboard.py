@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from objbench.cli import arguments as read
@@ -50,7 +50,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--format",
-        type=read.reading(_formats),
+        type=read.reading(formats_of(FORMATS)),
         metavar="NAMES",
         help="what to write, one or several of: markdown (README.md with its pictures, the default), "
         "html (index.html, one file), csv, latex or json (every table), png or pdf (every picture)",
@@ -119,10 +119,10 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     return 0
 
 
-def _formats(text: str) -> tuple[str, ...]:
-    """The formats of "html,csv", each once."""
-    choose = read.one_of(FORMATS)
-    return tuple(dict.fromkeys(map(choose, read.names(text))))
+def formats_of(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """A reader of the formats of "html,csv", each of ``known`` and once."""
+    choose = read.one_of(known)
+    return lambda text: tuple(dict.fromkeys(map(choose, read.names(text))))
 
 
 def write_and_print(

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Literal
 
-from objbench.contract.meters import Axis
+from objbench.contract.meters import AXIS_WORDS, Axis
 from objbench.judge.evidence import (
     LeftOut,
     curve_evidence,
@@ -43,6 +44,26 @@ from objbench.judge.verdict import (
 from objbench.results.study_results import StudyResults
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether the objective of a pair is better than the baseline at all, by no paper's number.
+
+    Attributes:
+        kind: "gain" or "speedup".
+        axis: the compute axis of a speedup, or on which the spends of a gain are equal.
+        value: from which on it is better: ``NO_GAIN`` or ``NO_SPEEDUP``.
+    """
+
+    kind: Literal["speedup", "gain"]
+    axis: Axis
+    value: float
+
+    @property
+    def axis_words(self) -> str:
+        """What the axis is called in a sentence."""
+        return AXIS_WORDS[self.axis]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the evidence says about a claim.
@@ -71,9 +92,9 @@ class Answer:
 
 
 def answer_claim(
-    results: StudyResults, pair: Pair, claim: Claim, source: str, claims: int = 1
+    results: StudyResults, pair: Pair, claim: Claim | Question, source: str, claims: int = 1
 ) -> Answer:
-    """What a study's evidence says about a claim, at the look that it has reached.
+    """What a study's evidence says about a claim or a question, at the look that it has reached.
 
     Args:
         source: one of ``score_sources``; of no concern to a claim about how often runs learn.
@@ -86,7 +107,9 @@ def answer_claim(
     return _gain(results, pair, claim, source, claims)
 
 
-def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str, claims: int) -> Answer:
+def _gain(
+    results: StudyResults, pair: Pair, claim: Claim | Question, source: str, claims: int
+) -> Answer:
     if is_loss(results, source):
         return Answer(by_axis={}, held_back=(HeldBack("a loss"),))
     whole = gain_evidence(results, pair, source)
@@ -112,7 +135,9 @@ def _gain(results: StudyResults, pair: Pair, claim: Claim, source: str, claims: 
     )
 
 
-def _speedup(results: StudyResults, pair: Pair, claim: Claim, source: str, claims: int) -> Answer:
+def _speedup(
+    results: StudyResults, pair: Pair, claim: Claim | Question, source: str, claims: int
+) -> Answer:
     whole = curve_evidence(results, pair, source)
     look = look_at(results, incomplete(whole.left_out))
     part = at_look(results, look)

@@ -21,6 +21,7 @@ from objbench.judge.statistics.crossed import (
     with_examples,
 )
 from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray
+from objbench.judge.statistics.proportions import BoolArray
 from objbench.judge.verdict import Finding
 from objbench.results.packed_values import unpacked
 from objbench.results.plan import PlannedSuite
@@ -86,6 +87,44 @@ def gain_examples(
     return example_error(sets)
 
 
+def right_or_wrong(
+    results: StudyResults, pair: Pair, source: str, seed: int, column: str
+) -> tuple[BoolArray, BoolArray] | None:
+    """Which stored examples of a column the objective has right, and which the baseline has.
+
+    Of the encoders with one pretraining seed, each fine-tuned with the first seed that both have.
+
+    Returns:
+        (N,) bool of each side; None where they do not store the same examples, or no metric of the
+        column is a share of examples that are right.
+    """
+    suite = planned_suite(results, source)
+    own = next((one for one in suite.columns if one.name == column), None) if suite else None
+    if suite is None or own is None:
+        return None
+    sides = [
+        {
+            record.finetune_seed: record
+            for record in _records(results, suite, name, [seed])[own.task][0]
+        }
+        for name in (pair.objective, pair.baseline)
+    ]
+    shared = sorted(sides[0].keys() & sides[1].keys())
+    if not shared:
+        return None
+    ours, theirs = (side[shared[0]] for side in sides)
+    for metric in own.metrics:
+        found = [_by_example([[record]], own, (metric,)) for record in (ours, theirs)]
+        first, second = found
+        if first is None or second is None or first[0] != second[0]:
+            return None
+        values = [side[1][0] / own.scale for side in (first, second)]
+        if all(np.isin(side, (0.0, 1.0)).all() for side in values):
+            right = 1.0 if own.direction == "max" else 0.0
+            return values[0] == right, values[1] == right
+    return None
+
+
 def _weights(average: Average) -> Mapping[str, float]:
     """Column -> its weight in the suite's one score."""
     found: dict[str, float] = {}
@@ -118,21 +157,26 @@ def _records(
 
 
 def _by_example(
-    seeds: Sequence[Sequence[EvaluationRecord]], column: Column
+    seeds: Sequence[Sequence[EvaluationRecord]], column: Column, metrics: Sequence[str] = ()
 ) -> tuple[Same, FloatArray] | None:
-    """Which examples, and their (S, n) scaled values, fine-tuning seeds averaged."""
+    """Which examples, and their (S, n) scaled values, fine-tuning seeds averaged.
+
+    Args:
+        metrics: averaged; all of the column's by default.
+    """
+    metrics = metrics or column.metrics
     same: set[Same] = set()
     rows = []
     for records in seeds:
         values = []
         for record in records:
             stored = record.examples.get(column.name)
-            if stored is None or not {*column.metrics} <= stored.metrics.keys():
+            if stored is None or not {*metrics} <= stored.metrics.keys():
                 return None
             count = record.eval_examples[column.name]
             same.add((stored.of, stored.every, count))
             by_metric = unpacked(stored, count)
-            values.append(np.mean([by_metric[metric] for metric in column.metrics], axis=0))
+            values.append(np.mean([by_metric[metric] for metric in metrics], axis=0))
         if not values or len(same) > 1:
             return None
         rows.append(column.scale * np.mean(values, axis=0))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from objbench.judge.answers import Answer, Question
 from objbench.judge.formatting import count, listed
 from objbench.judge.judgement import Judged
 from objbench.judge.obstacles import HeldBack
+from objbench.judge.papers.claims import Claim
 from objbench.judge.statistics.estimate import MIN_RUNS
 
 
@@ -15,10 +17,15 @@ def held_back_text(item: Judged) -> str:
 
 def obstacle_texts(item: Judged) -> list[str]:
     """Why the finding is no verdict, most basic first."""
-    return [_obstacle_text(item, held) for held in item.held_back]
+    return answer_obstacles(item, item.claim, item.source)
 
 
-def _obstacle_text(item: Judged, held: HeldBack) -> str:
+def answer_obstacles(item: Answer, claim: Claim | Question, source: str) -> list[str]:
+    """Why the answer to a claim or a question by a score is no verdict, most basic first."""
+    return [_obstacle_text(item, claim, source, held) for held in item.held_back]
+
+
+def _obstacle_text(item: Answer, claim: Claim | Question, source: str, held: HeldBack) -> str:
     details = held.details
     match held.obstacle:
         case "score not in study":
@@ -30,7 +37,7 @@ def _obstacle_text(item: Judged, held: HeldBack) -> str:
             first = details[0] if details else "no seed is planned"
             return f"no seed is complete: {first}{f' (and {more})' if more else ''}"
         case "no shared spend":
-            return f"the seeds share no range of {item.claim.axis_words}"
+            return f"the seeds share no range of {claim.axis_words}"
         case "unequal spend":
             return f"the budgets are not equal ({'; '.join(details)})"
         case "diverged":
@@ -50,7 +57,7 @@ def _obstacle_text(item: Judged, held: HeldBack) -> str:
             return f"{listed(details)}, so {left} {are} left; {MIN_RUNS} are needed"
         case "no floors":
             if details:
-                return f"the floors of {item.source} are not complete ({listed(details)})"
-            return f"the floors of {item.source} were not measured: run the study again"
+                return f"the floors of {source} are not complete ({listed(details)})"
+            return f"the floors of {source} were not measured: run the study again"
         case "insensitive":
-            return f"{item.source} {listed(details)}"
+            return f"{source} {listed(details)}"
