@@ -9,26 +9,31 @@ from typing import TYPE_CHECKING, Any
 
 from objbench.cli import arguments as read
 from objbench.cli.parser import Parser
-from objbench.cli.plugin_arguments import add_plugin_arguments, check_names, load
+from objbench.cli.plugin_arguments import (
+    add_plugin_arguments,
+    check_names,
+    known_plugins,
+    load,
+)
+from objbench.cli.presets import preset_text
 from objbench.cli.terminal import say
 from objbench.contract.composition import Composition, configured
 from objbench.contract.options import configure
-from objbench.errors import ObjbenchError, one_line
-from objbench.study.files import preset_layer
+from objbench.errors import ConfigError, ObjbenchError, one_line
+from objbench.study.files import preset_layer, presets
 
 if TYPE_CHECKING:
     from objbench.engine.measuring.objective_size import Size
     from objbench.plugins.registry import Registry
 
-SUMMARY = (
-    "Show an objective, term or suite: what it is, its options, the heads and cost of an objective."
-)
+SUMMARY = "Show an objective, term or suite: what it is, its options, the cost of an objective; or a preset."
 EPILOG = """\
 FLOPs are counted over the forward and backward pass of a step, on tensors without numbers.
 
 examples:
   objbench show taco --against mlm
   objbench show glue
+  objbench show demo
 """
 PRESET = "small"
 
@@ -38,12 +43,17 @@ _INDENT = "  "
 
 def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
-    add_plugin_arguments(parser, "objective, term or suite to show", PRESET)
+    add_plugin_arguments(parser, "objective, term, suite or preset to show", PRESET)
     parser.add_argument("--against", metavar="NAME", help="objective to compare the FLOPs with")
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
-    """Print the description of the plugin."""
+    """Print the description of the plugin, or the settings of the preset."""
+    if arguments.name in presets() and arguments.name not in known_plugins().names:
+        if arguments.set or arguments.against:
+            raise ConfigError(f"{arguments.name} is a preset: leave out --set and --against")
+        say(preset_text(arguments.name), end="")
+        return 0
     names = [arguments.name, *([arguments.against] if arguments.against else [])]
     check_names(names, arguments.set, any_kind=True)
     preset_layer(arguments.preset)
