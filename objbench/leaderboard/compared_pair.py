@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
-from objbench.contract.meters import AXES, AXIS_WORDS
+from objbench.contract.meters import AXES, AXIS_WORDS, Axis
 from objbench.judge.answers import Answer, Question
 from objbench.judge.formatting import count, listed
 from objbench.judge.obstacle_text import answer_obstacles
@@ -66,7 +67,7 @@ def compared_document(results: StudyResults, pair: Pair) -> list[Block]:
 def conclusion(results: StudyResults, pair: Pair, score: ComparedScore) -> str:
     """What one score shows, or why it shows nothing."""
     answer, name = score.main, score_words(results.plan, score.source)
-    kind = "gain" if score.gain is not None else "speedup"
+    kind: Literal["gain", "speedup"] = "gain" if score.gain is not None else "speedup"
     neutral = NO_GAIN if kind == "gain" else NO_SPEEDUP
     question = Question(kind, results.plan.equalize, neutral)
     why = answer_obstacles(answer, question, score.source)
@@ -76,16 +77,15 @@ def conclusion(results: StudyResults, pair: Pair, score: ComparedScore) -> str:
     finding = answer.finding
     if finding.low is None:
         return f"By {name} nothing may be concluded: {few_seeds_text(finding.seeds)}."
-    number = _quantity(finding, "gain" if kind == "gain" else "speedup").text
+    number = _quantity(finding, kind).text
     unit = "points" if kind == "gain" else f"in {question.axis_words}"
     words = {
         "better": f"{pair.objective} is significantly better than {pair.baseline}",
         "worse": f"{pair.objective} is significantly worse than {pair.baseline}",
         "unclear": f"{pair.objective} and {pair.baseline} are not significantly different",
     }[finding.comparison]
-    what = "gain" if kind == "gain" else "speedup"
     over = f"{level_text(finding.level)} interval over {count(finding.seeds, 'paired seed')}"
-    return f"By {name} {words}: {what} {number} {unit}, {over}."
+    return f"By {name} {words}: {kind} {number} {unit}, {over}."
 
 
 def _nothing(pair: Pair) -> str:
@@ -145,11 +145,11 @@ def _speedups(
         yield table(lines, text_columns=2)
 
 
-def _targets(answer: Answer) -> Iterator[tuple[str, dict[str, Finding]]]:
+def _targets(answer: Answer) -> Iterator[tuple[str, Mapping[Axis, Finding]]]:
     if answer.by_axis:
-        yield "final score", {**answer.by_axis}
+        yield "final score", answer.by_axis
     if answer.by_axis_early:
-        yield "score at two thirds of its budget", {**answer.by_axis_early}
+        yield "score at two thirds of its budget", answer.by_axis_early
 
 
 def _examples(
