@@ -39,6 +39,7 @@ WITHIN_SEEDS = (
     "score where there are fewer than three seeds; counts must be equal, and FLOPs within 1%."
 )
 
+_ENCODER = "encoder at"
 _FEWEST = 3
 _OF_LOSS = 0.05
 _OF_FLOPS = 0.01
@@ -86,6 +87,11 @@ def compared(
     if not bits:
         theirs, ours = (
             {n: v for n, v in own.items() if v.kind != "bits"} for own in (theirs, ours)
+        )
+    if sent.provenance.git_commit != found.provenance.git_commit:
+        # Another commit may write other files beside the same weights.
+        theirs, ours = (
+            {n: v for n, v in own.items() if not n.startswith(_ENCODER)} for own in (theirs, ours)
         )
     spreads = [dict(_numbers(record)) for record in seeds]
     differences = []
@@ -156,7 +162,7 @@ def _of_pretraining(record: PretrainRecord) -> Iterator[tuple[str, _Number]]:
         where = f"at step {point.meters.steps}"
         yield f"tokens {where}", _Number(point.meters.tokens, "count")
         if point.digest:
-            yield f"encoder {where}", _text(point.digest, "bits")
+            yield f"{_ENCODER} step {point.meters.steps}", _text(point.digest, "bits")
         for term, loss in sorted(point.heldout.items()):
             yield f"held-out {term} {where}", _Number(loss, "loss")
         if point.common is not None:
