@@ -40,10 +40,10 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     what = f"{count(encoders, 'encoder')} and the checkpoints of {cells}"
     parts = [f"{what}: {found.bytes:,} bytes"]
     if found.kept:
-        parts.append(
-            f"{count(len(found.kept), 'folder')} kept, which {count(found.unfinished, 'cell')} that "
-            f"{'is' if found.unfinished == 1 else 'are'} not finished may need"
-        )
+        are = "is" if found.unfinished == 1 else "are"
+        why = [f"{count(found.unfinished, 'cell')} that {are} not finished may need"]
+        why = (why if found.unfinished else []) + ["workers have"] * found.is_worked_on
+        parts.append(f"{count(len(found.kept), 'folder')} kept, which {' or '.join(why)}")
     say("; ".join(parts))
     if found.removable and not arguments.yes:
         say("nothing has been removed; the same command with --yes does it")

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
 
@@ -20,6 +20,7 @@ from objbench.results.atomic_files import is_unfinished, remove_folder
 from objbench.results.own_files import require_own
 from objbench.results.plan import PlannedCell
 from objbench.results.run_folder import RunFolder
+from objbench.runs.executors.leases import Leases
 
 _ENCODERS, _CHECKPOINTS = "encoders", "checkpoints"
 _EVALUATIONS = ("evaluation", "trial_evaluation")
@@ -49,13 +50,15 @@ class Pruning:
 
     Attributes:
         removable: by name.
-        kept: the folders that unfinished cells need, by name.
+        kept: the folders that unfinished cells need or that workers have, by name.
         unfinished: how many cells of the plan are not finished.
+        is_worked_on: whether workers have any cells.
     """
 
     removable: tuple[Removable, ...]
     kept: tuple[str, ...]
     unfinished: int
+    is_worked_on: bool
 
     @property
     def bytes(self) -> int:
@@ -67,7 +70,8 @@ def pruning(run: Path) -> Pruning:
     """What can be removed of the run in ``run``; nothing is.
 
     An unfinished pretraining needs its checkpoints, the encoders it has exported, and the last one of
-    each teacher; an unfinished evaluation needs the encoder that it evaluates.
+    each teacher; an unfinished evaluation needs the encoder that it evaluates. What a worker has a
+    lease on is left to it, whether or not the plan still has that cell.
 
     Raises:
         RecordError: there is no plan, or it or a record cannot be read.
@@ -78,6 +82,8 @@ def pruning(run: Path) -> Pruning:
     finished = folder.finished_cells(cells.values())
     unfinished = [cell for cell in cells.values() if cell.id not in finished]
     needed = {name for cell in unfinished for name in _needed(folder, cell, cells)}
+    leased = {PurePosixPath(lease.name).name for lease in Leases(folder.store).held()}
+    needed |= {f"{part}/{cell}" for part in (_ENCODERS, _CHECKPOINTS) for cell in leased}
     removable, kept = [], []
     for path in (*_folders(run, _ENCODERS, 2), *_folders(run, _CHECKPOINTS, 1)):
         name = path.relative_to(run).as_posix()
@@ -85,7 +91,7 @@ def pruning(run: Path) -> Pruning:
             kept.append(name)
         else:
             removable.append(Removable(name, _bytes(path)))
-    return Pruning(tuple(removable), tuple(kept), len(unfinished))
+    return Pruning(tuple(removable), tuple(kept), len(unfinished), bool(leased))
 
 
 def prune(run: Path) -> Pruning:

@@ -167,10 +167,10 @@ def default_device() -> str:
 
 def _require_no_workers(folder: RunFolder, executor: Executor) -> None:
     """Refuse to run cells here that workers have at the same time."""
-    owner = next(Leases(folder.store).held(), None) if executor.is_here else None
-    if owner is not None:
+    lease = next(Leases(folder.store).held(), None) if executor.is_here else None
+    if lease is not None:
         raise ConfigError(
-            f"worker {one_line(owner)} has cells of {folder}: add --executor workers, or stop the "
+            f"worker {one_line(lease.owner)} has cells of {folder}: add --executor workers, or stop the "
             f"workers (one that was killed is given up after {STALE / 60:.0f} minutes)"
         )
 

@@ -114,13 +114,13 @@ class Leases:
             return
         self.store.delete(lease.name)
 
-    def held(self) -> Iterator[str]:
-        """The owners of all leases that are not stale."""
+    def held(self) -> Iterator[Lease]:
+        """All leases that somebody has and that are not stale."""
         for name in self.store.list(_FOLDER):
             try:
                 found, _ = self._read(name)
                 if found.owner and self._age(name) <= self.stale:
-                    yield found.owner
+                    yield found
             except OSError:
                 continue
 

@@ -7,6 +7,7 @@ from filelock import FileLock
 
 from objbench.cli.main import main
 from objbench.results.run_folder import RunFolder, read_records
+from objbench.runs.executors.leases import Leases
 from objbench.runs.prune import prune, pruning
 
 
@@ -32,7 +33,8 @@ def records(run):
 
 def test_nothing_is_removed_unless_told_to(copy, capsys):
     before = encoders(copy)
-    size = sum(path.stat().st_size for path in copy.glob("encoders/*/*/*"))
+    files = [path for path in copy.glob("encoders/**/*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
     assert main(["prune", str(copy)]) == 0
     printed = capsys.readouterr().out
     assert encoders(copy) == before
@@ -95,6 +97,26 @@ def test_what_an_unfinished_cell_needs_is_kept(copy):
     assert len(found.kept) == 3
     assert len(encoders(copy)) == 2
     assert checkpoints.is_dir()
+
+
+def test_what_a_worker_has_is_left_to_it(copy, capsys):
+    plan = RunFolder(copy).read_plan()
+    cell = next(cell for cell in plan.cells if cell.kind == "pretrain")
+    # Of an earlier plan, as a round of tuning; its worker has not heard of the next one yet.
+    earlier = cell.model_copy(update={"key": "f" * 64})
+    for one in (cell, earlier):
+        RunFolder(copy).checkpoints(one).mkdir(parents=True)
+    own, others = RunFolder(copy).encoders(cell), len(encoders(copy))
+    leases = Leases(RunFolder(copy).store)
+    taken = [leases.take(one, "node-7:12") for one in (cell, earlier)]
+    assert main(["prune", str(copy), "--yes"]) == 0
+    assert capsys.readouterr().out.endswith("4 folders kept, which workers have\n")
+    assert 0 < len(encoders(copy)) < others
+    assert all(name.startswith(f"{own}/") for name in encoders(copy))
+    assert all(RunFolder(copy).checkpoints(one).is_dir() for one in (cell, earlier))
+    for lease in taken:
+        leases.give_back(lease)
+    assert pruning(copy).kept == ()
 
 
 def test_a_run_under_way_is_left_alone(copy, capsys):

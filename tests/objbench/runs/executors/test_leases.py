@@ -42,7 +42,7 @@ def test_a_cell_has_one_worker(leases):
     mine = leases.take(CELL, "a:1")
     assert (mine.owner, mine.attempt) == ("a:1", 1)
     assert leases.take(CELL, "b:2") is None
-    assert list(leases.held()) == ["a:1"]
+    assert [lease.owner for lease in leases.held()] == ["a:1"]
 
 
 @pytest.mark.parametrize("is_taken_over", [False, True])
