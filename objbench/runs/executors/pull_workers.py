@@ -73,7 +73,8 @@ class PullWorkers:
                 waiting.discard(cell.id)
                 ready.end(cell.id, record.status)
                 ended(_outcome(cell, record))
-            waiting |= set(_given(ready))
+            # Of what was waited for and what waited for that, both records may have come since.
+            waiting |= {cell for cell in _given(ready) if recorded.is_left(cell)}
             if waiting:
                 time.sleep(self.look)
 

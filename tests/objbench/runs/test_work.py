@@ -1,8 +1,10 @@
 """A study that workers run has the records of one that a single process ran."""
 
 import os
+import shutil
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ import torch
 from objbench.cli.main import main
 from objbench.errors import ConfigError
 from objbench.results.run_folder import RunFolder, read_plan, read_records
+from objbench.runs.executors import pull_workers
 from objbench.runs.executors.leases import Leases
 from objbench.runs.executors.place import Place
 from objbench.runs.work import work
@@ -39,12 +42,17 @@ def small(make_study):
 
 
 @pytest.fixture(scope="module")
-def wanted(small, run, tmp_path_factory):
-    """What one process stores of the study, with the threads of a worker that runs one cell."""
+def whole(small, run, tmp_path_factory):
+    """The run of one process, with the threads of a worker that runs one cell."""
     whole, before = tmp_path_factory.mktemp("whole"), torch.get_num_threads()
     torch.set_num_threads(os.cpu_count() or 1)
     assert run(small, whole).complete
     torch.set_num_threads(before)
+    return whole
+
+
+@pytest.fixture(scope="module")
+def wanted(whole):
     return content(whole)
 
 
@@ -89,6 +97,20 @@ def test_two_workers_leave_the_records_that_one_process_leaves(
         run(small, shared)
     leases.give_back(lease)
     assert run(small, shared).complete
+
+
+@pytest.mark.slow
+def test_all_records_may_come_between_two_looks(small, whole, wanted, run, tmp_path, monkeypatch):
+    looks = []
+
+    def work_meanwhile(seconds):
+        assert not looks, "the records were there at the last look"
+        looks.append(seconds)
+        shutil.copytree(whole / "records", tmp_path / "records", dirs_exist_ok=True)
+
+    monkeypatch.setattr(pull_workers, "time", SimpleNamespace(sleep=work_meanwhile))
+    assert run(small, tmp_path, jobs=None, place=Place("workers")).complete
+    assert looks and content(tmp_path) == wanted
 
 
 def test_a_folder_that_was_not_planned_for_workers_is_refused(tmp_path, capsys):
