@@ -108,7 +108,9 @@ def add_arguments(
         "--open", action="store_true", help="show the page in a browser when all has been run"
     )
     instead = where.add_mutually_exclusive_group()
-    instead.add_argument("--dry-run", action="store_true", help="print what would be run and stop")
+    instead.add_argument(
+        "--dry-run", action="store_true", help="print every cell and whether it is done, and stop"
+    )
     instead.add_argument(
         "--print-config",
         action="store_true",

@@ -50,8 +50,10 @@ def add_arguments(parser: Parser) -> None:
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Print the description of the plugin, or the settings of the preset."""
     if arguments.name in presets() and arguments.name not in known_plugins().names:
-        if arguments.set or arguments.against:
-            raise ConfigError(f"{arguments.name} is a preset: leave out --set and --against")
+        if arguments.set or arguments.against or arguments.preset != PRESET:
+            raise ConfigError(
+                f"{arguments.name} is a preset: leave out --preset, --set and --against"
+            )
         say(preset_text(arguments.name), end="")
         return 0
     names = [arguments.name, *([arguments.against] if arguments.against else [])]

@@ -109,7 +109,8 @@ USAGE_ERRORS = [
     ([*PLAN, "--difference", "0.5"], "--difference and --deviation are given together"),
     ([*PLAN, "--price", "2"], "unknown option '--price'"),
     ([*PLAN, "--objectives", "mlm,tacoo"], "unknown objective 'tacoo'; did you mean 'taco'?"),
-    ([*PLAN, "--glue-dri", "x"], "unknown option '--glue-dri'"),
+    ([*PLAN, "--glue-dri", "x"], "glue.dri is given, but glue has no part in this study"),
+    ([*PLAN, "--toy-epoch", "2"], "unknown option of toy 'epoch'; did you mean 'epochs'"),
 ]
 
 
