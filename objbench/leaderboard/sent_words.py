@@ -72,12 +72,12 @@ def _received(sent: SentIn) -> str:
     received = sent.received
     by = f" by {received.by}" if received.by else ""
     left = (
-        f", which says that it leaves out {count(received.left_out, 'record')} of other code, data or "
-        "settings"
+        f" By its own statement it leaves out {count(received.left_out, 'record')} of other code, data "
+        "or settings."
         if received.left_out
         else ""
     )
-    return f"Sent in{by}{left}; received {received.received[:10]}."
+    return f"Sent in{by}; received {received.received[:10]}.{left}"
 
 
 def _rerun(rerun: Rerun) -> str:
@@ -88,7 +88,7 @@ def _rerun(rerun: Rerun) -> str:
     )
     return (
         f"Run again on {made.finished[:10]}, {count(drawn, 'drawn cell')} and what they need, on "
-        f"{made.device} ({made.threads} threads, {with_}); drawn with {rerun.nonce}:"
+        f"{made.device} ({count(made.threads, 'thread')}, {with_}); drawn with {rerun.nonce}."
     )
 
 

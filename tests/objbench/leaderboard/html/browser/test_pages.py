@@ -12,6 +12,7 @@ from objbench.leaderboard.html.page import html_page
 from objbench.leaderboard.index import write_index
 from objbench.results.run_folder import RunFolder
 from objbench.results.study_results import read_study_results
+from objbench.results.submissions.marks import Received, SentIn
 
 pytestmark = pytest.mark.browser
 
@@ -33,6 +34,20 @@ def test_light_dark_and_paper(show, report):
     assert page.texts("#ranking th[scope=row]")
     paper = base64.b64decode(page.driver.execute_cdp_cmd("Page.printToPDF", {})["data"])
     assert paper.startswith(b"%PDF") and len(paper) > 20_000
+
+
+def test_how_a_study_was_checked_is_no_larger_than_the_text_below_it(show, report):
+    received = Received(
+        submission="ab" * 32, records="0", received="2026-11-29", objbench="1", cells=3, keys=3
+    )
+    page = show(replace(report, sent_in=SentIn(received)))
+    page.run("document.querySelectorAll('details').forEach(node => (node.open = true))")
+    sizes = page.run(
+        "return [...document.querySelectorAll('header details p, section > p')]"
+        ".map(node => getComputedStyle(node).fontSize)"
+    )
+    assert len(sizes) > 3
+    assert len(set(sizes)) == 1
 
 
 def test_what_strangers_wrote_does_nothing(show, hostile):
