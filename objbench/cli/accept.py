@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -45,7 +46,11 @@ def add_arguments(parser: Parser) -> None:
         metavar="DIR",
         help="the folder of studies to add it to (default: %(default)s)",
     )
-    parser.add_argument("--name", default="", help="its folder there (default: after the study)")
+    parser.add_argument(
+        "--name",
+        type=read.reading(_folder_name),
+        help="its folder there (default: after the study)",
+    )
     parser.add_argument("--check-only", action="store_true", help="add it to no board")
     add_set_argument(parser)
 
@@ -71,7 +76,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         from objbench.results.provenance import now
         from objbench.results.submissions.marks import Received
 
-        study = place_on(arguments.board, found.results, found.digest, arguments.name)
+        study = place_on(arguments.board, found.results, found.digest, arguments.name or "")
         received = Received(
             submission=found.digest,
             records="0",
@@ -88,3 +93,17 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         for page in refresh(arguments.board):
             say(f"page: {os.path.relpath(page)}")
     return 0
+
+
+def _folder_name(text: str) -> str:
+    """The name of a study's folder, which pages and terminals show.
+
+    Raises:
+        ValueError: it may not be one.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,59}", text):
+        raise ValueError(
+            f"{text[:40]!r} is not the name of a folder: use up to 60 letters, digits, '.', '_' and '-', "
+            "and do not begin with '.' or '-'"
+        )
+    return text

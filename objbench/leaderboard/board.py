@@ -41,10 +41,10 @@ def place_on(board: Path, results: StudyResults, digest: str, name: str = "") ->
         board: the board.
         results: the study.
         digest: of the submission.
-        name: of the folder; after the study when "".
+        name: of the folder, without any path; after the study when "".
 
     Raises:
-        ConfigError: it was accepted before, or the name is taken or none.
+        ConfigError: it was accepted before, or the name is taken.
         RecordError: what is known of a study on the board cannot be read.
     """
     for study in studies_in(board):
@@ -52,8 +52,6 @@ def place_on(board: Path, results: StudyResults, digest: str, name: str = "") ->
         if marks is not None and marks.received.submission == digest:
             raise ConfigError(f"this submission was accepted before, as {study}")
     if name:
-        if Path(name).name != name or name.startswith("."):
-            raise ConfigError(f"--name {name!r} is not a plain name")
         if (board / name).exists():
             raise ConfigError(f"{board / name} is there already: name another with --name")
         return board / name

@@ -41,12 +41,15 @@ def make_submission(run: Path, out: Path, by: str = "") -> Checked:
         by: who sends it; "" for nobody named.
 
     Raises:
-        ConfigError: the study is not finished, a plugin has changed since, ``out`` is there, or a
-            receiver would refuse the study.
+        ConfigError: the study is not finished, a plugin has changed since, ``out`` is there or inside
+            ``run``, or a receiver would refuse the study.
         RecordError: the plan or a record cannot be read.
     """
     if out.exists() or out.is_symlink():
         raise ConfigError(f"{out} is there already: name another folder with --out")
+    if out.resolve().is_relative_to(run.resolve()):
+        # Among the records it would be read as one of them.
+        raise ConfigError(f"{out} is inside {run}: name a folder outside it with --out")
     results = read_study_results(run)
     unfinished = list(missing(results.plan, results.records))
     if unfinished:

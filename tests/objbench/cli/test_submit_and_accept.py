@@ -20,6 +20,13 @@ HONEST = Path(__file__).parents[2] / "data" / "submission"
         (["accept"], "required: FOLDER"),
         (["accept", "nowhere"], "nowhere is no folder"),
         (["accept", "nowhere", "--set", "glue"], "--set"),
+        (["accept", "nowhere", "--name", "../x"], "do not begin with '.'"),
+        (
+            ["accept", "nowhere", "--name", "a\x1b[31mb"],
+            "'a\\x1b[31mb' is not the name of a folder",
+        ),
+        (["accept", "nowhere", "--name", "a" * 61], "up to 60 letters"),
+        (["submit", str(HONEST), "--out", str(HONEST / "new")], "name a folder outside it"),
         (["accept", "nowhere", "--bord", "x"], "did you mean '--board'?"),
         (["rerun"], "required: STUDY"),
         (["rerun", "there"], "there holds no plan.json"),
