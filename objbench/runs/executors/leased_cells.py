@@ -122,12 +122,12 @@ class LeasedCells(PlannedCells):
         self._recorded.note(cell.id)
         super().finish(cell, outcome)
 
-    def refuse(self, cell: PlannedCell, reason: str) -> None:
+    def refuse(self, cell: PlannedCell, reason: str, fixable: bool = False) -> None:
         """Store that a cell was given up, unless another worker has it by now."""
         lease = self._held[cell.id]
         try:
             with fenced(lambda: self._leases.renew(lease.name, lease.id)):
-                super().refuse(cell, reason)
+                super().refuse(cell, reason, fixable)
         except LeaseLost:
             self._leave(cell.id)
 

@@ -7,6 +7,7 @@ the other cells are dealt out by rank.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from objbench.results.plan import Plan
 from objbench.results.records import Status
@@ -51,7 +52,9 @@ class OneProcess:
                     done |= succeeded(prepared.folder.finished_cells(teachers))
                 if done.issuperset(cell.needs):
                     outcome = runner(cell)
-                    # Nothing else runs here that could leave it more another time.
-                    ended(runner.refuse(cell, outcome.text) if outcome.out_of_memory else outcome)
+                    if outcome.out_of_memory:
+                        # Nothing else runs here that could leave it more another time.
+                        outcome = replace(runner.refuse(cell, outcome.text), fixable=True)
+                    ended(outcome)
             wait_for_all()
             done |= succeeded(prepared.folder.finished_cells(of_kind))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 from objbench.results.plan import PlannedCell
 from objbench.results.records import Status
@@ -81,12 +82,13 @@ class PlannedCells:
         self._ready.end(cell.id, outcome.status)
         self._ended(outcome)
 
-    def refuse(self, cell: PlannedCell, reason: str) -> None:
+    def refuse(self, cell: PlannedCell, reason: str, fixable: bool = False) -> None:
         """Give a cell the record that it was not run to its end, and why."""
-        self.finish(cell, self._refuse(cell, reason))
+        self.finish(cell, replace(self._refuse(cell, reason), fixable=fixable))
 
     def _give_up(self, cell: PlannedCell, loss: Loss) -> None:
-        self.refuse(cell, self._attempts.reason(cell.id, loss))
+        # The reason names what to change so that it fits into the memory.
+        self.refuse(cell, self._attempts.reason(cell.id, loss), loss.kind == "memory")
 
     def _is_attempted_again(self, cell: PlannedCell, loss: Loss) -> bool:
         again = self._attempts.again(cell.id, loss)

@@ -10,6 +10,14 @@ from objbench.engine.training.interruption import interrupts_between_steps
 from objbench.engine.training.trainer import pretrain
 
 
+@pytest.fixture(autouse=True)
+def as_in_a_terminal():
+    """Ctrl-C interrupts, also where the tests were started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_a_checkpoint_of_the_last_whole_step(number, tiny, tmp_path, monkeypatch):
     job = tiny.tiny_job(tmp_path)

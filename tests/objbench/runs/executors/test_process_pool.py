@@ -75,8 +75,8 @@ def test_a_killed_worker_costs_its_cell_an_attempt_and_changes_no_number(
     )
     update, killed = Lines.update, []
 
-    def kill(self, cell, done, total, text):
-        update(self, cell, done, total, text)
+    def kill(self, cell, done, *rest):
+        update(self, cell, done, *rest)
         if done == 3 and not killed:
             killed.append(cell)
             for process in multiprocessing.active_children():
