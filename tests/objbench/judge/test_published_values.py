@@ -39,8 +39,12 @@ from objbench.results.study_results import read_study_results
 ROOT = Path(__file__).parents[3]
 PUBLISHED = json.loads((ROOT / "tests/data/published_values.json").read_text())
 
+# A page's means are over the runs that are not stuck, and those here over all: where a study has
+# stuck runs, `leaderboard/test_published_values.py` alone has its numbers.
+WITHOUT_STUCK_RUNS = [name for name in PUBLISHED if name != "small-english"]
 
-@pytest.fixture(scope="module", params=PUBLISHED)
+
+@pytest.fixture(scope="module", params=WITHOUT_STUCK_RUNS)
 def study(request):
     """A committed study, joined with its records, and the numbers published of it."""
     return read_study_results(ROOT / "leaderboard" / request.param), PUBLISHED[request.param]

@@ -17,6 +17,10 @@ from objbench.leaderboard.table_columns import COSTS, CURVES, SCORES, VERDICTS
 
 ROOT = Path(__file__).parents[3]
 PUBLISHED = json.loads((ROOT / "tests/data/published_values.json").read_text())
+
+# A page's means are over the runs that are not stuck, and those here over all: where a study has
+# stuck runs, `leaderboard/test_published_values.py` alone has its numbers.
+WITHOUT_STUCK_RUNS = [name for name in PUBLISHED if name != "small-english"]
 TABLES = {"scores": SCORES, "curves": CURVES, "verdicts": VERDICTS, "costs": COSTS}
 
 
@@ -24,7 +28,7 @@ def frame(folder, name):
     return getattr(objbench.read_results(folder), name)().to_frame()
 
 
-@pytest.fixture(scope="module", params=PUBLISHED)
+@pytest.fixture(scope="module", params=WITHOUT_STUCK_RUNS)
 def study(request):
     """A committed study and the numbers published of it."""
     return objbench.read_results(ROOT / "leaderboard" / request.param), PUBLISHED[request.param]

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from stand_in import cell
 
-from objbench.results.atomic_files import whole_folder
+from objbench.results.atomic_files import whole_file
 from objbench.results.fence import fenced, require_lease
 from objbench.results.local_store import LocalStore
 from objbench.runs.cells.outcome import Outcome
@@ -57,15 +57,18 @@ class Start:
 
     def train(self, name):
         checkpoint = self.folder / "checkpoints" / name
-        first = int((checkpoint / "step").read_text()) if checkpoint.is_dir() else 0
+        found = checkpoint / "step"
+        first = int(found.read_text()) if found.is_file() else 0
         for step in range(first + 1, STEPS + 1):
             (self.folder / "taken" / f"{name}.{step}.{os.getpid()}").touch()
             if name == "poison":
                 os.kill(os.getpid(), signal.SIGSEGV)
             time.sleep(0.1)
-            with whole_folder(checkpoint) as unfinished:
-                (unfinished / "step").write_text(str(step))
-                (unfinished / "by").write_text(str(os.getpid()))
+            # Files, since a folder that takes another's place is gone for a moment, and an interrupt
+            # may come in it. (Checkpoints of cells have the step in their names.)
+            for part, text in (("by", os.getpid()), ("step", step)):
+                with whole_file(checkpoint / part) as unfinished:
+                    unfinished.write(str(text).encode())
         require_lease()
         LocalStore(self.folder).put_once(f"records/{name}", f"ok {os.getpid()}".encode())
         return Outcome(name, "ok", "done")

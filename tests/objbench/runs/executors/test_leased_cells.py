@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from objbench.results.atomic_files import sweep
+
 PROGRAM = Path(__file__).with_name("stand_in_worker.py")
 STEPS = 12
 
@@ -117,5 +119,7 @@ def test_a_worker_that_was_stopped_for_too_long_stores_nothing_more(workers):
     assert (workers.folder / "checkpoints" / "long" / "by").read_text() == winner
     # It computed the step that it was stopped in, and stored no other.
     assert max(workers.by("long")[loser]) <= min(workers.by("long")[winner]) + 1
+    # What it was writing when it was stopped is under a temporary name, which the next run removes.
+    sweep(workers.folder)
     left = [path for path in workers.folder.rglob(".*") if "swaps" not in path.name]
     assert not left, "nothing half written"
