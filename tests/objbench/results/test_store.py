@@ -155,8 +155,9 @@ def test_a_file_is_as_old_as_its_last_swap_by_the_clock_of_the_store(store, monk
         assert 300 <= store.age("leases/one") < 310
         seen = store.get("leases/one")[1]
     else:
-        time.sleep(1.1)
-        assert 1 <= store.age("leases/one") < 60
+        # An object store tells time in whole seconds, and a busy machine is slow to ask.
+        time.sleep(4.1)
+        assert 4 <= store.age("leases/one") < 60
     aged = store.age("leases/one")
     store.swap("leases/one", b"two", seen)
     assert store.age("leases/one") < aged
