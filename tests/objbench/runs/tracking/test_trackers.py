@@ -206,8 +206,11 @@ def test_wandb_offline(run, monkeypatch):
     TRACKERS["wandb"].require()
     assert track(TRACKERS["wandb"], run) == ""
     (written,) = run.folder.glob("wandb/offline-run-*/run-*.wandb")
-    content = written.read_bytes()
-    assert all(name in content for name in (b"train/loss", b"mlm.seed-0", b"a study"))
+    # A process of wandb's own writes the file, and may still do so when the run has ended.
+    end, wanted = time.monotonic() + 60, (b"train/loss", b"mlm.seed-0", b"a study")
+    while not all(name in written.read_bytes() for name in wanted):
+        assert time.monotonic() < end
+        time.sleep(0.1)
     assert run.remembered() in written.name
 
 
