@@ -15,6 +15,11 @@ MOST_NAMES = 4
 """More names than these are counted and not listed."""
 
 
+def capitalised(text: str) -> str:
+    """``text`` with a capital first letter, the others as they are."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def points(value: float) -> str:
     """A score to 0.01, such as "61.24"."""
     return _no_negative_zero(f"{value:.2f}")

@@ -181,7 +181,8 @@ def _against_loss(results: StudyResults, suite: PlannedSuite) -> list[str]:
     between = order_of_learnt(np.array(of_status["learnt"]), np.array(of_status["stuck"]))
     if between is not None and between.p_against < ERROR_RATE:
         failures.append(
-            f"ranks stuck runs above runs that learnt (AUC {between.value:.2f}, "
+            "ranks stuck runs above runs that learnt (in "
+            f"{100 * between.value:.0f}% of pairs the one that learnt scores higher, "
             f"p = {between.p_against:.2g})"
         )
     return failures

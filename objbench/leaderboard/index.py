@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from objbench.errors import ConfigError, one_line
-from objbench.judge.formatting import listed, three_digits
+from objbench.judge.formatting import capitalised, listed, three_digits
 from objbench.judge.papers.claims import read_claims
 from objbench.judge.papers.figures import read_figure
 from objbench.judge.papers.published_files import CLAIMS, FIGURES, SELFTEST
@@ -132,7 +132,7 @@ def _row(run: Path, report: Report, *, is_html: bool, is_mixed: bool) -> dict[st
         "comparison": compared_words(report),
         "scale": _scale(report),
         "seeds": str(len(report.seeds)),
-        "result": " ".join(part for part in (f"{said[0].upper()}{said[1:]}.", gaps) if part),
+        "result": " ".join(part for part in (f"{capitalised(said)}.", gaps) if part),
         **({"run by": standing_words(report.sent_in)} if is_mixed else {}),
         "details": more,
     }

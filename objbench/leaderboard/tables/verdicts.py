@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from objbench.judge.formatting import amount
+from objbench.judge.formatting import amount, capitalised
 from objbench.judge.judgement import Judged
 from objbench.judge.obstacle_text import obstacle_texts
 from objbench.judge.papers.claims import Claim
@@ -131,4 +131,5 @@ def runs_note(claim: Claim) -> str:
 def verdict_notes(item: Judged) -> list[str]:
     """What a verdict depends on, in short sentences."""
     found = [*obstacle_texts(item), look_note(item), *limits(item), runs_note(item.claim)]
-    return [f"{text[0].upper()}{text[1:]}." for text in found if text]
+    names = {item.source, item.named_score, *(share.objective for share in item.stuck)}
+    return [f"{text if text.split()[0] in names else capitalised(text)}." for text in found if text]

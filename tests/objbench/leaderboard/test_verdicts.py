@@ -66,7 +66,7 @@ def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
     ]
     assert notes.items == (
         "Among runs that learnt (stuck: mlm 0 of 4 [0%, 60%] and taco 0 of 4 [0%, 60%]).",
-        "Glue scored by a protocol other than taco-2022; mean of three tasks, not mean of nine columns.",
+        "glue scored by a protocol other than taco-2022; mean of three tasks, not mean of nine columns.",
         "Learning rate not yet decayed before the last point (linear schedule).",
         "The paper says 'up to', so other settings may still reach it.",
         "The paper has one run per side.",
