@@ -8,7 +8,8 @@ from objbench.plugins.conformance.check import Broken, Check
 from objbench.plugins.conformance.suite_subject import SuiteSubject
 from objbench.results.agreement import suite_misfits
 from objbench.results.json_files import fault
-from objbench.results.plan import PlannedCell, PlannedSuite
+from objbench.results.plan import PlannedCell
+from objbench.results.planned_suites import planned_suite
 
 
 def fits_a_plan(subject: SuiteSubject) -> str:
@@ -27,18 +28,7 @@ def fits_a_plan(subject: SuiteSubject) -> str:
     if not suite.seeds():
         raise Broken("seeds() names no fine-tuning seed")
     try:
-        planned = PlannedSuite(
-            name=suite.name,
-            summary=suite.summary,
-            version=suite.version,
-            protocol=suite.protocol,
-            columns=suite.columns(),
-            average_label=average.label,
-            average_groups=average.groups,
-            direction=average.direction,
-            seeds=suite.seeds(),
-            missing=dict(suite.missing()),
-        )
+        planned = planned_suite(suite)
         for task in tasks:
             for floor in ("", *suite.floors()):
                 cell = f"{suite.name}.{task}.{floor}"

@@ -27,6 +27,7 @@ from objbench.errors import ObjbenchError, StorageError
 from objbench.results.fence import LeaseLost
 from objbench.results.plan import PlannedCell
 from objbench.runs.cells.outcome import Outcome
+from objbench.runs.environment import changed_environment
 from objbench.runs.executors.attempts import Loss, loss_by_exit
 from objbench.runs.progress import Report
 
@@ -78,7 +79,7 @@ class WorkerProcess:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(start, theirs))
-        with _in_environment(environment), _interrupts_blocked():
+        with changed_environment(environment), _interrupts_blocked():
             self._process.start()
         # Held here too, the other end would never be closed by the end of the worker.
         theirs.close()
@@ -153,21 +154,6 @@ def _raise(fault: _Fault) -> None:
     if fault.kind == "fixable":
         raise ObjbenchError(fault.text)
     raise RuntimeError(f"in a worker process:\n{fault.text}")
-
-
-@contextmanager
-def _in_environment(changes: Mapping[str, str]) -> Iterator[None]:
-    """Change this process's environment for as long as it takes to start another one."""
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

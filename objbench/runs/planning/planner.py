@@ -19,6 +19,7 @@ from objbench.errors import BudgetError, ConfigError
 from objbench.results.agreement import suite_misfits
 from objbench.results.json_files import fault
 from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
+from objbench.results.planned_suites import planned_suite
 from objbench.results.step_cost import StepCost
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.curve_cells import curve_cell
@@ -194,20 +195,8 @@ def planned_suites(plugins: ConfiguredPlugins) -> tuple[PlannedSuite, ...]:
 
 
 def _suites(plugins: ConfiguredPlugins) -> Iterator[PlannedSuite]:
-    for name, suite in plugins.suites.items():
-        average = suite.average()
-        yield PlannedSuite(
-            name=name,
-            summary=suite.summary,
-            version=suite.version,
-            protocol=suite.protocol,
-            columns=suite.columns(),
-            average_label=average.label,
-            average_groups=average.groups,
-            direction=average.direction,
-            seeds=suite.seeds(),
-            missing=dict(suite.missing()),
-        )
+    for suite in plugins.suites.values():
+        yield planned_suite(suite)
     for name, curve in plugins.curves.items():
         yield PlannedSuite(
             name=name,

@@ -12,8 +12,7 @@ import importlib.util
 import os
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -21,6 +20,7 @@ from typing import Any, ClassVar
 
 from objbench.errors import ConfigError, one_line
 from objbench.results.atomic_files import write_text
+from objbench.runs.environment import changed_environment
 
 _SECONDS = 10
 """How long a server may take to answer when a run begins."""
@@ -197,7 +197,7 @@ class MLflow(Tracker):
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
             "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_SECONDS),
         }
-        with _environment(limits):
+        with changed_environment(limits):
             importlib.import_module("mlflow").MlflowClient().search_experiments(max_results=1)
 
     def _options(self, run: TrackedRun, done: int) -> tuple[str, dict[str, Any]]:
@@ -269,17 +269,3 @@ def _is_there(package: str) -> bool:
 def _project(study: str) -> str:
     """``study`` without what Weights & Biases refuses in the name of a project."""
     return "".join("-" if sign in "/\\#?%:" else sign for sign in study)[:128]
-
-
-@contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
