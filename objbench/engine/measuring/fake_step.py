@@ -27,20 +27,19 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isclose
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers import PreTrainedModel
 
 from objbench.contract.batch import Batch, Rows
 from objbench.contract.composition import ObjectiveClass
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.random_streams import Streams
-from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
+from objbench.engine.encoder.build import build_objective, encoder_spec_of
 from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
-from objbench.engine.measuring.step_memory import LiveTensors
+from objbench.engine.measuring.counted_work import CountedWork
+from objbench.engine.measuring.fake_network import DTYPES, Planned, materialise, planned_network
 from objbench.engine.training.flops import flop_counter
 from objbench.engine.training.parameter_groups import parameter_groups
 from objbench.engine.training.step import TrainingStep
@@ -49,11 +48,6 @@ from objbench.study.settings import EncoderSection, TrainingSection
 
 COUNTED_TOKENS = 4_096
 """Of a batch that is counted as it is: every operator that loops over blocks has some of them."""
-
-Planned = Literal["cpu", "cuda"]
-"""The kind of device that a step is planned for."""
-
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +110,7 @@ class FakeStep:
         self._vocabulary = vocabulary
         self.with_numbers = with_numbers
         with nullcontext() if with_numbers else torch.device("meta"):
-            network = _network(encoder, vocabulary, length, planned)
+            network = planned_network(encoder, vocabulary, length, planned)
             teachers = stand_ins(kind.teachers(config), encoder, vocabulary, length, seed=0)
         # With numbers, since some objectives read tables of the vocabulary; heads are small.
         objective = build_objective(kind, config, encoder_spec_of(network, vocabulary), seed=0)
@@ -124,7 +118,7 @@ class FakeStep:
         self._mode: AbstractContextManager[Any] = nullcontext() if with_numbers else fake
         with self._mode:
             if not with_numbers:
-                _materialise([network, objective, *teachers.values()])
+                materialise([network, objective, *teachers.values()])
             self._step = TrainingStep(network, objective, teachers).train()
             for module in (self._step, *teachers.values()):
                 trains = module is self._step
@@ -203,7 +197,7 @@ class FakeStep:
         flops = launches = moved = 0.0
         peak = 0
         for mode, share in self._step.objective.modes.items():
-            with self._mode, self._autocast(), flop_counter() as counter, _Work() as work:
+            with self._mode, self._autocast(), flop_counter() as counter, CountedWork() as work:
                 self._pass(rows, mode)
                 if after_others:
                     work.peak = work.live
@@ -227,7 +221,7 @@ class FakeStep:
 
     def _autocast(self) -> torch.autocast:
         precision = self._training.precision
-        return torch.autocast("cpu", _DTYPES[precision], enabled=precision != "fp32")
+        return torch.autocast("cpu", DTYPES[precision], enabled=precision != "fp32")
 
     def _extended_peak(self, rows: int, after_others: bool) -> int:
         sizes = self._sizes(rows)
@@ -242,137 +236,6 @@ class FakeStep:
         tokens = COUNTED_TOKENS // 8 if self.with_numbers else COUNTED_TOKENS
         most = max(16, tokens // self._length // 8 * 8)
         return (rows,) if rows <= most else (most // 8, most // 4, most // 2, most)
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderPass:
-    """FLOPs of an encoder alone, of one sequence of n tokens: ``linear`` n + ``square`` n^2.
-
-    Attributes:
-        read: both numbers of a forward pass.
-        trained: both of a forward and a backward pass.
-        launches: operators of a forward and a backward pass.
-        parameters: of the encoder.
-    """
-
-    read: tuple[float, float]
-    trained: tuple[float, float]
-    launches: int
-    parameters: int
-
-    def flops(self, length: float, *, trained: bool) -> float:
-        """FLOPs of one sequence of ``length`` tokens."""
-        linear, square = self.trained if trained else self.read
-        return linear * length + square * length**2
-
-
-def encoder_pass(
-    encoder: EncoderSection, vocabulary: Vocabulary, length: int, precision: str
-) -> EncoderPass:
-    """What evaluations of an encoder do for each sequence, without their small heads.
-
-    Args:
-        length: T, the longest sequence.
-    """
-    with torch.device("meta"):
-        network = build_encoder(encoder, vocabulary, length, seed=0)
-    few, many = max(2, length // 4), max(4, length // 2)
-    found: dict[tuple[int, bool], int] = {}
-    launches = 0
-    enabled = precision != "fp32"
-    with (
-        FakeTensorMode(allow_non_fake_inputs=True),
-        torch.autocast("cpu", _DTYPES[precision], enabled=enabled),
-    ):
-        _materialise([network])
-        for size in (few, many):
-            for trained in (False, True):
-                network.train(trained)
-                with flop_counter() as counter, _Work() as work, torch.set_grad_enabled(trained):
-                    ids = torch.zeros((1, size), dtype=torch.int64)
-                    states = network(input_ids=ids).last_hidden_state
-                    if trained:
-                        states.float().sum().backward()
-                found[size, trained] = counter.get_total_flops()
-                launches = work.launches
-
-    def line(trained: bool) -> tuple[float, float]:
-        one, other = found[few, trained] / few, found[many, trained] / many
-        square = (other - one) / (many - few)
-        return one - square * few, square
-
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    return EncoderPass(line(False), line(True), launches, parameters)
-
-
-_NO_WORK = ("empty", "empty_like", "_unsafe_view", "detach")
-"""Operators that compute nothing, though they are no views."""
-
-
-class _Work(LiveTensors):  # type: ignore[no-untyped-call]
-    """Counts operators that compute, and the bytes that they read and write, as well."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.launches = 0
-        self.moved = 0
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        result = super().__torch_dispatch__(func, types, args, kwargs)
-        if not func.is_view and func.namespace != "prim" and func._opname not in _NO_WORK:
-            self.launches += 1
-            for tree in (args, kwargs, result):
-                self.moved += _bytes_of(tree)
-        return result
-
-
-def _bytes_of(tree: object) -> int:
-    if isinstance(tree, Tensor):
-        return tree.numel() * tree.element_size()
-    if isinstance(tree, dict):
-        return sum(map(_bytes_of, tree.values()))
-    return sum(map(_bytes_of, tree)) if isinstance(tree, list | tuple) else 0
-
-
-def _network(
-    section: EncoderSection, vocabulary: Vocabulary, length: int, planned: Planned
-) -> PreTrainedModel:
-    """The encoder on the device of the context; for a GPU without dropout inside attention.
-
-    Fused attention draws that dropout itself there, and keeps none of its (T x T) probabilities; the
-    CPU's falls back to plain products, which do.
-    """
-    built = build_encoder(section, vocabulary, length, seed=0)
-    if planned == "cpu" or section.init is not None:
-        return built
-    rates = {
-        name: 0.0
-        for name, rate in built.config.to_dict().items()
-        if "attention" in name and "dropout" in name and isinstance(rate, float) and rate
-    }
-    if not rates:
-        return built
-    known = {**section.config, **rates}
-    return build_encoder(section.model_copy(update={"config": known}), vocabulary, length, seed=0)
-
-
-def _materialise(modules: list[nn.Module]) -> None:
-    """Give fake tensors on the CPU to what was built on "meta"; what is shared stays shared."""
-    made: dict[int, tuple[Tensor, Tensor]] = {}
-    for module in (part for whole in modules for part in whole.modules()):
-        tables: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
-        for own in tables:
-            for name, tensor in own.items():
-                if tensor is None:
-                    continue
-                if id(tensor) not in made:
-                    fake: Tensor = torch.empty_like(tensor, device="cpu")
-                    if isinstance(tensor, nn.Parameter):
-                        fake = nn.Parameter(fake, requires_grad=tensor.requires_grad)
-                    made[id(tensor)] = tensor, fake
-                own[name] = made[id(tensor)][1]
 
 
 def _straight(low: float, at_low: float, high: float, at_high: float, wanted: float) -> float:

@@ -12,7 +12,8 @@ from typing import Any
 
 from objbench.contract.composition import ObjectiveClass
 from objbench.contract.encoder_spec import CONTINUES, Vocabulary
-from objbench.engine.measuring.fake_step import FakeStep, Planned
+from objbench.engine.measuring.fake_network import Planned
+from objbench.engine.measuring.fake_step import FakeStep
 from objbench.errors import ObjbenchError
 from objbench.study.settings import EncoderSection, TrainingSection
 

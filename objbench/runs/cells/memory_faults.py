@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from objbench.engine.measuring.fake_step import Planned
+from objbench.engine.measuring.fake_network import Planned
 from objbench.engine.training.job import PretrainJob
 from objbench.errors import ConfigError
 from objbench.runs.cells.out_of_memory import is_out_of_memory

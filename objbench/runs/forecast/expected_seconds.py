@@ -10,7 +10,7 @@ import torch
 from objbench.contract.suite import Work
 from objbench.engine.encoder.build import build_encoder
 from objbench.engine.evaluation.step_seconds import finetuning_seconds
-from objbench.engine.measuring.fake_step import EncoderPass, encoder_pass
+from objbench.engine.measuring.encoder_pass import EncoderPass, encoder_pass
 from objbench.engine.measuring.objective_size import made_up_vocabulary
 from objbench.judge.formatting import amount
 from objbench.runs.forecast.devices import Device

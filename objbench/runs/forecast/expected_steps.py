@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from objbench.data.tokenizer import TRAIN_PREFIX
 from objbench.engine.encoder.continued import source_of
-from objbench.engine.measuring.fake_step import FakeStep, Planned
+from objbench.engine.measuring.fake_network import Planned
+from objbench.engine.measuring.fake_step import FakeStep
 from objbench.engine.measuring.objective_size import SPECIAL, fake_step
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.study.settings import TrainingSection

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from objbench.engine.measuring.fake_step import Planned
+from objbench.engine.measuring.fake_network import Planned
 from objbench.engine.measuring.objective_size import fake_step
 from objbench.engine.training.job import PretrainJob
 from objbench.errors import ConfigError

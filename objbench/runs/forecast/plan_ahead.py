@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from objbench.engine.measuring.fake_step import Planned
+from objbench.engine.measuring.fake_network import Planned
 from objbench.engine.training.schedule import plan_route
 from objbench.judge.formatting import memory
 from objbench.plugins.registry import Registry

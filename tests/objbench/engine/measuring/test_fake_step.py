@@ -10,7 +10,8 @@ from objbench.contract.composition import configured
 from objbench.contract.random_streams import Streams, numpy_generator
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.measuring import fake_step as module
-from objbench.engine.measuring.fake_step import FakeStep, encoder_pass
+from objbench.engine.measuring.encoder_pass import encoder_pass
+from objbench.engine.measuring.fake_step import FakeStep
 from objbench.engine.measuring.objective_size import fake_step, made_up_vocabulary
 from objbench.engine.measuring.step_cost import take_step
 from objbench.engine.measuring.step_memory import step_memory
