@@ -11,7 +11,8 @@ from objbench.results.plan import PlannedCell
 from objbench.results.run_folder import RunFolder
 from objbench.results.training_log import LogLine, TrainingLog
 from objbench.runs.tracking.tracked_cell import TrackedCell
-from objbench.runs.tracking.trackers import TRACKERS, TrackedRun
+from objbench.runs.tracking.tracker import TrackedRun
+from objbench.runs.tracking.trackers import TRACKERS
 
 _PATIENCE = 60.0
 """Seconds that trackers are given to take the last lines of a cell that has ended."""

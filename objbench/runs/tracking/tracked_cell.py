@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from objbench.errors import one_line
 from objbench.results.training_log import EvaluationLine, LogLine
-from objbench.runs.tracking.trackers import TrackedRun, Tracker
+from objbench.runs.tracking.tracker import TrackedRun, Tracker
 
 _MOST = 10_000
 """Lines that may wait for a tracker."""

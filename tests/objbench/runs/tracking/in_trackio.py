@@ -9,7 +9,8 @@ import trackio
 from accelerate import PartialState
 from trackio.sqlite_storage import SQLiteStorage
 
-from objbench.runs.tracking.trackers import TRACKERS, TrackedRun
+from objbench.runs.tracking.tracker import TrackedRun
+from objbench.runs.tracking.trackers import TRACKERS
 
 path = Path(__file__).with_name("test_trackers.py")
 spec = importlib.util.spec_from_file_location("test_trackers", path)

@@ -8,7 +8,8 @@ from objbench.errors import ConfigError
 from objbench.results.training_log import TrainingLine, read_training_log
 from objbench.runs.cells.cell_log import CellLog
 from objbench.runs.tracking.tracked_cell import TrackedCell
-from objbench.runs.tracking.trackers import TRACKERS, Tracker
+from objbench.runs.tracking.tracker import Tracker
+from objbench.runs.tracking.trackers import TRACKERS
 
 
 class Planted(Tracker):

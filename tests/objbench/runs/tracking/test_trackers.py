@@ -18,7 +18,8 @@ from accelerate import PartialState
 from objbench.errors import ConfigError
 from objbench.results.training_log import EvaluationLine, TrainingLine
 from objbench.runs.tracking.tracked_cell import TrackedCell, values_of
-from objbench.runs.tracking.trackers import TRACKERS, TrackedRun
+from objbench.runs.tracking.tracker import TrackedRun
+from objbench.runs.tracking.trackers import TRACKERS
 
 POINT = {"time": "2026-11-29T12:00:00+00:00", "total": 30, "tokens": 8, "flops": 1e9}
 SECONDS = 120
