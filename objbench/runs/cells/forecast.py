@@ -11,7 +11,7 @@ from objbench.contract.suite import INITIAL_WEIGHTS
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.schedule import plan_route
 from objbench.errors import ObjbenchError
-from objbench.results.plan import Plan, PlannedCell
+from objbench.results.plan import TUNING_KINDS, Plan, PlannedCell
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.forecast.disk import disk_of
 from objbench.runs.forecast.evaluation_times import timed, works_of
@@ -20,6 +20,11 @@ from objbench.runs.forecast.forecast import KINDS, Forecast, lines_of
 from objbench.runs.forecast.forecast_values import Evaluations, Pretraining
 from objbench.runs.processes import is_main
 from objbench.study.budget import export_steps
+
+_TRIALS = (
+    "these are the trials that choose settings, and the study's own cells follow them: "
+    "`objbench plan` with the same arguments shows all"
+)
 
 
 def say_what_is_left(
@@ -40,6 +45,8 @@ def say_what_is_left(
     if is_main() and any(cell.kind in ("pretrain", "trial") for cell in left):
         for line in lines_of(what_is_left(prepared, plan, left, jobs, threads)):
             prepared.display.say(line)
+        if plan.cells and all(cell.kind in TUNING_KINDS for cell in plan.cells):
+            prepared.display.say(_TRIALS)
 
 
 def what_is_left(

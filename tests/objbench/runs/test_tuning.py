@@ -55,11 +55,17 @@ def test_an_objective_runs_with_its_own_settings():
         whole.for_objective("mlm", {"training.warmth": 1})
 
 
-def test_the_best_trial_gives_its_settings_and_a_second_run_adds_nothing(make_study, run, tmp_path):
+def test_the_best_trial_gives_its_settings_and_a_second_run_adds_nothing(
+    make_study, run, tmp_path, capsys
+):
     # A rate of one in a million learns nothing.
     grid = {"training.learning_rate": [1e-6, 1e-2]}
     tuned = make_study(tuning={"grid": grid, "score": "mlm", "budget": "30-steps", "seeds": [1000]})
     assert run(tuned, tmp_path).complete
+    # Of the two plans that are forecast, the first has trials alone and says so.
+    said = capsys.readouterr().err
+    assert said.count("the study's own cells follow them") == 1
+    assert said.index("the study's own cells follow them") < said.index("tuned: ")
     trials = {r.id: r for r in read_records(tmp_path) if isinstance(r, TrialRecord)}
     assert set(trials) == {f"{n}.trial-{t}" for n in ("mlm", "taco") for t in (0, 1)}
     assert {(r.seed, r.points[-1].meters.steps) for r in trials.values()} == {
