@@ -133,7 +133,7 @@ def run_study(
             _require_no_workers(folder, executor)
             # Workers write there too, and none of them writes to one file for a day.
             sweep(folder.path, older_than=0.0 if executor.is_here else _DAY)
-            for part in ("tokens", "tokenizers", "tasks"):
+            for part in ("tokens", "tokenizers", "lines", "tasks"):
                 # Other runs use the cache too, and none of them writes to one file for a day.
                 sweep(cache / part, older_than=_DAY)
         started = StudyRounds(

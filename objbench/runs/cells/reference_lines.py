@@ -1,4 +1,7 @@
-"""Measure the reference lines of a study: once per text, by one process.
+"""Measure the reference lines of a study: once per text and machine, by one process.
+
+Counting takes up to half a minute, so the cache keeps what was measured, by its key: another study of
+the same text, a second run of this one, and a run folder that was deleted count nothing again.
 
 The held-out text and its masks are those of the common loss (``engine.training.common_loss``), where
 that is computed on a CPU with the study's own batch: a GPU draws other masks of the same text.
@@ -13,6 +16,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from objbench.blocks.masking import mask_tokens
 from objbench.contract.batch import Batch, Rows
@@ -23,8 +27,9 @@ from objbench.data.counts.hidden_tokens import HiddenTokens, masked_tokens, next
 from objbench.data.counts.lines import COUNTED_TOKENS, MOST_PREDICTED, count_text, measure_lines
 from objbench.data.loader import Loader
 from objbench.engine.training.heldout_loss import HELDOUT_SEED
-from objbench.errors import one_line
-from objbench.results.json_files import content_key
+from objbench.errors import RecordError, one_line
+from objbench.results.json_files import content_key, dump_sealed, read_from
+from objbench.results.local_store import LocalStore
 from objbench.results.provenance import now, provenance
 from objbench.results.reference_lines import ReferenceLines
 from objbench.runs.cells.prepared_study import PreparedStudy
@@ -33,6 +38,8 @@ from objbench.runs.processes import is_main, processes
 
 LINES_VERSION = 1
 """Part of every key: raised whenever the same text would give other lines."""
+
+_LINES = TypeAdapter(ReferenceLines)
 
 _KEPT_BACK_SEED = stream_key(0, "reference lines")
 """Keys the masks of the training text that weights are fitted on."""
@@ -54,12 +61,8 @@ def keep_reference_lines(prepared: PreparedStudy) -> None:
         if stored.key == key:
             return
         prepared.folder.write_reference_lines(None)
-    counted = min(len(prepared.text.train.tokens), COUNTED_TOKENS)
-    prepared.display.say(
-        f"counting words for the reference lines: {counted:,} tokens of the training text"
-    )
     try:
-        lines = measured_lines(prepared, key)
+        lines = _known_lines(prepared, key) or _new_lines(prepared, key)
     # No cell needs them.
     except Exception as error:  # noqa: BLE001
         prepared.display.say(
@@ -67,6 +70,32 @@ def keep_reference_lines(prepared: PreparedStudy) -> None:
         )
         return
     prepared.folder.write_reference_lines(lines)
+
+
+def _known_lines(prepared: PreparedStudy, key: str) -> ReferenceLines | None:
+    """The lines as they were measured before on this machine; None where they were not, or are damaged."""
+    known, name = _cached(prepared, key)
+    try:
+        lines = read_from(known, name, _LINES)
+    except RecordError:
+        return None
+    return lines if lines.key == key else None
+
+
+def _new_lines(prepared: PreparedStudy, key: str) -> ReferenceLines:
+    """The lines, measured now and kept for other studies of the same text."""
+    counted = min(len(prepared.text.train.tokens), COUNTED_TOKENS)
+    prepared.display.say(
+        f"counting words for the reference lines: {counted:,} tokens of the training text"
+    )
+    lines = measured_lines(prepared, key)
+    known, name = _cached(prepared, key)
+    known.write(name, dump_sealed(lines).encode())
+    return lines
+
+
+def _cached(prepared: PreparedStudy, key: str) -> tuple[LocalStore, str]:
+    return LocalStore(prepared.cache), f"lines/{key}.json"
 
 
 def lines_key(prepared: PreparedStudy) -> str:

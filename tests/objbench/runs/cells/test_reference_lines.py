@@ -27,12 +27,18 @@ class Heard(Display):
 
 
 @pytest.fixture
-def ready(cache, registry, tmp_path):
+def own_cache(tmp_path_factory):
+    """A cache of each test alone: what one measures another would not measure again."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def ready(own_cache, registry, tmp_path):
     """(study, display) -> the study prepared to be run in ``tmp_path``."""
 
     def do(study, shown=None):
         folder = RunFolder(tmp_path)
-        return prepare(study, registry, folder, cache=cache, device="cpu", display=shown)
+        return prepare(study, registry, folder, cache=own_cache, device="cpu", display=shown)
 
     return do
 
@@ -50,11 +56,11 @@ def keep(ready):
 
 
 def test_a_study_measures_its_lines_before_its_cells_and_uses_them_again(
-    make_study, run, tmp_path, capsys
+    make_study, run, own_cache, tmp_path, capsys
 ):
     folder = tmp_path / "run"
     study = make_study(evaluation={"suites": ["toy"], "points": 1, "max_train_samples": 16})
-    assert run(study, folder).exit_code == 0
+    assert run(study, folder, cache=own_cache).exit_code == 0
     shown = capsys.readouterr().err
     line = "counting words for the reference lines: "
     assert shown.index(line) < shown.index("cells to run")
@@ -76,9 +82,24 @@ def test_a_study_measures_its_lines_before_its_cells_and_uses_them_again(
             common = record.points[-1].common
             assert (common.of, common.tokens) == ("masked", found.heldout_tokens)
 
-    assert run(study, folder).exit_code == 0
-    assert line not in capsys.readouterr().err
-    assert (folder / "lines.json").read_bytes() == stored
+    for again in (folder, tmp_path / "another"):
+        assert run(study, again, cache=own_cache).exit_code == 0
+        assert line not in capsys.readouterr().err
+        assert (again / "lines.json").read_bytes() == stored
+
+
+def test_lines_that_are_known_but_damaged_are_measured_again(make_study, keep, own_cache, tmp_path):
+    assert len(keep(make_study())) == 1
+    (known,) = (own_cache / "lines").iterdir()
+    whole = known.read_bytes()
+    for damaged in (whole[:-9], whole.replace(b'"uniform": 5', b'"uniform": 6'), b"{}"):
+        assert damaged != whole
+        known.write_bytes(damaged)
+        (tmp_path / "lines.json").unlink()
+        assert len(keep(make_study())) == 1
+        assert known.read_bytes() == (tmp_path / "lines.json").read_bytes()
+    (tmp_path / "lines.json").unlink()
+    assert keep(make_study()) == []
 
 
 def test_other_text_or_other_masks_are_measured_again(make_study, keep, tmp_path):
