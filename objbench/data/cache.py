@@ -3,20 +3,20 @@
 ``CACHE/tokens/KEY/`` holds ``train.bin`` and ``heldout.bin`` (little-endian uint16, or uint32 for
 large vocabularies; each document followed by [SEP]), ``manifest.json``, and the digests of the three,
 which each process compares once before it reads a token. The key is made from the fingerprints of
-corpus and tokenizer, so another text or tokenizer is another cache. Memory holds
-three chunks of documents, however large the corpus is: one that is being read, one that all cores
-encode, and one that is being written.
+corpus and tokenizer, so another text or tokenizer is another cache, and who has the two fingerprints
+opens it without the corpus.
+
+A cache is put together from parts (``token_parts``), which one process makes one after the other or
+several make side by side. A killed process loses the part that it was making.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,20 +24,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from objbench.data.atomic_folder import built_once
 from objbench.data.corpus import Corpus
+from objbench.data.token_parts import MANIFEST, STREAMS, TokenParts
+from objbench.data.tokenising import Width, make_parts, width
 from objbench.data.tokenizer import TokenizerHandle
 from objbench.errors import DataError
-
-if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+from objbench.results.local_store import LocalStore
+from objbench.results.sealed_folder import sha256_of
 
 CACHE_VERSION = 3
 """Part of every key: raised whenever the same text would give different files."""
 
-CHUNK_CHARACTERS = 4_000_000
-CHUNK_DOCUMENTS = 8192
-"""The most characters and documents of a chunk, which all cores encode together."""
-
-MANIFEST = "manifest.json"
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +56,7 @@ class Manifest(BaseModel):
     corpus_fingerprint: str
     tokenizer: str
     tokenizer_fingerprint: str
-    dtype: Literal["uint16", "uint32"]
+    dtype: Width
     separator: int
     train: PartManifest
     heldout: PartManifest
@@ -88,6 +84,7 @@ def open_token_cache(
     tokenizer: TokenizerHandle,
     cache_dir: Path | str,
     progress: Callable[[int], None] | None = None,
+    shared: TokenParts | None = None,
 ) -> TokenCache:
     """The token cache of ``corpus``, made now if it does not exist.
 
@@ -96,155 +93,140 @@ def open_token_cache(
         tokenizer: turns it into ids.
         cache_dir: where caches are; made if it is missing.
         progress: called from time to time with the number of tokens written so far.
+        shared: where its parts are and remain for other machines; it is whole there afterwards. When
+            None, they are beside the cache until that is made.
 
     Raises:
         DataError: the corpus cannot be read or is empty, or the cache cannot be written or is
             damaged.
     """
-    text = f"{CACHE_VERSION}\x1f{corpus.fingerprint}\x1f{tokenizer.fingerprint}"
-    folder = Path(cache_dir) / "tokens" / hashlib.sha256(text.encode()).hexdigest()[:32]
-    built_once(folder, lambda made: _write(made, corpus, tokenizer, progress))
-    cache = _open(folder)
-    found = cache.manifest.corpus_fingerprint, cache.manifest.tokenizer_fingerprint
-    if found != (corpus.fingerprint, tokenizer.fingerprint):
-        raise _damaged(folder, "it is of another corpus or tokenizer")
+    key = token_key(corpus.fingerprint, tokenizer.fingerprint)
+    tokens = Path(cache_dir) / "tokens"
+    beside = TokenParts(LocalStore(tokens), f"{key}.parts")
+
+    def build(made: Path) -> None:
+        _log.info("tokenising %s with %s", corpus.name, tokenizer.name)
+        parts = shared or beside
+        make_parts(parts, corpus, tokenizer, progress=progress)
+        documents = parts.join(made)
+        manifest = _manifest(made, documents, corpus, tokenizer)
+        (made / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    built_once(tokens / key, build)
+    if (tokens / beside.folder).is_dir():
+        beside.delete()
+    cache = _open(tokens / key, corpus.fingerprint, tokenizer.fingerprint)
+    if shared is not None and shared.manifest() is None:
+        if shared.numbers():
+            make_parts(shared, corpus, tokenizer, progress=progress)
+        else:
+            manifest = cache.manifest
+            shared.copy(cache.folder, (manifest.train.documents, manifest.heldout.documents))
+        shared.put_manifest((cache.folder / MANIFEST).read_bytes())
     return cache
 
 
-def _open(folder: Path) -> TokenCache:
-    """The cache in ``folder``, which is known to be as it was written."""
-    try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-    except (OSError, ValidationError) as error:
-        raise _damaged(folder, f"{MANIFEST} is missing or malformed") from error
-    streams = {}
-    for name in ("train", "heldout"):
-        path = folder / f"{name}.bin"
-        streams[name] = np.memmap(path, dtype=np.dtype(manifest.dtype).newbyteorder("<"), mode="r")
-    return TokenCache(folder=folder, manifest=manifest, **streams)
-
-
-def _damaged(folder: Path, what: str) -> DataError:
-    return DataError(f"token cache {folder} is damaged ({what}): delete that folder and run again")
-
-
-class _PartWriter:
-    """Appends token ids to one file and keeps count of them."""
-
-    def __init__(self, path: Path, dtype: str) -> None:
-        self._stream = path.open("wb")
-        self._dtype = np.dtype(dtype).newbyteorder("<")
-        self._hash = hashlib.sha256()
-        self._documents = 0
-        self.tokens = 0
-
-    def append(self, ids: list[int], documents: int) -> None:
-        raw = np.array(ids, dtype=self._dtype).tobytes()
-        self._stream.write(raw)
-        self._hash.update(raw)
-        self._documents += documents
-        self.tokens += len(ids)
-
-    def close(self) -> PartManifest:
-        self._stream.close()
-        return PartManifest(
-            documents=self._documents,
-            tokens=self.tokens,
-            bytes=self.tokens * self._dtype.itemsize,
-            sha256=self._hash.hexdigest(),
-        )
-
-
-def _write(
-    folder: Path,
-    corpus: Corpus,
+def open_known_cache(
+    corpus_fingerprint: str,
     tokenizer: TokenizerHandle,
-    progress: Callable[[int], None] | None,
-) -> None:
-    """Tokenises the whole corpus into ``folder``."""
-    vocabulary = tokenizer.vocabulary()
-    dtype: Literal["uint16", "uint32"] = "uint16" if vocabulary.size <= 1 << 16 else "uint32"
-    _log.info("tokenising %s with %s", corpus.name, tokenizer.name)
-    writers = [_PartWriter(folder / f"{name}.bin", dtype) for name in ("train", "heldout")]
-    encoder = tokenizer.encoder()
-    for chunk, encodings in _encoded(_chunks(corpus.parts()), encoder):
-        for part, ids, documents in _joined(chunk, encodings, vocabulary.sep):
-            writers[part].append(ids, documents)
-        if progress is not None:
-            progress(sum(writer.tokens for writer in writers))
-    train, heldout = (writer.close() for writer in writers)
-    if not train.tokens or not heldout.tokens:
+    cache_dir: Path | str,
+    shared: TokenParts | None = None,
+) -> TokenCache:
+    """The token cache of a corpus that need not be here: this machine's, or else the shared one.
+
+    Args:
+        corpus_fingerprint, tokenizer: what it was made of.
+        cache_dir: where caches are; the shared one is copied there.
+        shared: where its parts are; None where nobody has shared it.
+
+    Raises:
+        DataError: it is in neither place, or is damaged, or cannot be written.
+    """
+    folder = Path(cache_dir) / "tokens" / token_key(corpus_fingerprint, tokenizer.fingerprint)
+
+    def build(made: Path) -> None:
+        manifest = None if shared is None else shared.manifest()
+        if shared is None or manifest is None:
+            places = " nor ".join(
+                ["in", str(folder), *([] if shared is None else [f"in {shared}"])]
+            )
+            raise DataError(
+                f"the tokenized text is neither {places}: name the cache that has it with --cache, or "
+                "run the study once more with --executor workers where the corpus is"
+            )
+        shared.join(made)
+        (made / MANIFEST).write_bytes(manifest)
+        found = _read_manifest(made)
+        for name, part in zip(STREAMS, (found.train, found.heldout), strict=True):
+            if sha256_of(made / name) != part.sha256:
+                raise DataError(f"{shared} is damaged ({name}): delete it and run the study again")
+
+    built_once(folder, build)
+    return _open(folder, corpus_fingerprint, tokenizer.fingerprint)
+
+
+def token_key(corpus_fingerprint: str, tokenizer_fingerprint: str) -> str:
+    """What the token cache of a corpus and a tokenizer is called."""
+    text = f"{CACHE_VERSION}\x1f{corpus_fingerprint}\x1f{tokenizer_fingerprint}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _manifest(
+    folder: Path, documents: tuple[int, int], corpus: Corpus, tokenizer: TokenizerHandle
+) -> Manifest:
+    """The manifest of the streams in ``folder``.
+
+    Raises:
+        DataError: one of them is empty.
+    """
+    dtype = width(tokenizer)
+    sizes = [(folder / name).stat().st_size for name in STREAMS]
+    if not all(sizes):
         raise DataError(
             f"corpus {corpus.name} gives no tokens with tokenizer {tokenizer.name}: use one made "
             "for its language"
         )
-    manifest = Manifest(
+    train, heldout = (
+        PartManifest(
+            documents=count,
+            tokens=size // np.dtype(dtype).itemsize,
+            bytes=size,
+            sha256=sha256_of(folder / name),
+        )
+        for name, size, count in zip(STREAMS, sizes, documents, strict=True)
+    )
+    return Manifest(
         version=CACHE_VERSION,
         corpus=corpus.name,
         corpus_fingerprint=corpus.fingerprint,
         tokenizer=tokenizer.name,
         tokenizer_fingerprint=tokenizer.fingerprint,
         dtype=dtype,
-        separator=vocabulary.sep,
+        separator=tokenizer.vocabulary().sep,
         train=train,
         heldout=heldout,
     )
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-Chunk = list[tuple[str, bool]]
-"""Documents, each with whether it is held out."""
+def _open(folder: Path, corpus_fingerprint: str, tokenizer_fingerprint: str) -> TokenCache:
+    """The cache in ``folder``, which is known to be as it was written."""
+    manifest = _read_manifest(folder)
+    found = manifest.corpus_fingerprint, manifest.tokenizer_fingerprint
+    if found != (corpus_fingerprint, tokenizer_fingerprint):
+        raise _damaged(folder, "it is of another corpus or tokenizer")
+    train, heldout = (
+        np.memmap(folder / name, dtype=np.dtype(manifest.dtype).newbyteorder("<"), mode="r")
+        for name in STREAMS
+    )
+    return TokenCache(folder=folder, manifest=manifest, train=train, heldout=heldout)
 
 
-def _chunks(parts: Iterator[tuple[str, bool]]) -> Iterator[Chunk]:
-    """``parts`` in lists of bounded size."""
-    chunk: Chunk = []
-    characters = 0
-    for document, is_heldout in parts:
-        chunk.append((document, is_heldout))
-        characters += len(document)
-        if characters >= CHUNK_CHARACTERS or len(chunk) >= CHUNK_DOCUMENTS:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
+def _read_manifest(folder: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise _damaged(folder, f"{MANIFEST} is missing or malformed") from error
 
 
-def _encoded(
-    chunks: Iterator[Chunk], encoder: Tokenizer
-) -> Iterator[tuple[Chunk, Sequence[Encoding]]]:
-    """Each chunk with the encodings of its documents.
-
-    `tokenizers` encodes on all cores and without Python's lock. So that these do not wait for the
-    thread that reads and writes, a chunk is encoded while the next one is read and the caller
-    writes the previous one.
-    """
-
-    def encode(chunk: Chunk) -> Sequence[Encoding]:
-        texts = [text for text, _ in chunk]
-        encodings: Sequence[Encoding] = encoder.encode_batch_fast(texts, add_special_tokens=False)
-        return encodings
-
-    under_way: tuple[Chunk, Future[Sequence[Encoding]]] | None = None
-    with ThreadPoolExecutor(max_workers=1) as worker:
-        for chunk in chunks:
-            following = chunk, worker.submit(encode, chunk)
-            if under_way is not None:
-                yield under_way[0], under_way[1].result()
-            under_way = following
-        if under_way is not None:
-            yield under_way[0], under_way[1].result()
-
-
-def _joined(
-    chunk: Chunk, encodings: Sequence[Encoding], separator: int
-) -> Iterator[tuple[int, list[int], int]]:
-    """Yields (0 for training or 1 for held-out, ids with separators, documents) of a chunk."""
-    ids: tuple[list[int], list[int]] = ([], [])
-    documents = [0, 0]
-    for (_, is_heldout), encoding in zip(chunk, encodings, strict=True):
-        if encoded := encoding.ids:
-            ids[is_heldout].extend(encoded)
-            ids[is_heldout].append(separator)
-            documents[is_heldout] += 1
-    yield from ((part, ids[part], documents[part]) for part in (0, 1) if ids[part])
+def _damaged(folder: Path, what: str) -> DataError:
+    return DataError(f"token cache {folder} is damaged ({what}): delete that folder and run again")

@@ -1,13 +1,7 @@
 """A corpus: training documents, held-out documents, and a fingerprint of both.
 
-Documents come lazily and in a fixed order, so memory does not grow with the corpus. The held-out
-part is made of the files that are named so (``objbench.data.file_roles``); without one, it is every
-document whose text hashes into the lowest 1%, so that the part of a document does not depend on the
-rest of the corpus.
-
-No document is in both parts, whoever made the split: copies of a document have the same hash, and
-those of a held-out document are left out of the training files. A long record is cut into pieces
-after its part is decided.
+Documents come lazily and in a fixed order, so memory does not grow with the corpus. Which of them are
+held out is decided while they are read, by ``objbench.data.corpus_reading``.
 """
 
 from __future__ import annotations
@@ -16,24 +10,17 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from objbench.data.corpus_files import find_files, require_files
-from objbench.data.document_files import kind_of, pieces, read_documents
+from objbench.data.corpus_reading import Place, Reading, Stream
+from objbench.data.document_files import kind_of, read_documents
 from objbench.data.hub_documents import PREFIX, open_hub, parts_of_hub_name
 from objbench.errors import DataError
 
 CORPUS_VERSION = 2
 """Part of every fingerprint: raised whenever documents or their split would change."""
-
-HELDOUT_SHARE = 0.01
-HELDOUT_CHARACTERS = 16_000_000
-"""The held-out part ends here (about 4M tokens); later documents that hash into it are in neither
-part, so that none leaks into training."""
-
-SCANNED_DOCUMENTS = 4096
-"""The number of first documents that are searched for one to hold out; at 1%, one is found."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +37,9 @@ class Corpus:
         source: yields all documents except those of a held-out file.
         heldout_source: yields the documents of the held-out files; None if there are none.
         summary: which files are read as what, and which are not read and why; "" if that is plain.
+        stream: as ``source``, but from a place on that an earlier stream had, or from the first
+            document; None where the documents before a place have to be read again.
+        bytes: of its files, packed as they are; 0 where that is not known.
     """
 
     name: str
@@ -57,6 +47,8 @@ class Corpus:
     source: Source
     heldout_source: Source | None = None
     summary: str = ""
+    stream: Callable[[dict[str, Any] | None], Stream] | None = None
+    bytes: int = 0
 
     def parts(self) -> Iterator[tuple[str, bool]]:
         """Yields (document, is held out) for the whole corpus in one pass, in a fixed order.
@@ -64,66 +56,19 @@ class Corpus:
         Raises:
             DataError: a document cannot be read, or one of the two parts is empty.
         """
-        yield from self._parts(self._warn)
+        yield from self.reading()
 
-    def _parts(self, left_out: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
-        """``parts``; ``left_out`` is called with how many training documents are held out too."""
-        held_out = trained = 0
-        for document, is_heldout in self._marked(left_out):
-            if not is_heldout:
-                trained += 1
-            elif held_out >= HELDOUT_CHARACTERS and self.heldout_source is None:
-                continue
-            else:
-                held_out += len(document)
-            # Cut only now: the pieces of one document stay in one part.
-            for piece in pieces(document):
-                if piece := piece.strip():
-                    yield piece, is_heldout
-        if not trained and not held_out:
-            raise DataError(f"corpus {self.name} holds no text: give one with documents in it")
-        if not trained:
-            raise DataError(
-                f"corpus {self.name} holds a single document, or only held-out ones, so nothing is "
-                "left to train on: separate documents by blank lines, or add a file heldout.txt "
-                "to its folder"
-            )
-        if not held_out:
-            raise DataError(
-                f"corpus {self.name}: the held-out file holds no text: fill it or remove it"
-            )
+    def reading(self, start: Place | None = None) -> Reading:
+        """The same as a pass that knows its place, from ``start`` on where that is given."""
+        return Reading(self, self._warn, start)
 
     def training(self) -> Iterator[str]:
         """The training documents."""
-        return (document for document, is_heldout in self._parts(_no_report) if not is_heldout)
+        return (document for document, is_heldout in Reading(self, _no_report) if not is_heldout)
 
     def heldout(self) -> Iterator[str]:
         """The held-out documents."""
-        return (document for document, is_heldout in self._parts(_no_report) if is_heldout)
-
-    def _marked(self, left_out: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
-        if self.heldout_source is not None:
-            yield from self._of_named_parts(self.heldout_source, left_out)
-            return
-        share = self._heldout_share()
-        yield from ((document, text_share(document) <= share) for document in self.source())
-
-    def _of_named_parts(
-        self, heldout_source: Source, left_out: Callable[[int], None]
-    ) -> Iterator[tuple[str, bool]]:
-        """The documents of the held-out files, then those of the others that are none of them."""
-        heldout: set[bytes] = set()
-        for document in heldout_source():
-            heldout.add(_digest(document))
-            yield document, True
-        copies = 0
-        for document in self.source():
-            if _digest(document) in heldout:
-                copies += 1
-            else:
-                yield document, False
-        if copies:
-            left_out(copies)
+        return (document for document, is_heldout in Reading(self, _no_report) if is_heldout)
 
     def _warn(self, copies: int) -> None:
         _log.warning(
@@ -132,29 +77,9 @@ class Corpus:
             f"{copies:,}",
         )
 
-    def _heldout_share(self) -> float:
-        """HELDOUT_SHARE, or the smallest share that holds out one of the first documents."""
-        least = 1.0
-        for document in islice(self.source(), SCANNED_DOCUMENTS):
-            least = min(least, text_share(document))
-            if least <= HELDOUT_SHARE:
-                return HELDOUT_SHARE
-        return least
-
 
 def _no_report(copies: int) -> None:
     """``parts`` has reported it, or will."""
-
-
-def text_share(document: str) -> float:
-    """A number in [0, 1), an evenly distributed function of the text."""
-    return int.from_bytes(_digest(document), "big") / 2**48
-
-
-def _digest(document: str) -> bytes:
-    """48 bits of the text's hash; the kind of its line breaks does not matter."""
-    text = document.replace("\r\n", "\n")
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest()
 
 
 def open_corpus(
@@ -179,7 +104,7 @@ def open_corpus(
     if spec.startswith(PREFIX):
         hub = open_hub(spec, column)
         key = _fingerprint("hub", hub.name, hub.config or "", hub.column, hub.commit)
-        return Corpus(name=spec, fingerprint=key, source=hub.documents)
+        return Corpus(name=spec, fingerprint=key, source=hub.documents, stream=hub.stream)
     return _of_files(spec, column)
 
 
@@ -225,6 +150,7 @@ def _of_files(spec: str, column: str) -> Corpus:
         source=documents(files.training),
         heldout_source=documents(files.heldout) if files.heldout else None,
         summary=files.summary(),
+        bytes=sum(path.stat().st_size for path in files.digests),
     )
 
 

@@ -2,7 +2,8 @@
 
 The data set is pinned to one commit when it is opened, and that commit is its fingerprint. A name
 written with a full commit (``NAME@COMMIT``) can be opened offline, so a token cache that was built
-online can be used offline.
+online can be used offline. A stream that breaks off is continued at the exact document: the client
+skips the files before it, so that they are not fetched again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from objbench.errors import ConfigError, DataError, HubError, one_line
 
@@ -40,38 +42,73 @@ class HubSource:
             HubError: the hub is out of reach, or has no such configuration or split.
             DataError: there is no such column, or it does not hold text.
         """
+        yield from self.stream()
+
+    def stream(self, start: dict[str, Any] | None = None) -> HubStream:
+        """The same from the place of an earlier stream on; see ``HubStream``."""
+        return HubStream(self, start)
+
+
+class HubStream:
+    """The documents of a data set, of which reading can begin at any without those before it.
+
+    Args:
+        source: the data set.
+        start: the place of the first document; None for the first of all.
+    """
+
+    def __init__(self, source: HubSource, start: dict[str, Any] | None = None) -> None:
+        self._source = source
+        self._state: dict[str, Any] | None = start["state"] if start else None
+        self._row: int = start["row"] if start else 0
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where the document is that was yielded last.
+
+        "state" is the client's before a batch of rows, and "row" the document's row in that batch.
+        """
+        return {"state": self._state, "row": self._row}
+
+    def __iter__(self) -> Iterator[str]:
+        """Yields the documents; raises as ``HubSource.documents``."""
         import datasets
 
+        source, first = self._source, self._row
         try:
             rows = datasets.load_dataset(
-                self.name, self.config, split="train", revision=self.commit, streaming=True
+                source.name, source.config, split="train", revision=source.commit, streaming=True
             )
+            if self._state is not None:
+                rows.load_state_dict(self._state)
             for batch in rows.iter(batch_size=256):
-                yield from self._texts(batch)
+                for row, text in enumerate(self._texts(batch)):
+                    if row >= first and text:
+                        self._row = row
+                        yield text
+                self._state, first = rows.state_dict(), 0
         except DataError:
             raise
         except Exception as error:
             # The client's exceptions come from four libraries; each means "cannot be streamed".
-            raise _unreachable(self.name, error) from error
+            raise _unreachable(source.name, error) from error
 
     def _texts(self, batch: dict[str, list[object]]) -> Iterator[str]:
-        if self.column not in batch:
+        """The text of each row of a batch, "" where there is none."""
+        name, column, config = self._source.name, self._source.column, self._source.config
+        if column not in batch:
             known = ", ".join(batch)
             raise DataError(
-                f'{PREFIX}{self.name}: no column "{self.column}" (columns: {known}): '
-                f"write {PREFIX}{self.name}:{self.config or ''}:COLUMN"
+                f'{PREFIX}{name}: no column "{column}" (columns: {known}): '
+                f"write {PREFIX}{name}:{config or ''}:COLUMN"
             )
-        for text in batch[self.column]:
-            if text is None:
-                continue
-            if not isinstance(text, str):
+        for text in batch[column]:
+            if not isinstance(text, str | None):
                 kind = type(text).__name__
                 raise DataError(
-                    f'{PREFIX}{self.name}: column "{self.column}" holds {kind}, not text: '
-                    "name another column"
+                    f'{PREFIX}{name}: column "{column}" holds {kind}, not text: name another column'
                 )
-            if text := text.strip():
-                yield text
+            yield (text or "").strip()
 
 
 def open_hub(spec: str, column: str) -> HubSource:

@@ -22,7 +22,7 @@ from statistics import median
 import pytest
 
 from objbench.data import load_tokenizer, open_corpus, open_token_cache
-from objbench.data.cache import CHUNK_CHARACTERS
+from objbench.data.tokenising import CHUNK_CHARACTERS
 from objbench.data.toy.language import toy_documents
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "corpus"

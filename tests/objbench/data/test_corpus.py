@@ -18,8 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from objbench.data import Corpus, open_corpus
-from objbench.data import corpus as corpus_module
+from objbench.data import Corpus, corpus_reading, open_corpus
 from objbench.data.corpus import require_corpus
 from objbench.data.document_files import LONGEST_DOCUMENT, pieces, read_documents
 from objbench.errors import ConfigError, DataError, HubError
@@ -161,7 +160,7 @@ def test_heldout_part_is_capped_without_leaking_into_training(
     opened = open_corpus(str(tmp_path))
     uncapped = list(opened.heldout())
     training = list(opened.training())
-    monkeypatch.setattr(corpus_module, "HELDOUT_CHARACTERS", 50)
+    monkeypatch.setattr(corpus_reading, "HELDOUT_CHARACTERS", 50)
     assert list(opened.heldout()) == uncapped[: len(list(opened.heldout()))]
     assert 50 <= sum(map(len, opened.heldout())) < 60
     assert list(opened.training()) == training
@@ -325,6 +324,9 @@ class HubRows:
 
     def iter(self, batch_size: int) -> Iterator[dict[str, list[Any]]]:
         yield self.rows
+
+    def state_dict(self) -> dict[str, int]:
+        return {"batches": 1}
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 
-from objbench.data import Corpus, TokenizerHandle, open_corpus, open_token_cache
-from objbench.data import cache as cache_module
+from objbench.data import Corpus, TokenizerHandle, open_corpus, open_token_cache, tokenising
 from objbench.errors import DataError
 from objbench.results import sealed_folder
 
@@ -31,7 +30,7 @@ import sys, time
 from pathlib import Path
 from types import SimpleNamespace
 from tokenizers import Tokenizer
-from objbench.data import Corpus, cache, open_corpus, open_token_cache
+from objbench.data import Corpus, open_corpus, open_token_cache, tokenising
 corpus = open_corpus(sys.argv[1])
 def source():
     for number, document in enumerate(corpus.source()):
@@ -39,7 +38,7 @@ def source():
             Path(sys.argv[3]).touch()
             time.sleep(600)
         yield document
-cache.CHUNK_DOCUMENTS = 16
+tokenising.CHUNK_DOCUMENTS, tokenising.BLOCK_CHARACTERS = 16, 1
 stuck = Corpus(name="stuck", fingerprint=corpus.fingerprint, source=source)
 tokenizer = SimpleNamespace(
     name="bare",
@@ -85,7 +84,7 @@ def wait_for(*paths: Path) -> None:
 def test_the_streams_are_the_documents_with_separators(
     corpus: Corpus, tokenizer: TokenizerHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_module, "CHUNK_DOCUMENTS", 37)
+    monkeypatch.setattr(tokenising, "CHUNK_DOCUMENTS", 37)
     seen: list[int] = []
     cache = open_token_cache(corpus, tokenizer, tmp_path, seen.append)
     for stream, documents, part in (
@@ -239,7 +238,7 @@ def test_a_file_is_read_once_per_process_until_it_changes(
 def test_an_error_half_way_leaves_nothing(
     tokenizer: TokenizerHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_module, "CHUNK_DOCUMENTS", 4)
+    monkeypatch.setattr(tokenising, "CHUNK_DOCUMENTS", 4)
     (tmp_path / "a.txt").write_bytes(b"fine text\n\nmore text\n\n" * 50 + b"\xff\n")
     corpus = open_corpus(str(tmp_path / "a.txt"))
     with pytest.raises(DataError, match="not UTF-8"):
@@ -263,8 +262,12 @@ def test_documents_that_give_no_tokens_are_an_error(
         open_token_cache(blank, tokenizer, tmp_path)
 
 
-def test_a_build_killed_half_way_is_made_again(
-    text_file: Path, corpus: Corpus, tokenizer: TokenizerHandle, tmp_path: Path
+def test_a_build_killed_half_way_is_continued(
+    text_file: Path,
+    corpus: Corpus,
+    tokenizer: TokenizerHandle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected = open_token_cache(corpus, tokenizer, tmp_path / "whole")
     bare = tmp_path / "bare.json"
@@ -277,9 +280,18 @@ def test_a_build_killed_half_way_is_made_again(
         process.send_signal(signal.SIGKILL)
         process.communicate()
     tokens = tmp_path / "cache" / "tokens"
-    assert [path.name[0] for path in tokens.iterdir() if path.is_dir()] == ["."]
-    made = open_token_cache(corpus, tokenizer, tmp_path / "cache")
-    assert np.array_equal(made.train, expected.train)
+    (half_made, parts) = sorted(path.name for path in tokens.iterdir() if path.is_dir())
+    assert half_made.startswith(".") and parts == f"{expected.folder.name}.parts"
+    monkeypatch.setattr(tokenising, "CHUNK_DOCUMENTS", 16)
+    monkeypatch.setattr(tokenising, "BLOCK_CHARACTERS", 1)
+    seen: list[int] = []
+    made = open_token_cache(corpus, tokenizer, tmp_path / "cache", seen.append)
+    assert [path.read_bytes() for path in sorted(made.folder.iterdir())] == [
+        path.read_bytes() for path in sorted(expected.folder.iterdir())
+    ]
+    # Of the 400 documents at least 250 were tokenised before.
+    assert 1 <= len(seen) <= 10
+    assert seen[-1] == len(made.train) + len(made.heldout)
     assert [path for path in tokens.iterdir() if path.is_dir()] == [made.folder]
 
 
