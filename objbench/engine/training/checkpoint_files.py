@@ -1,29 +1,37 @@
 """Checkpoints that survive a kill at any instant and report when they are damaged.
 
-A checkpoint is a folder ``step-<n>`` with tensors in safetensors files and a ``state.json`` that
-holds everything else and the SHA-256 of every file, itself included. It is written under a
-temporary name, synced and renamed; the previous one is removed only afterwards, so a complete one
-always exists. Nothing is pickled.
+A checkpoint is a folder ``step-<n>`` with all tensors in one safetensors file and a ``state.json``
+that holds everything else. It is written under a temporary name, synced and renamed; older ones are
+removed only afterwards, and not the one before, which takes the place of a newest one that is
+damaged. Nothing is pickled.
+
+The SHA-256 of the tensors is that of their bytes in memory: it is taken without reading the file
+again, and also tells what the disk did to them on the way.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from objbench.engine.training.older_checkpoints import is_older, older_state, older_tensors
 from objbench.errors import CheckpointError, one_line
-from objbench.results.atomic_files import remove_folder, remove_unfinished, whole_folder
+from objbench.results.atomic_files import remove_unfinished, whole_folder
 
-_STATE = "state.json"
+STATE, TENSORS = "state.json", "tensors.safetensors"
 _PREFIX = "step-"
+_GROUP = "/"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +49,41 @@ class Checkpoint:
     state: Mapping[str, Any]
 
 
+def checkpoint_folder(folder: Path, step: int) -> Path:
+    """The checkpoint of ``step`` steps in ``folder``."""
+    return folder / f"{_PREFIX}{step}"
+
+
+def checkpoint_folders(folder: Path) -> list[Path]:
+    """The checkpoints in ``folder``, whole or damaged, the latest first."""
+    found = [path for path in folder.glob(f"{_PREFIX}*") if _number(path) >= 0]
+    return sorted(found, key=_number, reverse=True)
+
+
 def write_checkpoint(folder: Path, key: str, checkpoint: Checkpoint) -> None:
-    """Store ``checkpoint`` in ``folder`` as the only one there.
+    """Store ``checkpoint`` in ``folder``, which is made if it is missing, beside those there.
 
     Args:
-        folder: of one cell; made if it is missing.
+        folder: of one cell.
         key: the cell's key.
+        checkpoint: what to store; nobody may change its tensors meanwhile.
+
+    Raises:
+        LeaseLost: another worker has the cell; nothing is stored.
+        OSError: it cannot be written.
     """
-    target = folder / f"{_PREFIX}{checkpoint.step}"
-    with whole_folder(target) as unfinished:
-        for group, tensors in checkpoint.tensors.items():
-            save_file(_distinct(tensors), unfinished / f"{group}.safetensors")
+    tensors = _flat(checkpoint.tensors)
+    with whole_folder(checkpoint_folder(folder, checkpoint.step)) as unfinished:
+        save_file(_distinct(tensors), unfinished / TENSORS)
         body = {
             "key": key,
             "step": checkpoint.step,
-            "files": {path.name: _digest(path) for path in sorted(unfinished.iterdir())},
+            "groups": sorted(checkpoint.tensors),
+            "tensors": _digest(tensors),
             "state": checkpoint.state,
         }
-        text = json.dumps(body, allow_nan=False)
-        whole = json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "body": text})
-        (unfinished / _STATE).write_text(whole, encoding="utf-8")
-    for path in folder.glob(f"{_PREFIX}*"):
-        if path != target:
-            remove_folder(path)
+        text = json.dumps(body, allow_nan=False).encode()
+        (unfinished / STATE).write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
 
 
 def remove_unfinished_steps(parent: Path) -> None:
@@ -72,43 +92,54 @@ def remove_unfinished_steps(parent: Path) -> None:
 
 
 def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
-    """The latest checkpoint in ``folder``, or None where there is none.
+    """The latest checkpoint in ``folder`` that is whole, or None where there is none at all.
 
     Raises:
-        CheckpointError: it is corrupted or truncated, or it belongs to another cell.
+        CheckpointError: all are corrupted or truncated, or one belongs to another cell.
     """
-    if not folder.is_dir():
-        return None
-    found = [path for path in folder.glob(f"{_PREFIX}*") if _number(path) >= 0]
-    if not found:
-        return None
-    latest = max(found, key=_number)
-    try:
-        return _read(latest, key)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise CheckpointError(
-            f"checkpoint {latest} is corrupted or incomplete ({one_line(error)}); "
-            "delete that folder to continue from an earlier one or from the start"
-        ) from error
+    first = ""
+    for path in checkpoint_folders(folder):
+        try:
+            found = _read(path, key)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            fault = f"checkpoint {path} is corrupted or incomplete ({one_line(error)})"
+            first = first or fault
+            continue
+        if first:
+            _log.warning("%s: continuing from the one before, %s", first, path.name)
+        return found
+    if first:
+        raise CheckpointError(f"{first}; delete that folder to continue from the start")
+    return None
 
 
 def _read(path: Path, key: str) -> Checkpoint:
-    whole = json.loads((path / _STATE).read_text("utf-8"))
-    text = whole["body"]
-    if hashlib.sha256(text.encode()).hexdigest() != whole["sha256"]:
-        raise ValueError(f"{_STATE} does not match its checksum")
+    content = (path / STATE).read_bytes()
+    older = is_older(content)
+    digest, text = older_state(content) if older else _parts(content)
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise ValueError(f"{STATE} does not match its checksum")
     body = json.loads(text)
     if body["key"] != key:
         raise CheckpointError(
             f"checkpoint {path} belongs to another cell (key {body['key'][:12]}, not {key[:12]}); "
             "delete that folder or use another run folder"
         )
-    tensors = {}
-    for name, digest in body["files"].items():
-        if _digest(path / name) != digest:
-            raise ValueError(f"{name} does not match its checksum")
-        tensors[name.removesuffix(".safetensors")] = load_file(path / name)
-    return Checkpoint(step=body["step"], tensors=tensors, state=body["state"])
+    if older:
+        return Checkpoint(body["step"], older_tensors(path, body["files"]), body["state"])
+    flat = load_file(path / TENSORS)
+    if _digest(flat) != body["tensors"]:
+        raise ValueError(f"{TENSORS} does not match its checksum")
+    tensors: dict[str, dict[str, Tensor]] = {group: {} for group in body["groups"]}
+    for name, tensor in flat.items():
+        group, _, own = name.partition(_GROUP)
+        tensors[group][own] = tensor
+    return Checkpoint(body["step"], tensors, body["state"])
+
+
+def _parts(content: bytes) -> tuple[str, bytes]:
+    digest, _, text = content.partition(b"\n")
+    return digest.decode(), text
 
 
 def _number(path: Path) -> int:
@@ -116,21 +147,32 @@ def _number(path: Path) -> int:
     return int(digits) if digits.isdigit() else -1
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _flat(tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """All tensors by group and name, contiguous on the host."""
+    return {
+        f"{group}{_GROUP}{name}": tensor.detach().cpu().contiguous()
+        for group, named in tensors.items()
+        for name, tensor in named.items()
+    }
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """The SHA-256 of tensors: of their names, types and shapes, and of their bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()
 
 
 def _distinct(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors contiguous on the host, none sharing memory, as safetensors asks."""
+    """The tensors, none sharing memory, as safetensors asks."""
     seen: set[int] = set()
     distinct = {}
     for name, tensor in tensors.items():
-        held = tensor.detach().cpu().contiguous()
-        storage = held.untyped_storage()
-        whole = storage.nbytes() == held.nbytes
-        if storage.data_ptr() in seen or not whole:
-            held = held.clone()
+        storage = tensor.untyped_storage()
+        whole = storage.nbytes() == tensor.nbytes
+        held = tensor.clone() if storage.data_ptr() in seen or not whole else tensor
         seen.add(held.untyped_storage().data_ptr())
         distinct[name] = held
     return distinct

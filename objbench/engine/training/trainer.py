@@ -6,7 +6,7 @@ device at log points, exports and checkpoints; on a CPU, where reading is free, 
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +15,6 @@ from objbench.engine.training.checkpoint_files import (
     Checkpoint,
     read_checkpoint,
     remove_unfinished_steps,
-    write_checkpoint,
 )
 from objbench.engine.training.checkpoint_state import (
     combined,
@@ -24,6 +23,7 @@ from objbench.engine.training.checkpoint_state import (
     same_step_everywhere,
     snapshot,
 )
+from objbench.engine.training.checkpoint_writer import CheckpointWriter
 from objbench.engine.training.exported_points import export_point
 from objbench.engine.training.interruption import interrupts_between_steps
 from objbench.engine.training.job import LineLog, PretrainJob, PretrainOutcome, Report
@@ -33,6 +33,7 @@ from objbench.engine.training.reported_progress import ReportedProgress
 from objbench.engine.training.schedule import plan_route
 from objbench.engine.training.session import Session
 from objbench.engine.training.spending import Spending
+from objbench.engine.training.stored_log import logged_points, with_log
 from objbench.results.records import Cost, ExportedPoint, LoggedPoint
 
 
@@ -85,7 +86,10 @@ class _Run:
             remove_unfinished_steps(job.checkpoints)
             remove_unfinished_steps(job.run / job.encoders)
         self.progress.begin(self.done, self.clock.read())
-        self._saved_at = time.monotonic()
+        # Only the main process writes; all hold the same state.
+        every = job.training.checkpoint_every if self.session.is_main else math.inf
+        found = None if stored is None else stored.step
+        self.writer = CheckpointWriter(job.checkpoints, job.key, every, found, self.progress.sync)
         self._interrupted: Callable[[], bool] = lambda: False
 
     @property
@@ -101,7 +105,8 @@ class _Run:
     def outcome(self) -> PretrainOutcome:
         """Train to the end, or to a loss that is not finite."""
         self.clock.start()
-        with interrupts_between_steps(self.session.processes == 1) as self._interrupted:
+        alone = self.session.processes == 1
+        with interrupts_between_steps(alone) as self._interrupted, self.writer:
             while not self.reason:
                 self._finish_leg()
                 if self.reason or self.leg + 1 == len(self.route.legs):
@@ -225,17 +230,17 @@ class _Run:
         self.clock.start()
 
     def _save_if_due(self) -> None:
-        """Store a checkpoint if one is due; only the main process writes, all hold the same state."""
-        every = self.job.training.checkpoint_every
-        due = time.monotonic() - self._saved_at >= every or self._interrupted()
-        if not self.session.is_main or not due:
+        """Begin to store a checkpoint if one is due; after an interrupt, have it stored."""
+        interrupted = self._interrupted()
+        self.writer.check()
+        if not (self.writer.is_due or interrupted):
             return
         self.clock.pause()
         # Nothing after a refused step is worth keeping; the next log point ends the run.
         if not self.session.update.latched:
-            self.progress.sync()
-            write_checkpoint(self.job.checkpoints, self.job.key, self._checkpoint())
-        self._saved_at = time.monotonic()
+            self.writer.write(self._checkpoint)
+        if interrupted:
+            self.writer.wait()
         self.clock.start()
 
     def _checkpoint(self) -> Checkpoint:
@@ -243,15 +248,15 @@ class _Run:
             "leg": self.leg,
             "model_step": self.step,
             **self.spending.state(),
-            "log": [point.model_dump(mode="json") for point in self.log],
             "points": [point.model_dump(mode="json") for point in self.points],
         }
-        return combined(snapshot(self.session, self.book, self.done, state), self.fork)
+        taken = held_back(snapshot(self.session, self.book, self.done, state))
+        return combined(with_log(taken, self.log, self.session.names), self.fork)
 
     def _resume(self, stored: Checkpoint) -> None:
         self.fork = restore(self.session, self.book, stored)
         self.leg = int(stored.state["leg"])
         self.step = int(stored.state["model_step"])
         self.spending.restore(stored.state)
-        self.log = [LoggedPoint.model_validate(point) for point in stored.state["log"]]
+        self.log = logged_points(stored, self.session.names)
         self.points = [ExportedPoint.model_validate(point) for point in stored.state["points"]]

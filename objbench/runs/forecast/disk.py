@@ -13,8 +13,9 @@ from objbench.runs.forecast.forecast_values import Pretraining
 
 WEIGHT = 4
 """Bytes of a stored weight, float32."""
-COPIES = 3 * 2
-"""Of the weights in checkpoints: they and AdamW's two moments, of the new one and the one before."""
+COPIES = 3 * 3
+"""Of the weights in checkpoints: they and AdamW's two moments, of the two that are kept and of the one
+that is being written."""
 
 WORD = 20
 """Bytes of a word in a stored tokenizer."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+import hashlib
+import json
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from objbench.engine.training.checkpoint_files import (
     Checkpoint,
@@ -33,13 +35,48 @@ def test_round_trip(tmp_path):
     assert read.tensors["empty"] == {}
 
 
-def test_the_latest_replaces_the_one_before(tmp_path):
-    for step in (3, 20, 100):
+def test_the_latest_counts(tmp_path):
+    for step in (3, 100, 20):
         write_checkpoint(tmp_path, "key", checkpoint(step))
-        assert [path.name for path in tmp_path.iterdir()] == [f"step-{step}"]
-    # Killed between the rename and the removal: both are there, the later one counts.
-    shutil.copytree(tmp_path / "step-100", tmp_path / "step-20")
     assert read_checkpoint(tmp_path, "key").step == 100
+
+
+def test_types_and_shapes_come_back(tmp_path):
+    tensors = {
+        "half": torch.randn(3).bfloat16(),
+        "scalar": torch.tensor(2.5),
+        "none": torch.zeros(0, 4),
+        "counts": torch.tensor([[2**62, -1]]),
+        "not/a/number": torch.tensor([float("nan"), -0.0], dtype=torch.float64),
+    }
+    write_checkpoint(tmp_path, "key", Checkpoint(1, {"group": tensors}, {}))
+    read = read_checkpoint(tmp_path, "key").tensors["group"]
+    assert set(read) == set(tensors)
+    for name, tensor in tensors.items():
+        assert (read[name].dtype, read[name].shape) == (tensor.dtype, tensor.shape)
+        # As bytes: what is not a number equals nothing.
+        left, right = (one.reshape(-1).view(torch.uint8) for one in (read[name], tensor))
+        assert torch.equal(left, right)
+
+
+def test_a_checkpoint_of_the_older_form_is_read(tmp_path):
+    stored = checkpoint(7)
+    (folder := tmp_path / "step-7").mkdir()
+    files = {}
+    for group, tensors in stored.tensors.items():
+        whole = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
+        save_file(whole, path := folder / f"{group}.safetensors")
+        files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    text = json.dumps({"key": "key", "step": 7, "files": files, "state": stored.state})
+    whole = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "body": text}
+    (folder / "state.json").write_text(json.dumps(whole))
+    read = read_checkpoint(tmp_path, "key")
+    assert (read.step, read.state, read.tensors["empty"]) == (7, stored.state, {})
+    for name, tensor in stored.tensors["weights"].items():
+        assert torch.equal(read.tensors["weights"][name], tensor)
+    (folder / "weights.safetensors").write_bytes(b"half")
+    with pytest.raises(CheckpointError, match=r"weights.safetensors does not match"):
+        read_checkpoint(tmp_path, "key")
 
 
 def test_a_write_that_fails_keeps_the_one_before(tmp_path):
@@ -59,11 +96,7 @@ def test_leftovers_of_a_kill_are_ignored_and_removed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["step-3"]
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "state.json"])
-@pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "empty"])
-def test_damage_is_named(tmp_path, name, damage):
-    write_checkpoint(tmp_path, "key", checkpoint())
-    path = tmp_path / "step-3" / name
+def damaged(path, damage):
     content = bytearray(path.read_bytes())
     if damage == "remove":
         path.unlink()
@@ -72,7 +105,19 @@ def test_damage_is_named(tmp_path, name, damage):
         path.write_bytes(content)
     else:
         path.write_bytes(b"" if damage == "empty" else content[: len(content) // 2])
-    with pytest.raises(CheckpointError, match=r"step-3 is corrupted.*delete that folder") as caught:
+
+
+@pytest.mark.parametrize("name", ["tensors.safetensors", "state.json"])
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "empty"])
+def test_where_the_latest_is_damaged_the_one_before_is_read(tmp_path, caplog, name, damage):
+    for step in (3, 5):
+        write_checkpoint(tmp_path, "key", checkpoint(step))
+    damaged(tmp_path / "step-5" / name, damage)
+    assert read_checkpoint(tmp_path, "key").step == 3
+    assert "step-5 is corrupted" in caplog.text
+    assert "continuing from the one before, step-3" in caplog.text
+    damaged(tmp_path / "step-3" / name, damage)
+    with pytest.raises(CheckpointError, match=r"step-5 is corrupted.*delete that folder") as caught:
         read_checkpoint(tmp_path, "key")
     assert "\n" not in str(caught.value)
 

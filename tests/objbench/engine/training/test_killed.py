@@ -35,7 +35,8 @@ def assert_same(weights, whole, run):
     # Nothing half written is left beside what was exported and stored.
     names = {path.name for path in (run / "encoders" / "tiny-both").iterdir()}
     assert names == {"step-10", "step-20"}
-    assert [path.name for path in (run / "checkpoints" / "tiny-both").iterdir()] == ["step-20"]
+    names = {path.name for path in (run / "checkpoints" / "tiny-both").iterdir()}
+    assert names == {"step-19", "step-20"}
 
 
 def wait_for_step(checkpoints, step):
@@ -67,9 +68,12 @@ def test_killed_at_random_moments(trainers, whole, tmp_path, weights):
         pytest.param(
             "objbench.engine.training.checkpoint_files.save_file", 13, id="in a checkpoint"
         ),
+        pytest.param(
+            "objbench.engine.training.checkpoint_files._digest", 13, id="after its tensors"
+        ),
         pytest.param("objbench.results.atomic_files._sync", 20, id="before the rename"),
         pytest.param(
-            "objbench.engine.training.checkpoint_files.remove_folder", 4, id="after the rename"
+            "objbench.engine.training.checkpoint_writer.remove_folder", 4, id="after the rename"
         ),
         pytest.param("shutil.rmtree", 3, id="in the removal"),
         pytest.param("objbench.engine.encoder.export._no_progress_bars", 0, id="in an export"),
