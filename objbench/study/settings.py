@@ -196,7 +196,8 @@ class TrainingSection(Section):
         precision: number format of activations and gradients.
         compile: compile the encoder with ``torch.compile``.
         log_every: steps between two points of the training log.
-        checkpoint_every: seconds between two checkpoints.
+        checkpoint_every: seconds between two checkpoints, or more where they would cost more than 1% of
+            the time; 0 for one after every step, whatever it costs.
     """
 
     batch: Count = 32
