@@ -98,7 +98,7 @@ OWN_RUN = {**TRUNK, "warmup": 0.2}
 
 @pytest.mark.parametrize(
     ("options", "calls"),
-    [(TRUNK, 4), (TRUNK, 13), (TRUNK, 24), (OWN_RUN, 13)],
+    [(TRUNK, 1), (TRUNK, 4), (TRUNK, 9), (OWN_RUN, 3)],
     ids=["trunk", "branch", "trunk again", "a run of its own"],
 )
 def test_a_trunk_killed_anywhere_goes_on_where_it_was(trainers, tmp_path, weights, options, calls):
