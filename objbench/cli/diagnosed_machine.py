@@ -15,6 +15,7 @@ from objbench.cli.diagnosis import Diagnosis
 from objbench.errors import one_line
 from objbench.judge.formatting import count, memory
 from objbench.results.provenance import processor_name
+from objbench.runs.processes import cores
 
 LEAST_DISK, LITTLE_DISK = 2**30, 10 * 2**30
 """Bytes of free disk below which a run is likely to fail, and below which it may."""
@@ -67,25 +68,19 @@ def threads() -> Diagnosis:
     """Cores that may be used, torch's threads, and whether others keep the cores busy."""
     import torch
 
-    cores = _cores()
+    usable = cores()
     used = torch.get_num_threads()
-    text = f"{count(cores, 'core')}, torch uses {count(used, 'thread')}"
+    text = f"{count(usable, 'core')}, torch uses {count(used, 'thread')}"
     chosen = os.environ.get("OMP_NUM_THREADS")
     if chosen is not None:
         text += f" (OMP_NUM_THREADS={chosen})"
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if used > cores:
-        return Diagnosis("threads", "warning", text, f"set OMP_NUM_THREADS={cores}")
-    if load > _BUSY * cores:
+    if used > usable:
+        return Diagnosis("threads", "warning", text, f"set OMP_NUM_THREADS={usable}")
+    if load > _BUSY * usable:
         todo = "times measured now are too long: wait, or compare steps, tokens and FLOPs"
         return Diagnosis("threads", "warning", f"{text}; {load:.1f} processes want to run", todo)
     return Diagnosis("threads", "ok", text)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def disk(name: str, folder: Path) -> Diagnosis:

@@ -75,10 +75,10 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     # From here on torch is needed.
     registry = load({*study.objectives, *study.evaluation.suites})
     run.check_options(registry, study)
+    from objbench.engine.training.devices import default_device
     from objbench.runs.executors.choose import choose_executor
     from objbench.runs.forecast.devices import device_names
     from objbench.runs.forecast.plan_ahead import Asked, plan_ahead
-    from objbench.runs.run_study import default_device
 
     jobs, threads = arguments.jobs or 1, None
     if device not in device_names():

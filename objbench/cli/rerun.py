@@ -90,12 +90,12 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     results = read_study_results(study)
     if results.sent_in is None:
         raise ConfigError(f"{study} was sent by nobody: name a study that `objbench accept` added")
+    from objbench.engine.training.devices import default_device
     from objbench.leaderboard.board import refresh, write_pages
     from objbench.leaderboard.sent_words import standing_words
     from objbench.results.submissions.marks import SentIn, write_marks
     from objbench.runs.planning.drawn_cells import new_nonce
     from objbench.runs.rerun import Machine, rerun
-    from objbench.runs.run_study import default_device
     from objbench.runs.their_plugins import their_plugins
 
     nonce = arguments.seed or new_nonce()

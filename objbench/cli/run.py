@@ -20,8 +20,9 @@ from objbench.cli.study_arguments import add_study_arguments
 from objbench.cli.terminal import say
 from objbench.contract.composition import configured
 from objbench.contract.options import configure
-from objbench.runs.executors.place import EXECUTORS, Place
+from objbench.runs.executors.place import EXECUTORS
 from objbench.runs.processes import is_main, require_all_processes
+from objbench.runs.starters.sbatch_options import MINUTES, sbatch_option
 from objbench.runs.tracking.trackers import TRACKERS
 
 if TYPE_CHECKING:
@@ -82,8 +83,29 @@ def add_arguments(
         "--executor",
         choices=EXECUTORS,
         default=EXECUTORS[0],
-        help="what runs the cells: this machine, or workers that are started with objbench work "
-        "(default: %(default)s)",
+        help="what runs the cells: this machine, workers that are started with objbench work, or "
+        "workers that are started on a Ray or Slurm cluster (default: %(default)s)",
+    )
+    where.add_argument(
+        "--workers",
+        type=read.reading(read.jobs),
+        metavar="N",
+        help="workers to start on the cluster (default: on Ray as many as it has room for, on Slurm "
+        "one per pretraining)",
+    )
+    where.add_argument(
+        "--address",
+        help="address of the Ray cluster, such as 10.0.0.1:6379 (default: the one that runs on this "
+        "machine; otherwise one is started for this run)",
+    )
+    where.add_argument(
+        "--sbatch",
+        type=read.reading(sbatch_option),
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="an option of sbatch for the workers on Slurm, such as partition=gpu, gpus=1 or "
+        f"time=480 (minutes; default: {MINUTES}); may be repeated",
     )
     where.add_argument(
         "--device",
@@ -121,6 +143,16 @@ def add_arguments(
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Check everything that can be checked at once, then run the study."""
     require_all_processes()
+    # Not needed to print --help.
+    from objbench.runs.starters.chosen_place import chosen_place
+
+    where = chosen_place(
+        arguments.executor,
+        workers=arguments.workers,
+        address=arguments.address,
+        sbatch=arguments.sbatch,
+        device=arguments.device,
+    )
     chosen = chosen_study(arguments)
     study, run = chosen.study, chosen.run.folder
     if chosen.by_machine and is_main():
@@ -135,13 +167,13 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         say(study_toml(study), end="")
         return 0
     if arguments.dry_run:
+        from objbench.engine.training.devices import default_device
         from objbench.runs.dry_run import dry_run
         from objbench.runs.executors.choose import choose_executor
-        from objbench.runs.run_study import default_device
 
         device = arguments.device or default_device()
         pretrainings = len(study.objectives) * len(study.seeds)
-        choose_executor(arguments.jobs, device, pretrainings, Place(arguments.executor))
+        choose_executor(arguments.jobs, device, pretrainings, where)
         say(dry_run(study, run=run, registry=registry, device=device))
         return 0
     from objbench.runs.run_study import run_study
@@ -158,7 +190,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         command=shlex.join(["objbench", *_without_tracking(words)]),
         registry=registry,
         cell_timeout=None if arguments.cell_timeout is None else 60 * arguments.cell_timeout,
-        place=Place(arguments.executor),
+        place=where,
         trackers=arguments.track,
     )
     if is_main():

@@ -49,6 +49,13 @@ def add_arguments(parser: Parser) -> None:
         help="cells to run at the same time (default: one per core, or one per GPU)",
     )
     parser.add_argument(
+        "--threads",
+        type=read.reading(read.jobs),
+        metavar="N",
+        help="threads of each cell (default: an equal share of the cores); equal records need equal "
+        "numbers of threads",
+    )
+    parser.add_argument(
         "--device",
         type=read.reading(read.device),
         help="torch device, such as cuda:1 (default: all GPUs, otherwise the CPU)",
@@ -74,6 +81,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         cache=arguments.cache or default_cache(),
         jobs=arguments.jobs,
         device=arguments.device,
+        threads=arguments.threads,
         cell_timeout=None if arguments.cell_timeout is None else 60 * arguments.cell_timeout,
     )
     ran, failed = len(end.ran), len(end.failures)

@@ -208,6 +208,13 @@ class Plan(Stored):
             raise ValueError(fault)
         return self
 
+    @property
+    def is_to_be_continued(self) -> bool:
+        """Whether another plan of the study follows: this one has only trials so far."""
+        return self.asked.tuning is not None and all(
+            cell.kind in TUNING_KINDS for cell in self.cells
+        )
+
     def only_trials(self) -> Plan:
         """The plan while its settings are still being chosen: nothing else can be run yet."""
         trials = tuple(cell for cell in self.cells if cell.kind in TUNING_KINDS)

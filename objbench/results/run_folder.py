@@ -8,6 +8,7 @@ Layout of a run folder::
     overhead.json                          the steps of the study's objectives side by side
     lines.json                             losses that counts alone reach on the held-out text
     workers.json                           what a worker must agree with to run cells of the plan
+    slurm/                                 jobs that submit workers, and their logs
     leases/<cell id>.<key>                 which worker has a cell, see ``executors/leases``
     encoders/<cell id>.<key>/step-<n>/     exported encoders
     encoders/<cell id>.<key>/step-<n>.pruned   in place of one that was removed by `objbench prune`

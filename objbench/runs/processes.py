@@ -12,6 +12,14 @@ import os
 from objbench.errors import ConfigError
 
 
+def cores() -> int:
+    """The cores that this process may use, which may be fewer than the machine has."""
+    # A batch system binds a job to its share of the machine.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def processes() -> int:
     """How many processes run this study together."""
     return int(os.environ.get("WORLD_SIZE", "1"))

@@ -7,14 +7,14 @@ command continues from there. A second run in the same folder is refused while t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from objbench.engine.training.allocator import keep_freed_memory
-from objbench.engine.training.devices import require_device
+from objbench.engine.training.devices import default_device, require_device
 from objbench.errors import ConfigError, one_line
 from objbench.plugins.registry import Registry
 from objbench.results.atomic_files import sweep
@@ -127,7 +127,7 @@ def run_study(
     # What does not fit is reported before any work.
     require_countable(study, prepared.plugins)
     rehearse(study, prepared.plugins, folder)
-    with _locked(folder), storage_faults(folder), shown:
+    with _locked(folder), storage_faults(folder), shown, place.crew or nullcontext():
         require_same_study(study, folder)
         if is_main():
             _require_no_workers(folder, executor)
@@ -156,13 +156,6 @@ def run_study(
     results = join(plan, folder.read_records())
     complete = all(results.state(cell) == "ok" for cell in plan.cells)
     return StudyEnd(tuple(started.failures), complete)
-
-
-def default_device() -> str:
-    """The device that is used where none is named: "cuda" if torch sees a GPU, else "cpu"."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _require_no_workers(folder: RunFolder, executor: Executor) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from objbench.engine.training.allocator import keep_freed_memory
-from objbench.engine.training.devices import require_device
+from objbench.engine.training.devices import default_device, require_device
 from objbench.errors import ConfigError
 from objbench.judge.formatting import listed
 from objbench.plugins.loading import load_plugins
@@ -22,10 +21,10 @@ from objbench.runs.cells.prepared_study import PreparedStudy, prepare
 from objbench.runs.cells.run_context import RunContext
 from objbench.runs.executors.choose import local_pool
 from objbench.runs.executors.leased_cells import LOOK, LeasedCells
-from objbench.runs.executors.leases import STALE, Leases
+from objbench.runs.executors.leases import STALE, Leases, this_worker
+from objbench.runs.executors.process_pool import ProcessPool
 from objbench.runs.executors.pull_workers import worker_terms
 from objbench.runs.progress import Display, display
-from objbench.runs.run_study import default_device
 from objbench.runs.watch import Watch
 from objbench.study.study import Study
 
@@ -53,7 +52,9 @@ def work(
     jobs: int | None,
     device: str | None,
     cell_timeout: float | None = None,
+    threads: int | None = None,
     stale: float = STALE,
+    name: str = "",
 ) -> WorkEnd:
     """Run cells of the study in the folder ``run`` until none is left to be run.
 
@@ -63,11 +64,13 @@ def work(
     Args:
         run: the run folder, planned by ``objbench run --executor workers``.
         cache, jobs, device, cell_timeout: as for ``run_study``.
+        threads: of each cell; an equal share of this machine's cores when None.
         stale: seconds after which the cell of a worker that is not heard of is taken over.
+        name: of the worker, beside its host and process; see ``leases.this_worker``.
 
     Raises:
         ObjbenchError: the study cannot be worked on here.
-        KeyboardInterrupt: there was an interrupt; the cells that ran can be continued by others.
+        KeyboardInterrupt: there was an interrupt, whose signal it has; the cells that ran can be continued by others.
     """
     device = device or default_device()
     folder, end, shown = RunFolder(run), WorkEnd(), Watch(display())
@@ -78,28 +81,26 @@ def work(
         seen = None
         while (plan := _next_plan(folder, seen, stale)) is not None:
             seen = plan
-            _run_round(folder, plan, cache, jobs, device, cell_timeout, stale, shown, end)
-            if not _is_to_be_continued(plan):
+            prepared = _agreed(folder, plan, cache, device, cell_timeout, shown)
+            pool = local_pool(jobs, device, len(plan.cells), threads)
+            _run_round(prepared, plan, pool, stale, this_worker(name), end)
+            if not plan.is_to_be_continued:
                 break
     return end
 
 
 def _run_round(
-    folder: RunFolder,
+    prepared: PreparedStudy,
     plan: Plan,
-    cache: Path,
-    jobs: int | None,
-    device: str,
-    cell_timeout: float | None,
+    pool: ProcessPool,
     stale: float,
-    shown: Display,
+    owner: str,
     end: WorkEnd,
 ) -> None:
     """Run the cells of one plan."""
-    prepared = _agreed(folder, plan, cache, device, cell_timeout, shown)
+    folder, shown = prepared.folder, prepared.display
     context = RunContext(prepared, plan, shown.update)
     leases = Leases(folder.store, stale)
-    pool = local_pool(jobs, device, len(plan.cells))
 
     def ended(outcome: Outcome) -> None:
         mark = "" if outcome.status == "ok" else f"{outcome.status}: "
@@ -115,6 +116,7 @@ def _run_round(
         say=shown.say,
         ended=ended,
         shares_memory=not pool.gpus,
+        owner=owner,
         beat=stale / 10,
         look=min(LOOK, stale / 10),
     )
@@ -171,12 +173,6 @@ def _ended(folder: RunFolder, plan: Plan) -> dict[str, Status]:
     """How the cells ended that have a record; one that failed is left to the next ``objbench run``."""
     found = {cell.id: folder.read_record(cell) for cell in folder.with_record(plan.cells)}
     return {cell: record.status for cell, record in found.items() if record is not None}
-
-
-def _is_to_be_continued(plan: Plan) -> bool:
-    """Whether another plan follows: this one has only trials so far."""
-    kinds: Sequence[str] = [cell.kind for cell in plan.cells]
-    return plan.asked.tuning is not None and "pretrain" not in kinds
 
 
 def _next_plan(folder: RunFolder, seen: Plan | None, patience: float) -> Plan | None:

@@ -174,8 +174,15 @@ class Trainers:
 
     def command(self, words: list[str], log: Path, number=0, after=0, delay=0.0) -> tuple[int, str]:
         """(exit code, minus the signal that ended it; what was printed); as ``train_tiny.command``."""
-        status = self.wait(self._ask({"command": [words, str(log), number, after, delay]}))
-        return os.waitstatus_to_exitcode(status), log.read_text()
+        return self.end(self.begin(words, log, number, after, delay), log)
+
+    def begin(self, words: list[str], log: Path, number=0, after=0, delay=0.0) -> int:
+        """Begin a command; returns the process id."""
+        return self._ask({"command": [words, str(log), number, after, delay]})
+
+    def end(self, process: int, log: Path) -> tuple[int, str]:
+        """Wait for the end of a command; returns as ``command``."""
+        return os.waitstatus_to_exitcode(self.wait(process)), log.read_text()
 
     def wait(self, process: int) -> int:
         """Wait for the end; returns 0, or the signal or exit code as ``os.wait`` gives it."""

@@ -104,7 +104,7 @@ def test_every_flag_is_one_of_a_command(flag, value):
     commands = (
         ["run"],
         ["plan"],
-        ["work"],
+        ["work", "--run", "RUN"],
         ["verify", "RUN"],
         ["leaderboard"],
         ["selftest"],

@@ -85,7 +85,7 @@ def reader(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     # Processes that import torch again are for other tests.
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: [0])
     fork = SimpleNamespace(get_context=lambda _: multiprocessing.get_context("fork"))
     monkeypatch.setattr(two_processes, "multiprocessing", fork)
     yield made

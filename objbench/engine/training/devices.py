@@ -15,6 +15,11 @@ from objbench.errors import ConfigError
 _MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
+def default_device() -> str:
+    """The device that is used where none is named: "cuda" if torch sees a GPU, else "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def require_device(device: str, precision: str) -> None:
     """Refuse a device that this machine lacks, or that has no such precision.
 

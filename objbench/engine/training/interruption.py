@@ -18,7 +18,7 @@ _SAME_SECONDS = 1.0
 
 
 @contextmanager
-def interrupts_between_steps(alone: bool) -> Iterator[Callable[[], bool]]:
+def interrupts_between_steps(alone: bool) -> Iterator[Callable[[], int]]:
     """Hold back the first interrupt in the body, which asks between steps whether there was one.
 
     A later one, while a step hangs, interrupts at once as usual. Several processes that train
@@ -26,19 +26,21 @@ def interrupts_between_steps(alone: bool) -> Iterator[Callable[[], bool]]:
 
     A signal that is ignored stays ignored: a worker leaves Ctrl-C to the process that supervises it.
 
+    Yields what tells the number of the signal; 0 where there was none.
+
     Args:
         alone: whether this process trains by itself.
     """
-    asked: list[float] = []
+    asked: list[tuple[int, float]] = []
     if not alone or threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield lambda: 0
         return
 
     def hold_back(number: int, frame: object) -> None:
         now = time.monotonic()
-        if asked and now - asked[0] > _SAME_SECONDS:
+        if asked and now - asked[0][1] > _SAME_SECONDS:
             raise KeyboardInterrupt
-        asked.append(now)
+        asked.append((number, now))
 
     before = {
         number: signal.signal(number, hold_back)
@@ -46,7 +48,7 @@ def interrupts_between_steps(alone: bool) -> Iterator[Callable[[], bool]]:
         if signal.getsignal(number) != signal.SIG_IGN
     }
     try:
-        yield lambda: bool(asked)
+        yield lambda: asked[0][0] if asked else 0
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -90,7 +90,7 @@ class _Run:
         every = job.training.checkpoint_every if self.session.is_main else math.inf
         found = None if stored is None else stored.step
         self.writer = CheckpointWriter(job.checkpoints, job.key, every, found, self.progress.sync)
-        self._interrupted: Callable[[], bool] = lambda: False
+        self._interrupted: Callable[[], int] = lambda: 0
 
     @property
     def done(self) -> int:

@@ -10,7 +10,7 @@ from objbench.runs.executors.one_process import OneProcess
 from objbench.runs.executors.place import HERE, Place
 from objbench.runs.executors.process_pool import GPU, ProcessPool
 from objbench.runs.executors.pull_workers import PullWorkers
-from objbench.runs.processes import processes
+from objbench.runs.processes import cores, processes
 
 
 def choose_executor(
@@ -34,7 +34,7 @@ def choose_executor(
                 f"--executor {place.name} runs no cell in this process: leave out --jobs, and start "
                 "objbench run as one process"
             )
-        return PullWorkers()
+        return PullWorkers(crew=place.crew)
     if processes() > 1:
         if jobs is not None and jobs > 1:
             raise ConfigError(
@@ -47,7 +47,9 @@ def choose_executor(
     return pool if pool.jobs > 1 or pool.gpus else OneProcess()
 
 
-def local_pool(jobs: int | None, device: str, pretrainings: int) -> ProcessPool:
+def local_pool(
+    jobs: int | None, device: str, pretrainings: int, threads: int | None = None
+) -> ProcessPool:
     """The processes of this machine that run cells.
 
     Args:
@@ -55,6 +57,7 @@ def local_pool(jobs: int | None, device: str, pretrainings: int) -> ProcessPool:
             pretrainings, since a small encoder keeps no more than one core busy, and otherwise one
             per GPU.
         device, pretrainings: as for ``choose_executor``.
+        threads: of each cell; its share of the cores when None.
 
     Raises:
         ConfigError: as for ``choose_executor``.
@@ -66,12 +69,12 @@ def local_pool(jobs: int | None, device: str, pretrainings: int) -> ProcessPool:
                 f"--jobs {jobs}: a cell has a GPU to itself, and device {device} is "
                 f"{len(gpus)} GPU{'s' if len(gpus) != 1 else ''}; leave out --jobs"
             )
-        return ProcessPool(jobs or max(1, len(gpus)), gpus)
+        return ProcessPool(jobs or max(1, len(gpus)), gpus, threads)
     if jobs is None:
-        jobs = max(1, min(os.cpu_count() or 1, pretrainings)) if device == "cpu" else 1
+        jobs = max(1, min(cores(), pretrainings)) if device == "cpu" else 1
     if jobs > 1 and device != "cpu":
         raise ConfigError(f"--jobs above 1 is for CPUs and GPUs, not for {device}; leave it out")
-    return ProcessPool(jobs)
+    return ProcessPool(jobs, share=threads)
 
 
 def gpus_of(device: str) -> tuple[str, ...]:

@@ -2,9 +2,8 @@
 
 A cell is run once all cells that it needs have succeeded; what needs a cell that did not succeed
 is never run. Each cell leaves its record in the run folder, so a run can end at any instant, and
-the next one starts with the cells that have none. An executor on a cluster would be one more file
-beside the two here: it starts processes elsewhere that do as ``worker`` says, and is named in
-``choose``.
+the next one starts with the cells that have none. A cluster needs no executor of its own: it starts
+workers, by hand or as in ``starters``, and ``pull_workers`` waits for what they store.
 """
 
 from __future__ import annotations

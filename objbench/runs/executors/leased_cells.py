@@ -11,7 +11,7 @@ from objbench.results.records import AnyRecord, Status
 from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.outcome import Ended, Outcome
 from objbench.runs.executors.attempts import ATTEMPTS, Loss
-from objbench.runs.executors.leases import BEAT, Lease, Leases, this_worker
+from objbench.runs.executors.leases import BEAT, Lease, Leases
 from objbench.runs.executors.planned_cells import PlannedCells
 from objbench.runs.executors.recorded_cells import RecordedCells
 from objbench.runs.executors.worker_process import Given
@@ -27,6 +27,7 @@ class LeasedCells(PlannedCells):
         cells, finished, folder, refuse, say, ended, shares_memory: as for ``PlannedCells``; ``ended``
             hears of the cells that were run here.
         leases: of the study.
+        owner: who this worker is, as ``this_worker`` says.
         beat: seconds after which a lease is renewed.
         look: seconds between two looks at what others have finished.
     """
@@ -42,6 +43,7 @@ class LeasedCells(PlannedCells):
         say: Callable[[str], None],
         ended: Ended,
         shares_memory: bool,
+        owner: str,
         beat: float = BEAT,
         look: float = LOOK,
     ) -> None:
@@ -55,7 +57,7 @@ class LeasedCells(PlannedCells):
             shares_memory=shares_memory,
         )
         self._leases, self._beat, self._look = leases, beat, look
-        self._owner = this_worker()
+        self._owner = owner
         self._held: dict[str, Lease] = {}
         self._renewed: dict[str, float] = {}
         # Those that others have, or had when they were last asked for.

@@ -106,6 +106,12 @@ class Leases:
             if self._swap(Lease(lease.name, _new_id(), "", attempt), seen) is not None:
                 return
 
+    def take_back(self, name: str) -> None:
+        """Let others continue what the worker had that was started by ``name`` and is lost."""
+        for lease in self.held():
+            if lease.owner.endswith(f"/{name}"):
+                self.give_back(lease, is_lost=True)
+
     def end(self, lease: Lease) -> None:
         """Remove the lease on a cell that has its record."""
         try:
@@ -167,9 +173,9 @@ def lease_name(cell: PlannedCell) -> str:
     return f"{_FOLDER}/{cell.id}.{cell.key[:12]}"
 
 
-def this_worker() -> str:
-    """How this process is named as an owner: its host and its number."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+def this_worker(name: str = "") -> str:
+    """How this process is named as an owner: its host and number, and the name it was started by."""
+    return f"{socket.gethostname()}:{os.getpid()}{name and f'/{name}'}"
 
 
 def _new_id() -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-EXECUTORS = ("local", "workers")
+if TYPE_CHECKING:
+    from objbench.runs.executors.crew import Crew
+
+EXECUTORS = ("local", "workers", "ray", "slurm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +17,11 @@ class Place:
 
     Attributes:
         name: one of ``EXECUTORS``.
+        crew: the workers that are started there; None where others start them, or none is needed.
     """
 
     name: str = "local"
+    crew: Crew | None = None
 
 
 HERE = Place()

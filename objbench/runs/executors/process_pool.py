@@ -6,7 +6,6 @@ busy. On a machine with GPUs a slot is a GPU, which its process sees as the only
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +22,7 @@ from objbench.runs.executors.planned_cells import PlannedCells
 from objbench.runs.executors.supervision import Cells, Supervision
 from objbench.runs.executors.worker import WorkerSettings, start_worker, worker_settings
 from objbench.runs.executors.worker_process import Given, Runner
+from objbench.runs.processes import cores
 from objbench.runs.progress import Report
 
 GPU = "CUDA_VISIBLE_DEVICES"
@@ -35,10 +35,12 @@ class ProcessPool:
     Attributes:
         jobs: the slots.
         gpus: the GPU of each slot, as ``CUDA_VISIBLE_DEVICES`` names it; none on a CPU.
+        share: the threads of each slot; an equal share of this machine's cores when None.
     """
 
     jobs: int
     gpus: tuple[str, ...] = ()
+    share: int | None = None
 
     @property
     def is_here(self) -> bool:
@@ -47,8 +49,8 @@ class ProcessPool:
 
     @property
     def threads(self) -> int:
-        """The threads of each cell: its share of this machine's cores."""
-        return max(1, (os.cpu_count() or 1) // self.jobs)
+        """The threads of each cell."""
+        return self.share or max(1, cores() // self.jobs)
 
     def run(
         self,

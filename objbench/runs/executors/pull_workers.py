@@ -1,7 +1,7 @@
 """Leaves the cells to workers that are started elsewhere, and waits for their records.
 
 A worker is ``objbench work --run FOLDER``, started by hand, by a cluster or by anything, any number
-of times and at any time, on any machine that has the run folder.
+of times and at any time, on any machine that has the run folder. A crew is started by the run itself.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from objbench.results.worker_terms import WorkerTerms
 from objbench.runs.cells.outcome import Ended, Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.cells.step_costs import is_timed
+from objbench.runs.executors.crew import Crew
 from objbench.runs.executors.ready_cells import ReadyCells
 from objbench.runs.executors.recorded_cells import RecordedCells
 
@@ -30,9 +31,11 @@ class PullWorkers:
 
     Attributes:
         look: seconds between two looks at the records.
+        crew: the workers that are started from here; None where others start them.
     """
 
     look: float = 2.0
+    crew: Crew | None = None
 
     @property
     def threads(self) -> None:
@@ -66,15 +69,22 @@ class PullWorkers:
             RecordedCells(folder, plan.cells, finished),
         )
         waiting = set(_given(ready))
-        if waiting:
+        if waiting and self.crew:
+            self.crew.start(
+                prepared, sum(cell.kind in ("pretrain", "trial") for cell in plan.cells)
+            )
+        elif waiting:
             prepared.display.say(f"waiting for workers: start objbench work --run {folder}")
         while waiting:
-            for cell, record in recorded.new():
+            found = [*recorded.new()]
+            for cell, record in found:
                 waiting.discard(cell.id)
                 ready.end(cell.id, record.status)
                 ended(_outcome(cell, record))
             # Of what was waited for and what waited for that, both records may have come since.
             waiting |= {cell for cell in _given(ready) if recorded.is_left(cell)}
+            if waiting and self.crew:
+                self.crew.keep(bool(found))
             if waiting:
                 time.sleep(self.look)
 

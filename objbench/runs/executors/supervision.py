@@ -84,7 +84,7 @@ class Supervision:
         """Run ``cells`` until there are no more.
 
         Raises:
-            KeyboardInterrupt: there was an interrupt; all processes have ended.
+            KeyboardInterrupt: there was an interrupt, whose signal it has; all processes have ended.
             ObjbenchError: the study cannot go on; all processes have ended.
         """
         with interrupts_between_steps(alone=True) as interrupted:
@@ -100,7 +100,7 @@ class Supervision:
             finally:
                 self._end()
             if not ends_well:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(interrupted())
 
     def _fill(self, cells: Cells) -> None:
         """Give every free slot a cell, as long as there are cells."""

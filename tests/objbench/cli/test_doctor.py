@@ -100,7 +100,7 @@ def test_what_is_in_the_cache_is_counted(tmp_path, monkeypatch):
 
 
 def test_more_threads_than_cores_and_a_busy_machine_are_warnings(monkeypatch):
-    monkeypatch.setattr(machine, "_cores", lambda: 4)
+    monkeypatch.setattr(machine, "cores", lambda: 4)
     monkeypatch.setattr(machine.os, "getloadavg", lambda: (1.0, 1.0, 1.0))
     monkeypatch.setattr("torch.get_num_threads", lambda: 4)
     assert machine.threads().status == "ok"

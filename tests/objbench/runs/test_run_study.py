@@ -344,7 +344,7 @@ def test_a_divergence_is_recorded_and_not_run_again(make_study, run, with_object
 
 def test_steps_are_measured_with_the_threads_of_a_cell(make_study, run, copy, monkeypatch):
     seen = []
-    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: range(6))
     monkeypatch.setattr(
         "objbench.runs.study_rounds.keep_step_comparison",
         lambda *given: seen.append(torch.get_num_threads()),

@@ -15,7 +15,7 @@ from objbench.results.fence import fenced, require_lease
 from objbench.results.local_store import LocalStore
 from objbench.runs.cells.outcome import Outcome
 from objbench.runs.executors.leased_cells import LeasedCells
-from objbench.runs.executors.leases import Leases, lease_name
+from objbench.runs.executors.leases import Leases, lease_name, this_worker
 from objbench.runs.executors.supervision import Supervision
 
 STEPS = 12
@@ -86,6 +86,7 @@ def main(root, stale, names):
         ended=lambda outcome: print(outcome.id, outcome.status, flush=True),
         shares_memory=False,
         beat=stale / 5,
+        owner=this_worker(),
         look=0.3,
     )
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):

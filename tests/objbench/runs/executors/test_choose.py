@@ -4,7 +4,7 @@ import pytest
 
 from objbench.errors import ConfigError
 from objbench.runs.executors import choose
-from objbench.runs.executors.choose import choose_executor
+from objbench.runs.executors.choose import choose_executor, local_pool
 from objbench.runs.executors.one_process import OneProcess
 from objbench.runs.executors.place import Place
 from objbench.runs.executors.process_pool import ProcessPool
@@ -13,7 +13,7 @@ from objbench.runs.executors.pull_workers import PullWorkers
 
 @pytest.fixture(autouse=True)
 def cores(monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: range(6))
 
 
 def test_on_a_cpu_there_are_as_many_cells_at_a_time_as_pretrainings_and_cores():
@@ -26,6 +26,8 @@ def test_on_a_cpu_there_are_as_many_cells_at_a_time_as_pretrainings_and_cores():
 def test_cells_share_the_cores():
     assert [ProcessPool(jobs).threads for jobs in (2, 3, 4, 7)] == [3, 2, 1, 1]
     assert OneProcess().threads is None
+    assert local_pool(1, "cpu", 4, threads=2) == ProcessPool(1, share=2)
+    assert ProcessPool(1, share=2).threads == 2
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Clusters on which objbench starts the workers itself; each is an extra that the core never imports."""

@@ -1,0 +1,148 @@
+"""Workers as tasks of Ray, on a cluster that is there or on one that is begun for the run.
+
+Ray retries nothing: what a worker leaves is continued by another one, from its checkpoint. Every
+worker is a process of its own, which ends with its task and so frees the memory of its GPU.
+
+When the run is killed, Ray ends its workers; the same command continues. To close the terminal and
+leave the run to the cluster, submit the command itself: ``ray job submit -- objbench run ...``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from objbench.engine.training.interruption import INTERRUPTS
+from objbench.errors import ConfigError, one_line
+from objbench.runs.environment import changed_environment
+from objbench.runs.starters.started_workers import Share, WorkerEnd
+from objbench.runs.starters.worker_call import WorkerCall
+
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_USAGE_STATS_PROMPT_ENABLED": "0"}
+"""A cluster that is begun for a run sends nothing to Ray's makers."""
+
+_GRACE = 30.0
+"""Seconds that workers are given to end: those that they give the processes of their cells, and more."""
+
+
+class RayCluster:
+    """A Ray cluster.
+
+    Args:
+        address: of one that is there, such as "10.0.0.1:6379"; when None, that of RAY_ADDRESS, else
+            the one that runs on this machine, else one is begun.
+        workers: how many; as many as there is room for when None.
+        device: torch device string; workers get no GPU where it is "cpu".
+    """
+
+    name = "ray"
+
+    def __init__(self, address: str | None, workers: int | None, device: str | None) -> None:
+        self._address, self._workers = address, workers
+        self._wants_gpus = device is None or device.startswith("cuda")
+        self._resources: dict[str, float] = {}
+        self._is_ours = False
+
+    def open(self) -> None:
+        """Connect; a ConfigError where no cluster answers."""
+        ray = importlib.import_module("ray")
+        if ray.is_initialized():
+            return
+        # Ray puts a handler in the place of ours, and ends the process at once.
+        ours = threading.current_thread() is threading.main_thread()
+        before = {number: signal.getsignal(number) for number in INTERRUPTS if ours}
+        try:
+            with changed_environment(_QUIET):
+                ray.init(
+                    address=self._address,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                )
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            where = f"--address {self._address}" if self._address else "--executor ray"
+            raise ConfigError(f"{where}: no Ray cluster can be used: {_short(error)}") from error
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        self._is_ours = True
+
+    def share(self, pretrainings: int) -> Share:
+        """One worker per GPU, or as many as there are pretrainings and cores, with equal cores."""
+        nodes = [
+            (node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
+            for node in importlib.import_module("ray").nodes()
+            if node["Alive"]
+        ]
+        workers, cpus, gpus = spread(nodes, self._workers, pretrainings, self._wants_gpus)
+        self._resources = {"num_cpus": cpus, "num_gpus": gpus}
+        return Share(workers, max(1, int(cpus)))
+
+    def start(self, calls: Sequence[WorkerCall], folder: Path) -> list[Any]:
+        """Start a task for each call."""
+        ray = importlib.import_module("ray")
+        task = ray.remote(max_retries=0, max_calls=1, **self._resources)(_work)
+        return [task.options(name=f"objbench work {call.name}").remote(call) for call in calls]
+
+    def ended(self, worker: Any) -> WorkerEnd | None:
+        """How a task has ended."""
+        ray = importlib.import_module("ray")
+        ready, _ = ray.wait([worker], timeout=0)
+        if not ready:
+            return None
+        try:
+            return WorkerEnd(refusal=ray.get(worker))
+        except ray.exceptions.RayError as error:
+            return WorkerEnd(loss=_short(error))
+
+    def cancel(self, workers: Sequence[Any]) -> None:
+        """Interrupt tasks as Ctrl-C would, and wait for their end."""
+        ray = importlib.import_module("ray")
+        for worker in workers:
+            ray.cancel(worker, force=False)
+        ray.wait([*workers], num_returns=len(workers), timeout=_GRACE)
+
+    def close(self) -> None:
+        """Disconnect, which ends a cluster that was begun here."""
+        if self._is_ours:
+            importlib.import_module("ray").shutdown()
+
+
+def spread(
+    nodes: Sequence[tuple[float, float]], wanted: int | None, pretrainings: int, wants_gpus: bool
+) -> tuple[int, float, int]:
+    """How a study is spread over machines: (workers, cores of each, GPUs of each).
+
+    Without GPUs a worker gets as many cores as all of them can have at the same time. On one
+    machine these are the cores that a cell has in ``ProcessPool``.
+
+    Args:
+        nodes: (cores, GPUs) of each machine.
+        wanted: the number of workers; when None, one per GPU, or one per core and pretraining.
+        pretrainings: of the study.
+        wants_gpus: whether GPUs are used where there are any.
+    """
+    gpus = int(sum(gpus for _, gpus in nodes))
+    if wants_gpus and gpus:
+        share = min(cpus / count for cpus, count in nodes if count)
+        return wanted or gpus, share if share < 1 else float(int(share)), 1
+    cores = int(sum(cpus for cpus, _ in nodes))
+    workers = wanted or max(1, min(cores, pretrainings))
+    most = int(max((cpus for cpus, _ in nodes), default=1))
+    fits = (n for n in range(most, 0, -1) if sum(int(cpus // n) for cpus, _ in nodes) >= workers)
+    return workers, float(next(fits, 1)), 0
+
+
+def _work(call: WorkerCall) -> str:
+    """The task: a function of a module, so that Ray sends its name and not its code."""
+    return call()
+
+
+def _short(error: BaseException) -> str:
+    """The first line of an error of Ray, which goes on with advice and the ends of logs."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return one_line(lines[0] if lines else type(error).__name__)

@@ -1,0 +1,188 @@
+"""Workers that are lost are replaced until it is pointless, and what they had is given back at once."""
+
+import pytest
+
+from objbench.errors import ConfigError, ObjbenchError
+from objbench.results.plan import PlannedCell
+from objbench.results.run_folder import RunFolder
+from objbench.runs.cells.prepared_study import PreparedStudy
+from objbench.runs.executors.leases import Leases, this_worker
+from objbench.runs.progress import Display
+from objbench.runs.starters import chosen_place
+from objbench.runs.starters.sbatch_options import sbatch_option
+from objbench.runs.starters.started_workers import (
+    MOST_STARTS,
+    Share,
+    StartedWorkers,
+    WorkerEnd,
+    require_package,
+)
+
+CELL = PlannedCell(id="mlm.seed-0", kind="pretrain", key="0" * 64, objective="mlm", seed=0)
+
+
+class Planted:
+    """A cluster whose workers end as ``ends`` says, by their numbers."""
+
+    name = "planted"
+
+    def __init__(self):
+        self.calls, self.ends, self.cancelled, self.is_open = [], {}, [], False
+
+    def open(self):
+        self.is_open = True
+
+    def close(self):
+        self.is_open = False
+
+    def share(self, pretrainings):
+        return Share(pretrainings, 3)
+
+    def start(self, calls, folder):
+        self.calls += calls
+        return range(len(self.calls) - len(calls), len(self.calls))
+
+    def ended(self, worker):
+        return self.ends.get(worker)
+
+    def cancel(self, workers):
+        self.cancelled += workers
+
+
+@pytest.fixture
+def cluster():
+    return Planted()
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    class Said(Display):
+        def __init__(self):
+            self.lines = []
+
+        def say(self, text):
+            self.lines.append(text)
+
+    fields = dict.fromkeys(("study", "plugins", "registry", "open_text"))
+    return PreparedStudy(
+        **fields,
+        folder=RunFolder(tmp_path),
+        cache=tmp_path / "cache",
+        device="cpu",
+        command="",
+        display=Said(),
+    )
+
+
+@pytest.fixture
+def crew(cluster, prepared):
+    crew = StartedWorkers(cluster, device="cuda:1")
+    crew.__enter__()
+    crew.start(prepared, 2)
+    return crew
+
+
+def test_what_is_sent(cluster, crew, prepared, monkeypatch):
+    one, two = cluster.calls
+    assert one.name != two.name
+    assert (one.run, one.threads, one.stale) == (prepared.folder.path, 3, 300.0)
+    # A worker sees its own GPU only, so it has no other number.
+    assert one.device == "cuda"
+    assert prepared.display.lines == ["2 workers on planted"]
+
+
+def test_one_that_is_lost_is_replaced_and_its_cell_given_back(cluster, crew, prepared):
+    leases = Leases(prepared.folder.store)
+    leases.take(CELL, this_worker(cluster.calls[0].name))
+    cluster.ends[0] = WorkerEnd(loss="its node is gone")
+    crew.keep(False)
+    assert leases.take(CELL, "another").attempt == 2
+    assert len(cluster.calls) == 2
+    crew.keep(False)
+    assert len(cluster.calls) == 3
+    assert cluster.calls[2].name not in {call.name for call in cluster.calls[:2]}
+    assert "a worker on planted has ended: its node is gone" in prepared.display.lines
+
+
+def test_another_round_starts_those_that_are_missing(cluster, crew, prepared):
+    cluster.ends[1] = WorkerEnd()
+    crew.start(prepared, 7)
+    assert len(cluster.calls) == 3
+
+
+def test_workers_that_end_again_and_again_end_the_run(cluster, crew):
+    for number in range(2 * MOST_STARTS):
+        cluster.ends[number] = WorkerEnd(loss="no such interpreter")
+    for _ in range(MOST_STARTS - 1):
+        crew.keep(False)
+    with pytest.raises(ObjbenchError, match="no worker is left on planted: no such interpreter"):
+        crew.keep(False)
+    assert len(cluster.calls) == 2 * MOST_STARTS
+
+
+def test_a_record_in_between_shows_that_they_can_work(cluster, crew):
+    for number in range(100):
+        cluster.ends[number] = WorkerEnd(loss="pre-empted")
+    for _ in range(4 * MOST_STARTS):
+        crew.keep(True)
+    assert len(cluster.calls) > 2 * MOST_STARTS
+
+
+def test_one_that_is_refused_is_not_replaced(cluster, crew):
+    cluster.ends[0] = WorkerEnd(refusal="node-3: planned with other code")
+    for _ in range(3):
+        crew.keep(False)
+    assert len(cluster.calls) == 2
+    cluster.ends[1] = WorkerEnd(refusal="node-4: planned with other code")
+    with pytest.raises(ObjbenchError, match="node-4: planned with other code"):
+        crew.keep(False)
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt()])
+def test_who_is_left_at_the_end_is_told_so(cluster, crew, error, monkeypatch):
+    monkeypatch.setattr("objbench.runs.starters.started_workers.PATIENCE", 0.0)
+    cluster.ends[1] = WorkerEnd()
+    crew.__exit__(type(error), error, None)
+    assert (cluster.cancelled, cluster.is_open) == ([0], False)
+
+
+def place(name, **given):
+    nothing = {"workers": None, "address": None, "sbatch": [], "device": None}
+    return chosen_place.chosen_place(name, **{**nothing, **given})
+
+
+def test_a_missing_extra_is_one_line_with_the_command(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"needs the package ray: pip install 'objbench\[ray\]'"):
+        place("ray")
+    with pytest.raises(ConfigError, match=r"package submitit: pip install 'objbench\[slurm\]'"):
+        place("slurm")
+    assert place("workers").crew is None
+
+
+def test_flags_of_other_executors_are_refused(monkeypatch):
+    monkeypatch.setattr(chosen_place, "require_package", lambda *names: None)
+    with pytest.raises(
+        ConfigError, match=r"--workers is of --executor ray or slurm, .* it is local"
+    ):
+        place("local", workers=2)
+    with pytest.raises(ConfigError, match="--address is of --executor ray, and here it is slurm"):
+        place("slurm", address="10.0.0.1:6379")
+    with pytest.raises(ConfigError, match="--sbatch is of --executor slurm"):
+        place("ray", sbatch=[("partition", "gpu")])
+    assert isinstance(place("ray", address="x", workers=2).crew, StartedWorkers)
+    require_package("ray", "pytest")
+
+
+def test_options_of_sbatch():
+    assert sbatch_option("partition=gpu") == ("partition", "gpu")
+    assert sbatch_option("exclusive") == ("exclusive", True)
+    assert sbatch_option("gres=gpu:a100:1") == ("gres", "gpu:a100:1")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-p", "partition=", "a b", "x=\n#SBATCH", "array=1-9", "time=4:00:00", "time"]
+)
+def test_what_is_no_option_of_sbatch(text):
+    with pytest.raises(ValueError):
+        sbatch_option(text)
