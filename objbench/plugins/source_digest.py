@@ -17,20 +17,28 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from objbench import PUBLIC_NAMES
 from objbench.contract.composition import Composition
 
+_DIGESTS: dict[Any, str] = {}
 _FOREIGN = frozenset({"objbench", "torch", "transformers", *sys.stdlib_module_names})
 
 
 def source_digest(kind: type | Composition) -> str:
     """SHA-256 over the source of the modules that define ``kind``, as hexadecimal digits.
 
+    As it is when this process first asks: what is written into a file later is not what runs here.
+
     Raises:
         LookupError: the source of one of them cannot be found.
     """
-    return digest_of_texts({name: path.read_text("utf-8") for name, path in sources(kind).items()})
+    # A plan of 150,000 cells asks as often for the digests of a few plugins.
+    if kind not in _DIGESTS:
+        texts = {name: path.read_text("utf-8") for name, path in sources(kind).items()}
+        _DIGESTS[kind] = digest_of_texts(texts)
+    return _DIGESTS[kind]
 
 
 def sources(kind: type | Composition) -> dict[str, Path]:

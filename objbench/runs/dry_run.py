@@ -55,10 +55,12 @@ def dry_run(study: Study, *, run: Path, registry: Registry, device: str = "cpu")
     declared_looks(study, folder)
     rehearse(study, chosen, folder)
     ids = list(_trials(study, chosen))
-    scored = list(evaluations(study, chosen))
+    scored: dict[int, list[str]] = {}
+    for wanted in evaluations(study, chosen):
+        scored.setdefault(wanted.seed, []).append(wanted.id)
     for seed in study.seeds:
         ids += [pretraining_id(name, seed) for name in training_order(chosen)]
-        ids += [wanted.id for wanted in scored if wanted.seed == seed]
+        ids += scored.get(seed, ())
         ids += [curve_id(c, name, seed) for c in chosen.curves for name in study.objectives]
     ids += [wanted.id for wanted in floors(study, chosen)]
     known = _finished(study, chosen, folder, registry, device)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from operator import itemgetter
 
 from objbench.contract.suite import CurveSuite
 from objbench.plugins.source_digest import source_digest
@@ -12,6 +13,17 @@ from objbench.results.plan import PlannedCell
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.pretraining_cells import pretraining_id
 from objbench.study.study import Study
+
+Placed = tuple[int, PlannedCell]
+"""A cell and its place among others, by which those of two objectives are put in order again."""
+
+
+def by_objective(evaluations: Iterable[PlannedCell]) -> dict[str, list[Placed]]:
+    """Objective -> its evaluations, each with its place among ``evaluations``."""
+    found: dict[str, list[Placed]] = {}
+    for placed in enumerate(evaluations):
+        found.setdefault(placed[1].objective, []).append(placed)
+    return found
 
 
 def curve_id(curve: str, objective: str, seed: int) -> str:
@@ -26,20 +38,17 @@ def curve_cell(
     curve: CurveSuite,
     objective: str,
     seed: int,
-    cells: Mapping[str, PlannedCell],
+    evaluated: Mapping[str, Iterable[Placed]],
 ) -> PlannedCell:
-    """The cell of one curve; ``cells`` holds the evaluations it reads."""
+    """The cell of one curve; ``evaluated`` holds the evaluations of its seed, ``by_objective``."""
     follows = curve.follows(tuple(plugins.suites))
     chosen = plugins.suites[follows].seeds()[: curve.seeds_per_point]
-    needs = tuple(
-        cell.id
-        for cell in cells.values()
-        if cell.kind == "evaluation"
-        and cell.suite == follows
-        and cell.seed == seed
-        and cell.objective in (objective, study.objectives[0])
-        and cell.finetune_seed in chosen
-    )
+    placed = [one for side in {objective, study.objectives[0]} for one in evaluated.get(side, ())]
+    read = [
+        cell
+        for _, cell in sorted(placed, key=itemgetter(0))
+        if cell.suite == follows and cell.finetune_seed in chosen
+    ]
     key = content_key(
         {
             "suite": name,
@@ -47,7 +56,7 @@ def curve_cell(
             "source": source_digest(type(curve)),
             "options": asdict(curve.config),
             "average": asdict(plugins.suites[follows].average()),
-            "upstream": [cells[needed].key for needed in needs],
+            "upstream": [cell.key for cell in read],
         }
     )
     return PlannedCell(
@@ -57,5 +66,5 @@ def curve_cell(
         objective=objective,
         seed=seed,
         suite=name,
-        needs=needs,
+        needs=tuple(cell.id for cell in read),
     )

@@ -5,7 +5,7 @@ Each has an id and a key of all that determines its score, with the key of the p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.pretraining_cells import pretraining_id
-from objbench.study.budget import export_steps, point_shares
+from objbench.study.budget import point_shares
 from objbench.study.study import Study
 
 
@@ -28,12 +28,17 @@ def trial_evaluation_id(suite: str, task: str, trial: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One evaluation that a study asks for, before any key is known."""
+    """One evaluation that a study asks for, before any key is known.
+
+    Attributes:
+        place: of its point along the budget, from 0.
+    """
 
     suite: str
     task: str
     objective: str
     seed: int
+    place: int
     share: float
     finetune_seed: int
 
@@ -52,7 +57,7 @@ def evaluations(study: Study, plugins: ConfiguredPlugins) -> Iterator[Evaluation
     shares = point_shares(study.evaluation.points, study.evaluation.spacing)
     followed = {curve.follows(tuple(plugins.suites)): curve for curve in plugins.curves.values()}
     for seed in study.seeds:
-        for share in reversed(shares):
+        for place, share in reversed([*enumerate(shares)]):
             for objective in study.objectives:
                 for name, suite in plugins.suites.items():
                     count = len(suite.seeds()) if share == 1 or suite.every_point else 0
@@ -60,21 +65,26 @@ def evaluations(study: Study, plugins: ConfiguredPlugins) -> Iterator[Evaluation
                         count = min(followed[name].seeds_per_point, len(suite.seeds()))
                     for finetune_seed in suite.seeds()[:count]:
                         for task in suite.tasks():
-                            yield Evaluation(name, task, objective, seed, share, finetune_seed)
+                            yield Evaluation(
+                                name, task, objective, seed, place, share, finetune_seed
+                            )
 
 
 def evaluation_cell(
     study: Study,
     plugins: ConfiguredPlugins,
     wanted: Evaluation,
-    steps: Mapping[str, int],
+    exports: Mapping[str, Sequence[int]],
     cells: Mapping[str, PlannedCell],
 ) -> PlannedCell:
-    """The cell of one evaluation; ``cells`` holds the pretraining it reads."""
+    """The cell of one evaluation.
+
+    Args:
+        exports: objective -> the steps of its points, as ``export_steps`` gives them.
+        cells: with the pretraining that it reads.
+    """
     upstream = cells[pretraining_id(wanted.objective, wanted.seed)]
-    points, spacing = study.evaluation.points, study.evaluation.spacing
-    place = point_shares(points, spacing).index(wanted.share)
-    step = export_steps(steps[wanted.objective], points, spacing)[place]
+    step = exports[wanted.objective][wanted.place]
     suite = plugins.suites[wanted.suite]
     parts = _evaluated_parts(study, suite, wanted.task, wanted.finetune_seed, upstream, step)
     return PlannedCell(

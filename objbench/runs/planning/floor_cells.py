@@ -68,9 +68,10 @@ def floors(study: Study, plugins: ConfiguredPlugins) -> Iterator[WantedFloor]:
                 for finetune_seed in suite.seeds():
                     yield WantedFloor(name, task, CHECKPOINT, baseline, first, finetune_seed)
         return
+    untrained = {name: untrained_objectives(study, s) for name, s in plugins.suites.items()}
     for seed in study.seeds:
         for name, suite in plugins.suites.items():
-            for objective in untrained_objectives(study, suite):
+            for objective in untrained[name]:
                 for task in suite.tasks():
                     yield WantedFloor(name, task, UNTRAINED, objective, seed, suite.seeds()[0])
 
@@ -88,11 +89,19 @@ def untrained_objectives(study: Study, suite: Suite) -> tuple[str, ...]:
 
 
 def floor_cell(
-    study: Study, plugins: ConfiguredPlugins, wanted: WantedFloor, data: Mapping[str, Any]
+    study: Study,
+    plugins: ConfiguredPlugins,
+    wanted: WantedFloor,
+    data: Mapping[str, Any],
+    own: Study,
 ) -> PlannedCell:
-    """The cell of one floor; ``data`` is as for ``planner.make_plan``."""
+    """The cell of one floor.
+
+    Args:
+        data: as for ``planner.make_plan``.
+        own: the study with the settings of the floor's objective.
+    """
     suite = plugins.suites[wanted.suite]
-    own = study.for_objective(wanted.objective)
     parts: dict[str, Any] = {
         **scoring_parts(study, suite, wanted.task, wanted.finetune_seed),
         "floor": wanted.floor,

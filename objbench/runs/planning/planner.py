@@ -22,7 +22,7 @@ from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSu
 from objbench.results.planned_suites import planned_suite
 from objbench.results.step_cost import StepCost
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
-from objbench.runs.planning.curve_cells import curve_cell
+from objbench.runs.planning.curve_cells import by_objective, curve_cell
 from objbench.runs.planning.evaluation_cells import evaluation_cell, evaluations
 from objbench.runs.planning.floor_cells import floor_cell, floors
 from objbench.runs.planning.pretraining_cells import pretrain_cell
@@ -136,20 +136,29 @@ def _add_cells(
     seed side by side: what slows the machine for a while slows them alike.
     """
     order = training_order(plugins)
+    # Made once: a study of many objectives is a large one, and would be made again for every cell.
+    own = {name: study.for_objective(name) for name in study.objectives}
+    points, spacing = study.evaluation.points, study.evaluation.spacing
+    exports = {name: export_steps(count, points, spacing) for name, count in steps.items()}
     of_seed = {seed: list(own) for seed, own in groupby(evaluations(study, plugins), _seed_of)}
     for seed in study.seeds:
         for objective in order:
-            cell = pretrain_cell(study, plugins, objective, seed, steps[objective], data, cells)
+            cell = pretrain_cell(
+                own[objective], plugins, objective, seed, exports[objective], data, cells
+            )
             cells[cell.id] = cell
-        for wanted in of_seed.get(seed, ()):
-            cell = evaluation_cell(study, plugins, wanted, steps, cells)
-            cells[cell.id] = cell
+        scored = [
+            evaluation_cell(study, plugins, wanted, exports, cells)
+            for wanted in of_seed.get(seed, ())
+        ]
+        cells |= {cell.id: cell for cell in scored}
+        evaluated = by_objective(scored)
         for name, curve in plugins.curves.items():
             for objective in study.objectives:
-                cell = curve_cell(study, plugins, name, curve, objective, seed, cells)
+                cell = curve_cell(study, plugins, name, curve, objective, seed, evaluated)
                 cells[cell.id] = cell
     for floor in floors(study, plugins):
-        cell = floor_cell(study, plugins, floor, data)
+        cell = floor_cell(study, plugins, floor, data, own[floor.objective])
         cells[cell.id] = cell
 
 

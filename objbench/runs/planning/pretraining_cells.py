@@ -14,7 +14,6 @@ from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
-from objbench.study.budget import export_steps
 from objbench.study.study import Study
 from objbench.study.tuning import Settings
 
@@ -28,18 +27,23 @@ def pretraining_id(objective: str, seed: int) -> str:
 
 
 def pretrain_cell(
-    study: Study,
+    own: Study,
     plugins: ConfiguredPlugins,
     objective: str,
     seed: int,
-    steps: int,
+    exports: Sequence[int],
     data: Mapping[str, Any],
     cells: Mapping[str, PlannedCell],
 ) -> PlannedCell:
-    """The cell that pretrains one objective with one seed; ``cells`` holds its teachers'."""
-    own = study.for_objective(objective)
+    """The cell that pretrains one objective with one seed.
+
+    Args:
+        own: the study with the settings of the objective.
+        exports: the steps of its points; the last is all that it takes.
+        cells: with those of its teachers.
+    """
     cls, config = plugins.objectives[objective]
-    exports = export_steps(steps, study.evaluation.points, study.evaluation.spacing)
+    steps = exports[-1]
     teachers = [cells[pretraining_id(teacher, seed)] for teacher in cls.teachers(config)]
     parts = _training_parts(own, cls, config, seed, steps, exports, data, teachers)
     return PlannedCell(
@@ -94,7 +98,7 @@ def _training_parts(
     config: Any,
     seed: int,
     steps: int,
-    exports: list[int],
+    exports: Sequence[int],
     data: Mapping[str, Any],
     teachers: Sequence[PlannedCell],
 ) -> dict[str, Any]:
@@ -110,7 +114,7 @@ def _training_parts(
         "data": data["key"],
         "training": own.training.model_dump(mode="json", exclude=_NOT_IN_KEY),
         "steps": steps,
-        "exports": exports,
+        "exports": [*exports],
         "heldout_batches": own.evaluation.heldout_batches,
         "seed": seed,
     }

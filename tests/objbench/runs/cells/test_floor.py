@@ -28,7 +28,7 @@ def work_of(make_study, registry, cache, tmp_path):
         prepared = prepare(study, registry, RunFolder(tmp_path / "run"), cache=cache, device="cpu")
         data = {"key": "abc"}
         cells = [
-            floor_cell(study, prepared.plugins, wanted, data)
+            floor_cell(study, prepared.plugins, wanted, data, study.for_objective(wanted.objective))
             for wanted in floors(study, prepared.plugins)
         ]
         context = RunContext(prepared, None, lambda *progress: None)

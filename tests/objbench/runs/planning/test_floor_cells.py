@@ -17,7 +17,10 @@ def cells_of(make_study, registry):
     def plan(changes, data=DATA) -> dict[str, PlannedCell]:
         study = make_study(**changes)
         plugins = configure_plugins(study, registry)
-        cells = [floor_cell(study, plugins, wanted, data) for wanted in floors(study, plugins)]
+        cells = [
+            floor_cell(study, plugins, wanted, data, study.for_objective(wanted.objective))
+            for wanted in floors(study, plugins)
+        ]
         found = {cell.id: cell for cell in cells}
         assert len(found) == len(cells)
         return found
