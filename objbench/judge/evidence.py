@@ -205,7 +205,7 @@ def _gap(
     results: StudyResults, objective: str, seed: int, source: str, *, final: bool
 ) -> tuple[str, bool]:
     """What one side of a seed lacks, and whether something of it diverged."""
-    own = [c for c in results.plan.cells if (c.objective, c.seed) == (objective, seed)]
+    own = results.of_run(objective, seed)
     pretraining = next(cell for cell in own if cell.kind == "pretrain")
     state = results.state(pretraining)
     if state != "ok":
@@ -225,7 +225,7 @@ def _gap(
 
 
 def _needed(
-    results: StudyResults, own: list[PlannedCell], source: str, *, final: bool
+    results: StudyResults, own: Iterable[PlannedCell], source: str, *, final: bool
 ) -> list[PlannedCell]:
     """The evaluations a score is made of: a curve's points use the first fine-tuning seeds only."""
     suite, follower = planned_suite(results, source), following_suite(results, source)

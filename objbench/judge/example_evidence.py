@@ -142,11 +142,10 @@ def _records(
         column.task: [[] for _ in seeds] for column in suite.columns
     }
     place = {seed: row for row, seed in enumerate(seeds)}
-    for cell in results.evaluations(suite.name):
+    for cell in results.evaluations(suite.name, objective):
         record = results.records.get(cell.id)
         if (
             cell.share >= 1.0
-            and cell.objective == objective
             and cell.seed in place
             and cell.task in found
             and isinstance(record, EvaluationRecord)

@@ -12,7 +12,7 @@ Shape legend: R runs of a floor, C columns of the suite in the order of the plan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -102,18 +102,27 @@ def best_floor(results: StudyResults, suite: PlannedSuite, objective: str) -> Fl
     )
 
 
-# Asked for once per claim, objective and score, and made from every cell of the study.
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=32)
+def _planned_floors(
+    results: StudyResults, suite: str
+) -> Mapping[str, Mapping[str, list[PlannedCell]]]:
+    """Floor -> objective -> its cells, each in the order of the plan."""
+    found: dict[str, dict[str, list[PlannedCell]]] = {}
+    for cell in results.floors(suite):
+        found.setdefault(cell.floor, {}).setdefault(cell.objective, []).append(cell)
+    return found
+
+
+# Asked for once per claim, objective and score.
+@lru_cache(maxsize=1024)
 def _floor_scores(results: StudyResults, suite: str, objective: str) -> Mapping[str, FloorScores]:
     planned = next(found for found in results.plan.suites if found.name == suite)
-    cells = results.floors(suite)
     found = {}
-    for floor in dict.fromkeys(cell.floor for cell in cells):
-        own = [cell for cell in cells if cell.floor == floor]
+    for floor, of_objective in _planned_floors(results, suite).items():
+        own = [cell for cells in of_objective.values() for cell in cells]
         rows: dict[int, int] = dict.fromkeys((cell.seed for cell in own), 0)
         if floor == UNTRAINED:
-            whose = _with_the_weights_of(results, own, objective)
-            own = [cell for cell in own if cell.objective == whose]
+            own = of_objective.get(_with_the_weights_of(results, of_objective, objective), [])
             rows = {seed: row for row, seed in enumerate(results.seeds)}
         columns = np.full((1 + max(rows.values(), default=0), len(planned.columns)), np.nan)
         values: dict[tuple[int, int], list[float]] = {}
@@ -137,16 +146,16 @@ def _floor_scores(results: StudyResults, suite: str, objective: str) -> Mapping[
     return found
 
 
-def _with_the_weights_of(
-    results: StudyResults, cells: list[PlannedCell], objective: str
-) -> str | None:
-    """The objective whose cells are of the initial weights of ``objective``: its own if it has any."""
-    measured = {cell.objective for cell in cells}
+def _with_the_weights_of(results: StudyResults, measured: Container[str], objective: str) -> str:
+    """The objective whose floors are of the initial weights of ``objective``: itself if it has any.
+
+    "" where there is none.
+    """
     if objective in measured:
         return objective
-    weights = {item.name: item.encoder_overrides for item in results.plan.objectives}
-    alike = (name for name, own in weights.items() if own == weights[objective])
-    return next((name for name in alike if name in measured), None)
+    own = next(o for o in results.plan.objectives if o.name == objective).encoder_overrides
+    there = (item for item in results.plan.objectives if item.name in measured)
+    return next((item.name for item in there if item.encoder_overrides == own), "")
 
 
 def _best(means: Mapping[str, float], direction: Direction) -> tuple[str, float]:

@@ -111,8 +111,9 @@ def declared_looks(plan: Plan) -> tuple[int, ...]:
     """The looks of the plan, or the one at the seeds of the first command; never empty."""
     if plan.looks:
         return plan.looks
-    whole = len({cell.seed for cell in plan.cells if cell.kind == "pretrain"})
-    return (first_look(plan.declared) or whole or 1,)
+    if first := first_look(plan.declared):
+        return (first,)
+    return (len({cell.seed for cell in plan.cells if cell.kind == "pretrain"}) or 1,)
 
 
 def declared_order(results: StudyResults) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ in the order of ``contract.meters.AXES``; objectives, seeds and columns in the o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -111,21 +111,16 @@ def column_curves(results: StudyResults, suite: PlannedSuite) -> ColumnCurves:
     """
     cells = results.evaluations(suite.name)
     shares = tuple(sorted({cell.share for cell in cells}))
+    taken = {(cell.finetune_seed, cell.share) for cell in cells}
     everywhere = tuple(
-        seed
-        for seed in suite.seeds
-        if {cell.share for cell in cells if cell.finetune_seed == seed} == set(shares)
+        seed for seed in suite.seeds if all((seed, share) in taken for share in shares)
     )
+    of_share: dict[float, list[PlannedCell]] = {share: [] for share in shares}
+    for cell in cells:
+        if cell.finetune_seed in everywhere:
+            of_share[cell.share].append(cell)
     values = [
-        within_run_mean(
-            _values(
-                results,
-                suite,
-                [c for c in cells if c.share == share and c.finetune_seed in everywhere],
-                everywhere,
-            )
-        )
-        for share in shares
+        within_run_mean(_values(results, suite, own, everywhere)) for own in of_share.values()
     ]
     return ColumnCurves(shares, np.stack(values) if values else np.empty((0, 0, 0, 0)))
 
@@ -156,19 +151,18 @@ def _score_curves(results: StudyResults, follower: str) -> Mapping[str, Curve]:
     suite = next(suite for suite in results.suites if suite.name == curve_suite.follows)
     chosen = suite.seeds[: curve_suite.seeds_per_point]
     seeds = results.seeds
-    place = {objective.name: index for index, objective in enumerate(plan.objectives)}
-    by_point: dict[tuple[str, float], list[PlannedCell]] = {}
-    for cell in results.evaluations(suite.name):
-        if cell.finetune_seed in chosen:
-            by_point.setdefault((cell.objective, cell.share), []).append(cell)
     curves = {}
-    for name, row in place.items():
-        shares = tuple(sorted(share for objective, share in by_point if objective == name))
+    for name in (objective.name for objective in plan.objectives):
+        by_point: dict[float, list[PlannedCell]] = {}
+        for cell in results.evaluations(suite.name, name):
+            if cell.finetune_seed in chosen:
+                by_point.setdefault(cell.share, []).append(cell)
+        shares = tuple(sorted(by_point))
         spend = np.full((len(shares), len(seeds), len(AXES)), np.nan)
         scores = np.full((len(shares), len(seeds)), np.nan)
         for point, share in enumerate(shares):
-            cells = by_point[name, share]
-            columns = within_run_mean(_values(results, suite, cells, chosen))[row]
+            cells = by_point[share]
+            (columns,) = within_run_mean(_values(results, suite, cells, chosen, (name,)))
             scores[point] = suite_average(suite, columns)
             spend[point] = _spend(results, cells, seeds)
         curves[name] = Curve(name, shares, spend, scores)
@@ -176,10 +170,19 @@ def _score_curves(results: StudyResults, follower: str) -> Mapping[str, Curve]:
 
 
 def _values(
-    results: StudyResults, suite: PlannedSuite, cells: list[PlannedCell], finetune: tuple[int, ...]
+    results: StudyResults,
+    suite: PlannedSuite,
+    cells: list[PlannedCell],
+    finetune: tuple[int, ...],
+    names: Sequence[str] = (),
 ) -> FloatArray:
-    """(O, S, C, F) float64: the scaled score of each cell, each at one point of the budget."""
-    objectives = {item.name: index for index, item in enumerate(results.plan.objectives)}
+    """(O, S, C, F) float64: the scaled score of each cell, each at one point of the budget.
+
+    Args:
+        names: the objectives that ``cells`` are of; all of the plan when empty.
+    """
+    names = names or [item.name for item in results.plan.objectives]
+    objectives = {name: index for index, name in enumerate(names)}
     seeds = {seed: index for index, seed in enumerate(results.seeds)}
     tries = {seed: index for index, seed in enumerate(finetune)}
     values = np.full((len(objectives), len(seeds), len(suite.columns), len(tries)), np.nan)
@@ -197,8 +200,9 @@ def _values(
 def _spend(results: StudyResults, cells: list[PlannedCell], seeds: tuple[int, ...]) -> FloatArray:
     """(S, 4) float64: the spend at one point, which every evaluation of that point records."""
     spend = np.full((len(seeds), len(AXES)), np.nan)
+    row = {seed: index for index, seed in enumerate(seeds)}
     for cell in cells:
         record = results.records.get(cell.id)
         if isinstance(record, EvaluationRecord) and record.status == "ok":
-            spend[seeds.index(cell.seed)] = [getattr(record.meters, axis) for axis in AXES]
+            spend[row[cell.seed]] = [getattr(record.meters, axis) for axis in AXES]
     return spend

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objbench.results.plan import PlannedCell
 from objbench.results.records import Meters, PretrainRecord, TrialRecord
 from objbench.results.study_results import StudyResults
 
@@ -38,7 +37,7 @@ def spent(results: StudyResults, objective: str) -> Spent:
     """What ``objective`` took in this study."""
     records = results.pretrained(objective)
     costs = [record.cost for record in records if record.cost is not None]
-    trials = [cell for cell in trial_cells(results) if cell.objective == objective]
+    trials = results.trials(objective)
     tried = [results.records.get(cell.id) for cell in trials]
     ends = [last_meters(record) for record in tried if isinstance(record, TrialRecord)]
     return Spent(
@@ -48,11 +47,6 @@ def spent(results: StudyResults, objective: str) -> Spent:
         trials=len(trials),
         trial_runs=tuple(end for end in ends if end is not None),
     )
-
-
-def trial_cells(results: StudyResults) -> tuple[PlannedCell, ...]:
-    """The planned trials of all objectives."""
-    return tuple(cell for cell in results.plan.cells if cell.kind == "trial")
 
 
 def last_meters(record: PretrainRecord) -> Meters | None:

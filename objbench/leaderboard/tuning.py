@@ -15,7 +15,7 @@ import numpy as np
 
 from objbench.judge.learning import RunStatus
 from objbench.judge.score_arrays import suite_average
-from objbench.judge.spending import last_meters, trial_cells
+from objbench.judge.spending import last_meters
 from objbench.judge.trial_learning import trial_status
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.plan import PlannedCell, PlannedSuite, tried_settings
@@ -73,7 +73,7 @@ class Tuning:
 
 def study_tuning(results: StudyResults) -> Tuning | None:
     """The tuning of the study; None where nothing was tried."""
-    settings, cells = results.plan.asked.tuning, trial_cells(results)
+    settings, cells = results.plan.asked.tuning, results.trials()
     if settings is None or not cells:
         return None
     score = settings.score

@@ -14,9 +14,9 @@ from objbench.results.study_results import StudyResults
 def unscored(results: StudyResults, suite: PlannedSuite, objective: str) -> dict[str, str]:
     """Column -> why the objective's encoders have no score there, in the order of the columns."""
     reasons: dict[str, str] = {}
-    for cell in results.evaluations(suite.name):
+    for cell in results.evaluations(suite.name, objective):
         record = results.records.get(cell.id)
-        if cell.objective == objective and isinstance(record, EvaluationRecord):
+        if isinstance(record, EvaluationRecord):
             reasons.update(record.unscored)
     names = [column.name for column in suite.columns]
     return {name: reasons[name] for name in names if name in reasons}

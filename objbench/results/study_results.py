@@ -68,13 +68,40 @@ class StudyResults:
             found.update((near.id, near) for near in nearest)
         return tuple(found.values())
 
-    def floors(self, suite: str) -> tuple[PlannedCell, ...]:
-        """The cells that score ``suite`` without any pretraining."""
-        return tuple(c for c in self.plan.cells if c.kind == "floor" and c.suite == suite)
+    # Asked for once per objective, seed or score: each would be another look at every cell.
+    @cached_property
+    def _of_kind(self) -> Mapping[tuple[str, ...], tuple[PlannedCell, ...]]:
+        found: dict[tuple[str, ...], list[PlannedCell]] = {}
+        for cell in self.plan.cells:
+            found.setdefault((cell.kind, cell.suite), []).append(cell)
+            found.setdefault((cell.kind, cell.suite, cell.objective), []).append(cell)
+        return {key: tuple(own) for key, own in found.items()}
 
-    def evaluations(self, suite: str) -> tuple[PlannedCell, ...]:
-        """The cells that evaluate reported encoders on ``suite``; not those that tuned by it."""
-        return tuple(c for c in self.plan.cells if c.kind == "evaluation" and c.suite == suite)
+    @cached_property
+    def _of_run(self) -> Mapping[tuple[str, int], tuple[PlannedCell, ...]]:
+        found: dict[tuple[str, int], list[PlannedCell]] = {}
+        for cell in self.plan.cells:
+            found.setdefault((cell.objective, cell.seed), []).append(cell)
+        return {key: tuple(own) for key, own in found.items()}
+
+    def of_run(self, objective: str, seed: int) -> tuple[PlannedCell, ...]:
+        """The cells of one objective and one seed, in the order of the plan."""
+        return self._of_run.get((objective, seed), ())
+
+    def trials(self, *objective: str) -> tuple[PlannedCell, ...]:
+        """The cells that try settings; of one objective if it is named."""
+        return self._of_kind.get(("trial", "", *objective), ())
+
+    def floors(self, suite: str, *objective: str) -> tuple[PlannedCell, ...]:
+        """The cells that score ``suite`` without any pretraining; of one objective if it is named."""
+        return self._of_kind.get(("floor", suite, *objective), ())
+
+    def evaluations(self, suite: str, *objective: str) -> tuple[PlannedCell, ...]:
+        """The cells that evaluate reported encoders on ``suite``; of one objective if it is named.
+
+        Those that tuned by it are not among them.
+        """
+        return self._of_kind.get(("evaluation", suite, *objective), ())
 
     def pretrained(self, objective: str) -> tuple[PretrainRecord, ...]:
         """The finished pretraining runs of an objective, in the order of the seeds."""

@@ -82,3 +82,16 @@ def test_a_good_objective_at_a_higher_loss_is_not_a_bad_score():
         together += test.pvalue < 0.05
     assert together / studies > 0.7
     assert within / studies < 0.05 + 3 * np.sqrt(0.05 * 0.95 / studies)
+
+
+@pytest.mark.parametrize("slope", [-0.3, 0.0, 0.3])
+def test_of_very_many_pairs_the_normal_distribution_is_as_good(monkeypatch, slope):
+    generator = np.random.Generator(np.random.Philox(1))
+    groups = [tuple(generator.normal(size=(2, 8))) for _ in range(10)]
+    groups = [(scores, losses + slope * scores) for scores, losses in groups]
+    exact = order_within(groups)
+    monkeypatch.setattr("objbench.judge.statistics.ordering._MOST_EXACT", 279)
+    found = order_within(groups)
+    assert found.value == exact.value
+    assert found.p_against != exact.p_against
+    assert found.p_against == pytest.approx(exact.p_against, abs=1e-3)
