@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from objbench.contract.meters import AXES, AXIS_WORDS, Axis
 from objbench.judge.formatting import MOST_NAMES, count, listed, named, signed
 from objbench.judge.statistics.estimate import LEVEL, MIN_RUNS, Estimate
+from objbench.judge.statistics.ranks import MOST_PAIRED
 from objbench.judge.teacher_costs import not_counted
 from objbench.judge.verdict import Comparison
 from objbench.judge.verdict_sentence import few_seeds_text, level_text
@@ -184,7 +185,8 @@ def _together(report: Report, suite: str, kind: str, rows: Sequence[tuple[Row, E
         )
     else:
         text = f"No significant difference from {report.baseline} on {suite}: {many} {over}"
-        holm = ", better or worse if compared alone, but not with all pairs compared at once (Holm)"
+        at_once = _at_once(report, "pairs")
+        holm = f", better or worse if compared alone, but not with all {at_once}"
         text += f"{holm if kind == 'alone' else ''}."
     return _qualified(report, who, text)
 
@@ -205,8 +207,15 @@ def _gain(report: Report, suite: str, row: Row, gain: Estimate, kind: str) -> st
         return f"Significantly {kind} {what} {over}."
     return (
         f"No significant difference {what} {over}: {'better' if gain.mean > 0 else 'worse'} if "
-        "compared alone, but not with all pairs of objectives compared at once (Holm)."
+        f"compared alone, but not with all {_at_once(report, 'pairs of objectives')}."
     )
+
+
+def _at_once(report: Report, pairs: str) -> str:
+    """How "all pairs compared at once (Holm)" goes on; of many objectives only with the baseline."""
+    if len(report.plan.objectives) <= MOST_PAIRED:
+        return f"{pairs} compared at once (Holm)"
+    return f"objectives compared with {report.baseline} at once (Holm)"
 
 
 def _few(report: Report, pairs: int) -> str:

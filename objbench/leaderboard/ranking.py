@@ -8,7 +8,8 @@ each on itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ from objbench.judge.statistics.estimate import (
     estimate,
     paired_difference,
 )
-from objbench.judge.statistics.ranks import Ranks, rank_objectives
+from objbench.judge.statistics.ranks import MOST_PAIRED, differ_from_one, rank_objectives
 from objbench.judge.statistics.ties import leveled
 from objbench.leaderboard.run_learning import RunLearning, run_learning
 from objbench.leaderboard.unscored import unscored_reason
@@ -56,12 +57,15 @@ class Row:
         rank: 1 for the best; equal printed scores share a rank; None if not ranked.
         group: letters; objectives that share one are not significantly different. "" if not ranked,
             where fewer than ``MIN_RUNS`` runs learnt, and with more than ``MOST_GROUPED`` ranked.
-        ranks: lowest and highest rank that the seeds allow; None for too few seeds.
+        ranks: lowest and highest rank that the seeds allow; None for too few seeds, and in a study
+            of more than ``MOST_PAIRED`` objectives.
         score: of the runs that are not stuck; None if not ranked.
         gain: over the baseline, paired by seed, positive where the objective is better; None for
             the baseline itself, where either is not ranked, and where no seed has a pair of runs
             that are not stuck. So is ``improvement``.
-        is_significant: differs from the baseline with all pairs of objectives compared at once.
+        is_significant: differs from the baseline with all pairs of objectives compared at once, or
+            with all objectives compared with the baseline at once where there are more than
+            ``MOST_PAIRED``.
         why: why it is not ranked; "" if it is.
     """
 
@@ -95,25 +99,44 @@ def ranking(results: StudyResults, found: SuiteScores) -> tuple[Row, ...]:
         empty, f"all of its runs at the first {int(read.sum())} seeds are stuck"
     )
     values = {name: own for name, own in values.items() if name not in empty}
-    rows = _ranked(values, results.plan.baseline, found, look.error_rate) if values else []
+    rows: list[Row] = []
+    if values:
+        is_paired = len(results.plan.objectives) <= MOST_PAIRED
+        rows = _ranked(values, results.plan.baseline, found, look.error_rate, is_paired=is_paired)
     rows += [Row(objective=name, why=why) for name, why in reasons.items() if why]
     return tuple(rows)
 
 
 def _ranked(
-    values: Mapping[str, FloatArray], baseline: str, found: SuiteScores, error_rate: float
+    values: Mapping[str, FloatArray],
+    baseline: str,
+    found: SuiteScores,
+    error_rate: float,
+    *,
+    is_paired: bool,
 ) -> list[Row]:
+    """The rows of what is ranked; ``is_paired``: by all pairs, and not by the baseline alone."""
     names = list(values)
+    place = {name: index for index, name in enumerate(names)}
     scores = np.stack(list(values.values()))
-    ranks = rank_objectives(scores, found.suite.direction, error_rate)
-    letters = ranks.letters
+    letters: Sequence[str] = [""] * len(names)
+    intervals: Sequence[tuple[int, int]] | None = None
+    differs = np.zeros(len(names), dtype=np.bool_)
+    if is_paired:
+        ranks = rank_objectives(scores, found.suite.direction, error_rate)
+        letters, intervals = ranks.letters, ranks.intervals
+        if baseline in place:
+            differs = ranks.better[place[baseline]] | ranks.better[:, place[baseline]]
+    elif baseline in place:
+        differs = differ_from_one(scores, place[baseline], error_rate)
     sign = 1.0 if found.suite.direction == "max" else -1.0
     # Compared as printed: a difference that cannot be seen is no difference in rank.
     means = leveled(np.nanmean(scores, axis=1))
     keys = {name: -sign * round(float(mean), 2) for name, mean in zip(names, means, strict=True)}
+    ordered = sorted(keys.values())
     rows = []
     for name in sorted(names, key=keys.__getitem__):
-        own, index = values[name], names.index(name)
+        own, index = values[name], place[name]
         base = values.get(baseline, np.full_like(own, np.nan))
         pairs = np.isfinite(own) & np.isfinite(base)
         others = name != baseline and bool(pairs.any())
@@ -122,13 +145,13 @@ def _ranked(
         rows.append(
             Row(
                 objective=name,
-                rank=1 + sum(other < keys[name] for other in keys.values()),
+                rank=1 + bisect_left(ordered, keys[name]),
                 group=letters[index] if is_placed else "",
-                ranks=ranks.intervals[index] if ranks.intervals and is_placed else None,
+                ranks=intervals[index] if intervals and is_placed else None,
                 score=estimate(own[np.isfinite(own)]),
                 gain=paired_difference(sign * own[pairs], sign * base[pairs]) if others else None,
                 improvement=_improvement(sign * own[pairs], sign * base[pairs]) if others else None,
-                is_significant=others and _differ(ranks, index, names.index(baseline)),
+                is_significant=others and bool(differs[index]),
             )
         )
     return rows
@@ -148,10 +171,6 @@ def _all_stuck(learnt: RunLearning) -> str:
     return "its run is stuck" if runs == 1 else f"all of its {runs} runs are stuck"
 
 
-def _differ(ranks: Ranks, one: int, other: int) -> bool:
-    return bool(ranks.better[one, other] or ranks.better[other, one])
-
-
 def _why_not(
     results: StudyResults, found: SuiteScores, index: int, objective: PlannedObjective
 ) -> str:
@@ -164,9 +183,7 @@ def _why_not(
     if np.isfinite(found.scores[index]).all():
         return budget_mismatch(results.plan, objective)
     cells = [
-        cell
-        for cell in results.evaluations(found.suite.name)
-        if cell.objective == objective.name and cell.share >= 1.0
+        cell for cell in results.evaluations(found.suite.name, objective.name) if cell.share >= 1.0
     ]
     absent = sum(results.state(cell) != "ok" for cell in cells)
     if absent:

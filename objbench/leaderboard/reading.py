@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.judge.statistics.ranks import MOST_PAIRED
 from objbench.leaderboard.document import Strong, Text
 from objbench.leaderboard.report import Report
 from objbench.leaderboard.shared_start import shared_words
@@ -24,7 +25,8 @@ def reading(report: Report) -> list[Text]:
         if is_compared:
             found.append((Strong("Gain"), _gain(report)))
         if is_compared and has_interval:
-            found.append(_GROUP)
+            is_paired = len(report.plan.objectives) <= MOST_PAIRED
+            found.append(_GROUP if is_paired else _AGAINST_BASELINE)
         if is_compared and len(report.seeds) > 1:
             found.append(_SEEDS_BETTER)
     if any(item.headline for curve in report.curves for item in curve.speedups.values()):
@@ -112,6 +114,13 @@ _GROUP: Text = (
         ": all pairs of objectives compared at once (paired t-tests, Holm, 5%). Two that share a "
         "letter are not significantly different; the rank's interval holds every rank that the "
         "seeds allow."
+    ),
+)
+_AGAINST_BASELINE: Text = (
+    Strong("Better, worse"),
+    (
+        ": every objective compared with the baseline at once (paired t-tests, Holm, 5%), and with no "
+        "other objective."
     ),
 )
 _SEEDS_BETTER: Text = (

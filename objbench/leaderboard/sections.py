@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from objbench.judge.formatting import listed
 from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.judge.statistics.ranks import MOST_GROUPED
+from objbench.judge.statistics.ranks import MOST_GROUPED, MOST_PAIRED
 from objbench.judge.verdict_sentence import correction_sentence
 from objbench.leaderboard.curve_sections import main_curves
 from objbench.leaderboard.details import details
@@ -125,13 +125,27 @@ def ranking_lead(report: Report) -> list[Block]:
         else f"{_averaged(seeds)} A positive gain is better."
     )
     if seeds >= MIN_RUNS and report.others:
-        lead += (
-            " Objectives sharing a group letter are not significantly different."
-            if len(report.plan.objectives) <= MOST_GROUPED
-            else f" Of more than {MOST_GROUPED} objectives, the intervals of their ranks alone "
-            "show which differ."
-        )
+        lead += f" {_compared_words(report)}"
     return [Paragraph(lead)]
+
+
+def _compared_words(report: Report) -> str:
+    """By what of the table objectives are called different."""
+    objectives = len(report.plan.objectives)
+    if objectives <= MOST_GROUPED:
+        return "Objectives sharing a group letter are not significantly different."
+    if objectives <= MOST_PAIRED:
+        return (
+            f"Of more than {MOST_GROUPED} objectives, the intervals of their ranks alone show which "
+            "differ."
+        )
+    return (
+        f"Of more than {MOST_PAIRED} objectives each is compared with {report.baseline} alone, since "
+        f"{objectives * (objectives - 1) // 2:,} pairs at once would leave hardly any difference "
+        f"significant: {objectives - 1:,} paired t-tests with Holm's correction (5% in all), which "
+        f"holds although all share {report.baseline}'s runs. Two others are not compared here; "
+        "objbench compare is for such a pair."
+    )
 
 
 def _averaged(seeds: int) -> str:

@@ -16,7 +16,9 @@ at the first step of Holm's and a little bolder after.
 Two objectives share a letter if and only if they are not separable: the compact letter display of
 Piepho (2004), "An Algorithm for a Letter-Based Representation of All-Pairwise Comparisons", by
 insertion and absorption. "Not separable" is no equivalence, so an objective may have two letters.
-Past ``MOST_GROUPED`` objectives there are rank intervals alone: letters would be dozens a row.
+Past ``MOST_GROUPED`` objectives there are rank intervals alone: letters would be dozens a row. Past
+``MOST_PAIRED`` there are neither: Holm's correction over 4,950 pairs of a hundred objectives leaves
+hardly any of ten seeds significant, while what a study asks is which differ from its baseline.
 
 Shape legend: O objectives, S pretraining seeds.
 """
@@ -38,6 +40,9 @@ from objbench.judge.statistics.ties import difference, leveled, mean_without_rou
 
 MOST_GROUPED = 15
 """Of more objectives there are no groups and no letters."""
+
+MOST_PAIRED = 30
+"""Of more objectives each is compared with the baseline alone (``differ_from_one``)."""
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -122,6 +127,31 @@ def rank_objectives(
             (1 + int(better[:, i].sum()), count - int(better[i].sum())) for i in range(count)
         )
     return Ranks(order=order, p_values=p_values, better=better, intervals=intervals)
+
+
+def differ_from_one(scores: FloatArray, one: int, error_rate: float = ERROR_RATE) -> BoolArray:
+    """Which objectives differ significantly from one of them, with all of them compared at once.
+
+    Paired t-tests of the O - 1 differences, with Holm's correction. Dunnett's test is made for
+    comparisons with one control, and would be a little more powerful, but it needs equal variances
+    and independent groups: objectives differ in how much seeds move them, and are paired by seed.
+    Holm's bound holds whatever their dependence, such as the baseline's runs that all share.
+
+    Args:
+        scores: (O, S) float64; the same column is the same pretraining seed; NaN for a run that
+            does not count.
+        one: the row of the objective that the others are compared with.
+        error_rate: chance of any wrong call among them.
+
+    Returns:
+        (O,) bool; False for ``one`` itself, and where a pair has fewer than ``MIN_RUNS`` seeds.
+    """
+    _, raw = _paired_tests(difference(scores, scores[one]))
+    raw[one] = np.nan
+    tested = np.isfinite(raw)
+    found = np.zeros(len(scores), dtype=np.bool_)
+    found[tested] = holm(raw[tested]) <= error_rate
+    return found
 
 
 def _paired_tests(differences: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -10,7 +10,7 @@ import numpy as np
 from objbench.contract.meters import AXES, AXIS_WORDS
 from objbench.judge.formatting import count
 from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.judge.statistics.ranks import MOST_GROUPED
+from objbench.judge.statistics.ranks import MOST_GROUPED, MOST_PAIRED
 from objbench.leaderboard.document import Block, Cell, Table, table
 from objbench.leaderboard.floors import FloorRow
 from objbench.leaderboard.quantity import Quantity, estimated, quantity
@@ -98,7 +98,9 @@ def _line(report: Report, row: Row) -> dict[str, Cell]:
         )
     if report.others and len(report.seeds) > 1:
         line["seeds better"] = own if row.improvement is None else _wins(row.improvement)
-    if report.others and len(report.seeds) >= MIN_RUNS:
+    if len(report.seeds) >= MIN_RUNS and len(report.plan.objectives) > MOST_PAIRED:
+        line[f"than {report.baseline}"] = own or _against(row)
+    elif report.others and len(report.seeds) >= MIN_RUNS:
         # Below that all objectives are one group.
         line["rank [95%]"] = _ranks(row)
         if len(report.plan.objectives) <= MOST_GROUPED:
@@ -119,6 +121,15 @@ def _wins(found: Improvement | None) -> str | None:
     low, high = found.interval
     wins = f"{found.share * found.seeds:g} of {found.seeds}"
     return f"{wins} [{100 * low:.0f}%, {100 * high:.0f}%]"
+
+
+def _against(row: Row) -> str | None:
+    """Whether it is better or worse than the baseline with all compared at once."""
+    if row.gain is None or row.gain.interval is None:
+        return None
+    if not row.is_significant:
+        return "not significant"
+    return "better" if row.gain.mean > 0 else "worse"
 
 
 def _ranks(row: Row) -> str | None:

@@ -4,13 +4,16 @@ import re
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_rel
 
 from objbench.leaderboard.curve_pictures import pictures
 from objbench.leaderboard.document import Heading, Paragraph, Picture, Table
 from objbench.leaderboard.foremost import MOST_DRAWN, MOST_ROWS
+from objbench.leaderboard.html.page import html_page
 from objbench.leaderboard.pictures.drawing import look
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.sections import page_document
+from objbench.leaderboard.tables.ranking import ranking_table
 from objbench.leaderboard.terminal import terminal_summary
 
 
@@ -66,8 +69,9 @@ def test_a_page_of_a_hundred_objectives(make_study, report_of):
     # Findings: who differs by name, the others together.
     shown = re.search(r"What the numbers show.*?</details>", details, re.DOTALL).group()
     assert shown.count("\n- ") < 40
-    assert "Significantly better on glue, where objective_99's gain on mlm is +1" in shown
-    assert "Significantly worse on glue, where objective_98's gain on mlm is -1" in shown
+    many = r"mlm on glue: \d+ objectives, [-+.\d]+ to [-+.\d]+ points over 4 paired seeds"
+    assert re.search(rf"Significantly better than {many}", shown)
+    assert re.search(rf"Significantly worse than {many}", shown)
     assert re.search(r"No significant difference from mlm on glue: \d+ objectives over 4", shown)
     # Nobody is lost: every score is in a table that is folded.
     (whole,) = re.findall(r"glue: all 100 objectives.*?</details>", text, re.DOTALL)
@@ -86,6 +90,44 @@ def test_a_page_of_a_hundred_objectives(make_study, report_of):
         assert len({look(name, names, "mlm") for name in names}) == MOST_DRAWN
     summary = terminal_summary(report)
     assert max(map(len, summary.splitlines()[1:])) < 500
+
+
+@pytest.mark.parametrize("objectives", [30, 31])
+def test_past_thirty_objectives_each_is_compared_with_the_baseline_alone(
+    make_study, report_of, rows, objectives
+):
+    report = report_of(crowd(make_study, objectives, seeds=4))
+    text = render_markdown(page_document(report))
+    ranking = text[text.index("## Ranking") : text.index("## Details")]
+    is_alone = objectives > 30
+    assert ("each is compared with mlm alone, since 465 pairs" in ranking) == is_alone
+    assert ("30 paired t-tests with Holm's correction" in ranking) == is_alone
+    assert ("every objective compared with the baseline at once" in text) == is_alone
+    assert ("all pairs of objectives compared at once" in text) == (not is_alone)
+    assert ("rank [95%]" in ranking) == (not is_alone)
+    (suite,) = report.suites
+    said = {
+        row["objective"]: row.get("than mlm")
+        for row in rows(ranking_table(report, suite, suite.rows))
+    }
+    if is_alone:
+        # By hand: every pair with the baseline, Holm step by step, in float64.
+        scores = {
+            o.name: suite.found.scores[place] for place, o in enumerate(report.plan.objectives)
+        }
+        tests = {n: ttest_rel(own, scores["mlm"]) for n, own in scores.items() if n != "mlm"}
+        expected, left = dict.fromkeys(tests, "not significant"), len(tests)
+        for name in sorted(tests, key=lambda name: tests[name].pvalue):
+            if tests[name].pvalue * left > 0.05:
+                break
+            expected[name], left = "better" if tests[name].statistic > 0 else "worse", left - 1
+        assert said == {"mlm": "baseline"} | expected
+        assert {*expected.values()} == {"better", "worse", "not significant"}
+    else:
+        assert {*said.values()} == {None}
+    page = html_page(report)
+    assert (f"glue: all {objectives} objectives</summary>" in page) == is_alone
+    assert all(f">{name}<" in page for name in said)
 
 
 @pytest.mark.parametrize(("objectives", "has_letters"), [(15, True), (16, False)])

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from objbench.judge.statistics.multiple_tests import holm, paired_p_values
-from objbench.judge.statistics.ranks import group_letters, rank_objectives, tied_groups
+from objbench.judge.statistics.ranks import (
+    differ_from_one,
+    group_letters,
+    rank_objectives,
+    tied_groups,
+)
 
 # Five seeds of shared luck, and what each objective adds; the noise is fixed and small.
 LUCK = np.array([0.0, 5.0, -4.0, 2.0, -1.0])
@@ -207,3 +212,28 @@ def test_all_rank_intervals_hold_at_once():
         intervals = rank_objectives(truth[:, None] + noise).intervals
         held += all(low <= r <= high for (low, high), r in zip(intervals, ranks, strict=True))
     assert held >= 940
+
+
+def test_one_is_compared_with_each_other_by_the_seeds_that_both_have():
+    """Holm's steps over the pairs with it, by hand; pairs of two others change nothing."""
+    draw = np.random.Generator(np.random.Philox(7)).normal
+    scores = draw(size=(12, 6)) + np.linspace(0.0, 6.0, 12)[:, None]
+    scores[4, :2], scores[5, :4] = np.nan, np.nan
+    p_values = {}
+    for row in range(12):
+        pairs = [a - b for a, b in zip(scores[row], scores[2], strict=True) if np.isfinite(a)]
+        if row != 2 and len(pairs) >= 3:
+            p_values[row] = float(paired_p_values(np.array(pairs)))
+    assert 4 in p_values and 5 not in p_values
+    expected, left = set(), len(p_values)
+    for row in sorted(p_values, key=p_values.get):
+        if p_values[row] * left > 0.05:
+            break
+        expected.add(row)
+        left -= 1
+    assert 0 < len(expected) < len(p_values)
+    assert set(np.flatnonzero(differ_from_one(scores, 2)).tolist()) == expected
+
+
+def test_too_few_seeds_differ_from_nobody():
+    assert not differ_from_one(np.array([[1.0, 2.0], [9.0, 9.5], [5.0, 5.5]]), 0).any()

@@ -159,8 +159,14 @@ def test_a_hundred_objectives(make_study, report_of, parsed):
     text = html_page(report)
     assert len(text) < 1_000_000
     tree = parsed(text)
-    ranked = next(n for n in tree.all("table") if "Ranking" in next(n.all("caption")).text)
-    assert {node.text for node in ranked.all("th", scope="row")} == {*names}
+    captions = {next(node.all("caption")).text: node for node in tree.all("table")}
+    best, whole = (
+        {node.text for node in captions[title].all("th", scope="row")}
+        for title in ("Ranking by glue", "glue: all 100 objectives")
+    )
+    assert whole == {*names}
+    assert len(best) == 10
+    assert "The baseline and the best of 100; all are in the fold below." in text
     data = json.loads(next(tree.all("script", id="figures")).text)
     assert all(len(curve["own"]) == 100 for curve in data["curves"])
     assert all(sum(own["shown"] for own in curve["own"]) == 10 for curve in data["curves"])
