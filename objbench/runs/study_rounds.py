@@ -101,7 +101,9 @@ class StudyRounds:
         finished = prepared.folder.finished_cells(plan.cells)
         # Every process must skip the same cells, whichever process ran those that failed.
         finished |= {
-            cell.id: "failed" for cell in plan.cells if cell.id in self.tried - {*finished}
+            cell.id: "failed"
+            for cell in plan.cells
+            if cell.id in self.tried and cell.id not in finished
         }
         say_what_is_left(prepared, plan, finished, self.executor.jobs, self.executor.threads)
         prepared.display.say(_opening(plan, finished, prepared.folder))

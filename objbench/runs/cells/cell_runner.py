@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import sys
 import traceback
+from collections.abc import Iterable
 
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.errors import ObjbenchError, StorageError
@@ -31,6 +32,7 @@ class CellRunner:
     """Runs cells of one planned study in this process."""
 
     def __init__(self, context: RunContext) -> None:
+        self._context = context
         self.folder = context.prepared.folder
         self._report = context.report
         self._time = context.prepared.cell_timeout
@@ -38,15 +40,19 @@ class CellRunner:
         if context.prepared.device == "cpu":
             keep_freed_memory()
 
-    def __call__(self, cell: PlannedCell) -> Outcome:
+    def __call__(self, cell: PlannedCell, needs: Iterable[PlannedCell] = ()) -> Outcome:
         """Run ``cell`` and store its record, whatever happens.
 
         One that ran out of memory has no record yet: whoever has it run attempts it again, or
         refuses it.
 
+        Args:
+            needs: the cells that it needs, where the plan is here without its cells.
+
         Raises:
             StorageError: a disk is full, read-only or gone.
         """
+        self._context.know(needs)
         work = self._works[cell.kind]
         started = now()
         fixable = False

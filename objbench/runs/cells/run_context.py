@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,10 @@ class RunContext:
     @cached_property
     def _cells(self) -> dict[str, PlannedCell]:
         return {cell.id: cell for cell in self.plan.cells}
+
+    def know(self, cells: Iterable[PlannedCell]) -> None:
+        """Take in cells that ``plan``, which may have been sent without its cells, does not hold."""
+        self._cells.update((cell.id, cell) for cell in cells)
 
     def cell(self, cell_id: str) -> PlannedCell:
         """The planned cell of that id."""

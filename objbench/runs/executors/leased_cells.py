@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import islice
 
 from objbench.results.fence import LeaseLost, fenced
 from objbench.results.plan import PlannedCell
@@ -18,6 +19,9 @@ from objbench.runs.executors.worker_process import Given
 
 LOOK = 5.0
 """Seconds between two looks at what other workers have finished."""
+ASKED = 16
+"""Leases of others that are asked for at a look, in turn: each of five hundred workers that asked for all
+would read five hundred leases every few seconds."""
 
 
 class LeasedCells(PlannedCells):
@@ -61,7 +65,7 @@ class LeasedCells(PlannedCells):
         self._held: dict[str, Lease] = {}
         self._renewed: dict[str, float] = {}
         # Those that others have, or had when they were last asked for.
-        self._elsewhere: set[str] = set()
+        self._elsewhere: dict[str, None] = {}
         self._recorded = RecordedCells(folder, cells, finished)
         self._looked = time.monotonic()
 
@@ -78,7 +82,7 @@ class LeasedCells(PlannedCells):
                 continue  # Finished elsewhere, which its dependents know already.
             lease = self._held.get(cell.id) or self._leases.take(cell, self._owner)
             if lease is None:
-                self._elsewhere.add(cell.id)
+                self._elsewhere[cell.id] = None
                 continue
             # It may have been finished since the last look, and its lease removed.
             record = None if cell.id in self._held else self._folder.read_record(cell)
@@ -94,7 +98,7 @@ class LeasedCells(PlannedCells):
                     cell, f"its workers were lost, at the last of {lease.attempt - 1} attempts"
                 )
                 continue
-            return Given(cell, lease.id)
+            return self._given(cell, lease.id)
         return None
 
     def revoked(self) -> Collection[str]:
@@ -143,7 +147,7 @@ class LeasedCells(PlannedCells):
     def _leave(self, cell: str) -> None:
         self._say(f"{cell}: another worker has taken it over")
         del self._held[cell], self._renewed[cell]
-        self._elsewhere.add(cell)
+        self._elsewhere[cell] = None
 
     def _hear_of_others(self) -> None:
         """Note what others have finished, and ask again for what they may have given back."""
@@ -152,11 +156,11 @@ class LeasedCells(PlannedCells):
         for cell, record in self._recorded.new():
             if cell.id not in self._held:
                 self._note(cell, record)
-        for name in sorted(self._elsewhere):
-            self._elsewhere.discard(name)
+        for name in [*islice(self._elsewhere, ASKED)]:
+            del self._elsewhere[name]
             self._ready.again(name)
         self._looked = time.monotonic()
 
     def _note(self, cell: PlannedCell, record: AnyRecord) -> None:
-        self._elsewhere.discard(cell.id)
+        self._elsewhere.pop(cell.id, None)
         self._ready.end(cell.id, record.status)

@@ -38,6 +38,7 @@ class PlannedCells:
         ended: Ended,
         shares_memory: bool,
     ) -> None:
+        self._by_id = {cell.id: cell for cell in cells}
         self._folder = folder
         self._refuse = refuse
         self._say = say
@@ -53,7 +54,10 @@ class PlannedCells:
     def next(self, running: int) -> Given | None:
         """A cell to run now beside ``running`` others, if there is one."""
         cell = self._ready.next(running)
-        return None if cell is None else Given(cell)
+        return None if cell is None else self._given(cell)
+
+    def _given(self, cell: PlannedCell, lease: str = "") -> Given:
+        return Given(cell, lease, tuple(self._by_id[needed] for needed in cell.needs))
 
     def revoked(self) -> Collection[str]:
         """No cell: nobody else has any."""

@@ -80,7 +80,7 @@ class ProcessPool:
         """Run ``cells`` of a planned study; raises as ``run``."""
         _free_gpu_memory()
         prepared = context.prepared
-        settings = worker_settings(prepared)
+        settings = worker_settings(prepared, context.plan)
         slots: list[dict[str, str]] = [{} for _ in range(self.jobs)]
         if self.gpus:
             slots = [{GPU: gpu} for gpu in self.gpus[: self.jobs]]
@@ -105,9 +105,9 @@ def _start(settings: WorkerSettings, threads: int, report: Report) -> Runner:
 
     def run(given: Given) -> Outcome:
         if not given.lease:
-            return runner(given.cell)
+            return runner(given.cell, given.needs)
         with fenced(partial(leases.renew, lease_name(given.cell), given.lease)):
-            return runner(given.cell)
+            return runner(given.cell, given.needs)
 
     return run
 

@@ -46,10 +46,12 @@ class Given(NamedTuple):
     Attributes:
         cell: the cell.
         lease: the identity of the lease on it; "" where nobody else could run it.
+        needs: the cells that it needs.
     """
 
     cell: PlannedCell
     lease: str = ""
+    needs: tuple[PlannedCell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ class Elsewhere:
         self.seen = []
 
     def run(self, prepared, plan, finished, ended):
-        sent = pickle.dumps(worker_settings(prepared))
+        sent = pickle.dumps(worker_settings(prepared, plan))
+        by_id = {cell.id: cell for cell in plan.cells}
         for cell in plan.cells:
             if cell.id not in finished:
                 runner = start_worker(pickle.loads(sent), lambda *event: self.seen.append(event))
-                ended(runner(cell))
+                ended(runner(cell, [by_id[needed] for needed in cell.needs]))
 
 
 def test_an_executor_that_only_sends_settings_runs_a_study(
@@ -35,5 +36,9 @@ def test_an_executor_that_only_sends_settings_runs_a_study(
     folder = RunFolder(tmp_path)
     assert len(folder.finished_cells(folder.read_plan().cells)) == 7
     assert {event[0] for event in executor.seen} >= {"mlm.seed-0", "taco.seed-0"}
-    settings = worker_settings(prepare(study, registry, folder, cache=cache, device="cpu"))
+    prepared = prepare(study, registry, folder, cache=cache, device="cpu")
+    settings = worker_settings(prepared, folder.read_plan())
     assert settings.plugins == ("mlm", "taco", "toy")
+    # What is sent does not grow with the plan: of its cells there is none.
+    assert settings.plan.cells == ()
+    assert settings.plan.study == folder.read_plan().study
