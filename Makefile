@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 TEST_WORKERS ?= 2
 MEASURED := .benchmarks/last.json
 
-.PHONY: install demo test test-browser bench check-gpu check-forecast lint format clean
+.PHONY: install demo test test-browser bench check-gpu check-forecast simulate lint format clean
 
 install: $(INSTALLED)
 
@@ -36,6 +36,10 @@ check-gpu: $(INSTALLED)
 # Needs a machine that nobody else uses, for half an hour: STUDY='--corpus FILE --glue-dir FOLDER'.
 check-forecast: $(INSTALLED)
 	$(BIN)/python tests/benchmarks/check_forecast.py $(STUDY)
+
+# Studies of up to 150,000 made-up cells, some ten minutes; SIZES='10x3 30x10' (objectives x seeds).
+simulate: $(INSTALLED)
+	$(BIN)/python tests/simulation/simulate.py $(SIZES)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
