@@ -27,6 +27,7 @@ from objbench.engine.training.checkpoint_writer import CheckpointWriter
 from objbench.engine.training.exported_points import export_point
 from objbench.engine.training.interruption import interrupts_between_steps
 from objbench.engine.training.job import LineLog, PretrainJob, PretrainOutcome, Report
+from objbench.engine.training.kept_points import kept_steps
 from objbench.engine.training.loss_log import Logbook
 from objbench.engine.training.plateau import warn_if_stuck
 from objbench.engine.training.reported_progress import ReportedProgress
@@ -75,6 +76,7 @@ class _Run:
         # The trunk where the current branch left it.
         self.fork: Checkpoint | None = None
         self.log: list[LoggedPoint] = []
+        self._kept = kept_steps(job.steps, job.training.log_every, job.export_steps)
         self.points: list[ExportedPoint] = []
         self.reason = ""
         self._looks_are_free = self.session.device.type == "cpu"
@@ -195,7 +197,7 @@ class _Run:
             learning_rate=self.route.learning_rate(self.leg, self.step - 1),
         )
         # The log is of one model, from its first step to its last.
-        if not self.is_side_branch:
+        if not self.is_side_branch and (self.step in self._kept or self.reason):
             self.log.append(point)
         self.progress.trained(point, window.norm(), self.done, seconds, self.is_side_branch)
 
@@ -258,5 +260,7 @@ class _Run:
         self.leg = int(stored.state["leg"])
         self.step = int(stored.state["model_step"])
         self.spending.restore(stored.state)
-        self.log = logged_points(stored, self.session.names)
+        log = logged_points(stored, self.session.names)
+        # A checkpoint of an earlier version has all points.
+        self.log = [point for point in log if point.meters.steps in self._kept]
         self.points = [ExportedPoint.model_validate(point) for point in stored.state["points"]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from objbench.engine.training.kept_points import MOST
 from objbench.runs.forecast.forecast_values import Pretraining
 
 WEIGHT = 4
@@ -80,7 +81,7 @@ def disk_of(
         one = WEIGHT * each.exported_parameters + WORD * words + EXPORT_FILES
         encoders += each.runs * each.exports * one
         count += each.runs * each.exports
-        logged = each.route_steps // log_every
+        logged = min(each.route_steps // log_every, MOST)
         records += each.runs * (
             PRETRAINING + LOG_POINT * logged + EXPORTED_POINT * each.exports + PLANNED_CELL
         )
