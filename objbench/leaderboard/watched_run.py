@@ -100,7 +100,6 @@ class Watcher:
 
     def __init__(self, folder: Path) -> None:
         self._folder = RunFolder(folder)
-        self._done: dict[tuple[str, str], Status] = {}
         self._logs: dict[tuple[str, str], FollowedLog] = {}
 
     def look(self) -> WatchedRun:
@@ -111,9 +110,9 @@ class Watcher:
         """
         # Read again: rounds of tuning, or seeds that were added, make another plan.
         plan = self._folder.read_plan()
-        status = {cell.id: self._status(cell) for cell in plan.cells}
+        status = self._folder.ended_cells(plan.cells)
         pretrainings = [
-            self._pretraining(cell, status[cell.id])
+            self._pretraining(cell, status.get(cell.id))
             for cell in plan.cells
             if cell.kind in ("trial", "pretrain")
         ]
@@ -127,19 +126,6 @@ class Watcher:
             failed=found["failed"] + found["diverged"],
             cells=len(plan.cells),
         )
-
-    def _status(self, cell: PlannedCell) -> Status | None:
-        """The status of the cell's record; None where there is none."""
-        key = (cell.id, cell.key)
-        if key in self._done:
-            return self._done[key]
-        record = self._folder.read_record(cell)
-        if record is None:
-            return None
-        # One that failed may be run again; the others stay.
-        if record.status != "failed":
-            self._done[key] = record.status
-        return record.status
 
     def _pretraining(self, cell: PlannedCell, status: Status | None) -> WatchedCell:
         log = self._logs.setdefault((cell.id, cell.key), FollowedLog(self._folder.log(cell)))
@@ -155,13 +141,13 @@ class Watcher:
         return WatchedCell(cell.id, state, log.training, log.evaluation, quiet)
 
 
-def _kinds(plan: Plan, status: dict[str, Status | None]) -> tuple[WatchedKind, ...]:
+def _kinds(plan: Plan, status: dict[str, Status]) -> tuple[WatchedKind, ...]:
     """The cells that are no pretrainings, by kind and suite, in the order of the plan."""
     states: dict[str, Counter[str]] = {}
     for cell in plan.cells:
         if cell.kind not in ("trial", "pretrain"):
             name = f"{cell.kind.replace('_', ' ')}, {cell.suite}" if cell.suite else cell.kind
-            states.setdefault(name, Counter())[status[cell.id] or "waiting"] += 1
+            states.setdefault(name, Counter())[status.get(cell.id, "waiting")] += 1
     return tuple(WatchedKind(name, found.total(), found) for name, found in states.items())
 
 

@@ -66,7 +66,7 @@ def sealed(fields: dict[str, Any]) -> dict[str, Any]:
     return fields | {_SEAL: content_key(fields)}
 
 
-def _unsealed(value: Any) -> Any:
+def unsealed(value: Any) -> Any:
     """What was sealed; files from before there were seals are as they are.
 
     Raises:
@@ -86,14 +86,21 @@ def read_from(store: Store, name: str, kind: TypeAdapter[Read]) -> Read:
         RecordError: the file is not a whole one of a schema this version reads.
     """
     try:
-        return kind.validate_python(_unsealed(parsed(store.read(name))))
-    except ValueError as error:  # of both kinds: no JSON, and not what is asked for
-        raise RecordError(
-            f"{store.where(name)} is corrupted or of another version: {fault(error)}; "
-            "delete it and run the study again to make it again"
-        ) from error
+        content = store.read(name)
     except OSError as error:
         raise RecordError(f"{store.where(name)} cannot be read: {error.strerror}") from error
+    return stored_in(content, store.where(name), kind)
+
+
+def stored_in(content: bytes, where: str, kind: TypeAdapter[Read]) -> Read:
+    """What the content of a file holds, which users know as ``where``; raises as ``read_from``."""
+    try:
+        return kind.validate_python(unsealed(parsed(content)))
+    except ValueError as error:  # of both kinds: no JSON, and not what is asked for
+        raise RecordError(
+            f"{where} is corrupted or of another version: {fault(error)}; "
+            "delete it and run the study again to make it again"
+        ) from error
 
 
 def parsed(data: bytes) -> Any:

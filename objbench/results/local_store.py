@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,12 +20,16 @@ from objbench.results.generations import (
 from objbench.results.own_files import own_file, require_own
 from objbench.results.store import Version
 
+# What ``link`` reports on FAT, on some mounts of containers, and where there is no such call.
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+
 
 @dataclass(frozen=True, slots=True)
 class LocalStore:
     """The files in and below the folder ``root``, which may be on a file system that is shared.
 
-    ``put_once`` relies on hard links, ``swap`` on what ``generations`` says.
+    ``put_once`` relies on hard links, ``swap`` on what ``generations`` says. Where the file system has
+    no hard links workers cannot share it, so one process may use ``put_once`` there all the same.
     """
 
     root: Path
@@ -32,6 +37,12 @@ class LocalStore:
     def read(self, name: str) -> bytes:
         """The content of a file."""
         return self.get(name)[0]
+
+    def read_part(self, name: str, start: int, length: int) -> bytes:
+        """Some bytes of a file that is written once."""
+        with own_file(self.root, name).open("rb") as file:
+            file.seek(start)
+            return file.read(length)
 
     def get(self, name: str) -> tuple[bytes, Version]:
         """The content of a file and its version."""
@@ -45,7 +56,17 @@ class LocalStore:
 
     def put_once(self, name: str, content: bytes) -> bool:
         """Store a file unless there is one; missing folders are made."""
-        return put_file_once(require_own(self.root, name), content) is not None
+        path = require_own(self.root, name)
+        try:
+            return put_file_once(path, content) is not None
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        if path.exists():
+            return False
+        with whole_file(path) as file:
+            file.write(content)
+        return True
 
     def swap(self, name: str, content: bytes, seen: Version | None) -> Version:
         """Store a file in place of the version ``seen``."""

@@ -54,6 +54,12 @@ class ObjectStore:
         """The content of an object."""
         return self.get(name)[0]
 
+    def read_part(self, name: str, start: int, length: int) -> bytes:
+        """Some bytes of an object, without the others."""
+        with _errors(self, name):
+            found = _obstore().get_range(_client(self.url), name, start=start, length=length)
+            return bytes(found)
+
     def get(self, name: str) -> tuple[bytes, Version]:
         """The content of an object and its version, the entity tag.
 

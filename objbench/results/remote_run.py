@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from objbench.errors import one_line
@@ -15,7 +16,16 @@ from objbench.results.local_store import LocalStore
 from objbench.results.object_store import ObjectStore
 
 _AT_ONCE = 32
-COPIED = ("plan.json", "overhead.json", "lines.json", "records/", "costs/")
+_TRIES = 5
+COPIED = (
+    "plan.json",
+    "overhead.json",
+    "lines.json",
+    "records/",
+    "attempts/",
+    "segments/",
+    "costs/",
+)
 """What a page is made from: names, or the beginnings of names."""
 
 
@@ -32,7 +42,14 @@ def copy_run(store: ObjectStore, folder: Path) -> None:
         OSError: one cannot be fetched or written.
         ConfigError: a name in the store leads out of the folder.
     """
-    here, there = LocalStore(folder), {*_copied(store.list(""))}
+    for _ in range(_TRIES):
+        with suppress(FileNotFoundError):  # A record was packed meanwhile.
+            return _copy(store, LocalStore(folder))
+    _copy(store, LocalStore(folder))
+
+
+def _copy(store: ObjectStore, here: LocalStore) -> None:
+    there = {*_copied(store.list(""))}
     for name in {*_copied(here.list(""))} - there:
         here.delete(name)
     with ThreadPoolExecutor(_AT_ONCE) as pool:

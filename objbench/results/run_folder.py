@@ -3,7 +3,9 @@
 Layout of a run folder::
 
     plan.json                              the study, its cells and their keys
-    records/<kind>/<cell id>.<key>.json    one per finished cell
+    records/<kind>/<cell id>.<key>.<status>.json    one per finished cell, see ``record_names``
+    attempts/<kind>/<cell id>.<key>.<n>.json    how cells failed
+    segments/<n>.jsonl                     a thousand of the records, see ``record_segments``
     costs/<objective>.<key>.json           what a step of an objective costs, measured once
     overhead.json                          the steps of the study's objectives side by side
     lines.json                             losses that counts alone reach on the held-out text
@@ -34,7 +36,10 @@ from objbench.results.object_store import ObjectStore
 from objbench.results.object_trees import fetch_tree, put_tree
 from objbench.results.own_files import require_own
 from objbench.results.plan import CellKind, Plan, PlannedCell
-from objbench.results.records import RECORD, AnyRecord, ExportedPoint, PretrainRecord, Status
+from objbench.results.record_files import RecordFiles
+from objbench.results.record_names import ATTEMPTS, FINAL, RECORDS, cell_name
+from objbench.results.record_segments import SEGMENTS
+from objbench.results.records import AnyRecord, ExportedPoint, PretrainRecord, Status
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.step_comparison import StepComparison
 from objbench.results.step_cost import COST, StepCost
@@ -45,6 +50,7 @@ _PLAN = "plan.json"
 _COMPARISON = "overhead.json"
 _LINES = "lines.json"
 _TERMS = "workers.json"
+_FOLDERS = ("costs", "encoders", "checkpoints", "logs", "tracking")
 _PLANS = TypeAdapter(Plan)
 _COMPARISONS = TypeAdapter(StepComparison)
 _REFERENCE_LINES = TypeAdapter(ReferenceLines)
@@ -64,6 +70,7 @@ class RunFolder:
     def __init__(self, path: Path, store: Store | None = None) -> None:
         self.path = path
         self.store = store or LocalStore(path)
+        self._records = RecordFiles(self.store)
 
     def __str__(self) -> str:
         return self.store.where("")
@@ -82,7 +89,7 @@ class RunFolder:
             ConfigError: a link in it leads out of it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        for name in ("records", "costs", "encoders", "checkpoints", "logs", "tracking"):
+        for name in (RECORDS, ATTEMPTS, SEGMENTS, *_FOLDERS):
             require_own(self.path, name)
         with TemporaryFile(dir=self.path):
             pass
@@ -115,76 +122,76 @@ class RunFolder:
         self._write(_PLAN, plan)
 
     def read_record(self, cell: PlannedCell) -> AnyRecord | None:
-        """The record of a cell; None where there is none.
+        """The record of a cell, or its last failed attempt; None where it is still to be run.
 
         Raises:
             RecordError: it cannot be read, or is that of another cell.
         """
-        name = _record_name(cell)
-        record = self._read_record(name) if self.store.exists(name) else None
-        # A name has the beginning of the key only.
-        return record if record is not None and record.key == cell.key else None
+        return self._records.read(cell)
 
-    def write_record(self, record: AnyRecord) -> None:
-        """Store a record in its place, in place of an older one with the same key.
+    def write_record(self, record: AnyRecord) -> AnyRecord:
+        """Store a record unless its cell has one, or a failed attempt beside earlier ones.
 
         An object store gets the encoders first, so that whoever finds the record finds them too.
+
+        Returns:
+            The record of the cell: this one, or that of whoever was first.
         """
         if isinstance(self.store, ObjectStore) and isinstance(record, PretrainRecord):
             for point in record.points:
                 put_tree(self.store, point.encoder, self.encoder(point), point.digest)
-        self._write(_record_name(record), record)
+        return self._records.write(record)
 
     def read_records(self) -> list[AnyRecord]:
-        """Every record, sorted by kind and file name, current or stale.
+        """What ``read_record`` returns for every cell, current or stale; sorted by kind and name.
 
         Raises:
             RecordError: one of the files cannot be read, or is that of another cell.
         """
-        return [self._read_record(name) for name in self._record_names()]
+        return self._records.read_all()
 
     def has_records(self) -> bool:
-        """Whether there is any record, current or stale."""
-        return bool(self._record_names())
+        """Whether there is any record or failed attempt, current or stale."""
+        return self._records.has_any()
 
     def remove_records(self) -> None:
-        """Remove every record."""
-        for name in self._record_names():
-            self.store.delete(name)
+        """Remove every record and failed attempt."""
+        self._records.remove_all()
 
     def finished_cells(self, cells: Iterable[PlannedCell]) -> dict[str, Status]:
-        """Which of ``cells`` need not be run: id -> status of those with a record that did not fail.
+        """Which of ``cells`` need not be run: id -> status of those with a record.
 
         A diverged cell is finished too, since it would diverge again, but nothing can build on it.
 
         Raises:
-            RecordError: a record cannot be read.
+            RecordError: the names of the records, or those of an earlier version, cannot be read.
         """
-        records = ((cell.id, self.read_record(cell)) for cell in cells)
-        return {
-            cell: record.status for cell, record in records if record and record.status != "failed"
-        }
+        found = self.ended_cells(cells)
+        return {cell: status for cell, status in found.items() if status in FINAL}
 
-    def with_record(self, cells: Iterable[PlannedCell]) -> list[PlannedCell]:
-        """Those of ``cells`` that have a record, failed or not, by one look at the names.
+    def ended_cells(self, cells: Iterable[PlannedCell]) -> dict[str, Status]:
+        """How those of ``cells`` ended that are finished or failed, by one look at the names.
 
         Raises:
-            RecordError: the names cannot be read.
+            RecordError: as ``finished_cells``.
         """
-        names = {*self._record_names()}
-        return [cell for cell in cells if _record_name(cell) in names]
+        return self._records.statuses(cells)
 
-    def remove_record(self, cell: PlannedCell) -> None:
-        """Remove the record of a cell, if there is one."""
-        self.store.delete(_record_name(cell))
+    def set_failures_aside(self, cells: Iterable[PlannedCell]) -> None:
+        """Have those of ``cells`` that failed count as not run, from now on and for every worker."""
+        self._records.set_failures_aside(cells)
+
+    def pack_records(self) -> int:
+        """Pack records by the thousand, where there are as many; returns how many were packed."""
+        return self._records.pack()
 
     def where(self, cell: PlannedCell) -> str:
         """How to tell a user where the record of a cell is."""
-        return self.store.where(_record_name(cell))
+        return self._records.where(cell)
 
     def where_records(self, kind: CellKind) -> str:
         """How to tell a user where the records of one kind are."""
-        return self.store.where(f"records/{kind}")
+        return self.store.where(f"{RECORDS}/{kind}")
 
     def has_costs(self) -> bool:
         """Whether the cost of a step was measured here: every run does, no published study has."""
@@ -259,7 +266,7 @@ class RunFolder:
 
         Here and below, a ConfigError where a link leads out of ``path``.
         """
-        name = f"encoders/{_file_name(cell)}"
+        name = f"encoders/{cell_name(cell)}"
         require_own(self.path, name)
         return name
 
@@ -288,11 +295,11 @@ class RunFolder:
 
     def checkpoints(self, cell: PlannedCell) -> Path:
         """The folder of a cell's checkpoints."""
-        return require_own(self.path, f"checkpoints/{_file_name(cell)}")
+        return require_own(self.path, f"checkpoints/{cell_name(cell)}")
 
     def log(self, cell: PlannedCell) -> Path:
         """The file of a pretraining cell's log, which grows while the cell runs."""
-        return require_own(self.path, f"logs/{_file_name(cell)}.jsonl")
+        return require_own(self.path, f"logs/{cell_name(cell)}.jsonl")
 
     def tracking(self, tracker: str) -> Path:
         """The folder for what a tracker keeps of this run folder's cells."""
@@ -307,27 +314,6 @@ class RunFolder:
     def lock(self) -> Path:
         """The file that is locked while a run lasts."""
         return require_own(self.path, ".lock")
-
-    def _record_names(self) -> list[str]:
-        try:
-            return [name for name in self.store.list("records") if name.endswith(".json")]
-        except OSError as error:
-            raise RecordError(
-                f"{self.store.where('records')} cannot be read: {error.strerror}"
-            ) from error
-
-    def _read_record(self, name: str) -> AnyRecord:
-        """The record in the file ``name``, which is of the cell that the name says.
-
-        So no cell has two records, and none has that of another one under its name.
-        """
-        record = read_from(self.store, name, RECORD)
-        if _record_name(record) != name:
-            raise RecordError(
-                f"{self.store.where(name)} holds the record of another cell, {record.kind} "
-                f"{record.id}: delete it and run the study again"
-            )
-        return record
 
     def _write(self, name: str, model: Stored) -> None:
         self.store.write(name, dump_sealed(model).encode())
@@ -360,14 +346,6 @@ def read_records(folder: Path) -> list[AnyRecord]:
 def studies_in(folder: Path) -> list[Path]:
     """The folders in ``folder`` that have a plan, of runs or of published studies; sorted."""
     return sorted(path.parent for path in folder.glob(f"*/{_PLAN}"))
-
-
-def _file_name(cell: PlannedCell | AnyRecord) -> str:
-    return f"{cell.id}.{cell.key[:12]}"
-
-
-def _record_name(cell: PlannedCell | AnyRecord) -> str:
-    return f"records/{cell.kind}/{_file_name(cell)}.json"
 
 
 def _cost_name(objective: str, key: str) -> str:

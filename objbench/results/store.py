@@ -29,6 +29,12 @@ class Store(Protocol):
             OSError: there is none, or it cannot be read; FileNotFoundError in the first case.
         """
 
+    def read_part(self, name: str, start: int, length: int) -> bytes:
+        """``length`` bytes of a file that is written once, from ``start``; fewer where it ends before.
+
+        Raises as ``read``; also where it has no byte there.
+        """
+
     def get(self, name: str) -> tuple[bytes, Version]:
         """The content of a file and its version, for ``swap``; raises as ``read``."""
 

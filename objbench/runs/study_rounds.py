@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 
 from objbench.judge.formatting import named
 from objbench.results.plan import Plan, PlannedCell
+from objbench.results.record_segments import SIZE
 from objbench.results.records import Status
 from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.cell_runner import CellRunner
@@ -97,6 +99,7 @@ class StudyRounds:
         """Store the plan and run the cells that are not finished."""
         if is_main():
             prepared.folder.write_plan(plan)
+            prepared.folder.pack_records()
         wait_for_all()
         finished = prepared.folder.finished_cells(plan.cells)
         # Every process must skip the same cells, whichever process ran those that failed.
@@ -112,7 +115,11 @@ class StudyRounds:
             left = {cell.id: _alike(cell) for cell in plan.cells if cell.id not in finished}
             prepared.display.plan(left, len(plan.cells), self.executor.jobs)
 
+        number = count(1)
+
         def ended(outcome: Outcome) -> None:
+            if next(number) % SIZE == 0 and is_main():
+                prepared.folder.pack_records()
             mark = "" if outcome.status == "ok" else f"{outcome.status}: "
             prepared.display.end(outcome.id, mark + outcome.text)
             if outcome.status != "ok":

@@ -12,7 +12,6 @@ from objbench.errors import ConfigError
 from objbench.judge.formatting import listed
 from objbench.plugins.loading import load_plugins
 from objbench.results.plan import Plan
-from objbench.results.records import Status
 from objbench.results.run_folder import RunFolder
 from objbench.results.storage_faults import storage_faults
 from objbench.runs.cells.cell_runner import CellRunner
@@ -109,7 +108,8 @@ def _run_round(
 
     cells = LeasedCells(
         plan.cells,
-        _ended(folder, plan),
+        # One that failed is left to the next `objbench run`.
+        folder.ended_cells(plan.cells),
         folder,
         leases,
         refuse=lambda cell, why: CellRunner(context).refuse(cell, why),
@@ -167,12 +167,6 @@ def _agreed(
             "where the same files are, under the same path"
         )
     return prepared
-
-
-def _ended(folder: RunFolder, plan: Plan) -> dict[str, Status]:
-    """How the cells ended that have a record; one that failed is left to the next ``objbench run``."""
-    found = {cell.id: folder.read_record(cell) for cell in folder.with_record(plan.cells)}
-    return {cell: record.status for cell, record in found.items() if record is not None}
 
 
 def _next_plan(folder: RunFolder, seen: Plan | None, patience: float) -> Plan | None:

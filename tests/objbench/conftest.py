@@ -76,6 +76,7 @@ _load("foreign_study")
 _object_server = _load("object_server").object_server
 _load("made_examples")
 _load("hub_server")
+_load("memory_store")
 
 
 @pytest.fixture(scope="session")

@@ -130,6 +130,8 @@ class MadeStudy:
     def write(self, run: Path, order: Callable[[Iterable[str]], Iterable[str]] = sorted) -> Path:
         """Write the plan and the records, the records in the given order; returns ``run``."""
         folder = RunFolder(run)
+        # Records are written once, and tests write a study again that they have changed.
+        folder.remove_records()
         folder.write_plan(self.plan)
         folder.write_reference_lines(self.lines)
         for cell_id in order(self.records):

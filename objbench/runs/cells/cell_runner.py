@@ -73,7 +73,9 @@ class CellRunner:
             record = work.record(cell, started, status="failed", reason=text)
         if _is_mine(cell):
             with storage_faults(self.folder):
-                self._store(record)
+                stored = self._store(record)
+            if stored is not record:
+                record, text = stored, "done elsewhere meanwhile"
             if (leftovers := work.leftovers(cell, record)) is not None:
                 shutil.rmtree(leftovers, ignore_errors=True)
         return Outcome(cell.id, record.status, text, fixable)
@@ -86,8 +88,11 @@ class CellRunner:
                 self._store(record)
         return Outcome(cell.id, record.status, reason)
 
-    def _store(self, record: AnyRecord) -> None:
+    def _store(self, record: AnyRecord) -> AnyRecord:
         """Store a record, but never make the folder again that was removed meanwhile.
+
+        Returns:
+            The record of the cell: this one, or that of whoever was first.
 
         Raises:
             LeaseLost: another worker has the cell.
@@ -98,7 +103,7 @@ class CellRunner:
                 f"{self.folder} was removed, or its disk is gone, while the study ran: "
                 "run the same command again"
             )
-        self.folder.write_record(record)
+        return self.folder.write_record(record)
 
 
 def _is_mine(cell: PlannedCell) -> bool:

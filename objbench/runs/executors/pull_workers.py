@@ -61,8 +61,7 @@ class PullWorkers:
     ) -> None:
         """Wait for every cell that can be run. What failed in an earlier run is left to be run again."""
         folder = prepared.folder
-        for cell in folder.with_record(one for one in plan.cells if one.id not in finished):
-            folder.remove_record(cell)
+        folder.set_failures_aside(one for one in plan.cells if one.id not in finished)
         folder.write_worker_terms(worker_terms(prepared))
         ready, recorded = (
             ReadyCells(plan.cells, finished),

@@ -38,7 +38,8 @@ class RecordedCells:
         Raises:
             RecordError: a record cannot be read.
         """
-        for cell in self._folder.with_record(self._left.values()):
+        ended = self._folder.ended_cells(self._left.values())
+        for cell in [self._left[name] for name in ended]:
             if (record := self._folder.read_record(cell)) is not None:
                 del self._left[cell.id]
                 yield cell, record

@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 import pytest
+from memory_store import MemoryStore
 
 from objbench.errors import ConfigError, RecordError
 from objbench.results.atomic_files import whole_file
@@ -14,34 +15,9 @@ from objbench.results.run_folder import RunFolder, studies_in
 from objbench.results.step_cost import StepCost
 
 
-class Memory:
-    """A store that is no folder."""
-
-    def __init__(self):
-        self.files = {}
-
-    def read(self, name):
-        return self.files[name]
-
-    def write(self, name, content):
-        self.files[name] = content
-
-    def delete(self, name):
-        self.files.pop(name, None)
-
-    def exists(self, name):
-        return name in self.files
-
-    def list(self, folder):
-        return sorted(name for name in self.files if name.startswith(f"{folder}/"))
-
-    def where(self, name):
-        return f"memory:{name}"
-
-
 @pytest.fixture(params=["folder", "memory"])
 def store(request, tmp_path):
-    return LocalStore(tmp_path / "run") if request.param == "folder" else Memory()
+    return LocalStore(tmp_path / "run") if request.param == "folder" else MemoryStore()
 
 
 @pytest.fixture
@@ -129,6 +105,7 @@ def test_a_second_file_for_a_cell_or_an_id_outside_the_folder_is_refused(run, st
     content = unsealed(store.read(name))
     for at, what in [
         (name.replace(".json", ".2.json"), content),
+        (name.replace(".ok.json", ".diverged.json"), content),
         ("records/pretrain/x.json", content.replace(b'"id": "', b'"id": "../../')),
     ]:
         store.write(at, what)

@@ -1,6 +1,7 @@
 """Pruning: what no unfinished cell needs goes, no record does, and what is missed says why."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -66,7 +67,7 @@ def test_a_pruned_encoder_is_said_to_be_pruned_and_made_again(copy, make_study, 
     wanted = next(r for r in read_records(copy) if r.kind == "evaluation" and r.share == 1.0)
     plan = RunFolder(copy).read_plan()
     cell = next(cell for cell in plan.cells if cell.id == wanted.id)
-    record = copy / f"records/evaluation/{cell.id}.{cell.key[:12]}.json"
+    record = Path(RunFolder(copy).where(cell))
     record.unlink()
     end = run(make_study(), copy)
     assert end.exit_code == 2
@@ -83,14 +84,14 @@ def test_a_pruned_encoder_is_said_to_be_pruned_and_made_again(copy, make_study, 
 def test_what_an_unfinished_cell_needs_is_kept(copy):
     plan = RunFolder(copy).read_plan()
     evaluation = next(c for c in plan.cells if c.kind == "evaluation" and c.share == 0.5)
-    (copy / f"records/evaluation/{evaluation.id}.{evaluation.key[:12]}.json").unlink()
+    Path(RunFolder(copy).where(evaluation)).unlink()
     pretrained = next(c for c in plan.cells if c.id == evaluation.needs[0])
     own = f"encoders/{pretrained.id}.{pretrained.key[:12]}/step-{evaluation.step}"
     found = pruning(copy)
     assert found.kept == (own,)
     assert [r.name for r in found.removable] == [name for name in encoders(copy) if name != own]
     # An unfinished pretraining goes on from its checkpoint, with the encoders it has exported.
-    (copy / f"records/pretrain/{pretrained.id}.{pretrained.key[:12]}.json").unlink()
+    Path(RunFolder(copy).where(pretrained)).unlink()
     checkpoints = copy / f"checkpoints/{pretrained.id}.{pretrained.key[:12]}"
     checkpoints.mkdir(parents=True)
     found = prune(copy)

@@ -27,8 +27,9 @@ class Folder:
     def __init__(self, root):
         self.store = LocalStore(root)
 
-    def with_record(self, cells):
-        return [one for one in cells if self.store.exists(f"records/{one.id}")]
+    def ended_cells(self, cells):
+        records = {one.id: self.read_record(one) for one in cells}
+        return {name: record.status for name, record in records.items() if record is not None}
 
     def read_record(self, one):
         if not self.store.exists(f"records/{one.id}"):
