@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 TEST_WORKERS ?= 2
 MEASURED := .benchmarks/last.json
 
-.PHONY: install demo test test-browser bench check-gpu check-forecast simulate lint format clean
+.PHONY: install demo test test-browser page-picture bench check-gpu check-forecast simulate lint format clean
 
 install: $(INSTALLED)
 
@@ -22,6 +22,13 @@ test-browser: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
 	OBJBENCH_BROWSER=required OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 0 --benchmark-disable \
 	    -m browser tests/objbench/leaderboard/html
+
+# Needs chromium; draws the README's picture of a page: make page-picture STUDY=leaderboard/toy.
+page-picture: $(INSTALLED)
+	$(BIN)/objbench leaderboard $(STUDY) --format html --out .page
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=1160,840 \
+	    --screenshot=leaderboard/figures/page.png file://$(CURDIR)/.page/index.html
+	rm -r .page
 
 # Needs an otherwise idle machine; writes leaderboard/performance.md, its picture and its record.
 bench: $(INSTALLED)

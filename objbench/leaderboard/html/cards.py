@@ -23,6 +23,10 @@ from objbench.leaderboard.tables.verdicts import (
 
 _SIGNS: dict[Verdict, str] = {"confirmed": "\N{CHECK MARK}", "refuted": "\N{MULTIPLICATION X}"}
 _OPEN, _UNTESTED = "?", "\N{EN DASH}"
+NONE_BY_OWN_SCORE = (
+    "The study does not test any of these claims by the score that its paper names. By other scores, "
+    "secondary and not corrected:"
+)
 # More notes than these are folded away.
 _MOST_NOTES = 2
 
@@ -30,6 +34,7 @@ _MOST_NOTES = 2
 def cards_html(report: Report) -> Html:
     """A card per claim, by its own score; then, folded away, those by other scores, and the table.
 
+    Where no claim is tested by its own score, the cards by other scores stand open and before them.
     Where there are many, those that were measured by the claims' own scores, or settled, come first.
     """
     judged = report.listed_verdicts
@@ -40,11 +45,19 @@ def cards_html(report: Report) -> Html:
         first = [item for item in judged if item.is_primary]
         title = f"By other scores, secondary and not corrected ({len(judged) - len(first)})"
     others = [item for item in judged if not any(item is other for other in first)]
-    parts = [_cards(report, first) if first or not judged else element("p", NONE_FOREMOST)]
-    if others:
-        # Where the study lacks the claims' own scores these few are all that was found.
-        is_open = bool(first) and not any(item.finding for item in first)
-        parts.append(fold_html(title, _cards(report, others), is_open=is_open))
+    if first and others and not any(item.is_tested for item in first):
+        # These few are all that was found; what was not looked at does not stand before them.
+        parts = [
+            element("p", NONE_BY_OWN_SCORE),
+            _cards(report, others),
+            fold_html(
+                f"The claims by their own scores, not tested ({len(first)})", _cards(report, first)
+            ),
+        ]
+    else:
+        parts = [_cards(report, first) if first or not judged else element("p", NONE_FOREMOST)]
+        if others:
+            parts.append(fold_html(title, _cards(report, others)))
     if judged:
         parts.append(
             fold_html("All verdicts as a table", blocks_html(verdict_table(report), "Verdicts"))

@@ -65,8 +65,16 @@ def html_page(report: Report, title: str = "", notes: str = "") -> str:
     )
 
 
+def _verdicts(report: Report) -> Html:
+    """The cards first; how they are to be read is there for whoever asks."""
+    lead = blocks_html(verdict_lead(report), "")
+    if not report.verdicts:
+        return lead
+    return joined(cards_html(report), fold_html("How to read a verdict", lead))
+
+
 def _sections(report: Report) -> Iterator[Section]:
-    yield VERDICTS, joined(blocks_html(verdict_lead(report), ""), cards_html(report))
+    yield VERDICTS, _verdicts(report)
     learning = learning_blocks(report)
     if learning:
         # The first block is the section's own heading.

@@ -183,3 +183,15 @@ def test_a_study_without_curves_or_claims(make_study, report_of, parsed):
 @pytest.mark.parametrize("name", ["demo-all", "toy-same"])
 def test_published_studies(name, parsed):
     assert list(parsed(html_page(analyse(read_study_results(PUBLISHED / name)))).all("main"))
+
+
+def test_what_was_measured_stands_before_what_was_not(parsed):
+    report = analyse(read_study_results(PUBLISHED / "toy"))
+    assert not any(item.is_tested for item in report.listed_verdicts if item.is_primary)
+    text = html_page(report)
+    cards = [card.text for card in parsed(text).all("article")]
+    untested = ["not tested" in card for card in cards]
+    assert untested == sorted(untested)
+    assert set(untested) == {False, True}
+    # The first card comes before the words on how to read it.
+    assert text.index("<article") < text.index("How to read a verdict")
