@@ -62,12 +62,15 @@ def place(text: str) -> Path | ObjectStore:
     return ObjectStore(text.rstrip("/"))
 
 
-def run_place(given: Path | ObjectStore, cache: Path | None = None) -> RunPlace:
+def run_place(
+    given: Path | ObjectStore, cache: Path | None = None, *, is_copied: bool = True
+) -> RunPlace:
     """The run at ``given``, once its store has been looked at and the small files copied.
 
     Args:
         given: as ``place`` read it.
         cache: as for ``run``; what --cache names when it is given.
+        is_copied: whether a page is to be made from the folder, for which the files are copied.
 
     Raises:
         ConfigError: the store cannot be used.
@@ -76,5 +79,6 @@ def run_place(given: Path | ObjectStore, cache: Path | None = None) -> RunPlace:
         return RunPlace(given)
     store = open_object_store(given.url)
     found = RunPlace(scratch_folder(store, cache or default_cache()), store)
-    found.refresh()
+    if is_copied:
+        found.refresh()
     return found

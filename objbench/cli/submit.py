@@ -8,6 +8,7 @@ from pathlib import Path
 
 from objbench.cli import arguments as read
 from objbench.cli.parser import Parser
+from objbench.cli.run_place import place, run_place
 from objbench.cli.terminal import say
 
 SUMMARY = "Make a folder of a finished study that can be sent to others."
@@ -26,9 +27,9 @@ def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument(
         "run",
-        type=read.reading(read.path),
+        type=read.reading(place),
         metavar="RUN",
-        help="run folder, such as runs/mine, or the folder of a published study",
+        help="run folder, such as runs/mine, s3://BUCKET/RUN, or the folder of a published study",
     )
     parser.add_argument(
         "--out",
@@ -49,10 +50,11 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Make the folder, and print its digest and what a receiver cannot check."""
     from objbench.results.run_folder import read_plan
 
-    read_plan(arguments.run)  # a wrong folder is reported before the plugins are loaded
+    run = run_place(arguments.run).folder
+    read_plan(run)  # a wrong folder is reported before the plugins are loaded
     from objbench.runs.submission import make_submission
 
-    found = make_submission(arguments.run, arguments.out, arguments.by or "")
+    found = make_submission(run, arguments.out, arguments.by or "")
     for reason in found.unchecked:
         say(f"cannot be checked without you: {reason}")
     if found.statement is not None and found.statement.left_out:

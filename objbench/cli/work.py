@@ -9,6 +9,7 @@ import sys
 from objbench.cli import arguments as read
 from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import default_cache
+from objbench.cli.run_place import place, run_place
 from objbench.cli.terminal import say
 from objbench.errors import ConfigError
 from objbench.runs.processes import processes
@@ -16,7 +17,7 @@ from objbench.runs.processes import processes
 SUMMARY = "Run cells of a planned study, together with any number of other workers."
 EPILOG = """\
 objbench run --executor workers plans a study and waits; every objbench work --run FOLDER, started
-by hand or by a cluster on any machine that has the folder, takes cells that nobody has, one per core
+by hand or by a cluster on any machine that has the folder, or reaches the object store, takes cells that nobody has, one per core
 or GPU, until none is left. Workers may be added and stopped at any time: what Ctrl-C, SIGTERM or
 SIGUSR2 interrupts is given back at the next step, and the cells of a worker that is lost are taken over
 after five minutes, from their checkpoints.
@@ -24,6 +25,7 @@ after five minutes, from their checkpoints.
 examples:
   objbench run --objectives mlm,taco --preset demo --executor workers
   objbench work --run runs/demo
+  objbench work --run s3://bucket/runs/demo
 """
 
 
@@ -31,10 +33,10 @@ def add_arguments(parser: Parser) -> None:
     """Declare the flags."""
     parser.add_argument(
         "--run",
-        type=read.reading(read.path),
+        type=read.reading(place),
         metavar="DIR",
         required=True,
-        help="run folder of the planned study",
+        help="run folder of the planned study; or s3://BUCKET/RUN (gs://, az://)",
     )
     parser.add_argument(
         "--cache",
@@ -74,11 +76,14 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         raise ConfigError("a worker is one process: start it without torchrun or accelerate launch")
     from objbench.runs.work import work
 
+    cache = arguments.cache or default_cache()
+    found = run_place(arguments.run, cache, is_copied=False)
     # Imported modules live until exit: the garbage collector need not scan them after every cell.
     gc.freeze()
     end = work(
-        arguments.run,
-        cache=arguments.cache or default_cache(),
+        found.folder,
+        store=found.store,
+        cache=cache,
         jobs=arguments.jobs,
         device=arguments.device,
         threads=arguments.threads,

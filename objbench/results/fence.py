@@ -37,3 +37,8 @@ def require_lease() -> None:
     """Raise ``LeaseLost`` where nothing may be stored any more."""
     for renew in _fences:
         renew()
+
+
+def is_fenced() -> bool:
+    """Whether what is stored now belongs to a cell on which a worker has a lease."""
+    return bool(_fences)

@@ -74,6 +74,12 @@ def fetch_tree(store: ObjectStore, name: str, folder: Path, digest: str) -> None
                 raise RecordError(f"{store.where(there)} is damaged ({fault})")
 
 
+def remove_trees(store: ObjectStore, name: str) -> None:
+    """Remove everything that is stored below ``name``; of a sealed folder the seal first."""
+    for one in sorted(store.list(name), key=lambda one: not one.endswith(f"/{SEAL}")):
+        store.delete(one)
+
+
 def _files(sealed: Path) -> list[str]:
     """The names in a seal that may be anybody's; ``damage`` tells later what is wrong with it."""
     try:

@@ -14,7 +14,8 @@ Layout of a run folder::
     leases/<cell id>.<key>                 which worker has a cell, see ``executors/leases``
     encoders/<cell id>.<key>/step-<n>/     exported encoders
     encoders/<cell id>.<key>/step-<n>.pruned   in place of one that was removed by `objbench prune`
-    checkpoints/<cell id>.<key>/           while a pretraining cell is under way
+    checkpoints/<cell id>.<key>/           while a pretraining cell is under way; in an object store
+                                           see ``checkpoint_copies``
     logs/<cell id>.<key>.jsonl             a line per log and evaluation point of a pretraining cell
     tracking/<tracker>/                    files of a tracker, and which of its runs a cell is
     leaderboard/                           the page that ``objbench run`` writes
@@ -23,13 +24,16 @@ Layout of a run folder::
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from pydantic import TypeAdapter
 
 from objbench.errors import RecordError
+from objbench.results.checkpoint_copies import CheckpointCopies
 from objbench.results.json_files import Stored, dump_sealed, read_from
 from objbench.results.local_store import LocalStore
 from objbench.results.object_store import ObjectStore
@@ -64,7 +68,8 @@ class RunFolder:
         path: a local folder, for what the engine writes by itself (encoders and checkpoints), the
             page and the lock.
         store: where the plan, the records and the measured costs are kept; ``path`` by default.
-            An object store keeps the encoders too: ``path`` is then one machine's copy of some.
+            An object store keeps encoders and checkpoints too: ``path`` is then one machine's copy
+            of some.
     """
 
     def __init__(self, path: Path, store: Store | None = None) -> None:
@@ -296,6 +301,20 @@ class RunFolder:
     def checkpoints(self, cell: PlannedCell) -> Path:
         """The folder of a cell's checkpoints."""
         return require_own(self.path, f"checkpoints/{cell_name(cell)}")
+
+    def checkpoint_copies(self, cell: PlannedCell) -> CheckpointCopies | None:
+        """Those that an object store has of a cell's checkpoints; None for a run in a folder."""
+        if not isinstance(self.store, ObjectStore):
+            return None
+        name = f"checkpoints/{cell_name(cell)}"
+        return CheckpointCopies(self.store, name, self.checkpoints(cell), self.encoder)
+
+    def remove_checkpoints(self, cell: PlannedCell) -> None:
+        """Remove a cell's checkpoints, here and in an object store; what cannot be is left."""
+        if (copies := self.checkpoint_copies(cell)) is not None:
+            with suppress(OSError):
+                copies.remove()
+        shutil.rmtree(self.checkpoints(cell), ignore_errors=True)
 
     def log(self, cell: PlannedCell) -> Path:
         """The file of a pretraining cell's log, which grows while the cell runs."""

@@ -14,6 +14,7 @@ from objbench.plugins.loading import load_plugins
 from objbench.results.plan import Plan
 from objbench.results.run_folder import RunFolder
 from objbench.results.storage_faults import storage_faults
+from objbench.results.store import Store
 from objbench.runs.cells.cell_runner import CellRunner
 from objbench.runs.cells.outcome import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
@@ -47,6 +48,7 @@ class WorkEnd:
 def work(
     run: Path,
     *,
+    store: Store | None = None,
     cache: Path,
     jobs: int | None,
     device: str | None,
@@ -62,6 +64,7 @@ def work(
 
     Args:
         run: the run folder, planned by ``objbench run --executor workers``.
+        store: where the run is kept instead; ``run`` is then this machine's folder for it.
         cache, jobs, device, cell_timeout: as for ``run_study``.
         threads: of each cell; an equal share of this machine's cores when None.
         stale: seconds after which the cell of a worker that is not heard of is taken over.
@@ -72,8 +75,10 @@ def work(
         KeyboardInterrupt: there was an interrupt, whose signal it has; the cells that ran can be continued by others.
     """
     device = device or default_device()
-    folder, end, shown = RunFolder(run), WorkEnd(), Watch(display())
+    folder, end, shown = RunFolder(run, store), WorkEnd(), Watch(display())
     folder.read_plan()  # Where there is none, no disk is at fault.
+    if store is not None:
+        folder.make()
     if device == "cpu":
         keep_freed_memory()
     with storage_faults(folder), shown:

@@ -57,11 +57,13 @@ class CheckpointWriter:
             return False
         return time.monotonic() - self._begun >= seconds_between(self._every, self._cost)
 
-    def write(self, checkpoint: Callable[[], Checkpoint]) -> None:
+    def write(self, checkpoint: Callable[[], Checkpoint], kept: Callable[[Path], None]) -> None:
         """Take a state and begin to write it, once the one before has been written.
 
         Args:
             checkpoint: takes the state, in tensors that training does not change.
+            kept: called in the other thread with the folder once the checkpoint is stored; it counts
+                as stored when this has returned.
 
         Raises:
             LeaseLost, OSError: the one before could not be written, as ``write_checkpoint`` says.
@@ -70,7 +72,7 @@ class CheckpointWriter:
         self._begun = time.monotonic()
         taken = checkpoint()
         stalled = time.monotonic() - self._begun
-        self._thread = threading.Thread(target=self._run, args=(taken, stalled), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(taken, stalled, kept), daemon=True)
         self._thread.start()
 
     def check(self) -> None:
@@ -90,18 +92,19 @@ class CheckpointWriter:
     def _is_writing(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def _run(self, checkpoint: Checkpoint, stalled: float) -> None:
+    def _run(self, checkpoint: Checkpoint, stalled: float, kept: Callable[[Path], None]) -> None:
         try:
-            self._store(checkpoint)
+            self._store(checkpoint, kept)
         except BaseException as error:  # noqa: BLE001 - raised again by the thread that trains
             self._error = error
         written = time.monotonic() - self._begun
         self._cost = WriteCost(stalled, time.thread_time(), written)
 
-    def _store(self, checkpoint: Checkpoint) -> None:
+    def _store(self, checkpoint: Checkpoint, kept: Callable[[Path], None]) -> None:
         self._sync()
         write_checkpoint(self._folder, self._key, checkpoint)
         target = checkpoint_folder(self._folder, checkpoint.step)
+        kept(target)
         self._kept = [*(path for path in self._kept if path != target), target]
         for path in {*self._others, *self._kept[:-KEPT]} - {target}:
             require_lease()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,6 +35,14 @@ class LineLog(Protocol):
         """A checkpoint is about to be kept, from which a run may continue: lose nothing from now."""
 
 
+Kept = Callable[[Path, Sequence[ExportedPoint]], None]
+"""Called with the folder of every checkpoint once it is stored, and the points exported before it."""
+
+
+def _only_here(checkpoint: Path, points: Sequence[ExportedPoint]) -> None:
+    """Keep a checkpoint in its folder alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainJob:
     """One objective, to be pretrained with one seed.
@@ -56,6 +64,8 @@ class PretrainJob:
         run: the run folder, to which exported points are relative.
         encoders: folder under ``run`` that receives ``step-<n>``.
         checkpoints: folder for checkpoints, for this cell alone.
+        kept: takes the checkpoints to where another machine finds them; called in another thread than
+            the training, which goes on meanwhile. What it raises ends the run.
         teachers: name of an objective -> the folder of its exported encoder, for an objective that
             learns from others. For one that is not named a fresh encoder is used, which is enough
             to count and time steps.
@@ -81,6 +91,7 @@ class PretrainJob:
     encoders: str
     checkpoints: Path
     key: str
+    kept: Kept = _only_here
     teachers: Mapping[str, Path] = field(default_factory=dict)
     export_steps: tuple[int, ...] = ()
     heldout_batches: int = 16

@@ -240,7 +240,8 @@ class _Run:
         self.clock.pause()
         # Nothing after a refused step is worth keeping; the next log point ends the run.
         if not self.session.update.latched:
-            self.writer.write(self._checkpoint)
+            points = tuple(self.points)
+            self.writer.write(self._checkpoint, lambda path: self.job.kept(path, points))
         if interrupted:
             self.writer.wait()
         self.clock.start()

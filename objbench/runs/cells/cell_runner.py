@@ -7,7 +7,6 @@ Only a disk that takes no more ends the study at once: it is no cell's failure.
 
 from __future__ import annotations
 
-import shutil
 import sys
 import traceback
 from collections.abc import Iterable
@@ -76,8 +75,7 @@ class CellRunner:
                 stored = self._store(record)
             if stored is not record:
                 record, text = stored, "done elsewhere meanwhile"
-            if (leftovers := work.leftovers(cell, record)) is not None:
-                shutil.rmtree(leftovers, ignore_errors=True)
+            work.remove_leftovers(cell, record)
         return Outcome(cell.id, record.status, text, fixable)
 
     def refuse(self, cell: PlannedCell, reason: str) -> Outcome:

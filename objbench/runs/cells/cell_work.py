@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -85,6 +84,7 @@ class CellWork(ABC):
         except ValidationError as error:
             raise unlike_a_record(plugin, error) from error
 
-    def leftovers(self, cell: PlannedCell, record: AnyRecord) -> Path | None:
-        """The folder that is of no more use once the record is stored, if there is one."""
-        return None
+    def remove_leftovers(  # noqa: B027 - most kinds leave nothing
+        self, cell: PlannedCell, record: AnyRecord
+    ) -> None:
+        """Remove what is of no more use once the record is stored, if there is anything."""

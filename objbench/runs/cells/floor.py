@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,9 @@ class FloorWork(EvaluationWork):
         suite = self.prepared.plugins.suites[cell.suite]
         return suite.evaluate_floor(cell.floor, encoder, cell.task, cell.finetune_seed, context)
 
-    def leftovers(self, cell: PlannedCell, record: AnyRecord) -> Path | None:
-        """What was exported, which can be made again at any time."""
-        return self._folder(cell).parent
+    def remove_leftovers(self, cell: PlannedCell, record: AnyRecord) -> None:
+        """Remove what was exported, which can be made again at any time."""
+        shutil.rmtree(self._folder(cell).parent, ignore_errors=True)
 
     def fields(self, cell: PlannedCell) -> dict[str, Any]:
         """What was scored, and how: nothing was spent on it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from objbench.contract.composition import Composition, recorded_options
@@ -13,6 +12,7 @@ from objbench.results.records import AnyRecord
 from objbench.runs.cells.cell_log import CellLog, tracked_cell
 from objbench.runs.cells.cell_work import CellWork
 from objbench.runs.cells.memory_faults import memory_faults
+from objbench.runs.processes import is_main, wait_for_all
 from objbench.runs.tracking.tracked_cell import TrackedCell
 
 
@@ -31,6 +31,11 @@ class PretrainWork(CellWork):
 
         job = self.prepared.pretrain_job(cell, self.context.teachers(cell))
         job = replace(job, lines=self.prepared.folder.read_reference_lines())
+        if (copies := self.prepared.folder.checkpoint_copies(cell)) is not None:
+            if is_main():
+                copies.begin()
+            wait_for_all()
+            job = replace(job, kept=copies.put)
         report = partial(self.context.report, cell.id)
         tracked = self._tracked(cell)
         with (
@@ -52,9 +57,10 @@ class PretrainWork(CellWork):
             return record, outcome.reason
         return record, f"held-out loss {outcome.points[-1].heldout['loss']:.3f}"
 
-    def leftovers(self, cell: PlannedCell, record: AnyRecord) -> Path | None:
-        """The checkpoints of a finished cell; one that failed resumes from them."""
-        return None if record.status == "failed" else self.prepared.folder.checkpoints(cell)
+    def remove_leftovers(self, cell: PlannedCell, record: AnyRecord) -> None:
+        """Remove the checkpoints of a finished cell; one that failed continues from them."""
+        if record.status != "failed":
+            self.prepared.folder.remove_checkpoints(cell)
 
     def _tracked(self, cell: PlannedCell) -> list[TrackedCell]:
         """The cell in each tracker that the run was given."""

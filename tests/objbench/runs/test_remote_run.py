@@ -70,6 +70,13 @@ def test_a_page_is_made_from_the_store_and_kept_there(remote, tmp_path, monkeypa
     assert b"first" in page.read_bytes()
 
 
+def test_a_run_in_a_store_can_be_sent(remote, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert main(["submit", remote.url, "--out", str(tmp_path / "sent")]) == 0
+    assert "digest: " in capsys.readouterr().out
+    assert main(["accept", str(tmp_path / "sent"), "--check-only"]) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -78,6 +85,9 @@ def test_a_page_is_made_from_the_store_and_kept_there(remote, tmp_path, monkeypa
         (["leaderboard", "s3://other/run"], "s3://other/run cannot be used: "),
         (["leaderboard", "s3://bucket/nothing"], "nothing holds no plan.json"),
         (["run", "--objectives", "mlm", "--out", "s3://bucket"], "names no run in a bucket"),
+        (["work", "--run", "s3://bucket"], "names no run in a bucket"),
+        (["work", "--run", "s3://bucket/nothing"], "nothing holds no plan.json"),
+        (["submit", "s3://bucket/nothing", "--out", "sent"], "nothing holds no plan.json"),
     ],
 )
 def test_a_wrong_url_is_told_in_one_line(bucket, words, message, command_line):

@@ -25,6 +25,10 @@ def writer_of(folder, every=0.0, found=None, sync=lambda: None):
     return CheckpointWriter(folder, "key", every, found, sync)
 
 
+def nothing(path):
+    """Keeps it in its folder alone."""
+
+
 def steps(folder):
     return sorted(int(path.name.removeprefix("step-")) for path in folder.glob("step-*"))
 
@@ -32,7 +36,7 @@ def steps(folder):
 def test_the_last_two_are_kept(tmp_path):
     with writer_of(tmp_path) as writer:
         for step in (1, 2, 3):
-            writer.write(lambda step=step: checkpoint(step))
+            writer.write(lambda step=step: checkpoint(step), nothing)
     assert steps(tmp_path) == [2, 3]
     # What a run continues from is one of the two; a damaged later one is none of them.
     write_checkpoint(tmp_path, "key", checkpoint(9))
@@ -40,10 +44,10 @@ def test_the_last_two_are_kept(tmp_path):
     found = read_checkpoint(tmp_path, "key")
     assert found.step == 3
     with writer_of(tmp_path, found=found.step) as writer:
-        writer.write(lambda: checkpoint(4))
+        writer.write(lambda: checkpoint(4), nothing)
         writer.wait()
         assert steps(tmp_path) == [3, 4]
-        writer.write(lambda: checkpoint(4))
+        writer.write(lambda: checkpoint(4), nothing)
     assert steps(tmp_path) == [3, 4]
 
 
@@ -63,7 +67,7 @@ def test_training_goes_on_while_it_is_written(tmp_path, monkeypatch):
         now[0] = 160.0
         assert writer.is_due
         weight = torch.ones(3)
-        writer.write(lambda: Checkpoint(1, {"weights": {"a": weight.clone()}}, {}))
+        writer.write(lambda: Checkpoint(1, {"weights": {"a": weight.clone()}}, {}), nothing)
         weight += 1  # training goes on
         now[0] = 500.0
         assert not writer.is_due and steps(tmp_path) == []
@@ -83,10 +87,10 @@ def test_a_write_that_fails_is_raised_where_the_training_is(tmp_path, monkeypatc
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"), writer_of(tmp_path) as writer:
-        writer.write(lambda: checkpoint(1))
+        writer.write(lambda: checkpoint(1), nothing)
         writer.wait()
         monkeypatch.setattr(checkpoint_writer, "write_checkpoint", full)
-        writer.write(lambda: checkpoint(2))
+        writer.write(lambda: checkpoint(2), nothing)
         writer._thread.join()
         writer.check()
         pytest.fail("it went on")
@@ -102,13 +106,13 @@ def test_whoever_has_lost_the_cell_stores_and_removes_nothing(tmp_path):
 
     with fenced(renew), pytest.raises(LeaseLost), writer_of(tmp_path) as mine:
         for step in (1, 2):
-            mine.write(lambda step=step: checkpoint(step))
+            mine.write(lambda step=step: checkpoint(step), nothing)
         mine.wait()
         lost.append(True)
         # The next worker continues, and does not come here for the lease.
         for step in (3, 4):
             write_checkpoint_of_another(tmp_path, step)
-        mine.write(lambda: checkpoint(5))
+        mine.write(lambda: checkpoint(5), nothing)
     assert steps(tmp_path) == [1, 2, 3, 4]
 
 
@@ -129,5 +133,21 @@ def test_a_lease_that_is_lost_after_the_write_removes_nothing_of_the_next_worker
 
     with fenced(renew), pytest.raises(LeaseLost), writer_of(tmp_path) as mine:
         for step in (1, 2, 3, 4):
-            mine.write(lambda step=step: checkpoint(step))
+            mine.write(lambda step=step: checkpoint(step), nothing)
     assert steps(tmp_path) == [2, 3, 4, 7]
+
+
+def test_what_another_machine_does_not_get_takes_nothing_from_here(tmp_path):
+    taken = []
+
+    def kept(path):
+        assert path.is_dir()
+        if len(taken) == 2:
+            raise OSError(5, "the store is away")
+        taken.append(path.name)
+
+    with pytest.raises(OSError, match="away"), writer_of(tmp_path) as writer:
+        for step in (1, 2, 3):
+            writer.write(lambda step=step: checkpoint(step), kept)
+    assert taken == ["step-1", "step-2"]
+    assert steps(tmp_path) == [1, 2, 3]
