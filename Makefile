@@ -31,9 +31,11 @@ page-picture: $(INSTALLED)
 	rm -r .page
 
 # Needs an otherwise idle machine; writes leaderboard/performance.md, its picture and its record.
+# CORPUS=TEXTS also measures the time to a held-out loss on that text, another half an hour.
 bench: $(INSTALLED)
 	mkdir -p .benchmarks
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-json=$(MEASURED)
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-json=$(MEASURED) \
+	    $(if $(CORPUS),--corpus=$(CORPUS))
 	$(BIN)/python tests/benchmarks/report.py $(MEASURED) leaderboard
 
 # On a machine with a GPU, at most eight minutes; writes .benchmarks/check-gpu.json.

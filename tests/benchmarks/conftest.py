@@ -5,7 +5,8 @@ The comparisons with peers take half an hour: they run where this folder or thei
 
 A benchmark stores in ``benchmark.extra_info`` what ``report.py`` makes a row of: ``row`` (what),
 ``at`` (where), ``floor`` (text), ``ratio`` (the measured number, of whatever kind), ``meets``
-(whether it reaches the floor) and ``note``. Without ``--benchmark-only`` everything is small and
+(whether it reaches the floor; both are None where nothing was measured), ``note``, and ``at_least``
+where the number is a lower bound. Without ``--benchmark-only`` everything is small and
 only checked for faults.
 """
 
@@ -28,6 +29,11 @@ from objbench.study.settings import EncoderSection, TrainingSection
 SEQUENCES = 4096
 HERE = Path(__file__).parent
 LOSSES = HERE / "test_loss_throughput.py"
+
+
+def pytest_addoption(parser):
+    """The text that some benchmarks need; they say where they had none."""
+    parser.addoption("--corpus", default="", help="text for the time to a held-out loss")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -83,6 +89,12 @@ def measures(request):
 
 
 @pytest.fixture(scope="session")
+def corpus(request):
+    """The corpus that was named; "" if none was, or if this folder was not."""
+    return request.config.getoption("--corpus", default="")
+
+
+@pytest.fixture(scope="session")
 def seconds():
     """A clock: the processor's where there is one thread, which other work then hardly moves."""
     return time.process_time if torch.get_num_threads() == 1 else time.perf_counter
@@ -129,16 +141,17 @@ def job_of(tmp_path_factory):
 
 @pytest.fixture
 def store(benchmark):
-    """(row, at, floor, ratio, meets, note) -> stored for the report."""
+    """(row, at, floor, ratio, meets, note, at_least) -> stored for the report."""
 
-    def keep(row, at, floor, ratio, meets, note=""):
+    def keep(row, at, floor, ratio, meets, note="", at_least=False):
         benchmark.extra_info |= {
             "row": row,
             "at": at,
             "floor": floor,
-            "ratio": round(float(ratio), 4),
-            "meets": bool(meets),
+            "ratio": None if ratio is None else round(float(ratio), 4),
+            "meets": None if meets is None else bool(meets),
             "note": note,
+            **({"at_least": True} if at_least else {}),
         }
 
     return keep

@@ -60,6 +60,20 @@ def test_every_row_has_its_number_in_the_unit_of_its_floor(found):
     assert seconds[1:] == ["12.3 ms", "5", "tokens_per_second 12,345"]
 
 
+def test_what_a_user_waits_for_comes_first_as_a_bound_or_as_not_run(found):
+    what = "time to a held-out loss, beside another"
+    bound = row(what, "> 1x sooner", 10.04)
+    bound["extra_info"]["at_least"] = True
+    nothing = row(what, "> 1x sooner", None, meets=None)
+    found["benchmarks"] += [bound, nothing]
+    rows = report.measured_rows(found)
+    assert [each["ratio"] for each in rows] == [10.04, None, 4.4428, 0.0312, 0.25, 1]
+    lines = [line for line in report.page(found, rows).splitlines() if line.startswith("| time")]
+    assert ["> 10.0x" in lines[0], "yes" in lines[0]] == [True, True]
+    assert "| not run" in lines[1] and "| -" in lines[1]
+    assert sum(name.startswith(what) for name, _, _ in report.margins_of(rows)) == 1
+
+
 def test_the_page_says_where_with_what_and_how(found):
     text = report.page(found, report.measured_rows(found))
     assert (
