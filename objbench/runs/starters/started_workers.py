@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from objbench.errors import ConfigError, ObjbenchError
+from objbench.results.object_store import ObjectStore
 from objbench.runs.executors.attempts import ATTEMPTS
 from objbench.runs.executors.leases import STALE, Leases
 from objbench.runs.starters.worker_call import WorkerCall
@@ -157,6 +158,7 @@ class StartedWorkers:
             threads=share.threads,
             cell_timeout=prepared.cell_timeout,
             stale=self.stale,
+            store=folder.store if isinstance(folder.store, ObjectStore) else None,
         )
         self._slots = self._slots or [_Slot(call) for _ in range(share.workers)]
         self._running()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from objbench.errors import ObjbenchError, one_line
+from objbench.results.object_store import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class WorkerCall:
         threads: of each cell; None for an equal share of the cores that this process may use.
         cell_timeout: seconds after which a cell is ended; None for no limit.
         stale: seconds after which the cell of a worker that is not heard of is taken over.
+        store: the object store that the run is kept in, where it is; ``run`` is then the worker's own
+            copy of what has to be files.
     """
 
     name: str
@@ -35,6 +38,7 @@ class WorkerCall:
     threads: int | None
     cell_timeout: float | None
     stale: float
+    store: ObjectStore | None = None
 
     def __call__(self) -> str:
         """Work until no cell is left; returns why the study cannot be worked on here, or "".
@@ -55,6 +59,7 @@ class WorkerCall:
             device = self.device or default_device()
             work(
                 self.run,
+                store=self.store,
                 cache=self.cache,
                 jobs=None if device.startswith("cuda") else 1,
                 device=device,

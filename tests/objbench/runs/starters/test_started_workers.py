@@ -1,8 +1,11 @@
 """Workers that are lost are replaced until it is pointless, and what they had is given back at once."""
 
+from dataclasses import replace
+
 import pytest
 
 from objbench.errors import ConfigError, ObjbenchError
+from objbench.results.object_store import ObjectStore
 from objbench.results.plan import PlannedCell
 from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.prepared_study import PreparedStudy
@@ -89,6 +92,19 @@ def test_what_is_sent(cluster, crew, prepared, monkeypatch):
     # A worker sees its own GPU only, so it has no other number.
     assert one.device == "cuda"
     assert prepared.display.lines == ["2 workers on planted"]
+
+
+def test_a_run_in_an_object_store_is_worked_on_there(cluster, prepared, monkeypatch):
+    store = ObjectStore("memory://run")
+    folder = RunFolder(prepared.folder.path, store)
+    StartedWorkers(cluster, device="cpu").start(replace(prepared, folder=folder), 1)
+    (call,) = cluster.calls
+    assert (call.store, call.run) == (store, prepared.folder.path)
+    worked = []
+    monkeypatch.setattr("objbench.runs.work.work", lambda run, **more: worked.append((run, more)))
+    monkeypatch.chdir(call.where)  # which is put back
+    assert call() == ""
+    assert [(run, more["store"]) for run, more in worked] == [(call.run, store)]
 
 
 def test_one_that_is_lost_is_replaced_and_its_cell_given_back(cluster, crew, prepared):
