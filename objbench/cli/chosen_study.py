@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from objbench.cli.initial_checkpoint import with_checkpoint
 from objbench.cli.machine_choice import MachineChoice, machine_choice
-from objbench.cli.own_tasks import tasks_layer
+from objbench.cli.own_tasks import require_tasks, tasks_layer
 from objbench.cli.plugin_arguments import known_plugins, load
 from objbench.cli.run_place import RunPlace, run_place
 from objbench.cli.study_arguments import flag_layer
@@ -71,7 +71,7 @@ def chosen_study(arguments: argparse.Namespace, *, needs_corpus: bool = True) ->
     if not layers:
         # Whatever is wrong with the names is reported before the machine is looked at.
         _check_names({**flags, "objectives": [n for n in _names(flags) if n != ALL]}, known)
-        _require_objectives(flags)
+        _require_objectives(flags, flags, arguments)
         alone = processes() == 1
         by_machine = machine_choice(flags, arguments.device, run.folder, alone=alone)
         layers, sources = [by_machine.layer], [f"preset {by_machine.preset}"]
@@ -86,9 +86,10 @@ def chosen_study(arguments: argparse.Namespace, *, needs_corpus: bool = True) ->
         layers = [*layers, tasks_layer(_table(whole, "evaluation"), arguments.tasks)]
         whole = merge(whole, layers[-1])
     _check_names(whole, known)
-    _require_objectives(whole)
+    _require_objectives(whole, flags, arguments)
     has_corpus = bool(_table(whole, "data").get("corpus"))
     if needs_corpus and not has_corpus:
+        _require_named(flags, arguments)
         raise ConfigError("no corpus: name a file or folder of text with --corpus, or --corpus toy")
     from objbench.study.study import build_study
 
@@ -174,9 +175,35 @@ def _name_of(flags: Layer) -> str:
     return re.sub(r"[^\w.+-]+", "-", words) or "study"
 
 
-def _require_objectives(layer: Layer) -> None:
-    if not layer.get("objectives"):
+def _require_objectives(whole: Layer, flags: Layer, arguments: argparse.Namespace) -> None:
+    if not whole.get("objectives"):
+        _require_named(flags, arguments)
         raise ConfigError("no objectives: name them with --objectives A,B, the baseline first")
+
+
+def _require_named(flags: Layer, arguments: argparse.Namespace) -> None:
+    """Refuse what the command line names and is not there, before what it does not name at all.
+
+    Where nothing is missing each is looked for where it is read.
+
+    Raises:
+        ConfigError, DataError, CheckpointError: it is not there.
+    """
+    if arguments.tasks is not None:
+        require_tasks(arguments.tasks)
+    init, data = _table(flags, "encoder").get("init"), _table(flags, "data")
+    if isinstance(init, str) and init:
+        from objbench.engine.encoder.checkpoint_source import read_checkpoint_source
+
+        read_checkpoint_source(init)
+    if isinstance(corpus := data.get("corpus"), str) and corpus:
+        from objbench.data.corpus import require_corpus
+
+        require_corpus(corpus)
+    if isinstance(tokenizer := data.get("tokenizer"), str) and tokenizer:
+        from objbench.data.tokenizer import require_tokenizer
+
+        require_tokenizer(tokenizer)
 
 
 def _check_names(whole: Layer, known: KnownPlugins) -> None:

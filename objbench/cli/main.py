@@ -43,7 +43,7 @@ from objbench.cli import (
     work,
 )
 from objbench.cli.completion import ASKED, complete
-from objbench.cli.parser import Parser, expand_plugin_flags, refuse, wrapped
+from objbench.cli.parser import Parser, as_typed, expand_plugin_flags, refuse, wrapped
 from objbench.cli.plugin_arguments import known_plugins
 from objbench.cli.terminal import open_closed_streams, say
 from objbench.engine.training.interruption import INTERRUPTS
@@ -107,7 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _interrupted_by_signals(is_program=arguments is None):
             return _dispatch(words)
     except ObjbenchError as error:
-        say(f"objbench: error: {one_line(error)}", file=sys.stderr, wrap=True)
+        text = one_line(error)
+        if flags := [word for word in words if word.startswith("--") and "-" in word[2:]]:
+            text = as_typed(text, flags, known_plugins().names)
+        say(f"objbench: error: {text}", file=sys.stderr, wrap=True)
         return 2
     except OSError as error:
         from objbench.results.storage_faults import storage_fault

@@ -14,6 +14,16 @@ OPTION = "file"
 """The option of such a suite that names the file."""
 
 
+def require_tasks(file: Path) -> None:
+    """Refuse a file of tasks that is not there.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not file.is_file():
+        raise ConfigError(f"--tasks {file}: there is no such file; name a TOML file of tasks")
+
+
 def tasks_layer(evaluation: Mapping[str, Any], file: Path) -> Layer:
     """The layer that ``--tasks`` stands for.
 
@@ -24,8 +34,7 @@ def tasks_layer(evaluation: Mapping[str, Any], file: Path) -> Layer:
     Raises:
         ConfigError: there is no such file, or no installed suite takes one.
     """
-    if not file.is_file():
-        raise ConfigError(f"--tasks {file}: there is no such file; name a TOML file of tasks")
+    require_tasks(file)
     suites = load().suites
     taking = [name for name, suite in suites.items() if getattr(suite, "takes_tasks", False)]
     if not taking:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import textwrap
 from collections.abc import Collection, Sequence
@@ -82,7 +83,7 @@ def expand_plugin_flags(
     rest = iter(words)
     for word in rest:
         flag, has_value, value = word.partition("=")
-        target = None if flag in known else _target(flag, plugins)
+        target = None if flag in known else option_of(flag, plugins)
         if target is None:
             expanded.append(word)
             continue
@@ -94,7 +95,23 @@ def expand_plugin_flags(
     return expanded
 
 
-def _target(flag: str, plugins: Collection[str]) -> str | None:
+def as_typed(message: str, words: Sequence[str], plugins: Collection[str]) -> str:
+    """``message`` with options named as they were typed: --glue-dir, and not glue.dir.
+
+    Args:
+        message: an error's, in which an option is PLUGIN.OPTION, as in a study file.
+        words: the arguments of the command; what ``--set`` says stays as it is.
+        plugins: the names of all plugins.
+    """
+    for word in words:
+        flag = word.partition("=")[0]
+        if option := option_of(flag, plugins):
+            whole = rf"(?<![\w./+-]){re.escape(option)}(?![\w/-]|\.\w)"
+            message = re.sub(whole, flag.replace("\\", r"\\"), message)
+    return message
+
+
+def option_of(flag: str, plugins: Collection[str]) -> str | None:
     """PLUGIN.OPTION for a plugin's flag; the longest plugin name that fits wins."""
     for plugin in sorted(plugins, key=len, reverse=True):
         for spelling in (plugin, plugin.replace("_", "-")):

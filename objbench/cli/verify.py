@@ -15,6 +15,7 @@ from objbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from objbench.judge.judgement import Judged
+    from objbench.judge.papers.claims import ClaimFile
     from objbench.results.study_results import StudyResults
 
 SUMMARY = "Judge papers' claims on a study, or replay a paper's published numbers."
@@ -74,6 +75,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         say(_replayed(arguments.figure), end="")
         return 0
     if arguments.run is None:
+        _named_claims(arguments.claim)  # what is named and is not there is told first
         raise ConfigError("nothing to verify: name a run folder, or --figure FILE")
     say(_judged(run_place(arguments.run).folder, arguments.claim, arguments.score), end="")
     return 0
@@ -88,12 +90,18 @@ def _replayed(figure: str) -> str:
     return replay_text(published)
 
 
+def _named_claims(names: list[str]) -> list[ClaimFile]:
+    from objbench.judge.papers.claims import read_claims
+
+    return [read_claims(name) for name in dict.fromkeys(names)]
+
+
 def _judged(run: Path, names: list[str], score: str) -> str:
-    from objbench.judge.papers.claims import read_claims, shipped_claims
+    from objbench.judge.papers.claims import shipped_claims
     from objbench.results.run_folder import read_plan
 
     read_plan(run)  # a wrong folder or claim is reported before the numerical libraries are loaded
-    files = [read_claims(name) for name in dict.fromkeys(names)] or list(shipped_claims())
+    files = _named_claims(names) or list(shipped_claims())
     from objbench.judge.judgement import concerned, judge_claims
     from objbench.judge.verdict_sentence import correction_sentence
     from objbench.judge.verdict_text import detail_text, verdict_lines

@@ -20,8 +20,16 @@ from objbench.results.training_log import EvaluationLine, FollowedLog, TrainingL
 QUIET_SECONDS = 300.0
 """How long a cell may write no line before it is shown as silent, as ``objbench run`` reports it."""
 
-State = Literal["running", "silent", "failed", "diverged", "waiting", "ok"]
-_ORDER: tuple[State, ...] = ("running", "silent", "failed", "diverged", "waiting", "ok")
+State = Literal["running", "silent", "stopped", "failed", "diverged", "waiting", "ok"]
+_ORDER: tuple[State, ...] = (
+    "running",
+    "silent",
+    "stopped",
+    "failed",
+    "diverged",
+    "waiting",
+    "ok",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +38,9 @@ class WatchedCell:
 
     Attributes:
         id: the cell's.
-        state: "silent" is one that began, has no record, and writes no line any more: it hangs, was
-            stopped, or takes long for a step.
+        state: "stopped" is one whose run was interrupted, as by Ctrl-C. "silent" is one that began,
+            has no record, and writes no line any more: it hangs, was killed outright, or takes long
+            for a step.
         training, evaluation: its last lines.
         quiet: seconds since its last line; None where it has none.
     """
@@ -136,6 +145,8 @@ class Watcher:
             state = status
         elif quiet is None:
             state = "waiting"
+        elif log.is_stopped:
+            state = "stopped"
         else:
             state = "running" if quiet < QUIET_SECONDS else "silent"
         return WatchedCell(cell.id, state, log.training, log.evaluation, quiet)

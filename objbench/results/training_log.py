@@ -1,5 +1,7 @@
 """The log of a pretraining while it runs: a file of JSON lines, one per log or evaluation point.
 
+A run that is interrupted adds that it stopped, which is cut off again when it continues.
+
 A record is there when its cell has ended; this file grows while the cell runs, for whoever watches
 it. A line is written whole and at once, so that a kill leaves at most the last one torn, and readers
 skip what is no line. A run that continues from a checkpoint first cuts the file back to it, so
@@ -10,6 +12,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
@@ -81,8 +85,21 @@ class EvaluationLine(_Point):
     order_gain: Number | None
 
 
+class StopLine(Stored):
+    """The run ended before the cell did, and knew it; one that is killed outright says nothing.
+
+    Attributes:
+        time: of the day, UTC.
+    """
+
+    kind: Literal["stop"] = "stop"
+    time: Time
+
+
 LogLine = TrainingLine | EvaluationLine
-_LINE: TypeAdapter[LogLine] = TypeAdapter(Annotated[LogLine, Field(discriminator="kind")])
+_LINE: TypeAdapter[LogLine | StopLine] = TypeAdapter(
+    Annotated[LogLine | StopLine, Field(discriminator="kind")]
+)
 
 
 class TrainingLog:
@@ -113,7 +130,16 @@ class TrainingLog:
         """
         if self._file is None:
             raise RuntimeError("the log has not been begun")
-        self._file.write(line.model_dump_json().encode() + b"\n")
+        self._write(self._file, line)
+
+    def stop(self) -> None:
+        """Write that the run ends here, if there is a log and something can be written at all."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._write(self._file, StopLine(time=datetime.now(UTC).isoformat()))
+
+    def _write(self, file: BinaryIO, line: LogLine | StopLine) -> None:
+        file.write(line.model_dump_json().encode() + b"\n")
 
     def sync(self) -> None:
         """Make what was added survive the machine: a checkpoint of these steps is about to be kept."""
@@ -136,6 +162,7 @@ class FollowedLog:
     Attributes:
         training: the last log point, if there was one.
         evaluation: the last evaluation point, if there was one.
+        is_stopped: whether the run that wrote it said that it ended.
     """
 
     def __init__(self, path: Path) -> None:
@@ -160,8 +187,11 @@ class FollowedLog:
         self._inode, self._read = inode, 0
         self.training: TrainingLine | None = None
         self.evaluation: EvaluationLine | None = None
+        self.is_stopped = False
 
-    def _take(self, line: LogLine | None) -> None:
+    def _take(self, line: LogLine | StopLine | None) -> None:
+        if line is not None:
+            self.is_stopped = isinstance(line, StopLine)
         if isinstance(line, TrainingLine):
             self.training = line
         elif isinstance(line, EvaluationLine):
@@ -188,11 +218,12 @@ def _lines(path: Path) -> Iterator[tuple[bytes, LogLine]]:
         return
     with path.open("rb") as file:
         while text := file.readline(_LONGEST):
-            if text.endswith(b"\n") and (line := _parsed(text)) is not None:
+            line = _parsed(text) if text.endswith(b"\n") else None
+            if line is not None and not isinstance(line, StopLine):
                 yield text, line
 
 
-def _parsed(text: bytes) -> LogLine | None:
+def _parsed(text: bytes) -> LogLine | StopLine | None:
     try:
         return _LINE.validate_python(parsed(text))
     except ValueError:

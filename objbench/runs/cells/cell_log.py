@@ -75,6 +75,8 @@ class CellLog:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        if kind is not None:
+            self._file.stop()
         self._file.close()
         interrupted = kind is not None and not issubclass(kind, Exception)
         for tracked in self._tracked:

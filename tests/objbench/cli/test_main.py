@@ -33,9 +33,12 @@ USAGE_ERRORS = [
     ([*DEMO, "--glue-dir", "--dry-run"], "--glue-dir needs a value"),
     (
         [*DEMO, "--glue-dir", "x"],
-        "error: glue.dir is given, but glue has no part in this study: add it to --objectives or",
+        "error: --glue-dir is given, but glue has no part in this study: add it to --objectives or",
     ),
-    ([*DEMO, "--glue-protcol", "taco-2022"], "error: glue.protcol is given, but glue has no part"),
+    (
+        [*DEMO, "--glue-protcol", "taco-2022"],
+        "error: --glue-protcol is given, but glue has no part",
+    ),
     ([*DEMO, "--set", "tacoo.weight=1"], "unknown plugin 'tacoo'; did you mean 'taco'?"),
     ([*DEMO, "--set", "weight=1"], "'weight=1' is not of the form PLUGIN.OPTION=VALUE"),
     ([*DEMO, "--budget", "100"], "budget '100' cannot be read"),
@@ -84,10 +87,17 @@ USAGE_ERRORS = [
     ([*DEMO, "--taco-temprature", "1"], "unknown option of taco 'temprature'; did you mean 'temp"),
     (
         [*DEMO, "--taco-temperature", "hot"],
-        "taco.temperature = 'hot' does not fit: Input should be",
+        "error: --taco-temperature = 'hot' does not fit: Input should be",
     ),
-    ([*DEMO, "--mlm-rate=nan"], "mlm.rate = 'nan' does not fit"),
-    ([*DEMO, "--toy-epochs", "2.5"], "toy.epochs = '2.5' does not fit"),
+    # An option is named as it was typed.
+    ([*DEMO, "--mlm-rate=nan"], "error: --mlm-rate = 'nan' does not fit"),
+    ([*DEMO, "--set", "mlm.rate=nan"], "error: mlm.rate = 'nan' does not fit"),
+    ([*DEMO, "--toy-epochs", "2.5"], "error: --toy-epochs = '2.5' does not fit"),
+    # What is named and is not there is told before what is not named.
+    (["run", "--tasks", "nowhere.toml"], "--tasks nowhere.toml: there is no such file"),
+    (["verify", "--claim", "nowhere.toml"], "claim file nowhere.toml cannot be read"),
+    (["verify"], "nothing to verify: name a run folder"),
+    (["push", "nowhere"], "nowhere holds no plan.json"),
     (
         [*DEMO, "--suites", "glue", "--glue-dri", "x"],
         "unknown option of glue 'dri'; did you mean 'dir'",
@@ -109,12 +119,24 @@ USAGE_ERRORS = [
     ([*PLAN, "--difference", "0.5"], "--difference and --deviation are given together"),
     ([*PLAN, "--price", "2"], "unknown option '--price'"),
     ([*PLAN, "--objectives", "mlm,tacoo"], "unknown objective 'tacoo'; did you mean 'taco'?"),
-    ([*PLAN, "--glue-dri", "x"], "glue.dri is given, but glue has no part in this study"),
+    ([*PLAN, "--glue-dri", "x"], "--glue-dri is given, but glue has no part in this study"),
     ([*PLAN, "--toy-epoch", "2"], "unknown option of toy 'epoch'; did you mean 'epochs'"),
 ]
 
+# Looking whether it is there may import what reads it.
+NOT_THERE = [
+    (["run", "--init", "./nowhere"], "checkpoint ./nowhere: no such folder"),
+    (["run", "--preset", "demo", "--init", "./nowhere"], "checkpoint ./nowhere: no such folder"),
+    (["run", "--corpus", "nowhere"], "corpus nowhere: no such file or folder"),
+    (["plan", "--tokenizer", "./nowhere"], "tokenizer ./nowhere: no such folder"),
+    (
+        ["run", "--objectives", "mlm", "--preset", "small", "--init", "./nowhere"],
+        "checkpoint ./nowhere: no such folder",
+    ),
+]
 
-@pytest.mark.parametrize(("words", "message"), USAGE_ERRORS)
+
+@pytest.mark.parametrize(("words", "message"), [*USAGE_ERRORS, *NOT_THERE])
 def test_a_usage_error_is_one_line_and_exit_code_2(words, message, command_line):
     assert message in command_line.refusal(words)
 

@@ -71,6 +71,23 @@ def test_cells_are_running_silent_waiting_or_done(run):
     assert watcher.look().pretrainings[0].training.done == 600
 
 
+def test_a_cell_whose_run_was_interrupted_is_stopped_at_once(run):
+    folder, cells = run
+    log = TrainingLog(folder.log(cells[1]))
+    log.begin(0, 1000)
+    log.add(training(500))
+    watcher = Watcher(folder.path)
+    assert watcher.look().pretrainings[0].state == "running"
+    log.stop()
+    log.close()
+    seen = {cell.id: cell for cell in watcher.look().pretrainings}[cells[1].id]
+    assert (seen.state, seen.training.done, seen.seconds_left) == ("stopped", 500, None)
+    # The run that continues cuts it off.
+    log.begin(500, 1000)
+    assert watcher.look().pretrainings[0].state == "running"
+    log.close()
+
+
 def test_once_prints_a_plain_table(run, capsys):
     folder, cells = run
     log_of(folder, cells[1], evaluation(400), training(500))
