@@ -39,7 +39,13 @@ class Display:
     def say(self, text: str) -> None:
         """Show one line that stays."""
 
-    def plan(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
+    def plan(
+        self,
+        left: Mapping[str, Hashable],
+        total: int,
+        jobs: int,
+        expected: Mapping[Hashable, float] | None = None,
+    ) -> None:
         """Note which cells are still to be run; arguments as for ``TimeLeft``."""
 
     def update(self, cell: str, done: int, total: int, text: str, stays: bool = False) -> None:
@@ -68,9 +74,15 @@ class Lines(Display):
             sys.stderr.write(f"{printable(text)}\n")
             sys.stderr.flush()
 
-    def plan(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
+    def plan(
+        self,
+        left: Mapping[str, Hashable],
+        total: int,
+        jobs: int,
+        expected: Mapping[Hashable, float] | None = None,
+    ) -> None:
         """Count the cells that end from now on."""
-        self._left = TimeLeft(left, total, jobs)
+        self._left = TimeLeft(left, total, jobs, expected)
         self._is_due(_WHOLE)
 
     def update(self, cell: str, done: int, total: int, text: str, stays: bool = False) -> None:
@@ -123,9 +135,15 @@ class Bars(Display):
         )
         self._tasks: dict[str, TaskID] = {}
 
-    def plan(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
+    def plan(
+        self,
+        left: Mapping[str, Hashable],
+        total: int,
+        jobs: int,
+        expected: Mapping[Hashable, float] | None = None,
+    ) -> None:
         """Count the cells that end from now on."""
-        self._progress.left = TimeLeft(left, total, jobs)
+        self._progress.left = TimeLeft(left, total, jobs, expected)
 
     def say(self, text: str) -> None:
         """Print ``text`` above the bars."""

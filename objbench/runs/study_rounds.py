@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -108,12 +108,20 @@ class StudyRounds:
             for cell in plan.cells
             if cell.id in self.tried and cell.id not in finished
         }
-        say_what_is_left(prepared, plan, finished, self.executor.jobs, self.executor.threads)
+        forecast = say_what_is_left(
+            prepared, plan, finished, self.executor.jobs, self.executor.threads
+        )
         prepared.display.say(_opening(plan, finished, prepared.folder))
         if processes() == 1:
             # One of several processes does not hear how the cells of the others ended.
-            left = {cell.id: _alike(cell) for cell in plan.cells if cell.id not in finished}
-            prepared.display.plan(left, len(plan.cells), self.executor.jobs)
+            cells = [cell for cell in plan.cells if cell.id not in finished]
+            left = {cell.id: _alike(cell) for cell in cells}
+            expected: dict[Hashable, float] = {
+                _alike(cell): seconds
+                for cell in cells
+                if forecast and (seconds := forecast.seconds_of(cell)) is not None
+            }
+            prepared.display.plan(left, len(plan.cells), self.executor.jobs, expected)
 
         number = count(1)
 

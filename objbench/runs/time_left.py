@@ -1,7 +1,8 @@
 """How much of a plan is done and how long the rest takes, in a few words.
 
 Cells that are alike take about as long: those that have ended, or are under way, say how long the
-others of their sort will take. As long as nothing is known of a sort, there is only a lower bound.
+others of their sort will take. Until one has, the plan's forecast does. As long as nothing is known of
+a sort, there is only a lower bound.
 """
 
 from __future__ import annotations
@@ -22,9 +23,17 @@ class TimeLeft:
         left: the id of each cell that is still to be run -> its sort.
         total: all cells of the plan.
         jobs: cells that run at the same time.
+        expected: sort -> seconds that a cell of it is expected to take, as far as that is known.
     """
 
-    def __init__(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
+    def __init__(
+        self,
+        left: Mapping[str, Hashable],
+        total: int,
+        jobs: int,
+        expected: Mapping[Hashable, float] | None = None,
+    ) -> None:
+        self._expected = dict(expected or {})
         self._sorts = dict(left)
         self._waiting = Counter(left.values())
         self._total = total
@@ -70,6 +79,7 @@ class TimeLeft:
         for cell, (started, first, share) in running.items():
             if share - first >= _SURE:
                 whole.setdefault(sorts[cell], (now - started) / (share - first))
+        whole = self._expected | whole
         rests = [
             max(0.0, whole.get(sorts[cell], 0.0) * (1 - first) - (now - started))
             for cell, (started, first, _) in running.items()

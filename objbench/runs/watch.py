@@ -43,9 +43,15 @@ class Watch(Display):
         """Show one line that stays."""
         self._shown.say(text)
 
-    def plan(self, left: Mapping[str, Hashable], total: int, jobs: int) -> None:
+    def plan(
+        self,
+        left: Mapping[str, Hashable],
+        total: int,
+        jobs: int,
+        expected: Mapping[Hashable, float] | None = None,
+    ) -> None:
         """Show what is still to be run."""
-        self._shown.plan(left, total, jobs)
+        self._shown.plan(left, total, jobs, expected)
 
     def update(self, cell: str, done: int, total: int, text: str, stays: bool = False) -> None:
         """Note a step of ``cell``, and show it."""

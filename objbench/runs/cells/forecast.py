@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 
@@ -13,12 +13,14 @@ from objbench.engine.training.schedule import plan_route
 from objbench.errors import ObjbenchError
 from objbench.results.plan import TUNING_KINDS, Plan, PlannedCell
 from objbench.runs.cells.prepared_study import PreparedStudy
+from objbench.runs.cells.step_costs import step_jobs
 from objbench.runs.forecast.disk import disk_of
 from objbench.runs.forecast.evaluation_times import timed, works_of
 from objbench.runs.forecast.expected_seconds import MeasuredSeconds
 from objbench.runs.forecast.forecast import KINDS, Forecast, lines_of
 from objbench.runs.forecast.forecast_values import Evaluations, Pretraining
-from objbench.runs.processes import is_main
+from objbench.runs.forecast.made_up_jobs import takes_too_long
+from objbench.runs.processes import is_main, processes
 from objbench.study.budget import export_steps
 
 _TRIALS = (
@@ -33,8 +35,8 @@ def say_what_is_left(
     finished: Collection[str],
     jobs: int,
     threads: int | None = None,
-) -> None:
-    """Show the forecast of a plan, by the steps that were measured; nothing if all is pretrained.
+) -> Forecast | None:
+    """Show and return the forecast of a plan, by measured steps; nothing if all is pretrained.
 
     Args:
         finished: ids of the cells that are done.
@@ -42,11 +44,14 @@ def say_what_is_left(
         threads: of each; None for those of this process.
     """
     left = [cell for cell in plan.cells if cell.id not in finished]
-    if is_main() and any(cell.kind in ("pretrain", "trial") for cell in left):
-        for line in lines_of(what_is_left(prepared, plan, left, jobs, threads)):
-            prepared.display.say(line)
-        if plan.cells and all(cell.kind in TUNING_KINDS for cell in plan.cells):
-            prepared.display.say(_TRIALS)
+    if not is_main() or not any(cell.kind in ("pretrain", "trial") for cell in left):
+        return None
+    forecast = what_is_left(prepared, plan, left, jobs, threads)
+    for line in lines_of(forecast):
+        prepared.display.say(line)
+    if plan.cells and all(cell.kind in TUNING_KINDS for cell in plan.cells):
+        prepared.display.say(_TRIALS)
+    return forecast
 
 
 def what_is_left(
@@ -57,7 +62,7 @@ def what_is_left(
     threads: int | None = None,
 ) -> Forecast:
     """The forecast of the cells ``left`` of a plan."""
-    pretrainings = _pretrainings(prepared, plan, left)
+    pretrainings = _pretrainings(prepared, plan, left, threads)
     seconds = MeasuredSeconds(
         prepared.device, prepared.study, prepared.text.vocabulary.size, threads
     )
@@ -83,7 +88,7 @@ def what_is_left(
 
 
 def _pretrainings(
-    prepared: PreparedStudy, plan: Plan, left: Sequence[PlannedCell]
+    prepared: PreparedStudy, plan: Plan, left: Sequence[PlannedCell], threads: int | None
 ) -> list[Pretraining]:
     compared = prepared.folder.read_step_comparison()
     of = {objective.name: objective for objective in plan.objectives}
@@ -96,7 +101,10 @@ def _pretrainings(
         for cell in left
         if cell.kind in ("pretrain", "trial")
     )
-    sizes = {name: _parameters(prepared, name) for name in {key[1] for key in runs}}
+    names = {key[1] for key in runs}
+    sizes = {name: _parameters(prepared, name) for name in names}
+    flops = {name: of[name].flops_per_step for name in of if name in names - {*seconds}}
+    seconds |= _timed_here(prepared, flops, threads)
     found = []
     for (is_trial, name, steps), number in runs.items():
         points = 1 if is_trial else evaluation.points
@@ -119,6 +127,38 @@ def _pretrainings(
             )
         )
     return found
+
+
+def _timed_here(
+    prepared: PreparedStudy, flops: Mapping[str, float], threads: int | None
+) -> dict[str, float]:
+    """Seconds of a step of the objectives that no run has timed, as where workers run the cells.
+
+    Args:
+        prepared: the study.
+        flops: of a step of each of them.
+        threads: of a cell; None for those of this process.
+
+    Returns:
+        Nothing where it takes too long, cannot be done, or several processes would have to do it.
+    """
+    is_cpu, precision = prepared.device == "cpu", prepared.study.training.precision
+    too_long = is_cpu and flops and takes_too_long(sum(flops.values()), precision)
+    if not flops or too_long or processes() > 1:
+        return {}
+    from objbench.engine.measuring.step_cost import calibrate
+
+    prepared.display.say("timing a step of " + ", ".join(flops))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        costs = calibrate(step_jobs(prepared, [*flops]), timed=True)
+    except (Exception, SystemExit):  # noqa: BLE001 - foreign code; its cells will say
+        return {}
+    finally:
+        torch.set_num_threads(before)
+    pairs = zip(flops, costs, strict=True)
+    return {name: cost.seconds for name, cost in pairs if cost.seconds is not None}
 
 
 def _parameters(prepared: PreparedStudy, name: str) -> tuple[int, int]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from objbench.contract.suite import INITIAL_WEIGHTS
 from objbench.judge.formatting import amount, count, duration, memory, three_digits
+from objbench.results.plan import PlannedCell
 from objbench.runs.forecast.disk import Disk
 from objbench.runs.forecast.forecast_values import Evaluations, Pretraining
 
@@ -87,6 +89,22 @@ class Forecast:
         """Device seconds of the evaluations that are estimated; None where none is."""
         known = [each.cells * each.seconds for each in self.evaluations if each.seconds is not None]
         return sum(known) if known else None
+
+    def seconds_of(self, cell: PlannedCell) -> float | None:
+        """Device seconds of one cell; None where they are not known."""
+        if cell.kind in ("pretrain", "trial"):
+            same = (
+                o
+                for o in self.pretrainings
+                if (o.objective, o.steps) == (cell.objective, cell.step)
+            )
+            return next((one.each for one in same), None)
+        if cell.kind == "curve" or (cell.floor and cell.floor not in INITIAL_WEIGHTS):
+            return None
+        tasks = (
+            each for each in self.evaluations if (each.suite, each.task) == (cell.suite, cell.task)
+        )
+        return next((each.seconds for each in tasks), None)
 
     @property
     def not_estimated(self) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +13,6 @@ from objbench.engine.measuring.objective_size import made_up_vocabulary
 from objbench.engine.measuring.step_cost import TIMED_STEPS, WARM_UP_STEPS, calibrate
 from objbench.engine.training.job import PretrainJob
 from objbench.runs.forecast.devices import measured_peak
-from objbench.runs.forecast.expected_steps import ExpectedStep
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.study.study import Study
 
@@ -25,9 +23,9 @@ _LEAST_SHARE = 0.2
 """Of the peak of a CPU that a step reaches at least, to tell in advance how long measuring takes."""
 
 
-def takes_too_long(steps: Mapping[str, ExpectedStep], precision: str) -> bool:
-    """Whether the steps are too large to be measured on this machine's CPU."""
-    flops = sum(step.flops for step in steps.values()) * (WARM_UP_STEPS + TIMED_STEPS)
+def takes_too_long(flops: float, precision: str) -> bool:
+    """Whether steps of so many FLOPs together are too large to be timed on this machine's CPU."""
+    flops *= WARM_UP_STEPS + TIMED_STEPS
     return flops / (_LEAST_SHARE * measured_peak(precision)) > LONGEST
 
 

@@ -166,7 +166,11 @@ def _seconds(
 ) -> tuple[Mapping[str, float], Seconds]:
     """(objective -> seconds of a step, what says how long evaluations take)."""
     row, precision = target.row, study.training.precision
-    if row is None and target.planned == "cpu" and takes_too_long(steps, precision):
+    if (
+        row is None
+        and target.planned == "cpu"
+        and takes_too_long(sum(step.flops for step in steps.values()), precision)
+    ):
         row = named_device(CPU)
     if row is not None:
         table = table_seconds(row, study, words)

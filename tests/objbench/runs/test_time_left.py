@@ -46,6 +46,20 @@ def test_every_sort_is_counted_by_what_its_own_cells_took(clock):
     assert left.words == "7 of 7 cells"
 
 
+def test_until_a_cell_of_a_sort_has_ended_the_forecast_counts(clock):
+    left = TimeLeft(CELLS, total=5, jobs=1, expected={"long": 600.0, "short": 60.0})
+    assert left.words == "0 of 5 cells, 23 min left"
+    left.update("a.0", 0.0)
+    clock[0] += 120
+    assert left.words == "0 of 5 cells, 21 min left"
+    clock[0] += 60
+    left.end("a.0")
+    # The other long one takes three minutes too; of the short ones nothing new is known.
+    assert left.words == "1 of 5 cells, 6 min left"
+    some = TimeLeft(CELLS, total=5, jobs=1, expected={"long": 600.0})
+    assert some.words == "0 of 5 cells, at least 20 min left"
+
+
 def test_cells_side_by_side_take_their_share_of_the_time(clock):
     left = TimeLeft({str(n): "sort" for n in range(5)}, total=5, jobs=2)
     left.update("0", 0.0)

@@ -6,6 +6,7 @@ from objbench.cli.main import main
 from objbench.contract.suite import Work
 from objbench.errors import BudgetError
 from objbench.results.run_folder import RunFolder, read_plan
+from objbench.runs.cells import forecast
 from objbench.runs.cells.forecast import what_is_left
 from objbench.runs.cells.prepared_study import prepare
 from objbench.runs.forecast import devices, expected_seconds
@@ -58,12 +59,30 @@ def test_the_disk_is_within_two_percent(finished, registry, cache):
     stored = _bytes(folder / "encoders") + _bytes(folder / "records") + _bytes(folder / "costs")
     stored += (folder / "plan.json").stat().st_size
     assert left.disk.encoders + left.disk.records - PAGE == pytest.approx(stored, rel=0.02)
+    # What a cell is expected to take adds up to what all are.
+    seconds = {cell.id: left.seconds_of(cell) for cell in plan.cells}
+    known = sum(value for value in seconds.values() if value is not None)
+    assert known == pytest.approx(left.pretraining_seconds + left.evaluation_seconds)
+    assert [value for value in seconds.values()].count(None) == 2 + 2
     # The lines are those that the run has said.
     lines = lines_of(left)
     assert lines[0] == ("plan: 11 cells: 2 pretrainings, 4 evaluations, 3 floors, 2 curves")
     assert lines[1].startswith("each pretraining: mlm 6 steps, ")
     assert any(line.startswith("5 evaluations left: about ") for line in lines)
     assert any("time not estimated: floors without an encoder 2" in line for line in lines)
+
+
+def test_steps_that_no_run_has_timed_are_timed_for_the_plan(finished, registry, cache, monkeypatch):
+    study, folder = finished
+    plan, own = read_plan(folder), RunFolder(folder)
+    compared = own.read_step_comparison()
+    own.write_step_comparison(None)
+    prepared = prepare(study, registry, own, cache=cache, device="cpu")
+    assert what_is_left(prepared, plan, plan.cells, jobs=1).pretraining_seconds > 0
+    assert own.read_step_comparison() is None
+    monkeypatch.setattr(forecast, "takes_too_long", lambda *_: True)
+    assert what_is_left(prepared, plan, plan.cells, jobs=1).pretraining_seconds is None
+    own.write_step_comparison(compared)
 
 
 def test_a_plan_counts_all_cells_and_multiplies_what_each_costs(make_study, registry):
