@@ -32,7 +32,7 @@ options.toy = {{ tasks = ["polarity"], epochs = 1 }}
 """
 # What a run took, and not what it computed.
 _TIMES = {"provenance", "seconds", "branch_seconds", "tokens_per_second", "peak_memory"}
-_PATIENCE = 240
+_PATIENCE = 600
 
 
 def numbers(value):
@@ -241,6 +241,13 @@ class Submitted(Commands):
     """With submitit's executor for one machine in the place of Slurm."""
 
     program = (str(Path(__file__).with_name("submitted_here.py")),)
+
+    def close(self):
+        super().close()
+        # Jobs outlive who submitted them, as on Slurm.
+        for process in psutil.process_iter(["cmdline"]):
+            if any(str(self.folder) in word for word in process.info["cmdline"] or ()):
+                process.kill()
 
 
 def test_jobs_of_slurm(words, wanted, tmp_path, run):
