@@ -81,7 +81,8 @@ def test_a_record_under_another_cells_name_is_refused(run):
     run, study = run
     path = path_of(run, study, "mlm.seed-1")
     path.write_text(dump(study.records["mlm.seed-2"]))
-    for read in (run.read_records, lambda: run.finished_cells(study.plan.cells)):
+    cells = study.plan.cells
+    for read in (run.read_records, lambda: [run.read_record(cell) for cell in cells]):
         with pytest.raises(RecordError, match=r"the record of another cell, pretrain mlm\.seed-2"):
             read()
 
