@@ -98,6 +98,13 @@ def _add_training(group: Group) -> None:
         default=None,
         help="compile the encoder with torch.compile",
     )
+    group.add_argument(
+        "--activation-checkpointing",
+        dest=f"{_STUDY}training.activation_checkpointing",
+        action="store_true",
+        default=None,
+        help="compute layers again in the backward pass to save memory; the numbers stay the same",
+    )
 
 
 def _add_evaluation(group: Group) -> None:

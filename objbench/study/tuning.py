@@ -9,7 +9,13 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from objbench.contract.composition import parts_of
-from objbench.study.settings import BudgetText, Section, Seeds, Values
+from objbench.study.settings import (
+    WITHOUT_EFFECT_ON_NUMBERS,
+    BudgetText,
+    Section,
+    Seeds,
+    Values,
+)
 
 Settings = dict[str, Any]
 """Settings by their dotted place in the study, such as {"training.learning_rate": 1e-3}."""
@@ -20,7 +26,7 @@ TUNABLE = ("training.", "encoder.config.", "options.")
 # May differ too, where a study says so: an ablation compares families of encoders. It is not tuned,
 # since a trial of another family would need another grid.
 MODEL_TYPE = "encoder.model_type"
-_NOT_TUNABLE = ("batch", "micro_batches", "precision", "compile", "log_every", "checkpoint_every")
+_NOT_TUNABLE = ("batch", "micro_batches", "precision", "compile", *WITHOUT_EFFECT_ON_NUMBERS)
 
 
 class TuningSection(Section):

@@ -5,15 +5,7 @@ lifetimes and no contents. So the step of a model that fits on no machine at han
 seconds, by the same code that trains it: FLOPs by ``engine.training.flops``, and memory as
 ``step_memory`` counts it, the tensors that live at the same time.
 
-A batch of up to ``COUNTED_TOKENS`` is counted as it is. Of a larger one four small batches are, of
-r / 8, r / 4, r / 2 and r sequences. Work on tokens and sequences grows with their number, and work
-on pairs of them with its square, so
-
-    flops(n) = a + b n + c n^2
-
-through the last three is exact. Where it does not give the first one's, the batch is counted as it
-is, which takes longer. Memory is extended in a straight line from the last two: it is no polynomial
-where something is done in blocks, so it is an estimate for more rows than were counted.
+A large batch is extended from small ones, as ``extended_counts`` says.
 
 For a GPU fused attention with dropout keeps no probabilities, as there. What is not imitated: a
 cross-entropy has larger blocks there. None of it has been measured on a GPU.
@@ -25,8 +17,6 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from fractions import Fraction
-from math import isclose
 from typing import Any
 
 import torch
@@ -38,7 +28,9 @@ from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.random_streams import Streams
 from objbench.engine.encoder.build import build_objective, encoder_spec_of
 from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
+from objbench.engine.encoder.recomputed_layers import recompute_layers
 from objbench.engine.measuring.counted_work import CountedWork
+from objbench.engine.measuring.extended_counts import counted_sizes, extended_flops, straight
 from objbench.engine.measuring.fake_network import DTYPES, Planned, materialise, planned_network
 from objbench.engine.training.flops import flop_counter
 from objbench.engine.training.parameter_groups import parameter_groups
@@ -46,16 +38,14 @@ from objbench.engine.training.step import TrainingStep
 from objbench.engine.training.teachers import stand_ins
 from objbench.study.settings import EncoderSection, TrainingSection
 
-COUNTED_TOKENS = 4_096
-"""Of a batch that is counted as it is: every operator that loops over blocks has some of them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Counted:
     """What one forward and backward pass does; in expectation over the modes, but for ``peak``.
 
     Attributes:
-        flops: by the convention of ``engine.training.flops``, declared ones included.
+        flops: by the convention of ``engine.training.flops``, declared ones included, and those of
+            layers that are computed again.
         peak: the most bytes that live at a time beyond weights, buffers and the optimizer's state;
             of the mode that needs most.
         launches: operators that compute something.
@@ -75,7 +65,7 @@ class FakeStep:
         kind: the objective's class or composition.
         config: an instance of its ``Config``.
         encoder: model type and configuration.
-        training: precision and optimizer.
+        training: precision, optimizer, and whether layers are computed again.
         vocabulary: of the size of the tokenizer's.
         length: T.
         planned: the kind of device whose memory is asked for.
@@ -127,6 +117,8 @@ class FakeStep:
                     use_cpu_kernels(
                         module, cpu, training.precision, length, trains, is_checked=checks
                     )
+        if training.activation_checkpointing:
+            recompute_layers(self._step)  # refused now, if it cannot be
         self.encoder_parameters = sum(p.numel() for p in network.parameters())
         own = {id(p): p.numel() for p in network.parameters()}
         head = objective.token_head
@@ -136,7 +128,7 @@ class FakeStep:
         self.heads = {t.name: sum(p.numel() for p in t.parameters()) for t in objective.terms}
         whole = sum(p.numel() for p in objective.parameters())
         self.outside_terms = whole - sum(self.heads.values())
-        self._found: dict[tuple[int, bool], Counted] = {}
+        self._found: dict[tuple[int, bool, bool], Counted] = {}
 
     @property
     def step(self) -> TrainingStep:
@@ -144,33 +136,39 @@ class FakeStep:
         return self._step
 
     def flops(self, rows: int) -> float:
-        """Training FLOPs of one pass, forward and backward, over ``rows`` sequences; exact."""
-        sizes = self._sizes(rows)
-        if len(sizes) == 1:
-            return self.counted(rows).flops
-        first, *rest = sizes
-        points = [(size, self.counted(size).flops) for size in rest]
-        if not isclose(_through(points, first), self.counted(first).flops, rel_tol=1e-12):
-            return self.counted(rows).flops
-        return _through(points, rows)
+        """Training FLOPs of one pass, forward and backward, over ``rows`` sequences; exact.
+
+        Layers that are computed again count once.
+        """
+        return self._extended_flops(rows, recomputes=False)
 
     def whole(self, rows: int) -> Counted:
-        """One pass over ``rows`` sequences; all but the FLOPs extended in a straight line.
+        """All that one pass over ``rows`` sequences does, layers computed again included.
 
-        Launches are those of a few sequences: on a GPU they do not grow with the batch.
+        All but the FLOPs is extended in a straight line. Launches are those of a few sequences: on
+        a GPU they do not grow with the batch.
         """
+        again = self._training.activation_checkpointing
         sizes = self._sizes(rows)
-        low, high = self.counted(sizes[0]), self.counted(sizes[-1])
-        moved = _straight(sizes[0], low.moved, sizes[-1], high.moved, rows)
-        return Counted(self.flops(rows), self._extended_peak(rows, False), low.launches, moved)
+        low, high = (self.counted(size, recomputes=again) for size in (sizes[0], sizes[-1]))
+        moved = straight(sizes[0], low.moved, sizes[-1], high.moved, rows)
+        peak = self._extended_peak(rows, False, again)
+        return Counted(self._extended_flops(rows, again), peak, low.launches, moved)
 
-    def peak(self, rows: int, parts: int = 1) -> int:
+    def peak(self, rows: int, parts: int = 1, recomputes: bool | None = None) -> int:
         """The most bytes that a step on ``rows`` sequences in ``parts`` parts needs at a time.
 
         Weights, buffers and the optimizer's state included; of a later part the gradients of those
         before it too.
+
+        Args:
+            recomputes: whether layers are computed again; as the settings say if None.
+
+        Raises:
+            ConfigError: they cannot be.
         """
-        return self.held + self._extended_peak(rows // parts, parts > 1)
+        again = self._training.activation_checkpointing if recomputes is None else recomputes
+        return self.held + self._extended_peak(rows // parts, parts > 1, again)
 
     @property
     def held(self) -> int:
@@ -183,26 +181,28 @@ class FakeStep:
             state += sum(4 * (moments * p.numel() + 1) for p in group if p.requires_grad)
         return weights + state
 
-    def counted(self, rows: int, after_others: bool = False) -> Counted:
+    def counted(self, rows: int, after_others: bool = False, recomputes: bool = False) -> Counted:
         """One pass over ``rows`` sequences, run in full on fake tensors.
 
         Args:
             after_others: with the gradients of a part before it in memory.
+            recomputes: with layers that are computed again.
         """
-        if (rows, after_others) not in self._found:
-            self._found[rows, after_others] = self._count(rows, after_others)
-        return self._found[rows, after_others]
+        key = rows, after_others, recomputes
+        if key not in self._found:
+            recompute_layers(self._step, recomputes, draws_random_numbers=self.with_numbers)
+            self._found[key] = self._count(*key)
+        return self._found[key]
 
-    def _count(self, rows: int, after_others: bool) -> Counted:
+    def _count(self, rows: int, after_others: bool, recomputes: bool) -> Counted:
         flops = launches = moved = 0.0
         peak = 0
         for mode, share in self._step.objective.modes.items():
-            with self._mode, self._autocast(), flop_counter() as counter, CountedWork() as work:
-                self._pass(rows, mode)
-                if after_others:
-                    work.peak = work.live
-                    self._pass(rows, mode)
-            self._step.zero_grad(set_to_none=True)
+            counter = flop_counter()
+            work = self._work(rows, mode, after_others, counter)
+            if recomputes:
+                # The counter's hooks on modules keep what a layer computes again from being freed.
+                work = self._work(rows, mode, after_others, nullcontext())
             passes = 2 if after_others else 1
             flops += share * counter.get_total_flops() / passes
             launches += share * work.launches / passes
@@ -210,6 +210,18 @@ class FakeStep:
             peak = max(peak, work.peak)
         declared = float(self._step.objective.extra_flops(rows, self._length))
         return Counted(flops + declared, peak, launches, moved)
+
+    def _work(
+        self, rows: int, mode: str, after_others: bool, counter: AbstractContextManager[Any]
+    ) -> CountedWork:
+        work = CountedWork()
+        with self._mode, self._autocast(), counter, work:
+            self._pass(rows, mode)
+            if after_others:
+                work.peak = work.live
+                self._pass(rows, mode)
+        self._step.zero_grad(set_to_none=True)
+        return work
 
     def _pass(self, rows: int, mode: str) -> None:
         words = self._vocabulary
@@ -223,32 +235,18 @@ class FakeStep:
         precision = self._training.precision
         return torch.autocast("cpu", DTYPES[precision], enabled=precision != "fp32")
 
-    def _extended_peak(self, rows: int, after_others: bool) -> int:
+    def _extended_flops(self, rows: int, recomputes: bool) -> float:
+        return extended_flops(
+            lambda size: self.counted(size, recomputes=recomputes).flops, self._sizes(rows), rows
+        )
+
+    def _extended_peak(self, rows: int, after_others: bool, recomputes: bool) -> int:
         sizes = self._sizes(rows)
         if len(sizes) == 1:
-            return self.counted(rows, after_others).peak
+            return self.counted(rows, after_others, recomputes).peak
         low, high = sizes[-2:]
-        few, many = (self.counted(size, after_others).peak for size in (low, high))
-        return round(_straight(low, few, high, many, rows))
+        few, many = (self.counted(size, after_others, recomputes).peak for size in (low, high))
+        return round(straight(low, few, high, many, rows))
 
     def _sizes(self, rows: int) -> tuple[int, ...]:
-        """The numbers of sequences that are counted for ``rows``."""
-        tokens = COUNTED_TOKENS // 8 if self.with_numbers else COUNTED_TOKENS
-        most = max(16, tokens // self._length // 8 * 8)
-        return (rows,) if rows <= most else (most // 8, most // 4, most // 2, most)
-
-
-def _straight(low: float, at_low: float, high: float, at_high: float, wanted: float) -> float:
-    return at_low if low == high else at_low + (at_high - at_low) / (high - low) * (wanted - low)
-
-
-def _through(points: list[tuple[int, float]], wanted: int) -> float:
-    """The parabola through three points, at ``wanted``."""
-    total = Fraction(0)
-    for x, y in points:
-        share = Fraction(y)
-        for other, _ in points:
-            if other != x:
-                share *= Fraction(wanted - other, x - other)
-        total += share
-    return float(total)
+        return counted_sizes(rows, self._length, self.with_numbers)

@@ -26,6 +26,7 @@ from objbench.contract.random_streams import Streams, stream_key
 from objbench.data.loader import Loader
 from objbench.engine.encoder.compiled import compile_encoder
 from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
+from objbench.engine.encoder.recomputed_layers import recompute_layers
 from objbench.engine.global_generators import seed_global_generators
 from objbench.engine.training.causality import require_causal_where_asked
 from objbench.engine.training.devices import make_accelerator, prepared
@@ -94,6 +95,8 @@ class Session:
             # among them, as no recomputation is.
             counted = count_training_flops(self.module, first.batch, first.streams())
             self.compiled = training.compile and compile_encoder(encoder, first.batch, _log)
+        if training.activation_checkpointing:
+            recompute_layers(self.module)
         self.flops_per_step = counted.flops * self._parts * self.processes
         self.tokens_per_step = training.batch * job.length
         self.optimizer: Optimizer = build_optimizer(self.module, training)

@@ -64,7 +64,7 @@ class TableSeconds:
 
     def of_step(self, step: ExpectedStep) -> float:
         """Seconds of one optimizer step."""
-        return self._longest(step.flops, step.moved, step.launches, 1)
+        return self._longest(step.computed, step.moved, step.launches, 1)
 
     def of_evaluation(self, work: Work) -> float:
         """Seconds of one evaluation; a step launches as many operators as one of pretraining."""

@@ -25,6 +25,7 @@ class ExpectedStep:
         shape: counts it.
         training: the settings that it is trained with.
         flops, tokens: of a whole batch, on one process.
+        computed: FLOPs with those of layers that are computed again.
         launches: operators of a whole batch; those of a GPU, which do not grow with the batch.
         moved: bytes that these read and write.
     """
@@ -33,12 +34,16 @@ class ExpectedStep:
     training: TrainingSection
     flops: float
     tokens: int
+    computed: float
     launches: float
     moved: float
 
-    def peak(self, parts: int) -> int:
-        """Bytes that live at the same time if the batch is computed in ``parts`` parts."""
-        return self.shape.peak(self.training.batch, parts)
+    def peak(self, parts: int, recomputes: bool | None = None) -> int:
+        """Bytes that live at the same time if the batch is computed in ``parts`` parts.
+
+        ``recomputes`` as for ``FakeStep.peak``.
+        """
+        return self.shape.peak(self.training.batch, parts, recomputes)
 
 
 def vocabulary_size(study: Study) -> int:
@@ -78,8 +83,9 @@ def expected_steps(
         found[name] = ExpectedStep(
             shape=shape,
             training=training,
-            flops=parts * part.flops,
+            flops=parts * shape.flops(training.batch // parts),
             tokens=training.batch * length,
+            computed=parts * part.flops,
             launches=parts * part.launches,
             moved=parts * part.moved,
         )

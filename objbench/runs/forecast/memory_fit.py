@@ -20,8 +20,8 @@ GAPS = 1.15
 OWN: Mapping[Planned, float] = {"cuda": 1.5e9, "cpu": 0.6e9}
 """Bytes that are taken before the first tensor: a CUDA context and libraries, or Python and torch."""
 
-Peak = Callable[[int], int]
-"""The live bytes of a step, by the number of parts of its batch."""
+Peak = Callable[[int, bool], int]
+"""The live bytes of a step, by the number of parts of its batch and whether layers are recomputed."""
 
 
 def needed(live: int, planned: Planned) -> float:
@@ -30,15 +30,15 @@ def needed(live: int, planned: Planned) -> float:
 
 
 def smallest_parts(
-    peak: Peak, batch: int, planned: Planned, room: float, above: int = 0
+    peak: Peak, batch: int, planned: Planned, room: float, above: int = 0, recomputes: bool = False
 ) -> int | None:
     """The smallest number of parts of a batch, above another, with which a step fits.
 
-    None if it never does.
+    None if it never does, or if layers are to be recomputed that cannot be.
     """
     for parts in range(above + 1, batch + 1):
         try:
-            if batch % parts == 0 and needed(peak(parts), planned) <= room:
+            if batch % parts == 0 and needed(peak(parts, recomputes), planned) <= room:
                 return parts
         except ConfigError:  # an objective that compares sequences refuses so few of them
             return None
@@ -60,11 +60,10 @@ def does_not_fit(
         room: bytes of the device.
         why: the reason why the objective's loss depends on other sequences, or "".
     """
-    wanted = needed(peak(training.micro_batches), planned)
-    if wanted <= room:
+    live = peak(training.micro_batches, training.activation_checkpointing)
+    if needed(live, planned) <= room:
         return ""
-    parts = smallest_parts(peak, training.batch, planned, room)
-    return _line(name, peak, planned, room, wanted, why, parts)
+    return _line(name, peak, training, planned, room, why)
 
 
 def out_of_memory(job: PretrainJob, room: float, planned: Planned) -> str:
@@ -76,34 +75,50 @@ def out_of_memory(job: PretrainJob, room: float, planned: Planned) -> str:
     training, words = job.training, job.vocabulary.size
     step = fake_step(job.objective, job.config, job.encoder, training, words, job.length, planned)
 
-    def peak(parts: int) -> int:
-        return step.peak(training.batch, parts)
+    def peak(parts: int, recomputes: bool) -> int:
+        return step.peak(training.batch, parts, recomputes)
 
     name, why = job.objective.name, job.objective.across_sequences
     # What has just been tried does not fit, whatever is expected of it.
-    parts = smallest_parts(peak, training.batch, planned, room, training.micro_batches)
-    wanted = needed(peak(training.micro_batches), planned)
-    return _line(name, peak, planned, room, wanted, why, parts, " has run out of memory: it")
+    tried = training.micro_batches
+    return _line(name, peak, training, planned, room, why, tried, " has run out of memory: it")
 
 
 def _line(
     name: str,
     peak: Peak,
+    training: TrainingSection,
     planned: Planned,
     room: float,
-    wanted: float,
     why: str,
-    parts: int | None,
+    tried: int = 0,
     what: str = "",
 ) -> str:
-    start = f"a step of {name}{what} needs about {memory(wanted)}, and there are {memory(room)}: "
+    def about(parts: int, recomputes: bool) -> str:
+        return f"about {memory(needed(peak(parts, recomputes), planned))}"
+
+    own, again = training.micro_batches, training.activation_checkpointing
+    parts = smallest_parts(peak, training.batch, planned, room, tried, again)
+    # Fewer parts than now are no remedy, and torch.compile chooses itself what it recomputes.
+    can_recompute = not again and not training.compile
+    fewer = None
+    if can_recompute:
+        fewer = smallest_parts(peak, training.batch, planned, room, own - 1, True)
+    other = ""
+    if fewer is not None and (parts is None or fewer < parts):
+        with_parts = f" --micro-batches {fewer}" if fewer > own else ""
+        other = f"--activation-checkpointing{with_parts} ({about(fewer, True)})"
+    start = f"a step of {name}{what} needs {about(own, again)}, and there are {memory(room)}: "
+    if parts is None and other:
+        return f"{start}no number of parts fits, but {other} does"
     if parts is None:
         return (
             f"{start}no number of parts fits; choose a smaller encoder, shorter "
             "sequences (--length), or another device"
         )
-    fits = memory(needed(peak(parts), planned))
     line = (
-        f"{start}--micro-batches {parts} is the smallest number of parts that fits (about {fits})"
+        f"{start}--micro-batches {parts} is the smallest number of parts that fits "
+        f"({about(parts, again)})"
     )
+    line += f", or {other}" if other else ""
     return f"{line}; {name} compares sequences ({why}), of one part at a time then" if why else line

@@ -169,7 +169,7 @@ def _seconds(
     if (
         row is None
         and target.planned == "cpu"
-        and takes_too_long(sum(step.flops for step in steps.values()), precision)
+        and takes_too_long(sum(step.computed for step in steps.values()), precision)
     ):
         row = named_device(CPU)
     if row is not None:

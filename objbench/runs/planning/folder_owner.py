@@ -16,13 +16,12 @@ from objbench.errors import ConfigError, one_line
 from objbench.results.plan import Plan
 from objbench.results.run_folder import RunFolder
 from objbench.study.old_names import with_current_names
+from objbench.study.settings import WITHOUT_EFFECT_ON_NUMBERS
 from objbench.study.study import Study
 
 _SHARED = ("budget", "equalize")
 _OF_DATA = ("tokenizer", "length")
 _OF_EVALUATION = ("points", "spacing", "heldout_batches")
-# What is written down, and when: no number that is computed depends on it.
-_NO_NUMBER = ("log_every", "checkpoint_every")
 _MOST_SHOWN = 3
 _LONGEST = 60
 
@@ -99,7 +98,8 @@ def _settings(study: Mapping[str, Any]) -> dict[str, Any]:
     )
     found = {name: study[name] for name in _SHARED if name in study}
     for section, table in (("encoder", encoder), ("training", training)):
-        found |= {f"{section}.{n}": value for n, value in table.items() if n not in _NO_NUMBER}
+        counts = table.keys() - {*WITHOUT_EFFECT_ON_NUMBERS}
+        found |= {f"{section}.{n}": value for n, value in table.items() if n in counts}
     found |= {f"data.{name}": data[name] for name in _OF_DATA if name in data}
     if (
         "init" in encoder

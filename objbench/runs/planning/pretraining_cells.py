@@ -14,11 +14,9 @@ from objbench.plugins.source_digest import source_digest
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
+from objbench.study.settings import WITHOUT_EFFECT_ON_NUMBERS
 from objbench.study.study import Study
 from objbench.study.tuning import Settings
-
-# Settings that change what is written down or when, but no number that is computed.
-_NOT_IN_KEY = {"log_every", "checkpoint_every"}
 
 
 def pretraining_id(objective: str, seed: int) -> str:
@@ -112,7 +110,7 @@ def _training_parts(
         "options": recorded_options(config),
         "encoder": own.encoder.identity,
         "data": data["key"],
-        "training": own.training.model_dump(mode="json", exclude=_NOT_IN_KEY),
+        "training": own.training.model_dump(mode="json", exclude=set(WITHOUT_EFFECT_ON_NUMBERS)),
         "steps": steps,
         "exports": [*exports],
         "heldout_batches": own.evaluation.heldout_batches,

@@ -30,6 +30,7 @@ from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.planner import make_plan
 from objbench.runs.planning.retuned import retuned, why_not
 from objbench.runs.planning.usable_part import Options, UsablePart
+from objbench.study.settings import WITHOUT_EFFECT_ON_NUMBERS
 from objbench.study.study import Study, build_study
 
 _COMPARED = tuple(name for name in PlannedCell.model_fields if name != "id")
@@ -213,7 +214,7 @@ def _config_faults(
         for place, value in {**record.config, "data_key": None}.items():
             theirs, ours = value, wanted.get(place)
             if isinstance(theirs, dict) and isinstance(ours, dict):
-                free = {"log_every", "checkpoint_every", "corpus", "tokenizer"}
+                free = {*WITHOUT_EFFECT_ON_NUMBERS, "corpus", "tokenizer"}
                 theirs = {n: v for n, v in theirs.items() if n not in free}
                 ours = {n: ours.get(n) for n in theirs}
             if content_key({"": theirs}) != content_key({"": ours}):

@@ -6,6 +6,7 @@ import pytest
 
 from objbench.errors import ConfigError, UnknownNameError
 from objbench.study.files import file_layer, merge, preset_layer
+from objbench.study.settings import WITHOUT_EFFECT_ON_NUMBERS, TrainingSection
 from objbench.study.study import Study, build_study
 
 LEAST = {"objectives": ["mlm"], "budget": "10-steps"}
@@ -44,6 +45,10 @@ def test_the_least_study_is_complete():
         ({"trainin": {}}, "unknown setting 'trainin'; did you mean 'training'"),
         ({"training": {"batch": 0}}, "training.batch = 0"),
         ({"training": {"batch": 8, "micro_batches": 3}}, "does not divide batch = 8"),
+        (
+            {"training": {"compile": True, "activation_checkpointing": True}},
+            "activation_checkpointing does not go with compile",
+        ),
         (
             {"training": {"optimizer": {"beta3": 1}}},
             "training.optimizer.beta3: .*did you mean 'beta",
@@ -149,3 +154,13 @@ def test_an_objective_may_have_another_family_of_encoders_and_nothing_else_of_th
 
 
 OTHER_FAMILY = {"encoder.model_type": "roformer"}
+
+
+def test_what_no_number_depends_on_is_in_no_key():
+    plain = TrainingSection()
+    again = TrainingSection(activation_checkpointing=True, log_every=3, checkpoint_every=1.0)
+    left_out = set(WITHOUT_EFFECT_ON_NUMBERS)
+    assert plain.model_dump(exclude=left_out) == again.model_dump(exclude=left_out)
+    # A study that does not ask for it is stored as before there was such a setting.
+    assert "activation_checkpointing" not in plain.model_dump(mode="json")
+    assert again.model_dump(mode="json")["activation_checkpointing"] is True

@@ -9,7 +9,7 @@ from objbench.contract.batch import Batch, Rows
 from objbench.contract.composition import configured
 from objbench.contract.random_streams import Streams, numpy_generator
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
-from objbench.engine.measuring import fake_step as module
+from objbench.engine.measuring import extended_counts as module
 from objbench.engine.measuring.encoder_pass import encoder_pass
 from objbench.engine.measuring.fake_step import FakeStep
 from objbench.engine.measuring.objective_size import fake_step, made_up_vocabulary
@@ -79,9 +79,8 @@ def test_small_batches_that_do_not_grow_evenly_are_not_extended(monkeypatch):
     step = faked("mlm", BERT)
     plain = step.counted
 
-    def capped(rows, after_others=False):
-        found = plain(min(rows, 3), after_others)
-        return found
+    def capped(rows, **options):
+        return plain(min(rows, 3), **options)
 
     monkeypatch.setattr(module, "COUNTED_TOKENS", 16 * LENGTH)
     monkeypatch.setattr(step, "counted", capped)

@@ -16,9 +16,19 @@ BATCH = 12
 TRAINING = TrainingSection(batch=BATCH)
 
 
-def peak(parts):
-    """Bytes of 12 sequences of 1 GB each, in so many parts, and 1 GB of weights."""
+def peak(parts, recomputes=False):
+    """Bytes of 12 sequences of 1 GB each, in so many parts, and 1 GB of weights.
+
+    They are not recomputable, but for what ``recomputable_peak`` says.
+    """
+    if recomputes:
+        raise ConfigError("cannot recompute the layers of 'albert'")
     return (1 + BATCH // parts) * 10**9
+
+
+def recomputable_peak(parts, recomputes=False):
+    """The same, of which a sequence takes a quarter where its layers are computed again."""
+    return (4 + BATCH // parts) * 10**9 // 4 if recomputes else peak(parts)
 
 
 def test_the_smallest_divisor_that_fits():
@@ -28,7 +38,7 @@ def test_the_smallest_divisor_that_fits():
     assert smallest_parts(peak, BATCH, "cuda", room - 1) == 4  # not 5, which is no divisor of 12
     assert smallest_parts(peak, BATCH, "cuda", needed(peak(12), "cuda") - 1) is None
 
-    def refuses_single_sequences(parts):
+    def refuses_single_sequences(parts, recomputes):
         if parts == BATCH:
             raise ConfigError("a batch needs at least 2 sequences")
         return peak(parts)
@@ -49,6 +59,31 @@ def test_the_line_says_what_is_needed_and_what_to_do():
     )
     never = does_not_fit("mlm", peak, TRAINING, "cuda", 1e9)
     assert "no number of parts fits; choose a smaller encoder" in never
+
+
+def line_of(room, **training):
+    settings = TrainingSection(batch=BATCH, **training)
+    return does_not_fit("mlm", recomputable_peak, settings, "cuda", room)
+
+
+def test_activation_checkpointing_is_named_where_it_takes_fewer_parts():
+    room = needed(recomputable_peak(1, True), "cuda")
+    line = line_of(room)
+    assert "--micro-batches 4 is the smallest number of parts that fits (about 5.68" in line
+    assert line.endswith(", or --activation-checkpointing (about 5.68 GiB)")
+    # Of weights of 1 GB and a quarter of 3 sequences.
+    room = needed(recomputable_peak(4, True), "cuda")
+    assert line_of(room).endswith(
+        "no number of parts fits, but --activation-checkpointing --micro-batches 4 (about 3.27 GiB) "
+        "does"
+    )
+    # It is no remedy for who has it, nor beside torch.compile.
+    again = line_of(room, activation_checkpointing=True)
+    assert "needs about 5.68 GiB" in again and "--activation" not in again
+    assert "--micro-batches 4 is the smallest number of parts that fits (about 3.27" in again
+    assert "no number of parts fits; choose a smaller encoder" in line_of(room, compile=True)
+    # Where as many parts are needed with it, it costs time and helps nothing.
+    assert "--activation" not in line_of(needed(peak(2), "cuda"), micro_batches=1).split("fits")[0]
 
 
 def _full(*args, **options):

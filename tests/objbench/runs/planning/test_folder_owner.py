@@ -53,6 +53,7 @@ SAME = [
     {"overrides": {"taco": {"training.learning_rate": 1e-4}}},
     {"evaluation": {"suites": ["heldout"]}},
     {"training": {"log_every": 7}},
+    {"training": {"activation_checkpointing": True}},
     {"preset": "demo"},
 ]
 OTHER = [
