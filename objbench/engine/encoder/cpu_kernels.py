@@ -15,10 +15,10 @@ def use_cpu_kernels(
     *,
     is_checked: bool = True,
 ) -> None:
-    """Let ``module`` use the attention and dropout that are fastest on a CPU, in place.
+    """Let ``module`` use the attention, dropout and layers that are fastest on a CPU, in place.
 
-    Attention computes the same up to rounding. Dropout draws other masks of the same
-    distribution. On any other device the module is left as it is.
+    Attention computes the same up to rounding, and the layers of ``cpu_modern`` the same bits.
+    Dropout draws other masks of the same distribution. On any other device the module is left as it is.
 
     Args:
         module: transformers models, or what holds some.
@@ -30,10 +30,12 @@ def use_cpu_kernels(
     """
     if device.type != "cpu":
         return
-    # Imported here, so that neither is loaded for a GPU.
+    # Imported here, so that none is loaded for a GPU.
     from objbench.engine.encoder.cpu_attention import choose_attention
     from objbench.engine.encoder.cpu_dropout import choose_dropout
+    from objbench.engine.encoder.cpu_modern import choose_modern_layers
 
     choose_attention(module, precision, length, training, is_checked=is_checked)
     if training:
         choose_dropout(module)
+        choose_modern_layers(module, precision, is_checked=is_checked)
