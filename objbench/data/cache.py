@@ -101,8 +101,7 @@ def open_token_cache(
             damaged.
     """
     key = token_key(corpus.fingerprint, tokenizer.fingerprint)
-    tokens = Path(cache_dir) / "tokens"
-    beside = TokenParts(LocalStore(tokens), f"{key}.parts")
+    tokens, beside = Path(cache_dir) / "tokens", parts_beside(cache_dir, key)
 
     def build(made: Path) -> None:
         _log.info("tokenising %s with %s", corpus.name, tokenizer.name)
@@ -147,11 +146,11 @@ def open_known_cache(
     def build(made: Path) -> None:
         manifest = None if shared is None else shared.manifest()
         if shared is None or manifest is None:
-            places = " nor ".join(
-                ["in", str(folder), *([] if shared is None else [f"in {shared}"])]
-            )
+            where = f"not in {folder}"
+            if shared is not None:
+                where = f"neither in {folder} nor in {shared}"
             raise DataError(
-                f"the tokenized text is neither {places}: name the cache that has it with --cache, or "
+                f"the tokenized text is {where}: name the cache that has it with --cache, or "
                 "run the study once more with --executor workers where the corpus is"
             )
         shared.join(made)
@@ -163,6 +162,16 @@ def open_known_cache(
 
     built_once(folder, build)
     return _open(folder, corpus_fingerprint, tokenizer.fingerprint)
+
+
+def parts_beside(cache_dir: Path | str, key: str) -> TokenParts:
+    """Where the parts of a cache that is not shared are until it is made."""
+    return TokenParts(LocalStore(Path(cache_dir) / "tokens"), f"{key}.parts")
+
+
+def is_cached(cache_dir: Path | str, key: str) -> bool:
+    """Whether the token cache of that key is on this machine."""
+    return (Path(cache_dir) / "tokens" / key).is_dir()
 
 
 def token_key(corpus_fingerprint: str, tokenizer_fingerprint: str) -> str:

@@ -82,13 +82,13 @@ class TokenizerHandle:
         return copy
 
 
-def load_tokenizer(spec: str, corpus: Corpus, cache_dir: Path | str) -> TokenizerHandle:
+def load_tokenizer(spec: str, corpus: Corpus | None, cache_dir: Path | str) -> TokenizerHandle:
     """Loads or trains the tokenizer that ``--tokenizer`` names.
 
     Args:
         spec: "train:SIZE" (WordPiece trained on the training documents and kept in
             ``cache_dir``), a local folder, or a hub name.
-        corpus: the text to train on.
+        corpus: the text to train on; None where ``spec`` names a tokenizer that is there.
         cache_dir: where trained tokenizers are; made if it is missing.
 
     Raises:
@@ -96,14 +96,34 @@ def load_tokenizer(spec: str, corpus: Corpus, cache_dir: Path | str) -> Tokenize
         DataError: the tokenizer cannot be read, written or trained, or does not fit.
         HubError: the hub is out of reach or does not know the name.
     """
-    if spec.startswith(TRAIN_PREFIX):
-        folder = _trained(_size(spec), corpus, Path(cache_dir))
-        return _checked(spec, _from_folder(spec, folder))
+    trained = trained_folder(spec, corpus.fingerprint, cache_dir) if corpus else None
+    if corpus is not None and trained is not None:
+        built_once(trained, lambda made: _train_into(made, _size(spec), corpus))
+        return load_from_folder(spec, trained)
     folder = Path(spec).expanduser()
     if spec and folder.is_dir():
-        return _checked(spec, _from_folder(spec, folder))
+        return load_from_folder(spec, folder)
     _require_hub_name(spec)
     return _checked(spec, _from_hub(spec))
+
+
+def load_from_folder(spec: str, folder: Path) -> TokenizerHandle:
+    """The tokenizer that is in ``folder``; raises as ``load_tokenizer``, which calls it ``spec``."""
+    return _checked(spec, _from_folder(spec, folder))
+
+
+def trained_folder(spec: str, corpus_fingerprint: str, cache_dir: Path | str) -> Path | None:
+    """The folder of a tokenizer that is trained on a corpus; None for one that is not trained.
+
+    Raises:
+        ConfigError: a malformed size.
+    """
+    if not spec.startswith(TRAIN_PREFIX):
+        return None
+    from objbench.data.wordpiece_training import WORDPIECE_VERSION
+
+    key = f"wordpiece-{_size(spec)}-v{WORDPIECE_VERSION}-sealed-{corpus_fingerprint[:24]}"
+    return Path(cache_dir) / "tokenizers" / key
 
 
 def require_tokenizer(spec: str) -> None:
@@ -116,7 +136,7 @@ def require_tokenizer(spec: str) -> None:
     if spec.startswith(TRAIN_PREFIX):
         _size(spec)
     elif spec and Path(spec).expanduser().is_dir():
-        _checked(spec, _from_folder(spec, Path(spec).expanduser()))
+        load_from_folder(spec, Path(spec).expanduser())
     else:
         _require_hub_name(spec)
 
@@ -138,16 +158,6 @@ def _size(spec: str) -> int:
             f"{SMALLEST_VOCABULARY} to 9,999,999, such as train:8192"
         )
     return int(digits)
-
-
-def _trained(size: int, corpus: Corpus, cache_dir: Path) -> Path:
-    """The folder of the WordPiece tokenizer of ``corpus``, trained now if it does not exist."""
-    from objbench.data.wordpiece_training import WORDPIECE_VERSION
-
-    key = f"wordpiece-{size}-v{WORDPIECE_VERSION}-sealed-{corpus.fingerprint[:24]}"
-    folder = cache_dir / "tokenizers" / key
-    built_once(folder, lambda made: _train_into(made, size, corpus))
-    return folder
 
 
 def _train_into(folder: Path, size: int, corpus: Corpus) -> None:

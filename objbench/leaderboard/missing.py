@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from objbench.judge.formatting import count, listed
 from objbench.results.plan import CellKind, PlannedCell, PlannedSuite
-from objbench.results.records import AnyRecord, PretrainRecord
+from objbench.results.records import AnyRecord, PretrainRecord, TextRecord
 from objbench.results.study_results import StudyResults
 
 _KIND_WORDS = {"trial": "tuning", "trial_evaluation": "tuning", "pretrain": "pretraining"}
@@ -90,6 +90,8 @@ def stale_records(results: StudyResults) -> tuple[StaleRecords, ...]:
 
 def record_kind(record: AnyRecord) -> str:
     """What a record is of: its suite, the floors of one, "pretraining" or "tuning"."""
+    if isinstance(record, TextRecord):
+        return "text"
     if isinstance(record, PretrainRecord):
         return _KIND_WORDS[record.kind]
     return _what(record.kind, record.suite)

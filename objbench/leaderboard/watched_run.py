@@ -15,6 +15,7 @@ from typing import Literal
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.records import Status
 from objbench.results.run_folder import RunFolder
+from objbench.results.text_plan import TextPlan
 from objbench.results.training_log import EvaluationLine, FollowedLog, TrainingLine
 
 QUIET_SECONDS = 300.0
@@ -85,6 +86,7 @@ class WatchedRun:
         pretrainings: those that run first, then what failed, what waits, and what is done.
         kinds: all other cells.
         done, failed, cells: numbers of cells.
+        is_followed: these cells make the text; those of the study are planned once it is there.
     """
 
     name: str
@@ -93,11 +95,12 @@ class WatchedRun:
     done: int
     failed: int
     cells: int
+    is_followed: bool = False
 
     @property
     def is_complete(self) -> bool:
-        """Whether every cell has a record that is good."""
-        return self.done == self.cells
+        """Whether every cell has a record that is good, and no more cells follow."""
+        return self.done == self.cells and not self.is_followed
 
 
 class Watcher:
@@ -118,7 +121,7 @@ class Watcher:
             RecordError: there is no plan, or a file cannot be read.
         """
         # Read again: rounds of tuning, or seeds that were added, make another plan.
-        plan = self._folder.read_plan()
+        plan = self._folder.read_current_plan()
         status = self._folder.ended_cells(plan.cells)
         pretrainings = [
             self._pretraining(cell, status.get(cell.id))
@@ -134,6 +137,7 @@ class Watcher:
             done=found["ok"],
             failed=found["failed"] + found["diverged"],
             cells=len(plan.cells),
+            is_followed=isinstance(plan, TextPlan),
         )
 
     def _pretraining(self, cell: PlannedCell, status: Status | None) -> WatchedCell:

@@ -57,6 +57,8 @@ def misfits(plan: Plan) -> Iterator[str]:
     for cell in plan.cells:
         if cell.objective not in objectives:
             yield f"{cell.id} is of {cell.objective}, which is not one of its objectives"
+        if cell.kind not in _SHARED:
+            yield f"{cell.id} makes the text, which is planned apart"
         if cell.kind in follows and follows[cell.kind] != suites.get(cell.suite):
             yield f"{cell.id} is of {cell.suite or 'no suite'}, which is not such a suite of it"
         for need in cell.needs:

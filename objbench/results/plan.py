@@ -32,7 +32,20 @@ from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
 from objbench.results.planned_study import PlannedStudy, PlannedTraining, require_readable
 from objbench.results.realised_rate import RealisedRate
 
-CellKind = Literal["trial", "trial_evaluation", "pretrain", "evaluation", "floor", "curve"]
+CellKind = Literal[
+    "tokenizer",
+    "tokens",
+    "cache",
+    "trial",
+    "trial_evaluation",
+    "pretrain",
+    "evaluation",
+    "floor",
+    "curve",
+]
+
+# Cells that make the text: they are planned and recorded apart, see ``text_plan``.
+TEXT_KINDS = ("tokenizer", "tokens", "cache")
 
 # Cells that only choose settings: nothing of theirs is reported as a result.
 TUNING_KINDS = ("trial", "trial_evaluation")
@@ -46,7 +59,7 @@ class PlannedCell(Stored):
         key: hash of all that determines the cell's result.
         share: share of the budget at which the evaluated encoder was exported; 1 for the final.
         needs: ids of the cells it reads.
-        settings: of a trial: what it tries.
+        settings: of a trial: what it tries; of "tokens": which share of how many it makes.
         floor: of a floor: what is scored in place of a pretrained encoder. Its objective and seed
             are those of the initial weights; its step and share are 0.
     """

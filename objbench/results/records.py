@@ -302,8 +302,22 @@ class CurveRecord(CellRecord):
     values: dict[Label, StoredCurveValue] = Field(default_factory=dict)
 
 
+class TextRecord(CellRecord):
+    """A cell that made the study's text, or a share of it: it has no score, and no page shows it.
+
+    Attributes:
+        plugin: objbench itself.
+        tokens: those of the share, or of the whole; of a tokenizer the words that it has.
+    """
+
+    kind: Literal["tokenizer", "tokens", "cache"]
+    plugin: Plugin
+    tokens: Count = 0
+
+
 AnyRecord = (
-    TrialRecord
+    TextRecord
+    | TrialRecord
     | TrialEvaluationRecord
     | PretrainRecord
     | EvaluationRecord

@@ -8,6 +8,9 @@ Layout of a run folder::
     segments/<n>.jsonl                     a thousand of the records, see ``record_segments``
     costs/<objective>.<key>.json           what a step of an objective costs, measured once
     overhead.json                          the steps of the study's objectives side by side
+    text.json                              what the text is, and the cells that tokenise it
+    text/records/, text/attempts/          their records
+    text/tokenizers/, text/tokens/         their results, for machines without the corpus
     lines.json                             losses that counts alone reach on the held-out text
     workers.json                           what a worker must agree with to run cells of the plan
     slurm/                                 jobs that submit workers, and their logs
@@ -39,7 +42,7 @@ from objbench.results.local_store import LocalStore
 from objbench.results.object_store import ObjectStore
 from objbench.results.object_trees import fetch_tree, put_tree
 from objbench.results.own_files import require_own
-from objbench.results.plan import CellKind, Plan, PlannedCell
+from objbench.results.plan import TEXT_KINDS, CellKind, Plan, PlannedCell
 from objbench.results.record_files import RecordFiles
 from objbench.results.record_names import ATTEMPTS, FINAL, RECORDS, cell_name
 from objbench.results.record_segments import SEGMENTS
@@ -48,14 +51,18 @@ from objbench.results.reference_lines import ReferenceLines
 from objbench.results.step_comparison import StepComparison
 from objbench.results.step_cost import COST, StepCost
 from objbench.results.store import Store
+from objbench.results.store_part import StorePart
+from objbench.results.text_plan import TextPlan
 from objbench.results.worker_terms import WorkerTerms
 
 _PLAN = "plan.json"
+_TEXT = "text.json"
 _COMPARISON = "overhead.json"
 _LINES = "lines.json"
 _TERMS = "workers.json"
-_FOLDERS = ("costs", "encoders", "checkpoints", "logs", "tracking")
+_FOLDERS = ("text", "costs", "encoders", "checkpoints", "logs", "tracking")
 _PLANS = TypeAdapter(Plan)
+_TEXTS = TypeAdapter(TextPlan)
 _COMPARISONS = TypeAdapter(StepComparison)
 _REFERENCE_LINES = TypeAdapter(ReferenceLines)
 _WORKER_TERMS = TypeAdapter(WorkerTerms)
@@ -76,6 +83,8 @@ class RunFolder:
         self.path = path
         self.store = store or LocalStore(path)
         self._records = RecordFiles(self.store)
+        # No page is made from these.
+        self._text_records = RecordFiles(StorePart(self.store, "text"))
 
     def __str__(self) -> str:
         return self.store.where("")
@@ -126,13 +135,36 @@ class RunFolder:
         """Store the plan, in place of an older one."""
         self._write(_PLAN, plan)
 
+    def read_text_plan(self) -> TextPlan | None:
+        """What the study's text is; None in a folder from before that was stored.
+
+        Raises:
+            RecordError: it cannot be read.
+        """
+        return read_from(self.store, _TEXT, _TEXTS) if self.store.exists(_TEXT) else None
+
+    def write_text_plan(self, plan: TextPlan) -> None:
+        """Store what the study's text is, in place of an older one."""
+        self._write(_TEXT, plan)
+
+    def read_current_plan(self) -> Plan:
+        """The plan whose cells can be run now: that of the text as long as one of its cells is left.
+
+        Raises:
+            RecordError: as ``read_plan``.
+        """
+        text = self.read_text_plan()
+        if text is not None and len(self.ended_cells(text.cells)) < len(text.cells):
+            return text
+        return text if text is not None and text.cells and not self.has_plan() else self.read_plan()
+
     def read_record(self, cell: PlannedCell) -> AnyRecord | None:
         """The record of a cell, or its last failed attempt; None where it is still to be run.
 
         Raises:
             RecordError: it cannot be read, or is that of another cell.
         """
-        return self._records.read(cell)
+        return self._files_of(cell).read(cell)
 
     def write_record(self, record: AnyRecord) -> AnyRecord:
         """Store a record unless its cell has one, or a failed attempt beside earlier ones.
@@ -145,7 +177,7 @@ class RunFolder:
         if isinstance(self.store, ObjectStore) and isinstance(record, PretrainRecord):
             for point in record.points:
                 put_tree(self.store, point.encoder, self.encoder(point), point.digest)
-        return self._records.write(record)
+        return self._files_of(record).write(record)
 
     def read_records(self) -> list[AnyRecord]:
         """What ``read_record`` returns for every cell, current or stale; sorted by kind and name.
@@ -180,11 +212,17 @@ class RunFolder:
         Raises:
             RecordError: as ``finished_cells``.
         """
-        return self._records.statuses(cells)
+        cells = list(cells)
+        of_text = [cell for cell in cells if cell.kind in TEXT_KINDS]
+        others = [cell for cell in cells if cell.kind not in TEXT_KINDS]
+        found = self._text_records.statuses(of_text) if of_text else {}
+        return found | self._records.statuses(others) if others else found
 
     def set_failures_aside(self, cells: Iterable[PlannedCell]) -> None:
         """Have those of ``cells`` that failed count as not run, from now on and for every worker."""
-        self._records.set_failures_aside(cells)
+        cells = list(cells)
+        self._records.set_failures_aside(cell for cell in cells if cell.kind not in TEXT_KINDS)
+        self._text_records.set_failures_aside(cell for cell in cells if cell.kind in TEXT_KINDS)
 
     def pack_records(self) -> int:
         """Pack records by the thousand, where there are as many; returns how many were packed."""
@@ -192,7 +230,7 @@ class RunFolder:
 
     def where(self, cell: PlannedCell) -> str:
         """How to tell a user where the record of a cell is."""
-        return self._records.where(cell)
+        return self._files_of(cell).where(cell)
 
     def where_records(self, kind: CellKind) -> str:
         """How to tell a user where the records of one kind are."""
@@ -333,6 +371,9 @@ class RunFolder:
     def lock(self) -> Path:
         """The file that is locked while a run lasts."""
         return require_own(self.path, ".lock")
+
+    def _files_of(self, cell: PlannedCell | AnyRecord) -> RecordFiles:
+        return self._text_records if cell.kind in TEXT_KINDS else self._records
 
     def _write(self, name: str, model: Stored) -> None:
         self.store.write(name, dump_sealed(model).encode())

@@ -54,7 +54,8 @@ def dry_run(study: Study, *, run: Path, registry: Registry, device: str = "cpu")
     declared_seeds(study, folder)
     declared_looks(study, folder)
     rehearse(study, chosen, folder)
-    ids = list(_trials(study, chosen))
+    of_text = _of_text(study, folder)
+    ids = [*(cell.id for cell in of_text), *_trials(study, chosen)]
     scored: dict[int, list[str]] = {}
     for wanted in evaluations(study, chosen):
         scored.setdefault(wanted.seed, []).append(wanted.id)
@@ -63,7 +64,7 @@ def dry_run(study: Study, *, run: Path, registry: Registry, device: str = "cpu")
         ids += scored.get(seed, ())
         ids += [curve_id(c, name, seed) for c in chosen.curves for name in study.objectives]
     ids += [wanted.id for wanted in floors(study, chosen)]
-    known = _finished(study, chosen, folder, registry, device)
+    known = folder.finished_cells(of_text) | _finished(study, chosen, folder, registry, device)
     words = {"ok": "done"}
     lines = [f"{words.get(known.get(i, ''), known.get(i, 'to do')):8} {i}" for i in ids]
     rule = f"budget {study.budget}, equal {study.equalize}, baseline {study.objectives[0]}"
@@ -145,6 +146,14 @@ def _stored_costs(
     baseline = found.get(study.objectives[0])
     costs = {name: found.get(name, baseline) for name in keys} if baseline else {}
     return costs, keys.keys() - found.keys()
+
+
+def _of_text(study: Study, folder: RunFolder) -> tuple[PlannedCell, ...]:
+    """The cells that make the text, as they were planned in ``folder``."""
+    plan = folder.read_text_plan()
+    if plan is None or plan.study["data"] != study.model_dump(mode="json")["data"]:
+        return ()
+    return plan.cells
 
 
 def _trials(study: Study, chosen: ConfiguredPlugins) -> Iterator[str]:

@@ -25,7 +25,7 @@ from objbench.results.store import Store
 from objbench.results.study_results import join
 from objbench.runs.cells.initial_weights import say_initial_weights
 from objbench.runs.cells.outcome import Outcome
-from objbench.runs.cells.prepared_study import PreparedStudy, prepare
+from objbench.runs.cells.prepared_study import prepare
 from objbench.runs.cells.reference_lines import keep_reference_lines
 from objbench.runs.executors.choose import choose_executor
 from objbench.runs.executors.executor import Executor
@@ -33,11 +33,12 @@ from objbench.runs.executors.leases import STALE, Leases
 from objbench.runs.executors.place import HERE, Place
 from objbench.runs.planning.cell_count import require_countable
 from objbench.runs.planning.declared_seeds import declared_looks, declared_seeds
-from objbench.runs.planning.folder_owner import require_same_study, require_same_text
+from objbench.runs.planning.folder_owner import require_same_study
 from objbench.runs.processes import is_main, join_processes, wait_for_all
 from objbench.runs.progress import display
 from objbench.runs.rehearsal import rehearse
 from objbench.runs.study_rounds import StudyRounds
+from objbench.runs.text_round import make_text
 from objbench.runs.tracking.trackers import TRACKERS
 from objbench.runs.watch import Watch
 from objbench.study.study import Study
@@ -78,6 +79,7 @@ def run_study(
     cell_timeout: float | None = None,
     place: Place = HERE,
     trackers: Sequence[str] = (),
+    shares: int | None = None,
 ) -> StudyEnd:
     """Run what is not finished yet of ``study`` in the folder ``run``.
 
@@ -93,6 +95,7 @@ def run_study(
         cell_timeout: seconds after which a cell is ended; None for no limit.
         place: where the cells run.
         trackers: names of the trackers that pretrainings are logged to; see ``tracking``.
+        shares: cells to tokenise the text with; see ``make_text``.
 
     Raises:
         ObjbenchError: the study cannot be started.
@@ -139,8 +142,7 @@ def run_study(
         started = StudyRounds(
             executor, declared_seeds(study, folder), declared_looks(study, folder)
         )
-        _open_text(prepared)
-        require_same_text(study, prepared.text.description(), folder)
+        prepared = make_text(prepared, executor, shares)
         if is_main():
             say_initial_weights(prepared)
         for name in prepared.trackers:
@@ -166,14 +168,6 @@ def _require_no_workers(folder: RunFolder, executor: Executor) -> None:
             f"worker {one_line(lease.owner)} has cells of {folder}: add --executor workers, or stop the "
             f"workers (one that was killed is given up after {STALE / 60:.0f} minutes)"
         )
-
-
-def _open_text(prepared: PreparedStudy) -> None:
-    """Open the study's text; the main process fills the cache, the others read it afterwards."""
-    if is_main():
-        prepared.open_text()
-    wait_for_all()
-    prepared.open_text()
 
 
 @contextmanager

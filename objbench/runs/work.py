@@ -8,13 +8,14 @@ from pathlib import Path
 
 from objbench.engine.training.allocator import keep_freed_memory
 from objbench.engine.training.devices import default_device, require_device
-from objbench.errors import ConfigError
+from objbench.errors import ConfigError, ObjbenchError
 from objbench.judge.formatting import listed
 from objbench.plugins.loading import load_plugins
 from objbench.results.plan import Plan
 from objbench.results.run_folder import RunFolder
 from objbench.results.storage_faults import storage_faults
 from objbench.results.store import Store
+from objbench.results.text_plan import TextPlan
 from objbench.runs.cells.cell_runner import CellRunner
 from objbench.runs.cells.outcome import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
@@ -59,7 +60,8 @@ def work(
 ) -> WorkEnd:
     """Run cells of the study in the folder ``run`` until none is left to be run.
 
-    A study that tunes is planned in rounds; between them the worker waits for the next one, for no
+    A study that tunes, or whose text is large, is planned in rounds; between them the worker waits for
+    the next one, for no
     longer than a lease lasts.
 
     Args:
@@ -76,20 +78,24 @@ def work(
     """
     device = device or default_device()
     folder, end, shown = RunFolder(run, store), WorkEnd(), Watch(display())
-    folder.read_plan()  # Where there is none, no disk is at fault.
+    folder.read_current_plan()  # Where there is none, no disk is at fault.
     if store is not None:
         folder.make()
     if device == "cpu":
         keep_freed_memory()
     with storage_faults(folder), shown:
-        seen = None
-        while (plan := _next_plan(folder, seen, stale)) is not None:
+        seen, text = None, ""
+        while (plan := _next_plan(folder, seen, text, stale)) is not None:
             seen = plan
             prepared = _agreed(folder, plan, cache, device, cell_timeout, shown)
             pool = local_pool(jobs, device, len(plan.cells), threads)
             _run_round(prepared, plan, pool, stale, this_worker(name), end)
             if not plan.is_to_be_continued:
                 break
+            if isinstance(plan, TextPlan):
+                if "failed" in folder.ended_cells(plan.cells).values():
+                    break
+                text = prepared.text.key
     return end
 
 
@@ -160,13 +166,17 @@ def _agreed(
         command=plan.command,
         display=shown,
         cell_timeout=cell_timeout,
+        is_planned=True,
     )
     if differences := list(terms.differences(worker_terms(prepared))):
         raise ConfigError(
             f"{folder} was planned with other code or machines ({listed(differences)}): install the "
             "same here, or plan the study again"
         )
-    if prepared.text.description()["key"] != plan.data.get("key"):
+    if isinstance(plan, TextPlan):
+        _require_corpus(prepared, plan)
+        return prepared
+    if prepared.text.key != plan.data.get("key"):
         raise ConfigError(
             f"{folder} was planned on other text than {study.data.corpus} here: start the worker "
             "where the same files are, under the same path"
@@ -174,10 +184,33 @@ def _agreed(
     return prepared
 
 
-def _next_plan(folder: RunFolder, seen: Plan | None, patience: float) -> Plan | None:
-    """The folder's plan once it is not the one that was ``seen``; None where it stays that."""
+def _require_corpus(prepared: PreparedStudy, plan: TextPlan) -> None:
+    """Refuse to make a text without the corpus that was planned; it would be no cell's fault."""
+    try:
+        if prepared.read_corpus().fingerprint == plan.corpus_fingerprint:
+            return
+        why = f"{prepared.study.data.corpus} is another one here"
+    except ObjbenchError as error:
+        why = str(error)
+    raise ConfigError(
+        f"the text of {prepared.folder} is still to be made, which needs its corpus ({why}): start the "
+        "worker where that is, or once the text is made"
+    )
+
+
+def _next_plan(folder: RunFolder, seen: Plan | None, text: str, patience: float) -> Plan | None:
+    """The folder's plan once it is not the one that was ``seen``; None where it stays that.
+
+    Args:
+        text: the key of the text that was made, which the plan has to be of; "" for any.
+    """
+
+    def is_next(plan: Plan) -> bool:
+        is_old = text and not isinstance(plan, TextPlan) and plan.data.get("key") != text
+        return plan != seen and not is_old
+
     until = time.monotonic() + patience
-    while (plan := folder.read_plan()) == seen:
+    while not is_next(plan := folder.read_current_plan()):
         if time.monotonic() > until:
             return None
         time.sleep(min(LOOK, patience))

@@ -12,6 +12,7 @@ from objbench.results.records import (
     EvaluationRecord,
     FloorRecord,
     PretrainRecord,
+    TextRecord,
     TrialEvaluationRecord,
     TrialRecord,
 )
@@ -19,6 +20,7 @@ from objbench.runs.cells.cell_work import CellWork
 from objbench.runs.cells.curve import CurveWork
 from objbench.runs.cells.evaluation import EvaluationWork
 from objbench.runs.cells.floor import FloorWork
+from objbench.runs.cells.made_text import CacheWork, TokenizerWork, TokensWork
 from objbench.runs.cells.pretrain import PretrainWork
 
 
@@ -38,6 +40,9 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[CellKind, Kind] = {
+    "tokenizer": Kind(TokenizerWork, TextRecord),
+    "tokens": Kind(TokensWork, TextRecord),
+    "cache": Kind(CacheWork, TextRecord),
     "trial": Kind(PretrainWork, TrialRecord, together=True),
     "trial_evaluation": Kind(EvaluationWork, TrialEvaluationRecord),
     "pretrain": Kind(PretrainWork, PretrainRecord, together=True),

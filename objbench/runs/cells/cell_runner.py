@@ -96,7 +96,7 @@ class CellRunner:
             LeaseLost: another worker has the cell.
         """
         require_lease()
-        if not self.folder.has_plan():
+        if not self.folder.has_plan() and self.folder.read_text_plan() is None:
             raise StorageError(
                 f"{self.folder} was removed, or its disk is gone, while the study ran: "
                 "run the same command again"

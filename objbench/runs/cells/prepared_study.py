@@ -9,11 +9,17 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from objbench.data import Corpus
 from objbench.engine.training.job import PretrainJob
 from objbench.plugins.registry import Registry
 from objbench.results.plan import PlannedCell
 from objbench.results.run_folder import RunFolder
-from objbench.runs.cells.study_text import StudyText, open_text
+from objbench.runs.cells.study_text import (
+    StudyText,
+    open_known_text,
+    open_study_corpus,
+    open_text,
+)
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
 from objbench.runs.progress import Display
 from objbench.study.budget import export_steps
@@ -32,6 +38,7 @@ class PreparedStudy:
         device: torch device string.
         command: the command line, for the records.
         display: where progress is shown.
+        read_corpus: opens the study's corpus the first time it is called.
         open_text: opens the study's text the first time it is called.
         cell_timeout: seconds after which a cell is ended; None for no limit.
         trackers: names of the trackers that pretrainings are logged to.
@@ -45,6 +52,7 @@ class PreparedStudy:
     device: str
     command: str
     display: Display
+    read_corpus: Callable[[], Corpus]
     open_text: Callable[[], StudyText]
     cell_timeout: float | None = None
     trackers: tuple[str, ...] = ()
@@ -65,6 +73,11 @@ class PreparedStudy:
             UnknownNameError, PluginError, ConfigError: a name or an option does not fit.
         """
         return replace(self, study=study, plugins=configure_plugins(study, self.registry))
+
+    def sharing_text(self) -> PreparedStudy:
+        """The same, which keeps its text in the run's store too, for machines without the corpus."""
+        how = self.study, self.cache, self.display.say, self.read_corpus, self.folder
+        return replace(self, open_text=remembered(partial(open_text, *how)))
 
     def pretrain_job(
         self, cell: PlannedCell, teachers: Mapping[str, Path] = MappingProxyType({})
@@ -115,13 +128,19 @@ def prepare(
     display: Display | None = None,
     cell_timeout: float | None = None,
     trackers: tuple[str, ...] = (),
+    is_planned: bool = False,
 ) -> PreparedStudy:
     """Prepare ``study`` to be run in ``folder``; see ``PreparedStudy``.
+
+    Args:
+        is_planned: another process has planned it, and made its text; the corpus need not be here.
 
     Raises:
         UnknownNameError, PluginError, ConfigError: a name or an option does not fit.
     """
     shown = display or Display()
+    read_corpus = remembered(partial(open_study_corpus, study, shown.say))
+    opened = partial(_open_planned_text, folder) if is_planned else open_text
     return PreparedStudy(
         study=study,
         plugins=configure_plugins(study, registry),
@@ -131,7 +150,22 @@ def prepare(
         device=device,
         command=command,
         display=shown,
-        open_text=remembered(partial(open_text, study, cache, shown.say)),
+        read_corpus=read_corpus,
+        open_text=remembered(partial(opened, study, cache, shown.say, read_corpus)),
         cell_timeout=cell_timeout,
         trackers=trackers,
     )
+
+
+def _open_planned_text(
+    folder: RunFolder,
+    study: Study,
+    cache: Path,
+    say: Callable[[str], None],
+    read_corpus: Callable[[], Corpus],
+) -> StudyText:
+    """The text that was planned in ``folder``; one that was planned before texts were is read again."""
+    plan = folder.read_text_plan()
+    if plan is None or plan.study["data"] != study.model_dump(mode="json")["data"]:
+        return open_text(study, cache, say, read_corpus)
+    return open_known_text(study, plan, folder, cache)

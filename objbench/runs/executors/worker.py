@@ -71,5 +71,6 @@ def start_worker(settings: WorkerSettings, report: Report) -> CellRunner:
         command=settings.command,
         cell_timeout=settings.cell_timeout,
         trackers=settings.trackers,
+        is_planned=True,
     )
     return CellRunner(RunContext(prepared, settings.plan, report))

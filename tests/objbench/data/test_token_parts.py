@@ -27,6 +27,7 @@ from objbench.data.tokenising import make_parts
 from objbench.errors import DataError, HubError
 from objbench.results import sealed_folder
 from objbench.results.local_store import LocalStore
+from objbench.results.object_store import open_object_store
 
 WORDS = ["red", "blue", "house", "walks", "."]
 SEPARATOR = 7
@@ -187,9 +188,14 @@ def spy(function: Any, note: Any) -> Any:
     return noted
 
 
-def test_workers_at_the_same_time_make_one_cache(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["folder", "objects"])
+def test_workers_at_the_same_time_make_one_cache(kind: str, tmp_path: Path) -> None:
     corpus = corpus_of([" ".join(random.Random(n).choices(WORDS, k=12)) for n in range(300)])
-    parts = parts_in(LocalStore(tmp_path / "store"), "text/parts")
+    store: object = LocalStore(tmp_path / "store")
+    if kind == "objects":
+        pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
+        store = open_object_store(f"memory://{tmp_path.name}")
+    parts = parts_in(store, "text/parts")
     workers = [
         Thread(target=make_parts, args=(parts, corpus, TOKENIZER), kwargs={"share": k, "shares": 2})
         for k in (0, 1, 0, 1)
@@ -199,8 +205,9 @@ def test_workers_at_the_same_time_make_one_cache(tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
     joined = open_token_cache(corpus, TOKENIZER, tmp_path / "many", shared=parts)
+    known = open_known_cache(corpus.fingerprint, TOKENIZER, tmp_path / "known", parts)
     whole = open_token_cache(corpus, TOKENIZER, tmp_path / "one")
-    assert files_of(joined.folder) == files_of(whole.folder)
+    assert files_of(joined.folder) == files_of(known.folder) == files_of(whole.folder)
     assert not (tmp_path / "one" / "tokens" / f"{whole.folder.name}.parts").exists()
 
 
@@ -209,7 +216,7 @@ def test_a_shared_cache_is_checked_before_it_is_used(tmp_path: Path) -> None:
     parts = parts_in(store)
     with pytest.raises(DataError, match=r"neither in .* nor in memory://parts: name the cache"):
         open_known_cache(corpus.fingerprint, TOKENIZER, tmp_path / "a", parts)
-    with pytest.raises(DataError, match=r"neither in .*: name the cache that has it with --cache"):
+    with pytest.raises(DataError, match=r"is not in .*: name the cache that has it with --cache"):
         open_known_cache(corpus.fingerprint, TOKENIZER, tmp_path / "a")
     open_token_cache(corpus, TOKENIZER, tmp_path / "one", shared=parts)
     for name, content in store.files.items():
