@@ -120,6 +120,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
         rows, matrix, offset = states.to(dtype), weights.to(dtype), bias.float()
         part, block = _rows_at_once(matrix)
         whole = rows.new_empty(min(part, len(rows)), -len(matrix) // _ALIGNED * -_ALIGNED)
+        # Products in bfloat16 on AMX read past a row's end and multiply what is there by zero: by
+        # chance NaN.
+        whole[:, len(matrix) :] = 0
         total = offset.new_zeros(())
         of_rows, of_bias = torch.empty_like(rows), torch.zeros_like(offset)
         of_matrix: Tensor | None = None
