@@ -84,7 +84,7 @@ def listing(made: MadeStudy, folder: Path) -> Iterator[Step]:
     with mock.patch.object(atomic_files.os, "fsync"):
         for record in made.records(plan):
             run.write_record(record)
-    yield Step("which cells have a record", lambda: f"{len(run.with_record(plan.cells)):,} records")
+    yield Step("which cells have a record", lambda: f"{len(run.ended_cells(plan.cells)):,} records")
     yield Step("how every cell ended", lambda: f"{len(run.finished_cells(plan.cells)):,} records")
 
 
