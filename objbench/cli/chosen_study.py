@@ -52,12 +52,15 @@ class ChosenStudy:
     has_corpus: bool = True
 
 
-def chosen_study(arguments: argparse.Namespace, *, needs_corpus: bool = True) -> ChosenStudy:
+def chosen_study(
+    arguments: argparse.Namespace, *, needs_corpus: bool = True, above: Layer | None = None
+) -> ChosenStudy:
     """The study chosen on the command line.
 
     Args:
         arguments: the parsed flags of ``objbench run``.
         needs_corpus: whether a study without a corpus is refused.
+        above: what is set whatever preset, file and flags say.
 
     Raises:
         ConfigError: a name or an option is unknown, or something is missing or out of range.
@@ -76,6 +79,8 @@ def chosen_study(arguments: argparse.Namespace, *, needs_corpus: bool = True) ->
         by_machine = machine_choice(flags, arguments.device, run.folder, alone=alone)
         layers, sources = [by_machine.layer], [f"preset {by_machine.preset}"]
     layers, sources = [*layers, flags], [*sources, "command line"]
+    if above is not None:
+        layers, sources = [*layers, above], [*sources, "track"]
     whole: Layer = {}
     for layer in layers:
         whole = merge(whole, layer)

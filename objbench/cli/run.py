@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from objbench.cli import arguments as read
-from objbench.cli.chosen_study import chosen_study
+from objbench.cli.chosen_study import ChosenStudy, chosen_study
 from objbench.cli.leaderboard import write_and_print
 from objbench.cli.machine_choice import described
 from objbench.cli.parser import Parser
@@ -46,15 +46,25 @@ examples:
   objbench run --objectives mlm,taco --preset demo
   objbench run --objectives mlm,taco --preset tiny --corpus texts/ --glue-dir glue/ --seeds 2
 """
+DEVICE_HELP = "torch device, such as cuda:1 (default: the first GPU, otherwise the CPU)"
 
 
 def add_arguments(
     parser: Parser,
     device: Callable[[str], str] = read.device,
-    device_help: str = "torch device, such as cuda:1 (default: the first GPU, otherwise the CPU)",
+    device_help: str = DEVICE_HELP,
 ) -> None:
     """Declare the flags; ``objbench plan`` has all of them, and another ``--device``."""
     add_study_arguments(parser)
+    add_place_arguments(parser, device, device_help)
+
+
+def add_place_arguments(
+    parser: Parser,
+    device: Callable[[str], str] = read.device,
+    device_help: str = DEVICE_HELP,
+) -> None:
+    """Declare the flags that say where and how a study is run."""
     where = parser.add_argument_group("where and how it runs")
     folder = where.add_mutually_exclusive_group()
     folder.add_argument(
@@ -143,6 +153,11 @@ def add_arguments(
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Check everything that can be checked at once, then run the study."""
     require_all_processes()
+    return carry_out(chosen_study(arguments), arguments, words)
+
+
+def carry_out(chosen: ChosenStudy, arguments: argparse.Namespace, words: list[str]) -> int:
+    """Run the study that was chosen, or print what is asked for instead; returns the exit code."""
     # Not needed to print --help.
     from objbench.runs.starters.chosen_place import chosen_place
 
@@ -153,7 +168,6 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         sbatch=arguments.sbatch,
         device=arguments.device,
     )
-    chosen = chosen_study(arguments)
     study, run = chosen.study, chosen.run.folder
     if chosen.by_machine and is_main():
         for line in described(chosen.by_machine, study, str(chosen.run)):

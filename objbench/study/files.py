@@ -41,9 +41,21 @@ def file_layer(path: Path) -> Layer:
 
     Raises:
         ConfigError: the file is missing or is not TOML.
+        UnknownNameError: there is no preset of that name.
+    """
+    layer = own_layer(path)
+    base = preset_layer(str(layer["preset"])) if "preset" in layer else {}
+    return merge(base, layer)
+
+
+def own_layer(path: Path) -> Layer:
+    """What the study file at ``path`` says itself, without the preset that it may name.
+
+    Raises:
+        ConfigError: the file is missing or is not TOML.
     """
     try:
-        layer = tomllib.loads(path.read_text("utf-8-sig"))  # Windows writes a mark
+        return tomllib.loads(path.read_text("utf-8-sig"))  # Windows writes a mark
     except OSError as error:
         raise ConfigError(f"study file {path}: {error.strerror}; name a TOML file") from error
     except UnicodeDecodeError as error:
@@ -54,8 +66,6 @@ def file_layer(path: Path) -> Layer:
         raise ConfigError(f"study file {path} is nested too deeply: flatten it") from error
     except ValueError as error:  # also of numbers with more digits than Python converts
         raise ConfigError(f"study file {path} is not TOML: {one_line(error)}") from error
-    base = preset_layer(str(layer["preset"])) if "preset" in layer else {}
-    return merge(base, layer)
 
 
 def setting_layer(place: str, value: Any) -> Layer:
