@@ -12,6 +12,7 @@ from typing import Any
 
 from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import known_plugins
+from objbench.judge.papers.published_files import TRACKS, published
 from objbench.plugins.known_plugins import KnownPlugins
 from objbench.study.files import presets
 
@@ -39,11 +40,20 @@ def complete(parser: Parser, commands: Mapping[str, Parser], **settings: Any) ->
     for name, command in commands.items():
         if name in _OF_A_STUDY:
             _add_flags_of_plugins(command, known)
-        for action in command._actions:
+        for action in _actions(command):
             if names := _names_for(name, action, known):
                 # argcomplete asks each action for this.
                 action.completer = names  # type: ignore[attr-defined]
     argcomplete.autocomplete(parser, always_complete_options=False, **settings)
+
+
+def _actions(command: argparse.ArgumentParser) -> Iterable[argparse.Action]:
+    """The arguments of a command, and of what it can be told to do, as `objbench track run`."""
+    for action in command._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from _actions(below)
 
 
 def _names_for(
@@ -54,6 +64,8 @@ def _names_for(
         return lambda prefix, **_: _listed(prefix, _of_kind(known, _KINDS[action.dest]))
     if action.dest == "preset":
         return lambda **_: presets()
+    if action.dest == "of_track":
+        return lambda **_: published(TRACKS, ".toml")
     if action.dest == "set":
         return lambda **_: [f"{name}.{option}=" for name, option in _options(known)]
     if action.dest == "against":

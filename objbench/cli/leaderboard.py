@@ -29,6 +29,7 @@ examples:
   objbench leaderboard --index leaderboard
   objbench leaderboard --across runs/small runs/large --out runs/ladder
   objbench leaderboard --across runs/ladder
+  objbench leaderboard --track leaderboard/track
 """
 
 
@@ -79,6 +80,12 @@ def add_arguments(parser: Parser) -> None:
         help="compare studies of several scales or recipes, run folders or published ones: speedup "
         "and gain at each, and whether they change with scale; or make the page in one folder again",
     )
+    parser.add_argument(
+        "--track",
+        type=read.reading(read.path),
+        metavar="DIR",
+        help="write the page over the tracks in DIR (NAME.toml) and their rows (DIR/NAME/STUDY)",
+    )
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
@@ -87,11 +94,17 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     formats = arguments.format or FORMATS[:1]
     if arguments.open and "html" not in formats:
         formats = (*formats, "html")
-    is_over_many = arguments.across is not None or arguments.index is not None
-    if is_over_many and not {*formats} <= {*FORMATS[:2]}:
-        raise ConfigError("--index and --across write pages alone: markdown, html or both")
+    over_many = [arguments.across, arguments.index, arguments.track]
+    if sum(folder is not None for folder in over_many) > 1:
+        raise ConfigError("--index, --across and --track are three pages: give one of them")
+    if over_many != [None, None, None] and not {*formats} <= {*FORMATS[:2]}:
+        raise ConfigError("--index, --across and --track write pages alone: markdown, html or both")
+    if arguments.track is not None:
+        if any(of_a_run):
+            raise ConfigError("--track goes with --out only: it reads every row in DIR")
+        return _track(arguments.track, arguments.out, formats, arguments.open)
     if arguments.across is not None:
-        if any(of_a_run) or arguments.index is not None:
+        if any(of_a_run):
             raise ConfigError("--across goes with --out only: it reads the studies it names")
         return _across(arguments.across, arguments.out, formats, arguments.open)
     if arguments.index is not None:
@@ -99,7 +112,9 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
             raise ConfigError("--index goes with --out only: it reads every study folder in DIR")
         return _index(arguments.index, arguments.out, formats, arguments.open)
     if arguments.run is None:
-        raise ConfigError("give a run folder (runs/demo), --index DIR or --across STUDY STUDY")
+        raise ConfigError(
+            "give a run folder (runs/demo), --index DIR, --across STUDY STUDY or --track DIR"
+        )
     if arguments.with_records and "markdown" not in formats:
         raise ConfigError("--with-records publishes the markdown page: add markdown to --format")
     from objbench.results.run_folder import read_plan
@@ -177,6 +192,17 @@ def _index(folder: Path, out: Path | None, formats: Sequence[str], is_opened: bo
     for kind in formats:
         page = write_index(folder, out, is_html=kind == "html")
         say(f"index: {os.path.relpath(page)}")
+        if is_opened and kind == "html":
+            _open(page)
+    return 0
+
+
+def _track(folder: Path, out: Path | None, formats: Sequence[str], is_opened: bool) -> int:
+    from objbench.leaderboard.track.page import write_track_page
+
+    for kind in formats:
+        page = write_track_page(folder, out, is_html=kind == "html")
+        say(f"track: {os.path.relpath(page)}")
         if is_opened and kind == "html":
             _open(page)
     return 0

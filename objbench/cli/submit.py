@@ -31,6 +31,11 @@ def add_arguments(parser: Parser) -> None:
         metavar="RUN",
         help="run folder, such as runs/mine, s3://BUCKET/RUN, or the folder of a published study",
     )
+    add_folder_arguments(parser)
+
+
+def add_folder_arguments(parser: Parser) -> None:
+    """Declare what the folder is called and who sends it."""
     parser.add_argument(
         "--out",
         type=read.reading(read.path),
@@ -48,6 +53,11 @@ def add_arguments(parser: Parser) -> None:
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Make the folder, and print its digest and what a receiver cannot check."""
+    return make_and_print(arguments)
+
+
+def make_and_print(arguments: argparse.Namespace) -> int:
+    """Make the folder ``out`` of ``run``, and print what ``main`` does; returns the exit code."""
     from objbench.results.run_folder import read_plan
 
     run = run_place(arguments.run).folder

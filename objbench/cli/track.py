@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from objbench.cli import arguments as read
 from objbench.cli.parser import Parser, wrapped
 from objbench.cli.plugin_arguments import add_set_argument, default_cache
 from objbench.cli.run import add_place_arguments, carry_out
+from objbench.cli.submit import add_folder_arguments, make_and_print
 from objbench.cli.terminal import say
+from objbench.errors import ConfigError
+from objbench.judge.formatting import count
 
 SUMMARY = "The encoder track: the least compute to a fixed target, by fixed rules."
 EPILOG = """\
@@ -31,6 +36,27 @@ examples:
   objbench track run toy --config mine.toml --out runs/mine
   objbench track run english --config mine.toml --corpus texts/ --set blimp.dir=blimp/
 """
+_CHECK = "Say by the rules of the track what a run or a submission is worth."
+_CHECK_EPILOG = """\
+RUN is a run folder, a published study, or a folder that somebody sent, which is treated as hostile as
+`objbench accept` treats it. Every fault is a line, and the exit code is then 1. What each recipe spent
+to the targets is printed with intervals, and against the holder of the record among the rows.
+
+A study that was not made by `objbench track run` is checked alike: where text, tokenizer, looks and seeds
+are those of the track, its objectives are recipes.
+
+examples:
+  objbench track check toy runs/mine
+  objbench track check english runs/ladder-1 --rows leaderboard/track/english
+"""
+_SUBMIT = "Make a folder of a result of the track that can be sent to others."
+_SUBMIT_EPILOG = """\
+The result is checked by the rules of the track and then by those of `objbench submit`, whose folder it is.
+Whoever keeps the track adds it with `objbench accept FOLDER --board leaderboard/track/TRACK`.
+
+examples:
+  objbench track submit toy runs/mine --out my-row --by "A. Reader"
+"""
 
 Action = Callable[[argparse.Namespace, list[str]], int]
 
@@ -51,6 +77,8 @@ def add_arguments(parser: Parser) -> None:
         return made
 
     _add_run(action("run", _RUN, _RUN_EPILOG))
+    _add_check(action("check", _CHECK, _CHECK_EPILOG))
+    _add_submit(action("submit", _SUBMIT, _SUBMIT_EPILOG))
 
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
@@ -97,4 +125,75 @@ def _run(arguments: argparse.Namespace, words: list[str]) -> int:
     return carry_out(chosen, arguments, words)
 
 
-_ACTIONS: Mapping[str, Action] = {"run": _run}
+def _add_check(parser: Parser) -> None:
+    parser.add_argument(
+        "run",
+        type=read.reading(read.path),
+        metavar="RUN",
+        help="run folder, such as runs/mine, or a folder made by objbench track submit",
+    )
+    parser.add_argument(
+        "--rows",
+        type=read.reading(read.path),
+        metavar="DIR",
+        help="folder of the track's rows, to compare with (default: leaderboard/track/TRACK if it is "
+        "there)",
+    )
+    add_set_argument(parser)
+
+
+def _check(arguments: argparse.Namespace, words: list[str]) -> int:
+    from objbench.judge.track.track import read_track
+
+    track = read_track(arguments.of_track)
+    from objbench.judge.track.rows import judged, rows_in
+    from objbench.leaderboard.track.report import report_lines
+    from objbench.runs.track_result import taken_result
+
+    rows = arguments.rows or Path("leaderboard") / "track" / track.name
+    if arguments.rows is not None and not rows.is_dir():
+        raise ConfigError(f"{rows} is no folder of rows: name one such as leaderboard/track/toy")
+    with taken_result(arguments.run, read.options_of(arguments.set)) as taken:
+        faults = [*taken.faults]
+        for fault in faults:
+            say(f"fault: {fault}")
+        for reason in taken.unchecked:
+            say(f"not checked: {reason}")
+        if taken.results is not None and not faults:
+            found = judged(track, taken.name, taken.results)
+            faults = [*found.faults, *(fault for own in found.of_recipe.values() for fault in own)]
+            for fault in faults:
+                say(f"fault: {fault}")
+            others = [row for other in rows_in(track, rows).values() for row in other.rows]
+            for line in report_lines(track, found.rows, others):
+                say(line)
+    if faults:
+        say(f"objbench: {arguments.run}: {count(len(faults), 'fault')}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+def _add_submit(parser: Parser) -> None:
+    parser.add_argument(
+        "run", type=read.reading(read.path), metavar="RUN", help="run folder, such as runs/mine"
+    )
+    add_folder_arguments(parser)
+
+
+def _submit(arguments: argparse.Namespace, words: list[str]) -> int:
+    from objbench.judge.track.track import read_track
+
+    track = read_track(arguments.of_track)
+    from objbench.judge.track.rows import judged
+    from objbench.results.study_results import read_study_results
+
+    found = judged(track, arguments.run.resolve().name, read_study_results(arguments.run))
+    faults = [*found.faults, *(fault for own in found.of_recipe.values() for fault in own)]
+    if faults:
+        raise ConfigError(
+            f"{arguments.run} is no row of track {track.name}: {count(len(faults), 'fault')}, the "
+            f"first {faults[0]}; `objbench track check` lists all"
+        )
+    return make_and_print(arguments)
+
+
+_ACTIONS: Mapping[str, Action] = {"run": _run, "check": _check, "submit": _submit}

@@ -75,6 +75,7 @@ make_study = _load("made_study").make_study
 _load("foreign_study")
 _object_server = _load("object_server").object_server
 _load("made_examples")
+_load("made_track")
 _load("hub_server")
 _load("memory_store")
 

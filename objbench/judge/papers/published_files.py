@@ -1,4 +1,4 @@
-"""The data that objbench publishes beside its code: claims, papers' figures, the judge's own test.
+"""The data that objbench publishes beside its code: claims, figures, the judge's own test, tracks.
 
 These files are in the repository's ``leaderboard/`` and install as ``objbench_published``.
 """
@@ -14,13 +14,14 @@ from objbench.errors import ConfigError, UnknownNameError, one_line
 CLAIMS = "claims"
 FIGURES = "figures"
 SELFTEST = "selftest"
+TRACKS = "track"
 
 
 def published(folder: str, suffix: str = "") -> dict[str, Traversable]:
     """The files of one published folder: stem -> file, in the order of their names.
 
     Args:
-        folder: ``CLAIMS``, ``FIGURES`` or ``SELFTEST``.
+        folder: ``CLAIMS``, ``FIGURES``, ``SELFTEST`` or ``TRACKS``.
         suffix: what their names end in, such as ".toml"; any where it is "".
 
     Returns:

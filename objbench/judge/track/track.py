@@ -14,11 +14,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from objbench.errors import ConfigError, one_line
-from objbench.judge.papers.published_files import named_text, published
+from objbench.judge.papers.published_files import TRACKS, named_text, published
 from objbench.results.json_files import content_key, fault
-
-TRACKS = "track"
-"""The folder of the tracks that ship."""
+from objbench.results.plan import PlannedSuite
 
 Words = Annotated[str, Field(min_length=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -87,12 +85,15 @@ class Measurement(_Fixed):
 
 
 class SuiteScore(_Fixed):
-    """The suite that a target is in, with all that its score depends on; see ``PlannedSuite``."""
+    """The suite that a target is in.
+
+    Attributes:
+        name: of the suite.
+        digest: of its version, protocol, columns and average, as ``suite_digest`` makes it.
+    """
 
     name: Words
-    version: Count
-    protocol: Words
-    average: Words
+    digest: Sha256
 
 
 class Target(_Fixed):
@@ -102,7 +103,7 @@ class Target(_Fixed):
         id: one word, such as "bits".
         words: what is reached, in a few words.
         at_most: bits per character of the common loss; None for a suite.
-        at_least: of the suite's score; None for the loss.
+        at_least: of the suite's score, of which more is better; None for the loss.
         suite: the suite; None for the loss.
         other_masks: how much higher a loss may come out than another under other masks, in bits per
             character, in 1 of 100 cases; a recipe of another batch or length than the holder's has
@@ -115,6 +116,14 @@ class Target(_Fixed):
     at_least: Amount | None = None
     suite: SuiteScore | None = None
     other_masks: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+    @property
+    def least_score(self) -> float:
+        """What has to be reached where greater is better: a loss is negated."""
+        if self.at_most is not None:
+            return -self.at_most
+        assert self.at_least is not None
+        return self.at_least
 
     @model_validator(mode="after")
     def _is_of_one_score(self) -> Target:
@@ -176,6 +185,12 @@ def read_track(name_or_path: str) -> Track:
         return Track.model_validate({**fields, "name": name})
     except ValidationError as error:
         raise ConfigError(f"{source} is no track: {fault(error)}") from error
+
+
+def suite_digest(suite: PlannedSuite) -> str:
+    """The SHA-256 of all that the score of a planned suite depends on, in hex."""
+    own = {"name", "version", "protocol", "columns", "average_label", "average_groups", "direction"}
+    return content_key(suite.model_dump(mode="json", include=own))
 
 
 def track_names() -> tuple[str, ...]:

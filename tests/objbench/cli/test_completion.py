@@ -57,6 +57,9 @@ def answers(monkeypatch, tmp_path, remembered_plugins):
         ("objbench check ta", {"taco", "tacl"}),
         ("objbench show demo", {"demo", "demo-bert"}),
         ("objbench plugins --m", {"--markdown"}),
+        ("objbench track ", {"run", "check", "submit"}),
+        ("objbench track check ", {"toy", "english"}),
+        ("objbench track run toy --conf", {"--config"}),
     ],
 )
 def test_a_word_is_completed(line, words, answers):

@@ -1,0 +1,160 @@
+"""What a run spends until it reaches a fixed target: one number per run, known exactly or within bounds.
+
+One rule between two looks: the run's own losses, made to fall by isotonic regression, are linear in the
+logarithm of the steps, and the target is reached where that line is first down at it. The same share of
+the way between two looks gives the spend on the other axes, in their logarithm. A run that had reached
+the target at its first look spent at most that much; one that never did spent more than its last look,
+which is a censored run and not a missing one. Nothing is extrapolated.
+
+The median over runs has the exact interval of order statistics, whatever the distribution is and also
+where runs are censored: of n runs, the k-th smallest and the k-th largest spend are on either side of
+the median with probability 1 - 2 P(Binomial(n, 1/2) < k) (David and Nagaraja 2003, Order Statistics,
+section 7.1). Five runs give the smallest and the largest, and 93.75%.
+
+Shape legend: P looks of a run, A compute axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binom
+
+from objbench.judge.statistics.estimate import LEVEL, FloatArray
+from objbench.judge.statistics.seed_curves import isotonic
+from objbench.judge.statistics.speedup import Bound
+from objbench.judge.statistics.ties import without_rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What one run spent until it reached the target.
+
+    Attributes:
+        least, most: what it spent at least and at most; equal where the target lies between two looks,
+            0 and the first look's spend where that had reached it, the last look's spend and infinity
+            where none had.
+        before, after: the spends of the looks around it; equal to ``least`` and ``most`` in the other two
+            cases.
+        look: number of the first look that had reached it, from 1; 0 where none had.
+    """
+
+    least: float
+    most: float
+    before: float
+    after: float
+    look: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the target was reached between two looks."""
+        return self.least == self.most
+
+    @property
+    def bound(self) -> Bound:
+        """The spend, or the bound that is known of it."""
+        if self.is_exact:
+            return Bound(self.least)
+        return Bound(self.most, "below") if self.look else Bound(self.least, "above")
+
+
+def reached(steps: FloatArray, spend: FloatArray, scores: FloatArray, target: float) -> Reached:
+    """What a run spent until its score was first at ``target``.
+
+    Args:
+        steps: (P,) float64, positive and rising.
+        spend: (P,) float64, positive: the spend at each look on the axis that is asked about.
+        scores: (P,) float64, greater is better: negate a loss.
+        target: in the unit of the scores.
+
+    Raises:
+        ValueError: the shapes differ, there is no look, a value is not finite, the steps do not rise, or
+            a spend is not positive.
+    """
+    if not steps.size or steps.ndim != 1 or not steps.shape == spend.shape == scores.shape:
+        raise ValueError("a run needs one step, one spend and one score for each of its looks")
+    if not all(np.isfinite(values).all() for values in (steps, spend, scores)):
+        raise ValueError("steps, spends and scores must be finite")
+    if steps[0] <= 0 or np.any(np.diff(steps) <= 0) or spend.min() <= 0:
+        raise ValueError("steps must be positive and rise, and spends must be positive")
+    # Pooling adds up scores: one that is at the target but for rounding has reached it.
+    gaps = without_rounding(isotonic(scores) - target, np.abs(scores).max())
+    there = np.flatnonzero(gaps >= 0)
+    if not there.size:
+        last = float(spend[-1])
+        return Reached(last, np.inf, last, np.inf, 0)
+    after = int(there[0])
+    if after == 0:
+        first = float(spend[0])
+        return Reached(0.0, first, 0.0, first, 1)
+    below, above = gaps[after - 1], gaps[after]
+    share = -below / (above - below)
+    # The share is the same of the logarithm of any spend that is proportional to steps.
+    logs = np.log(spend[after - 1 : after + 1])
+    at = float(np.exp(logs[0] + share * (logs[1] - logs[0]))) if share < 1 else float(spend[after])
+    around = sorted(map(float, spend[after - 1 : after + 1]))
+    return Reached(at, at, around[0], around[1], after + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class MedianSpend:
+    """The median over runs with its interval.
+
+    Attributes:
+        estimate: the median, or the bound that is known of it.
+        low, high: ends of its interval, likewise.
+        coverage: of the interval, at least; below ``LEVEL`` where there are too few runs for that.
+        reached: how many runs reached the target, of how many.
+    """
+
+    estimate: Bound
+    low: Bound
+    high: Bound
+    coverage: float
+    reached: tuple[int, int]
+
+
+def median_spend(runs: Sequence[Reached]) -> MedianSpend:
+    """The median of what runs spent, with the exact interval of order statistics.
+
+    An interval that fits between two looks is widened to them, since no number of runs says how a curve
+    bends between them.
+
+    Args:
+        runs: at least one.
+    """
+    number = len(runs)
+    place = _place(number)
+    ordered = _sorted(runs)
+    middle = ordered[(number - 1) // 2 : number // 2 + 1]
+    estimate = middle[0].bound if len(middle) == 1 else _between(*middle)
+    low, high = ordered[place - 1], ordered[number - place]
+    is_between = low.is_exact and high.is_exact and low.look == high.look
+    return MedianSpend(
+        estimate=estimate,
+        low=Bound(min(low.before, high.before)) if is_between else low.bound,
+        high=Bound(max(low.after, high.after)) if is_between else high.bound,
+        coverage=1.0 - 2.0 * float(binom.cdf(place - 1, number, 0.5)),
+        reached=(sum(run.look > 0 for run in runs), number),
+    )
+
+
+def _place(runs: int) -> int:
+    """The k of the k-th smallest and largest: the innermost pair that covers ``LEVEL``, or the outermost."""
+    least = (1.0 - LEVEL) / 2.0
+    inside = [k for k in range(1, (runs + 1) // 2 + 1) if binom.cdf(k - 1, runs, 0.5) <= least]
+    return max(inside, default=1)
+
+
+def _sorted(runs: Sequence[Reached]) -> list[Reached]:
+    """From the least spend to the greatest; a censored run is beyond all that reached the target."""
+    return sorted(runs, key=lambda run: (run.look == 0, run.most if run.look else run.least))
+
+
+def _between(left: Reached, right: Reached) -> Bound:
+    """The geometric mean of the two in the middle, or the bound that is known of it."""
+    if left.is_exact and right.is_exact:
+        return Bound(float(np.sqrt(left.least * right.least)))
+    return Bound(right.most, "below") if right.look else Bound(left.bound.value, "above")

@@ -1,0 +1,149 @@
+"""What each run of a recipe spent until it reached a target of the track.
+
+Every declared seed is one run, also one that diverged: it is censored at its last look, or at its last
+logged step where it had none. A loss is measured at every look. A suite is scored at the looks that have
+its evaluations, of which the last is one; whole official data and the protocol of the track are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from objbench.contract.meters import Axis
+from objbench.judge.score_arrays import suite_average
+from objbench.judge.spending import last_meters
+from objbench.judge.statistics.bits_per_character import bits_per_character
+from objbench.judge.statistics.estimate import FloatArray
+from objbench.judge.statistics.time_to_target import Reached, reached
+from objbench.judge.track.track import SuiteScore, Target, Track, suite_digest
+from objbench.results.plan import PlannedSuite
+from objbench.results.records import EvaluationRecord, Meters, PretrainRecord
+from objbench.results.scores import column_value
+from objbench.results.study_results import StudyResults
+
+Look = tuple[Meters, float]
+"""What had been spent at a look, and the score there: greater is better."""
+
+
+def why_not_scored(target: Target, results: StudyResults, objective: str) -> str:
+    """Why the recipe is not ranked on a target, in one line; "" where it is."""
+    wanted = target.suite
+    if wanted is None:
+        return ""
+    suite = _suite(results, wanted)
+    if suite is None:
+        return f"the study does not score {wanted.name}"
+    if suite_digest(suite) != wanted.digest:
+        return f"the {wanted.name} of the study is not the track's: version, protocol or columns differ"
+    if suite.direction != "max":
+        return f"less is better in {wanted.name}, and the track asks for more"
+    for record in _evaluations(results, suite, objective):
+        if record.status != "ok":
+            return f"{record.id} {record.status}"
+        if record.official_examples:
+            return f"{record.id} scored a part of the official examples only"
+    if not all(
+        any(True for _ in _suite_looks(results, suite, run))
+        for run in _runs(results, objective)
+        if run.status == "ok"
+    ):
+        return f"not every run is scored by {wanted.name}"
+    return ""
+
+
+def target_runs(
+    track: Track,
+    target: Target,
+    results: StudyResults,
+    objective: str,
+    axis: Axis,
+    *,
+    other_masks: bool = False,
+) -> tuple[Reached, ...]:
+    """What each run of ``objective`` spent until ``target``, in the order of the seeds.
+
+    Args:
+        track: the track.
+        target: one of its targets, on which the recipe is ranked.
+        results: a study that keeps the rules.
+        objective: the recipe.
+        axis: of the spend.
+        other_masks: ask for as much less as other masks may make of a loss; see ``Target``.
+    """
+    wanted = target.least_score + (target.other_masks if other_masks else 0.0)
+    return tuple(
+        _reached(run, list(_looks(track, target, results, run)), wanted, axis)
+        for run in _runs(results, objective)
+    )
+
+
+def _runs(results: StudyResults, objective: str) -> Iterator[PretrainRecord]:
+    for seed in results.seeds:
+        record = results.records.get(results.pretraining[objective, seed])
+        if isinstance(record, PretrainRecord):
+            yield record
+
+
+def _reached(run: PretrainRecord, looks: Sequence[Look], wanted: float, axis: Axis) -> Reached:
+    if not looks:
+        last = last_meters(run)
+        spent = 0.0 if last is None else float(getattr(last, axis))
+        return Reached(spent, np.inf, spent, np.inf, 0)
+    steps, spend, scores = (
+        np.array(values, dtype=np.float64)
+        for values in (
+            [meters.steps for meters, _ in looks],
+            [getattr(meters, axis) for meters, _ in looks],
+            [score for _, score in looks],
+        )
+    )
+    return reached(steps, spend, scores, wanted)
+
+
+def _looks(
+    track: Track, target: Target, results: StudyResults, run: PretrainRecord
+) -> Iterator[Look]:
+    if target.suite is None:
+        for point in run.points:
+            assert point.common is not None  # a rule of the track
+            loss = bits_per_character(np.array(point.common.loss), track.text.characters_per_token)
+            yield point.meters, -float(loss)
+        return
+    suite = _suite(results, target.suite)
+    if suite is not None:
+        yield from _suite_looks(results, suite, run)
+
+
+def _suite(results: StudyResults, wanted: SuiteScore) -> PlannedSuite | None:
+    return next((suite for suite in results.suites if suite.name == wanted.name), None)
+
+
+def _evaluations(
+    results: StudyResults, suite: PlannedSuite, objective: str
+) -> Iterator[EvaluationRecord]:
+    for cell in results.evaluations(suite.name):
+        record = results.records.get(cell.id)
+        if cell.objective == objective and isinstance(record, EvaluationRecord):
+            yield record
+
+
+def _suite_looks(results: StudyResults, suite: PlannedSuite, run: PretrainRecord) -> Iterator[Look]:
+    """The looks of a run that have the suite's whole score, by what it was at each, in order."""
+    found: dict[int, dict[str, list[float]]] = {}
+    meters: Mapping[int, Meters] = {point.meters.steps: point.meters for point in run.points}
+    for record in _evaluations(results, suite, run.objective):
+        if record.seed != run.seed or record.status != "ok":
+            continue
+        for column in suite.columns:
+            if column.task == record.task:
+                value = column_value(record, column)
+                found.setdefault(record.meters.steps, {}).setdefault(column.name, []).append(value)
+    for step in sorted(found.keys() & meters.keys()):
+        columns: FloatArray = np.array(
+            [np.mean(found[step].get(column.name, [np.nan])) for column in suite.columns]
+        )
+        score = float(suite_average(suite, columns))
+        if np.isfinite(score):
+            yield meters[step], score

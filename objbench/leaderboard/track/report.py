@@ -1,0 +1,53 @@
+"""What `objbench track check` says of the recipes that keep the rules, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from objbench.judge.statistics.time_to_target import median_spend
+from objbench.judge.track.holders import against, holder_of
+from objbench.judge.track.rows import Row
+from objbench.judge.track.track import Target, Track
+from objbench.leaderboard.document import shortened
+from objbench.leaderboard.track.ranking import spend_quantity, tested_words
+
+
+def report_lines(track: Track, rows: Sequence[Row], others: Sequence[Row]) -> Iterator[str]:
+    """Each recipe by each target: what it spent, and what it is against the holder.
+
+    Args:
+        track: the track.
+        rows: the recipes that were checked.
+        others: the rows that the track has.
+    """
+    for target in track.targets:
+        yield f"to {target.words}"
+        holder = holder_of(others, target, "flops")
+        for row in rows:
+            yield f"  {shortened(row.objective, 60)}: {_spent(row, target)}"
+            if target.id not in row.unscored:
+                yield f"    {_against(row, holder, target)}"
+
+
+def _spent(row: Row, target: Target) -> str:
+    if target.id in row.unscored:
+        return f"not ranked, since {row.unscored[target.id]}"
+    found = median_spend(row.runs[target.id, "flops"])
+    reached, number = found.reached
+    looks = sorted({run.look for run in row.runs[target.id, "flops"] if run.look})
+    at = f", first at look {', '.join(map(str, looks))}" if looks else ""
+    return (
+        f"{spend_quantity(row, target, 'flops').text} FLOPs, "
+        f"{spend_quantity(row, target, 'seconds').text}; {reached} of {number} runs reached it{at}; the "
+        f"interval of the median covers {100 * found.coverage:.1f}%"
+    )
+
+
+def _against(row: Row, holder: Row | None, target: Target) -> str:
+    if holder is None:
+        return "no row has reached this target yet"
+    if row.runs_of == holder.runs_of:
+        return "it holds the record"
+    test = against(row, holder, target, "flops")
+    verdict = "a record" if test.is_record else "no record, which needs p < 0.01"
+    return f"against {shortened(holder.name, 80)}: {tested_words(test)}; {verdict}"

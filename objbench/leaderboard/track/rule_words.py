@@ -1,0 +1,91 @@
+"""The rules of the track in whole sentences, as the page has them."""
+
+from __future__ import annotations
+
+from objbench.judge.statistics.record_test import RECORD_LEVEL
+
+
+def rule_points() -> list[str]:
+    """What a row must be, one sentence or two each."""
+    return [
+        (
+            "A recipe chooses encoder, objective and its options, optimizer, schedule, batch, length, "
+            "budget, seeds and tuning, as far as the track's file does not fix them. It starts from random "
+            "weights and learns from no teacher."
+        ),
+        "Text, tokenizer and tokens are those of the track, by the SHA-256 of each part in every record.",
+        (
+            "At least five seeds are declared before the first is run. All of them count: a run that "
+            "diverges or never reaches the target is censored and stays in the median and in the test. Seeds "
+            "that were added later make no row."
+        ),
+        (
+            "Looks are the points of the budget that the track fixes, and no others. The loss at a look is "
+            "that of masked language modelling on held-out text, in bits per character, whatever the "
+            "objective is."
+        ),
+        (
+            "A row from somebody else is ranked at once and can hold the record when drawn cells of it were "
+            "run again and agree."
+        ),
+    ]
+
+
+def clock_points() -> list[str]:
+    """What counts to a recipe's spend, and what is listed beside it."""
+    return [
+        (
+            "Inside: every training step of the model that reaches the target, from random weights to the "
+            "look, warm-up and its own cooldown included, forward and backward, as objbench counts FLOPs "
+            "and device seconds."
+        ),
+        (
+            "Outside and listed in the table: the trials of the declared tuning, and the cooldowns of other "
+            "looks, which are in no later model. Tuning is outside because a recipe, once found, is used "
+            "again; it is listed because it was spent. What was tried without `[tuning]` is in no record, "
+            "and nobody can check it."
+        ),
+        (
+            "Outside and not listed: tokenising, evaluation at looks, checkpoints, and the compilation "
+            "before the first step."
+        ),
+        (
+            "Device time depends on the device and on what else it was doing. It is compared between rows of "
+            "one device only."
+        ),
+    ]
+
+
+def record_points() -> list[str]:
+    """How spends and p-values come about."""
+    return [
+        (
+            "Between two looks a run's loss, made to fall by isotonic regression, is taken to be linear in the "
+            "logarithm of the steps; the target is reached where that line is first down at it. Other axes "
+            "are at the same share of the way, in their logarithm. Nothing is extrapolated: < and > are "
+            "bounds."
+        ),
+        (
+            "The number of a row is the median over its runs, with the exact interval of order statistics "
+            "in brackets: with five runs the smallest and the largest, which cover the median with "
+            "93.75%. An interval that fits between two looks is widened to them."
+        ),
+        (
+            f"A row takes over from the holder if the Mann-Whitney test says with p < {RECORD_LEVEL:g} "
+            "(one-sided, exact) that its runs take fewer FLOPs. That test needs no distribution and no "
+            "scale, so it is the same for FLOPs and for their logarithm. Runs are not paired by seed: recipes "
+            "differ in encoder and batch, so that equal seeds share nothing, and with five pairs no test of "
+            "pairs can give less than 1/32."
+        ),
+        (
+            "Where a spend is a bound, the test takes the value that is worst for the new row: its own "
+            "censored runs are slower than everything, the holder's reached the target just after their "
+            "budget. Ties are the holder's."
+        ),
+        "The ratio is the Hodges-Lehmann estimate with the 95% interval of the same test.",
+        (
+            "Which tokens are hidden depends on batch and length. A row with others than the holder's has to "
+            "reach less, by as much as other masks explain in 99 of 100 cases; the track's file has the "
+            "number."
+        ),
+    ]

@@ -1,0 +1,102 @@
+"""Who holds the record: rows in the order of time, by FLOPs and by the seconds of one device."""
+
+from dataclasses import replace
+
+import pytest
+from made_track import FALLING, TOY, track_study
+
+from objbench.judge.track.holders import against, challenges, holder_of, ranked
+from objbench.judge.track.rows import judged
+from objbench.judge.track.track import read_track
+from objbench.results.submissions.marks import Received, SentIn
+
+TARGET = TOY.target("bits")
+NEVER = tuple(loss + 0.5 for loss in FALLING)
+# Each run a little slower than the one before.
+RUNS = [tuple(loss + 0.01 * seed for loss in FALLING) for seed in range(5)]
+
+
+def row(name, day, runs=RUNS, sent=None, **how):
+    results = track_study({"mlm": runs}, day=day, **how).results()
+    (found,) = judged(TOY, name, replace(results, sent_in=sent)).rows
+    return found
+
+
+def sent(day):
+    return SentIn(
+        Received(
+            submission="0",
+            records="0",
+            received=f"2026-01-{day:02}T00:00:00+00:00",
+            objbench="0",
+            cells=5,
+            keys=5,
+        )
+    )
+
+
+def became(rows, axis="flops"):
+    return [(found.row.study, found.holds) for found in challenges(rows, TARGET, axis)]
+
+
+def test_the_first_that_arrives_holds_and_a_faster_one_takes_over():
+    rows = [row("first", 2), row("never", 1, [NEVER] * 5), row("faster", 3, flops=0.5e9)]
+    assert became(rows) == [("never", False), ("first", True), ("faster", True)]
+    assert holder_of(rows, TARGET, "flops").study == "faster"
+
+
+def test_the_order_is_that_of_time_and_not_of_names_or_the_list():
+    rows = [row("a", 3, flops=0.5e9), row("b", 1), row("c", 2, flops=0.4e9)]
+    assert became(rows) == became(rows[::-1]) == [("b", True), ("c", True), ("a", False)]
+
+
+def test_a_little_faster_is_no_record():
+    rows = [row("first", 1), row("little", 2, flops=0.99e9)]
+    assert became(rows) == [("first", True), ("little", False)]
+    assert [found.study for found in ranked(rows, TARGET, "flops")] == ["little", "first"]
+
+
+def test_one_lucky_run_does_not_make_a_record_and_a_lost_one_counts():
+    lucky = [(1.0,) * 6, *RUNS[1:]]
+    assert not against(row("lucky", 2, lucky), row("first", 1), TARGET, "flops").is_record
+    fast = [tuple(loss - 0.15 for loss in run) for run in RUNS]
+    whole, lost = row("whole", 2, fast), row("lost", 2, [*fast[:3], NEVER, NEVER])
+    first = row("first", 1)
+    assert against(whole, first, TARGET, "flops").is_record
+    assert not against(lost, first, TARGET, "flops").is_record
+
+
+def test_what_was_sent_waits_until_it_is_verified():
+    rows = [row("first", 1), row("sent", 2, flops=0.5e9, sent=sent(2))]
+    (_, challenge) = challenges(rows, TARGET, "flops")
+    assert challenge.is_faster and not challenge.holds
+    assert holder_of(rows, TARGET, "flops").study == "first"
+
+
+def test_a_sent_row_is_as_old_as_its_receipt_whatever_its_records_say():
+    rows = [row("first", 5), row("older", 1, flops=1.01e9, sent=sent(9))]
+    assert became(rows) == [("first", True), ("older", False)]
+
+
+@pytest.mark.parametrize("axis", ["flops", "seconds", "steps", "tokens"])
+def test_each_axis_has_its_own_spend(axis):
+    (first, second) = row("first", 1), row("second", 2)
+    assert not against(second, first, TARGET, axis).is_record
+
+
+def test_other_masks_have_to_be_beaten_too():
+    english = read_track("english")
+    bits = english.target("bits")
+    losses = (2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3)
+    runs = [tuple(loss + 0.001 * seed for loss in losses) for seed in range(5)]
+
+    def english_row(batch, batches, flops):
+        sizes = {"batch": batch, "length": 64, "heldout_batches": batches, "flops": flops}
+        study = track_study({"mlm": runs}, track=english, steps=6000, **sizes)
+        (found,) = judged(english, "mine", study.results()).rows
+        return found
+
+    holder = english_row(32, 32, 1e9)
+    assert against(english_row(32, 32, 0.9e9), holder, bits, "flops").is_record
+    assert not against(english_row(64, 16, 0.9e9), holder, bits, "flops").is_record
+    assert against(english_row(64, 16, 0.7e9), holder, bits, "flops").is_record
