@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from objbench.errors import ConfigError
-from objbench.judge.formatting import count
 from objbench.judge.track.rows import Judged, Row, rows_in
 from objbench.judge.track.track import Target, Track, read_track
 from objbench.leaderboard.document import (
@@ -97,7 +96,7 @@ def _track(track: Track, folder: Path) -> Iterator[Block]:
     yield Paragraph(
         (
             (
-                f"{track.text.about} {count(track.measurement.tokens, 'token')} of held-out text are scored "
+                f"{track.text.about} {track.measurement.tokens:,} tokens of held-out text are scored "
                 f"at each look. All that is fixed is in "
             ),
             Link(f"{track.name}.toml", f"{track.name}.toml"),

@@ -42,7 +42,7 @@ def clock_points() -> list[str]:
         (
             "Outside and listed in the table: the trials of the declared tuning, and the cooldowns of other "
             "looks, which are in no later model. Tuning is outside because a recipe, once found, is used "
-            "again; it is listed because it was spent. What was tried without `[tuning]` is in no record, "
+            "again; it is listed because it was spent. What was tried outside of a declared tuning is in no record, "
             "and nobody can check it."
         ),
         (
