@@ -85,6 +85,8 @@ def test_a_stranger_walks_the_whole_way(tmp_path, monkeypatch, capsys):
     # A record that was changed on the way is a fault of what was sent.
     capsys.readouterr()
     path = tmp_path / "sent" / "pretrain.jsonl"
-    path.write_text(path.read_text().replace('"loss":4', '"loss":3', 1))
+    changed = path.read_text().replace('"loss":5', '"loss":4', 1)
+    assert changed != path.read_text()
+    path.write_text(changed)
     assert main(["track", "check", "toy", "sent"]) == 1
     assert "fault: pretrain.jsonl is not what was written" in capsys.readouterr().out

@@ -15,7 +15,8 @@ STEPS = np.array([100.0, 200.0, 400.0])
 
 
 def run_of(value):
-    return Reached(value, value, value / 2, value * 2, 3)
+    """A run between two looks of its own, so that no interval lies between two looks of all."""
+    return Reached(value, value, value / 2, value * 2, 2 + int(value))
 
 
 def never(last):
