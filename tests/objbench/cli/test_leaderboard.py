@@ -5,7 +5,10 @@ import pytest
 from objbench.cli.main import main
 
 USAGE_ERRORS = [
-    (["leaderboard"], "give a run folder (runs/demo), --index DIR or --across STUDY STUDY"),
+    (
+        ["leaderboard"],
+        "give a run folder (runs/demo), --index DIR, --across STUDY STUDY or --track DIR",
+    ),
     (["leaderboard", "nowhere"], "nowhere holds no plan.json"),
     (["leaderboard", "--index"], "expected one argument"),
     (["leaderboard", "--index", "nowhere"], "nowhere holds no folder with a plan.json"),
@@ -18,7 +21,7 @@ USAGE_ERRORS = [
     (["leaderboard", "--across", "nowhere", "here"], "nowhere holds no plan.json"),
     (["leaderboard", "--across", "here", "./here"], "here is named twice"),
     (["leaderboard", "run", "--across", "a", "b"], "--across goes with --out only"),
-    (["leaderboard", "--across", "a", "b", "--index", "."], "--across goes with --out only"),
+    (["leaderboard", "--across", "a", "b", "--index", "."], "are three pages: give one of them"),
     (["leaderboard", "--across", "a", "b", "--with-records"], "--across goes with --out only"),
     (["leaderboard", "--across", "a", "b", "--format", "pdf"], "write pages alone"),
     (["leaderboard", "run", "--format", "html,docx"], "unknown value 'docx'"),
