@@ -246,6 +246,15 @@ class FakeStep:
             return self.counted(rows, after_others, recomputes).peak
         low, high = sizes[-2:]
         few, many = (self.counted(size, after_others, recomputes).peak for size in (low, high))
+        # Layers that are computed again keep so little that in a short batch the gradients of the
+        # weights hide it. Only what grows as evenly as the batch can be extended.
+        is_even = not recomputes
+        while not is_even and high < rows:
+            longer = min(2 * high, rows)
+            more = self.counted(longer, after_others, recomputes).peak
+            was, now = (many - few) / (high - low), (more - many) / (longer - high)
+            is_even = more >= 1.5 * many and now <= 1.05 * was
+            low, few, high, many = high, many, longer, more
         return round(straight(low, few, high, many, rows))
 
     def _sizes(self, rows: int) -> tuple[int, ...]:

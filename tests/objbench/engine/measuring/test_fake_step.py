@@ -120,6 +120,19 @@ def test_memory_of_many_sequences_is_a_straight_line(monkeypatch):
     assert step.peak(ROWS, 4) < step.peak(ROWS, 2) < whole
 
 
+def test_memory_of_layers_computed_again_is_extended_from_where_it_grows_evenly(monkeypatch):
+    """In a short batch the gradients of such wide layers hide what is kept for each sequence."""
+    wide = SMALL | {"num_hidden_layers": 6, "hidden_size": 128, "intermediate_size": 128}
+    step, rows = faked("mlm", EncoderSection(model_type="bert", config=wide)), 192
+    few, many = (step.counted(size, recomputes=True).peak for size in (8, 16))
+    monkeypatch.setattr(module, "COUNTED_TOKENS", rows * LENGTH)
+    whole = step.peak(rows, recomputes=True)
+    assert many - few < (whole - step.held) / rows * 4
+    monkeypatch.setattr(module, "COUNTED_TOKENS", 16 * LENGTH)
+    assert step.peak(rows, recomputes=True) == pytest.approx(whole, rel=0.02)
+    assert whole < step.peak(rows, recomputes=False)
+
+
 def test_a_gpu_keeps_no_probabilities_of_attention():
     kind, words = REGISTRY.objective("mlm"), made_up_vocabulary(WORDS)
     training = TrainingSection(batch=ROWS, precision="bf16")

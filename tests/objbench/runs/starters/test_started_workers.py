@@ -66,7 +66,7 @@ def prepared(tmp_path):
         def say(self, text):
             self.lines.append(text)
 
-    fields = dict.fromkeys(("study", "plugins", "registry", "open_text"))
+    fields = dict.fromkeys(("study", "plugins", "registry", "read_corpus", "open_text"))
     return PreparedStudy(
         **fields,
         folder=RunFolder(tmp_path),
