@@ -207,7 +207,10 @@ def test_help_and_misspelt_names_and_flags_are_answered_before_pydantic(command_
     ("words", "message"),
     [
         ([*DEMO, "--mlm-rate=2"], "options of mlm: rate must be in"),
-        ([*DEMO, "--taco-anchors", "none"], "taco.anchors = 'none' does not fit: Input should be"),
+        (
+            [*DEMO, "--taco-anchors", "none"],
+            "--taco-anchors = 'none' does not fit: Input should be",
+        ),
     ],
 )
 def test_what_only_a_plugin_knows_is_one_line_too(words, message, capsys, tmp_path, monkeypatch):
