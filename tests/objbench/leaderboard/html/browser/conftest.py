@@ -146,7 +146,7 @@ class Shown:
             for event in events
             if event["method"] == "Network.requestWillBeSent"
             # The browser's own pages are made of many files; what is blocked the console says.
-            and not event["params"]["documentURL"].startswith("chrome:")
+            and not event["params"]["documentURL"].startswith(("chrome:", "chrome-untrusted:"))
             and event["params"]["requestId"] not in blocked
         ]
         own = (self.path.as_uri(), "data:", "blob:")
