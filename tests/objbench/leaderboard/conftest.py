@@ -84,7 +84,7 @@ def hostile_run(make_study):
         models = {run / "plan.json": study.plan, run / "overhead.json": step_comparison(study)}
         models[run / "lines.json"] = reference_lines(study)
         for cell_id, record in study.records.items():
-            path = run / "records" / record.kind / f"{cell_id}.{record.key[:12]}.json"
+            (path,) = run.glob(f"*/{record.kind}/{cell_id}.{record.key[:12]}.*.json")
             models[path] = record
         contents, taken = filled(models)
         for path, content in contents.items():
