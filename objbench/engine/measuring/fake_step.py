@@ -246,9 +246,9 @@ class FakeStep:
             return self.counted(rows, after_others, recomputes).peak
         low, high = sizes[-2:]
         few, many = (self.counted(size, after_others, recomputes).peak for size in (low, high))
-        # Layers that are computed again keep so little that in a short batch the gradients of the
-        # weights hide it. Only what grows as evenly as the batch can be extended.
-        is_even = not recomputes
+        # In a short batch the gradients of the weights may hide what is kept for each sequence, most
+        # of all where layers are computed again. Only what grows as evenly as the batch is extended.
+        is_even = False
         while not is_even and high < rows:
             longer = min(2 * high, rows)
             more = self.counted(longer, after_others, recomputes).peak
