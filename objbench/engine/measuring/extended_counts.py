@@ -7,8 +7,9 @@ on pairs of them with its square, so
     flops(n) = a + b n + c n^2
 
 through the last three is exact. Where it does not give the first one's, the batch is counted as it
-is, which takes longer. Memory is extended in a straight line from the last two: it is no polynomial
-where something is done in blocks, so it is an estimate for more rows than were counted.
+is, which takes longer. Memory is extended in a straight line from the last two, or from larger batches
+until it grows evenly: it is the largest of several things, and no polynomial where something is done
+in blocks, so it is an estimate for more rows than were counted.
 """
 
 from __future__ import annotations
@@ -47,6 +48,31 @@ def extended_flops(flops: Callable[[int], float], sizes: Sequence[int], rows: in
     if not isclose(_through(points, first), flops(first), rel_tol=1e-12):
         return flops(rows)
     return _through(points, rows)
+
+
+def extended_peak(peak: Callable[[int], int], sizes: Sequence[int], rows: int) -> int:
+    """The bytes that a pass over ``rows`` sequences needs at a time; an estimate above ``sizes``.
+
+    In a short batch the gradients of the weights may hide what is kept for each sequence, most of
+    all where layers are computed again. So the batch is doubled until twice as many sequences need at
+    least half as much again, and each of them as much as those before.
+
+    Args:
+        peak: counts a number of sequences in full.
+        sizes: as ``counted_sizes`` gives them.
+    """
+    if len(sizes) == 1:
+        return peak(rows)
+    low, high = sizes[-2:]
+    few, many = peak(low), peak(high)
+    is_even = False
+    while not is_even and high < rows:
+        longer = min(2 * high, rows)
+        more = peak(longer)
+        was, now = (many - few) / (high - low), (more - many) / (longer - high)
+        is_even = more >= 1.5 * many and now <= 1.05 * was
+        low, few, high, many = high, many, longer, more
+    return round(straight(low, few, high, many, rows))
 
 
 def straight(low: float, at_low: float, high: float, at_high: float, wanted: float) -> float:

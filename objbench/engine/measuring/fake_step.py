@@ -30,7 +30,12 @@ from objbench.engine.encoder.build import build_objective, encoder_spec_of
 from objbench.engine.encoder.cpu_kernels import use_cpu_kernels
 from objbench.engine.encoder.recomputed_layers import recompute_layers
 from objbench.engine.measuring.counted_work import CountedWork
-from objbench.engine.measuring.extended_counts import counted_sizes, extended_flops, straight
+from objbench.engine.measuring.extended_counts import (
+    counted_sizes,
+    extended_flops,
+    extended_peak,
+    straight,
+)
 from objbench.engine.measuring.fake_network import DTYPES, Planned, materialise, planned_network
 from objbench.engine.training.flops import flop_counter
 from objbench.engine.training.parameter_groups import parameter_groups
@@ -241,21 +246,9 @@ class FakeStep:
         )
 
     def _extended_peak(self, rows: int, after_others: bool, recomputes: bool) -> int:
-        sizes = self._sizes(rows)
-        if len(sizes) == 1:
-            return self.counted(rows, after_others, recomputes).peak
-        low, high = sizes[-2:]
-        few, many = (self.counted(size, after_others, recomputes).peak for size in (low, high))
-        # In a short batch the gradients of the weights may hide what is kept for each sequence, most
-        # of all where layers are computed again. Only what grows as evenly as the batch is extended.
-        is_even = False
-        while not is_even and high < rows:
-            longer = min(2 * high, rows)
-            more = self.counted(longer, after_others, recomputes).peak
-            was, now = (many - few) / (high - low), (more - many) / (longer - high)
-            is_even = more >= 1.5 * many and now <= 1.05 * was
-            low, few, high, many = high, many, longer, more
-        return round(straight(low, few, high, many, rows))
+        return extended_peak(
+            lambda size: self.counted(size, after_others, recomputes).peak, self._sizes(rows), rows
+        )
 
     def _sizes(self, rows: int) -> tuple[int, ...]:
         return counted_sizes(rows, self._length, self.with_numbers)
