@@ -120,8 +120,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         rows, matrix, offset = states.to(dtype), weights.to(dtype), bias.float()
         part, block = _rows_at_once(matrix)
         whole = rows.new_empty(min(part, len(rows)), -len(matrix) // _ALIGNED * -_ALIGNED)
-        # Products in bfloat16 on AMX read past a row's end and multiply what is there by zero: by
-        # chance NaN.
+        # Seen with torch 2.13 on an Intel Xeon with AMX: where V is no multiple of 32, a product in
+        # bfloat16 reads past a row's end and multiplies what is there, by chance NaN, by zero.
         whole[:, len(matrix) :] = 0
         total = offset.new_zeros(())
         of_rows, of_bias = torch.empty_like(rows), torch.zeros_like(offset)

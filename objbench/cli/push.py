@@ -71,7 +71,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Print what would go up, and send it if asked to."""
     from objbench.results.run_folder import read_plan
 
-    read_plan(arguments.run)  # a wrong folder is told before what is left to name
+    read_plan(arguments.run)  # a wrong folder is reported before a missing --to
     if not arguments.to:
         raise ConfigError("where to? name an account and what the study is called: --to USER/NAME")
     licence = " ".join(arguments.data_licence.split())

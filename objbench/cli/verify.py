@@ -75,7 +75,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         say(_replayed(arguments.figure), end="")
         return 0
     if arguments.run is None:
-        _named_claims(arguments.claim)  # what is named and is not there is told first
+        _named_claims(arguments.claim)  # a claim that does not exist is reported first
         raise ConfigError("nothing to verify: name a run folder, or --figure FILE")
     say(_judged(run_place(arguments.run).folder, arguments.claim, arguments.score), end="")
     return 0

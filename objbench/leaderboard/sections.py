@@ -142,9 +142,9 @@ def _compared_words(report: Report) -> str:
     return (
         f"Of more than {MOST_PAIRED} objectives each is compared with {report.baseline} alone, since "
         f"{objectives * (objectives - 1) // 2:,} pairs at once would leave hardly any difference "
-        f"significant: {objectives - 1:,} paired t-tests with Holm's correction (5% in all), which "
-        f"holds although all share {report.baseline}'s runs. Two others are not compared here; "
-        "objbench compare is for such a pair."
+        f"significant: up to {objectives - 1:,} paired t-tests with Holm's correction (5% in all), which "
+        f"holds although all share {report.baseline}'s runs. To compare two others, use "
+        "objbench compare."
     )
 
 

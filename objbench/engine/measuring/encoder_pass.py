@@ -43,7 +43,10 @@ def encoder_pass(
     """What evaluations of an encoder do for each sequence, without their small heads.
 
     Args:
-        length: T, the longest sequence.
+        encoder: the section of the study.
+        vocabulary: of V words.
+        length: T, the longest sequence in tokens.
+        precision: "fp32", "bf16" or "fp16", of the products.
     """
     with torch.device("meta"):
         network = build_encoder(encoder, vocabulary, length, seed=0)

@@ -22,7 +22,7 @@ from scipy.stats import mannwhitneyu
 
 from objbench.judge.statistics.estimate import FloatArray
 
-_MOST_EXACT = 5_000
+_MOST_EXACT_PAIRS = 5_000
 """Pairs whose number against the loss has an exact distribution here."""
 
 
@@ -48,7 +48,7 @@ def order_within(groups: Sequence[tuple[FloatArray, FloatArray]]) -> Ordering | 
     independent, every order of a group's n runs is equally likely, and D over the groups is the sum
     of independent numbers of inversions, whose distribution is that of a sum of uniform variables
     over 0..k-1 for k = 1..n (Kendall 1938). A tie is neither, which only makes p larger. Of more than
-    ``_MOST_EXACT`` pairs the sum is taken for normal, with its own mean and variance
+    ``_MOST_EXACT_PAIRS`` pairs the sum is taken for normal, with its own mean and variance
     (n (n - 1) (2n + 5) / 72 for each group) and a correction for continuity: the exact distribution
     takes time quadratic in the number of groups.
 
@@ -70,7 +70,7 @@ def order_within(groups: Sequence[tuple[FloatArray, FloatArray]]) -> Ordering | 
         return None
     sizes = [len(scores) for scores, _ in groups]
     value = (concordant - discordant) / pairs
-    if pairs > _MOST_EXACT:
+    if pairs > _MOST_EXACT_PAIRS:
         variance = sum(n * (n - 1) * (2 * n + 5) for n in sizes) / 72
         return Ordering(value, float(ndtr((pairs / 2 - discordant + 0.5) / math.sqrt(variance))))
     inversions = np.ones(1)

@@ -34,7 +34,7 @@ _MOST_NOTES = 2
 def cards_html(report: Report) -> Html:
     """A card per claim, by its own score; then, folded away, those by other scores, and the table.
 
-    Where no claim is tested by its own score, the cards by other scores stand open and before them.
+    Where no claim is tested by its own score, the cards by other scores come first, unfolded.
     Where there are many, those that were measured by the claims' own scores, or settled, come first.
     """
     judged = report.listed_verdicts
@@ -46,7 +46,7 @@ def cards_html(report: Report) -> Html:
         title = f"By other scores, secondary and not corrected ({len(judged) - len(first)})"
     others = [item for item in judged if not any(item is other for other in first)]
     if first and others and not any(item.is_tested for item in first):
-        # These few are all that was found; what was not looked at does not stand before them.
+        # These few are all that was found, so they come before what was not measured.
         parts = [
             element("p", NONE_BY_OWN_SCORE),
             _cards(report, others),

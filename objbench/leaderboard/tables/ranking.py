@@ -99,7 +99,7 @@ def _line(report: Report, row: Row) -> dict[str, Cell]:
     if report.others and len(report.seeds) > 1:
         line["seeds better"] = own if row.improvement is None else _wins(row.improvement)
     if len(report.seeds) >= MIN_RUNS and len(report.plan.objectives) > MOST_PAIRED:
-        line[f"than {report.baseline}"] = own or _against(row)
+        line[f"vs {report.baseline}"] = own or _against(row)
     elif report.others and len(report.seeds) >= MIN_RUNS:
         # Below that all objectives are one group.
         line["rank [95%]"] = _ranks(row)

@@ -107,7 +107,7 @@ def test_past_thirty_objectives_each_is_compared_with_the_baseline_alone(
     assert ("rank [95%]" in ranking) == (not is_alone)
     (suite,) = report.suites
     said = {
-        row["objective"]: row.get("than mlm")
+        row["objective"]: row.get("vs mlm")
         for row in rows(ranking_table(report, suite, suite.rows))
     }
     if is_alone:
