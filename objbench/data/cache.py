@@ -105,6 +105,9 @@ def open_token_cache(
 
     def build(made: Path) -> None:
         _log.info("tokenising %s with %s", corpus.name, tokenizer.name)
+        if shared is not None and shared.whole() == shared.copies:
+            _fetch(shared.copies, made)
+            return
         parts = shared or beside
         make_parts(parts, corpus, tokenizer, progress=progress)
         documents = parts.join(made)
@@ -115,13 +118,14 @@ def open_token_cache(
     if (tokens / beside.folder).is_dir():
         beside.delete()
     cache = _open(tokens / key, corpus.fingerprint, tokenizer.fingerprint)
-    if shared is not None and shared.manifest() is None:
+    if shared is not None and shared.whole() is None:
         if shared.numbers():
             make_parts(shared, corpus, tokenizer, progress=progress)
+            parts = shared
         else:
-            manifest = cache.manifest
-            shared.copy(cache.folder, (manifest.train.documents, manifest.heldout.documents))
-        shared.put_manifest((cache.folder / MANIFEST).read_bytes())
+            parts, manifest = shared.copies, cache.manifest
+            parts.copy(cache.folder, (manifest.train.documents, manifest.heldout.documents))
+        parts.put_manifest((cache.folder / MANIFEST).read_bytes())
     return cache
 
 
@@ -144,8 +148,8 @@ def open_known_cache(
     folder = Path(cache_dir) / "tokens" / token_key(corpus_fingerprint, tokenizer.fingerprint)
 
     def build(made: Path) -> None:
-        manifest = None if shared is None else shared.manifest()
-        if shared is None or manifest is None:
+        whole = None if shared is None else shared.whole()
+        if whole is None:
             where = f"not in {folder}"
             if shared is not None:
                 where = f"neither in {folder} nor in {shared}"
@@ -153,12 +157,7 @@ def open_known_cache(
                 f"the tokenized text is {where}: name the cache that has it with --cache, or "
                 "run the study once more with --executor workers where the corpus is"
             )
-        shared.join(made)
-        (made / MANIFEST).write_bytes(manifest)
-        found = _read_manifest(made)
-        for name, part in zip(STREAMS, (found.train, found.heldout), strict=True):
-            if sha256_of(made / name) != part.sha256:
-                raise DataError(f"{shared} is damaged ({name}): delete it and run the study again")
+        _fetch(whole, made)
 
     built_once(folder, build)
     return _open(folder, corpus_fingerprint, tokenizer.fingerprint)
@@ -178,6 +177,20 @@ def token_key(corpus_fingerprint: str, tokenizer_fingerprint: str) -> str:
     """What the token cache of a corpus and a tokenizer is called."""
     text = f"{CACHE_VERSION}\x1f{corpus_fingerprint}\x1f{tokenizer_fingerprint}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _fetch(parts: TokenParts, made: Path) -> None:
+    """Fill the folder of a cache from parts, all of which are there.
+
+    Raises:
+        DataError: one is missing or damaged, or they are not those of the manifest.
+    """
+    parts.join(made)
+    (made / MANIFEST).write_bytes(parts.manifest() or b"")
+    found = _read_manifest(made)
+    for name, part in zip(STREAMS, (found.train, found.heldout), strict=True):
+        if sha256_of(made / name) != part.sha256:
+            raise DataError(f"{parts} is damaged ({name}): delete it and run the study again")
 
 
 def _manifest(

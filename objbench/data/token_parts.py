@@ -4,13 +4,16 @@ Part N is the Nth block of the corpus as token ids: ``N.bin`` holds its training
 ids, and ``N.json``, written after it, what these are. Parts are made in any order, by any number of
 processes on any machines, and whoever makes one makes the same bytes. The cache is the parts in order, so
 its bytes do not depend on who made which. Its manifest comes last: where it is, all is.
+
+A cache that is whole is shared by cutting it into copies, which end elsewhere than blocks do. They have a
+folder of their own, so that what a killed process left of the one kind is never joined with the other.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -57,6 +60,15 @@ class TokenParts:
 
     def __str__(self) -> str:
         return self.store.where(self.folder)
+
+    @property
+    def copies(self) -> TokenParts:
+        """Where the parts are that a whole cache is cut into."""
+        return replace(self, folder=f"{self.folder}.copied")
+
+    def whole(self) -> TokenParts | None:
+        """These parts, or else the copies, if all of them are there."""
+        return next((kind for kind in (self, self.copies) if kind.manifest() is not None), None)
 
     def numbers(self) -> set[int]:
         """The numbers of the parts that are there."""

@@ -88,7 +88,7 @@ def _is_made(prepared: PreparedStudy, plan: TextPlan) -> bool:
         return False
     fingerprint = plan.corpus_fingerprint
     return is_cached(cache, token_key(fingerprint, tokenizer.fingerprint)) or (
-        plan.is_shared and parts_of(folder, fingerprint, tokenizer).manifest() is not None
+        plan.is_shared and parts_of(folder, fingerprint, tokenizer).whole() is not None
     )
 
 

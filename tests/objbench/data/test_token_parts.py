@@ -20,7 +20,14 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from objbench.data import Corpus, TokenizerHandle, open_corpus, open_token_cache, tokenising
+from objbench.data import (
+    Corpus,
+    TokenizerHandle,
+    open_corpus,
+    open_token_cache,
+    token_parts,
+    tokenising,
+)
 from objbench.data.cache import open_known_cache
 from objbench.data.token_parts import TokenParts
 from objbench.data.tokenising import make_parts
@@ -151,6 +158,28 @@ def test_shares_that_are_killed_and_resumed_make_the_cache_made_in_one_piece(
         open_token_cache(corpus, TOKENIZER, one, shared=cut)
         copy = open_known_cache(corpus.fingerprint, TOKENIZER, Path(folder, "copy"), cut).folder
         assert files_of(copy) == wanted
+
+
+@pytest.mark.parametrize("kill", [1, 2, 3, 4, 99])
+def test_what_is_left_of_cutting_up_a_cache_is_never_joined_with_blocks(
+    kill: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_parts, "COPIED_BYTES", 150)
+    corpus = corpus_of([" ".join(random.Random(n).choices(WORDS, k=12)) for n in range(50)])
+    whole = open_token_cache(corpus, TOKENIZER, tmp_path / "one").folder
+    for second in ("one", "two"):
+        store = MemoryStore()
+        store.writes_left = kill
+        try:
+            open_token_cache(corpus, TOKENIZER, tmp_path / "one", shared=parts_in(store))
+        except Killed:
+            assert kill < 99
+        store.writes_left = -1
+        # The first is the machine that was killed, the other one has no cache.
+        made = open_token_cache(corpus, TOKENIZER, tmp_path / second, shared=parts_in(store))
+        cache = tmp_path / f"known to {second}"
+        known = open_known_cache(corpus.fingerprint, TOKENIZER, cache, parts_in(store))
+        assert files_of(known.folder) == files_of(made.folder) == files_of(whole)
 
 
 def test_a_part_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
