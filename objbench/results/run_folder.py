@@ -128,7 +128,10 @@ class RunFolder:
             RecordError: there is none, or it cannot be read.
         """
         if not self.has_plan():
-            raise RecordError(f"{self} holds no {_PLAN}: name a folder made by `objbench run`")
+            raise RecordError(
+                f"{self} holds no {_PLAN}: name a folder made by `objbench run`, which writes it once "
+                "a step of each objective has been measured"
+            )
         return read_from(self.store, _PLAN, _PLANS)
 
     def write_plan(self, plan: Plan) -> None:
