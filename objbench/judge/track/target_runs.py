@@ -1,7 +1,9 @@
 """What each run of a recipe spent until it reached a target of the track.
 
-Every declared seed is one run, also one that diverged: it is censored at its last look, or at its last
-logged step where it had none. A loss is measured at every look. A suite is scored at the looks that have
+Every declared seed is one run, also one that diverged: it would not have reached the target with the
+others' budget either, so it is censored at the most that a run of the recipe has spent, and not where it
+diverged, which would make it the recipe's fastest run where censored runs count as just after their
+budget. A loss is measured at every look. A suite is scored at the looks that have
 its evaluations, of which the last is one; whole official data and the protocol of the track are asked for.
 """
 
@@ -73,9 +75,11 @@ def target_runs(
         other_masks: ask for as much less as other masks may make of a loss; see ``Target``.
     """
     wanted = target.least_score + (target.other_masks if other_masks else 0.0)
+    runs = list(_runs(results, objective))
+    longest = max((_spent(run, axis) for run in runs), default=0.0)
     return tuple(
-        _reached(run, list(_looks(track, target, results, run)), wanted, axis)
-        for run in _runs(results, objective)
+        _reached(run, list(_looks(track, target, results, run)), wanted, axis, longest)
+        for run in runs
     )
 
 
@@ -86,11 +90,18 @@ def _runs(results: StudyResults, objective: str) -> Iterator[PretrainRecord]:
             yield record
 
 
-def _reached(run: PretrainRecord, looks: Sequence[Look], wanted: float, axis: Axis) -> Reached:
+def _spent(run: PretrainRecord, axis: Axis) -> float:
+    last = last_meters(run)
+    return 0.0 if last is None else float(getattr(last, axis))
+
+
+def _reached(
+    run: PretrainRecord, looks: Sequence[Look], wanted: float, axis: Axis, longest: float
+) -> Reached:
+    """What one run spent; one that diverged before the target is censored at ``longest``."""
+    never = Reached(longest, np.inf, longest, np.inf, 0)
     if not looks:
-        last = last_meters(run)
-        spent = 0.0 if last is None else float(getattr(last, axis))
-        return Reached(spent, np.inf, spent, np.inf, 0)
+        return never
     steps, spend, scores = (
         np.array(values, dtype=np.float64)
         for values in (
@@ -99,7 +110,8 @@ def _reached(run: PretrainRecord, looks: Sequence[Look], wanted: float, axis: Ax
             [score for _, score in looks],
         )
     )
-    return reached(steps, spend, scores, wanted)
+    found = reached(steps, spend, scores, wanted)
+    return never if run.status == "diverged" and not found.look else found
 
 
 def _looks(

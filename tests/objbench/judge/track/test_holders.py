@@ -100,3 +100,20 @@ def test_other_masks_have_to_be_beaten_too():
     assert against(english_row(32, 32, 0.9e9), holder, bits, "flops").is_record
     assert not against(english_row(64, 16, 0.9e9), holder, bits, "flops").is_record
     assert against(english_row(64, 16, 0.7e9), holder, bits, "flops").is_record
+
+
+@pytest.mark.parametrize("looks", [0, 1, 3])
+@pytest.mark.parametrize("axis", ["flops", "seconds"])
+def test_a_run_that_diverged_is_never_the_fastest_of_the_holder(looks, axis):
+    """Four times faster is p = 1/252 wherever one of the holder's runs diverged."""
+    holder = row("first", 1, [*RUNS[:4], FALLING[:looks]], steps=960)
+    candidate = row("fast", 2)
+    slow = holder.runs["bits", axis]
+    ends = [record.points[-1].meters for record in holder.results.pretrained("mlm")]
+    assert slow[4].look == 0 and slow[4].least == max(getattr(end, axis) for end in ends)
+    assert against(candidate, holder, TARGET, axis).p == pytest.approx(1 / 252)
+
+
+def test_a_run_that_diverged_after_the_target_had_reached_it():
+    whole, cut = row("a", 1), row("b", 1, [*RUNS[:4], RUNS[4][:5]])
+    assert whole.runs["bits", "flops"][4] == cut.runs["bits", "flops"][4]
