@@ -17,7 +17,7 @@ Shape legend: P looks of a run, A compute axes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import binom
@@ -149,12 +149,32 @@ def _place(runs: int) -> int:
 
 
 def _sorted(runs: Sequence[Reached]) -> list[Reached]:
-    """From the least spend to the greatest; a censored run is beyond all that reached the target."""
-    return sorted(runs, key=lambda run: (run.look == 0, run.most if run.look else run.least))
+    """From the least spend to the greatest, each with the bound that its place gives it.
+
+    A run that never reached the target is beyond all that did, and one that had reached it at its first
+    look is before all that had not: where the bound of its own says less than that, it takes the one of
+    its neighbour.
+    """
+
+    def place(run: Reached) -> tuple[int, float]:
+        if run.is_exact:
+            return 1, run.least
+        return (0, run.most) if run.look else (2, run.least)
+
+    ordered = sorted(runs, key=place)
+    for index in range(1, len(ordered)):
+        run, before = ordered[index], ordered[index - 1].least
+        if not run.look and run.least < before:
+            ordered[index] = replace(run, least=before, before=before)
+    for index in reversed(range(len(ordered) - 1)):
+        run, after = ordered[index], ordered[index + 1].most
+        if run.look and run.most > after:
+            ordered[index] = replace(run, most=after, after=after)
+    return ordered
 
 
 def _between(left: Reached, right: Reached) -> Bound:
     """The geometric mean of the two in the middle, or the bound that is known of it."""
     if left.is_exact and right.is_exact:
         return Bound(float(np.sqrt(left.least * right.least)))
-    return Bound(right.most, "below") if right.look else Bound(left.bound.value, "above")
+    return Bound(right.most, "below") if right.look else Bound(left.least, "above")

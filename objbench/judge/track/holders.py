@@ -76,11 +76,16 @@ def holder_of(rows: Sequence[Row], target: Target, axis: Axis) -> Row | None:
 
 
 def ranked(rows: Sequence[Row], target: Target, axis: Axis) -> list[Row]:
-    """The rows that are scored by ``target``: by their median, then those that did not reach it."""
+    """The rows that are scored by ``target``: by their median, then those whose median did not reach it.
+
+    Those are in the order of how many of their runs did. What they spent without reaching it puts none
+    before another: less of it is no merit.
+    """
 
     def place(row: Row) -> tuple[bool, float, str]:
-        estimate = median_spend(row.runs[target.id, axis]).estimate
-        return estimate.side == "above", estimate.value, row.name
+        found = median_spend(row.runs[target.id, axis])
+        is_never = found.estimate.side == "above"
+        return is_never, -found.reached[0] if is_never else found.estimate.value, row.name
 
     return sorted((row for row in rows if target.id not in row.unscored), key=place)
 

@@ -144,15 +144,49 @@ def test_five_runs_by_hand():
 
 def test_censored_runs_stay_and_are_the_last():
     found = median_spend([run_of(5.0), never(7.0), run_of(9.0), never(7.0), run_of(6.0)])
-    assert (found.estimate, found.high) == (Bound(9.0), Bound(7.0, "above"))
+    assert (found.estimate, found.high) == (Bound(9.0), Bound(9.0, "above"))
     assert found.reached == (3, 5)
     most = median_spend([run_of(5.0), never(7.0), run_of(9.0), never(7.0), never(7.0)])
-    assert most.estimate == Bound(7.0, "above")
+    assert most.estimate == Bound(9.0, "above")
 
 
 def test_runs_that_had_reached_it_at_the_first_look_come_first():
     found = median_spend([at_first_look(4.0)] * 3 + [run_of(9.0)] * 2)
     assert (found.low, found.estimate) == (Bound(4.0, "below"),) * 2
+
+
+def test_a_bound_is_never_on_the_wrong_side_of_the_median():
+    found = median_spend([*map(run_of, (95.0, 97.0, 100.0, 103.0)), never(20.0)])
+    assert (found.estimate, found.high) == (Bound(100.0), Bound(103.0, "above"))
+    found = median_spend([run_of(8.0), at_first_look(10.0), *map(run_of, (9.0, 11.0, 12.0))])
+    assert (found.low, found.estimate) == (Bound(8.0, "below"), Bound(9.0))
+
+
+A_RUN = st.one_of(*(st.floats(1, 100).map(kind) for kind in (run_of, never, at_first_look)))
+
+
+@given(st.lists(A_RUN, min_size=1, max_size=9))
+def test_the_ends_are_those_of_all_runs_that_are_before_and_beyond(runs):
+    """Taking those that never arrived as infinity and those at the first look as zero, by loops."""
+    by_kind = {
+        kind: [r for r in runs if r.is_exact + 2 * (r.look == 0) == kind] for kind in range(3)
+    }
+    exact = sorted(run.least for run in by_kind[1])
+    known = [0.0] * len(by_kind[0]) + exact + [math.inf] * len(by_kind[2])
+    place = next((k for k in range(len(runs) // 2, 0, -1) if outside(k, len(runs)) <= 0.05), 1)
+    found = median_spend(runs)
+    for end, value in ((found.low, known[place - 1]), (found.high, known[-place])):
+        if value == 0.0:
+            assert end.side == "below" and all(end.value <= other for other in exact)
+        elif math.isinf(value):
+            assert end.side == "above" and all(end.value >= other for other in exact)
+        else:
+            assert end.side == ""
+
+
+def outside(place, runs):
+    """How often fewer than ``place`` of ``runs`` coins are heads, or fewer are tails."""
+    return 2 * sum(math.comb(runs, heads) for heads in range(place)) / 2**runs
 
 
 def test_an_interval_between_two_looks_is_widened_to_them():
@@ -166,6 +200,7 @@ def test_an_interval_between_two_looks_is_widened_to_them():
     [
         (run_of(4.0), run_of(9.0), Bound(6.0)),
         (run_of(4.0), never(9.0), Bound(4.0, "above")),
+        (at_first_look(4.0), never(9.0), Bound(0.0, "above")),
         (at_first_look(4.0), run_of(9.0), Bound(9.0, "below")),
         (at_first_look(4.0), at_first_look(5.0), Bound(5.0, "below")),
     ],

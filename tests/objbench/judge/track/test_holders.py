@@ -56,6 +56,13 @@ def test_a_little_faster_is_no_record():
     assert [found.study for found in ranked(rows, TARGET, "flops")] == ["little", "first"]
 
 
+def test_of_those_that_did_not_arrive_the_one_that_diverged_first_is_not_the_first():
+    early = row("early", 1, [FALLING[:1]] * 5)
+    nearly, nearer = (row(f"{n} of 5", 1, [*RUNS[:n], *[NEVER] * (5 - n)]) for n in (1, 2))
+    order = [found.study for found in ranked([early, nearly, nearer], TARGET, "flops")]
+    assert order == ["2 of 5", "1 of 5", "early"]
+
+
 def test_one_lucky_run_does_not_make_a_record_and_a_lost_one_counts():
     lucky = [(1.0,) * 6, *RUNS[1:]]
     assert not against(row("lucky", 2, lucky), row("first", 1), TARGET, "flops").is_record
