@@ -124,10 +124,13 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _bound(least: float, most: float) -> Bound:
-    """An estimate that is known to be between two values, as a value or as the bound nearer to 1."""
+    """An estimate that is known to be between two values, as a value or as the bound nearer to 1.
+
+    Where 1 is between them, neither says which recipe is faster, and the upper one is shown.
+    """
     if least == most:
         return Bound(least)
-    if np.isinf(most):
+    if least >= 1 or np.isinf(most):
         return Bound(least, "above")
     return Bound(most, "below")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from objbench.judge.statistics.record_test import _counts, _skipped, record_test
+from objbench.judge.statistics.record_test import _bound, _counts, _skipped, record_test
 from objbench.judge.statistics.speedup import Bound
 from objbench.judge.statistics.time_to_target import Reached
 
@@ -143,3 +143,18 @@ def test_the_interval_covers_the_true_ratio_as_often_as_it_says():
         covered += found.low.value <= 2.0 <= found.high.value
     # 96.8% by counting; four standard errors of 400 draws are 3.5 points.
     assert 0.93 <= covered / 400 <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "wanted"),
+    [
+        (1.4, 2.45, Bound(1.4, "above")),
+        (1.0, 2.0, Bound(1.0, "above")),
+        (0.5, 0.8, Bound(0.8, "below")),
+        (0.5, 2.0, Bound(2.0, "below")),
+        (0.5, math.inf, Bound(0.5, "above")),
+        (2.0, 2.0, Bound(2.0)),
+    ],
+)
+def test_of_a_ratio_within_two_bounds_the_one_nearer_to_1_is_shown(least, most, wanted):
+    assert _bound(least, most) == wanted
