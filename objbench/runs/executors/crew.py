@@ -30,12 +30,13 @@ class Crew(Protocol):
     ) -> None:
         """End every worker, and the connection."""
 
-    def start(self, prepared: PreparedStudy, pretrainings: int) -> None:
-        """Start the workers that are missing.
+    def start(self, prepared: PreparedStudy, at_once: int) -> None:
+        """Start the workers that are missing, of all that this round is worth.
 
         Args:
             prepared: the study, whose plan is in the run folder.
-            pretrainings: how many of the plan's cells train an encoder.
+            at_once: how many of the plan's cells are long and can run at the same time: those that
+                train an encoder or tokenise a share of the text.
 
         Raises:
             ConfigError: the cluster takes no workers.

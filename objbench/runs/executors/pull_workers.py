@@ -24,6 +24,9 @@ from objbench.runs.executors.crew import Crew
 from objbench.runs.executors.ready_cells import ReadyCells
 from objbench.runs.executors.recorded_cells import RecordedCells
 
+_LONG = ("pretrain", "trial", "tokens")
+"""The kinds of cells that take most of a round, and that all can run at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class PullWorkers:
@@ -69,9 +72,7 @@ class PullWorkers:
         )
         waiting = set(_given(ready))
         if waiting and self.crew:
-            self.crew.start(
-                prepared, sum(cell.kind in ("pretrain", "trial") for cell in plan.cells)
-            )
+            self.crew.start(prepared, sum(cell.kind in _LONG for cell in plan.cells))
         elif waiting:
             prepared.display.say(f"waiting for workers: start objbench work --run {folder}")
         while waiting:

@@ -71,14 +71,14 @@ class RayCluster:
                 signal.signal(number, handler)
         self._is_ours = True
 
-    def share(self, pretrainings: int) -> Share:
-        """One worker per GPU, or as many as there are pretrainings and cores, with equal cores."""
+    def share(self, at_once: int) -> Share:
+        """One worker per GPU, or as many as there are long cells and cores, with equal cores."""
         nodes = [
             (node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
             for node in importlib.import_module("ray").nodes()
             if node["Alive"]
         ]
-        workers, cpus, gpus = spread(nodes, self._workers, pretrainings, self._wants_gpus)
+        workers, cpus, gpus = spread(nodes, self._workers, at_once, self._wants_gpus)
         self._resources = {"num_cpus": cpus, "num_gpus": gpus}
         return Share(workers, max(1, int(cpus)))
 
@@ -113,7 +113,7 @@ class RayCluster:
 
 
 def spread(
-    nodes: Sequence[tuple[float, float]], wanted: int | None, pretrainings: int, wants_gpus: bool
+    nodes: Sequence[tuple[float, float]], wanted: int | None, at_once: int, wants_gpus: bool
 ) -> tuple[int, float, int]:
     """How a study is spread over machines: (workers, cores of each, GPUs of each).
 
@@ -122,8 +122,8 @@ def spread(
 
     Args:
         nodes: (cores, GPUs) of each machine.
-        wanted: the number of workers; when None, one per GPU, or one per core and pretraining.
-        pretrainings: of the study.
+        wanted: the number of workers; when None, one per GPU, or one per core and long cell.
+        at_once: the long cells of a round, which can run at the same time.
         wants_gpus: whether GPUs are used where there are any.
     """
     gpus = int(sum(gpus for _, gpus in nodes))
@@ -131,7 +131,7 @@ def spread(
         share = min(cpus / count for cpus, count in nodes if count)
         return wanted or gpus, share if share < 1 else float(int(share)), 1
     cores = int(sum(cpus for cpus, _ in nodes))
-    workers = wanted or max(1, min(cores, pretrainings))
+    workers = wanted or max(1, min(cores, at_once))
     most = int(max((cpus for cpus, _ in nodes), default=1))
     fits = (n for n in range(most, 0, -1) if sum(int(cpus // n) for cpus, _ in nodes) >= workers)
     return workers, float(next(fits, 1)), 0

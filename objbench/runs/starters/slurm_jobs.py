@@ -59,7 +59,7 @@ class SlurmJobs:
 
     Args:
         options: of sbatch, by their long names.
-        workers: how many; one per pretraining when None.
+        workers: how many; when None, one per cell that trains or tokenises.
         cluster: the kind of submitit's executor; "local" stands for Slurm in tests.
     """
 
@@ -79,9 +79,9 @@ class SlurmJobs:
                 "jobs are submitted"
             )
 
-    def share(self, pretrainings: int) -> Share:
-        """One worker per pretraining, each with the cores of its job."""
-        return Share(self._workers or max(1, pretrainings), self._cores)
+    def share(self, at_once: int) -> Share:
+        """One worker per long cell, each with the cores of its job."""
+        return Share(self._workers or max(1, at_once), self._cores)
 
     @property
     def _cores(self) -> int | None:

@@ -71,8 +71,8 @@ class Cluster(Protocol):
     def open(self) -> None:
         """Connect; a ConfigError where that cannot be."""
 
-    def share(self, pretrainings: int) -> Share:
-        """How a study with so many pretrainings is spread."""
+    def share(self, at_once: int) -> Share:
+        """How a round with so many long cells, which can run at the same time, is spread."""
 
     def start(self, calls: Sequence[WorkerCall], folder: Path) -> Sequence[Any]:
         """Start workers, which may have to wait for their turn; returns what stands for each.
@@ -95,7 +95,7 @@ class Cluster(Protocol):
         """Disconnect."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Slot:
     """A worker and those that took its place: ``starts`` since the last record."""
 
@@ -143,9 +143,9 @@ class StartedWorkers:
         finally:
             self.cluster.close()
 
-    def start(self, prepared: PreparedStudy, pretrainings: int) -> None:
-        """Start the workers that are missing."""
-        folder, share = prepared.folder, self.cluster.share(pretrainings)
+    def start(self, prepared: PreparedStudy, at_once: int) -> None:
+        """Start the workers that are missing; those that have other threads than these are replaced."""
+        folder, share = prepared.folder, self.cluster.share(at_once)
         device = self.device
         self._leases, self._say = Leases(folder.store, self.stale), prepared.display.say
         call = WorkerCall(
@@ -160,8 +160,9 @@ class StartedWorkers:
             stale=self.stale,
             store=folder.store if isinstance(folder.store, ObjectStore) else None,
         )
-        self._slots = self._slots or [_Slot(call) for _ in range(share.workers)]
-        self._running()
+        kept = self._kept(share)
+        # What was refused or lost in the round before may be able to work in this one.
+        self._slots = kept + [_Slot(call) for _ in range(share.workers - len(kept))]
         self._fill()
         number = len(self._slots)
         self._say(f"{number} worker{'s' if number != 1 else ''} on {self.cluster.name}")
@@ -178,6 +179,21 @@ class StartedWorkers:
                 f"no worker is left on {self.cluster.name}: {self._why}; what was finished is kept: "
                 "run the same command again to continue"
             )
+
+    def _kept(self, share: Share) -> list[_Slot]:
+        """The workers of the round before that are right for this one; others have been ended.
+
+        Nothing is left to them of that round, and what they take of a machine would keep those of
+        another share from being started.
+        """
+        running = self._running()
+        other = [slot for slot in running if slot.call.threads != share.threads]
+        if other:
+            self.cluster.cancel([slot.worker for slot in other])
+        kept = [slot for slot in running if slot not in other]
+        for slot in kept:
+            slot.starts = 1
+        return kept
 
     def _fill(self) -> None:
         """Start a worker in every slot that has none."""

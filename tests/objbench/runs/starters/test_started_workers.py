@@ -1,6 +1,7 @@
 """Workers that are lost are replaced until it is pointless, and what they had is given back at once."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from objbench.results.object_store import ObjectStore
 from objbench.results.plan import PlannedCell
 from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.prepared_study import PreparedStudy
+from objbench.runs.executors import pull_workers
 from objbench.runs.executors.leases import Leases, this_worker
 from objbench.runs.progress import Display
 from objbench.runs.starters import chosen_place
@@ -31,6 +33,7 @@ class Planted:
 
     def __init__(self):
         self.calls, self.ends, self.cancelled, self.is_open = [], {}, [], False
+        self.threads = 3
 
     def open(self):
         self.is_open = True
@@ -38,8 +41,8 @@ class Planted:
     def close(self):
         self.is_open = False
 
-    def share(self, pretrainings):
-        return Share(pretrainings, 3)
+    def share(self, at_once):
+        return Share(at_once, self.threads)
 
     def start(self, calls, folder):
         self.calls += calls
@@ -123,7 +126,46 @@ def test_one_that_is_lost_is_replaced_and_its_cell_given_back(cluster, crew, pre
 def test_another_round_starts_those_that_are_missing(cluster, crew, prepared):
     cluster.ends[1] = WorkerEnd()
     crew.start(prepared, 7)
-    assert len(cluster.calls) == 3
+    assert len(cluster.calls) == 2 + 6
+    assert cluster.cancelled == []
+    # One that could not work in this round is tried in the next one.
+    cluster.ends[0] = WorkerEnd(refusal="the corpus is not on node-3")
+    crew.keep(False)
+    crew.keep(False)
+    assert len(cluster.calls) == 2 + 6
+    crew.start(prepared, 7)
+    assert len(cluster.calls) == 2 + 6 + 1
+
+
+def test_another_round_that_is_spread_otherwise_has_workers_of_its_own(cluster, crew, prepared):
+    cluster.ends[1] = WorkerEnd()
+    cluster.threads = 1
+    crew.start(prepared, 6)
+    assert cluster.cancelled == [0]
+    assert [call.threads for call in cluster.calls] == [3, 3, *[1] * 6]
+
+
+def test_a_round_of_text_is_spread_over_its_shares(tmp_path, prepared, monkeypatch):
+    plan = SimpleNamespace(
+        cells=[
+            CELL.model_copy(update={"id": kind, "kind": kind}) for kind in ("tokenizer", "cache")
+        ]
+        + [CELL.model_copy(update={"id": f"{n}", "kind": "tokens"}) for n in range(5)]
+    )
+    started = []
+
+    class Started(Exception):
+        """The crew has been asked."""
+
+    def start(prepared, at_once):
+        started.append(at_once)
+        raise Started
+
+    monkeypatch.setattr(pull_workers, "worker_terms", lambda prepared: None)
+    monkeypatch.setattr(RunFolder, "write_worker_terms", lambda *given: None)
+    with pytest.raises(Started):
+        pull_workers.PullWorkers(crew=SimpleNamespace(start=start)).run(prepared, plan, {}, print)
+    assert started == [5]
 
 
 def test_workers_that_end_again_and_again_end_the_run(cluster, crew):
