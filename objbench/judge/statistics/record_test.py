@@ -60,7 +60,12 @@ def record_test(candidate: Sequence[Reached], holder: Sequence[Reached]) -> Reco
 
     Args:
         candidate, holder: at least one run each.
+
+    Raises:
+        ValueError: one of them has no run.
     """
+    if not candidate or not holder:
+        raise ValueError("a test needs at least one run of the candidate and one of the holder")
     slow = [(run.most, 1) for run in candidate]
     fast = [(run.least, 0) for run in holder]
     # Ranks have no ties, and of two equal spends the holder's comes first.

@@ -124,7 +124,12 @@ def median_spend(runs: Sequence[Reached]) -> MedianSpend:
 
     Args:
         runs: at least one.
+
+    Raises:
+        ValueError: there is none.
     """
+    if not runs:
+        raise ValueError("a median needs at least one run")
     number = len(runs)
     place = _place(number)
     ordered = _sorted(runs)

@@ -158,3 +158,9 @@ def test_the_interval_covers_the_true_ratio_as_often_as_it_says():
 )
 def test_of_a_ratio_within_two_bounds_the_one_nearer_to_1_is_shown(least, most, wanted):
     assert _bound(least, most) == wanted
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [([], [1.0]), ([1.0], []), ([], [])])
+def test_a_side_without_runs_is_refused(ours, theirs):
+    with pytest.raises(ValueError, match="at least one run"):
+        record_test(exact(ours), exact(theirs))

@@ -207,3 +207,8 @@ def test_an_interval_between_two_looks_is_widened_to_them():
 )
 def test_the_median_of_an_even_number_is_between_the_two_in_the_middle(left, right, wanted):
     assert median_spend([left, right]).estimate == wanted
+
+
+def test_no_run_has_no_median():
+    with pytest.raises(ValueError, match="at least one run"):
+        median_spend([])
