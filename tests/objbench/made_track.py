@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from itertools import product
 
 from objbench.judge.track.rules import look_steps
 from objbench.judge.track.track import Track, read_track
@@ -10,6 +11,7 @@ from objbench.results.plan import Plan, PlannedCell, PlannedObjective
 from objbench.results.records import (
     CommonLoss,
     Cost,
+    EvaluationRecord,
     ExportedPoint,
     Meters,
     Plugin,
@@ -143,6 +145,37 @@ def track_study(
         cells=tuple(cells),
     )
     return TrackStudy(plan, records)
+
+
+def add_suite(study, suite, scores):
+    """Score every run by ``suite`` at every look: ``scores(objective, seed, look, column, fine-tuning seed)``.
+
+    Args:
+        scores: gives the score of a column in percent; every column is a task of its own.
+    """
+    cells, looks = [], look_steps(TOY, 240)
+    for pretrained in study.plan.cells:
+        run = study.records[pretrained.id]
+        for (place, step), column, seed in product(enumerate(looks), suite.columns, suite.seeds):
+            own = f"{suite.name}.{column.name}.{run.id}.{step}.ft-{seed}"
+            shared = {"id": own, "key": key_of(own), "objective": run.objective, "seed": run.seed}
+            shared |= {"suite": suite.name, "task": column.task, "finetune_seed": seed}
+            shared |= {"share": step / looks[-1]}
+            cells.append(PlannedCell(**shared, kind="evaluation", step=step, needs=(run.id,)))
+            if place < len(run.points) and run.status == "ok":
+                value = scores(run.objective, run.seed, place, column.name, seed) / 100
+                study.records[own] = EvaluationRecord(
+                    **shared,
+                    status="ok",
+                    provenance=run.provenance,
+                    plugin=run.plugin,
+                    suite_version=suite.version,
+                    protocol=suite.protocol,
+                    meters=run.points[place].meters,
+                    upstream="",
+                    scores={column.name: {column.metrics[0]: value}},
+                )
+    study.change_plan(suites=(suite,), cells=(*study.plan.cells, *cells))
 
 
 def _record(own, key, name, seed, losses, looks, steps, flops, track, where):

@@ -4,7 +4,8 @@ Every declared seed is one run, also one that diverged: it would not have reache
 others' budget either, so it is censored at the most that a run of the recipe has spent, and not where it
 diverged, which would make it the recipe's fastest run where censored runs count as just after their
 budget. A loss is measured at every look. A suite is scored at the looks that have
-its evaluations, of which the last is one; whole official data and the protocol of the track are asked for.
+its evaluations, of which the last is one. Of runs that finished, every evaluation that is planned is asked
+for, by the protocol of the track and on whole official data.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from objbench.judge.statistics.bits_per_character import bits_per_character
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.time_to_target import Reached, reached
 from objbench.judge.track.track import SuiteScore, Target, Track, suite_digest
-from objbench.results.plan import PlannedSuite
+from objbench.results.plan import PlannedCell, PlannedSuite
 from objbench.results.records import EvaluationRecord, Meters, PretrainRecord
 from objbench.results.scores import column_value
 from objbench.results.study_results import StudyResults
@@ -41,15 +42,19 @@ def why_not_scored(target: Target, results: StudyResults, objective: str) -> str
         return f"the {wanted.name} of the study is not the track's: version, protocol or columns differ"
     if suite.direction != "max":
         return f"less is better in {wanted.name}, and the track asks for more"
-    for record in _evaluations(results, suite, objective):
-        if record.status != "ok":
-            return f"{record.id} {record.status}"
-        if record.official_examples:
+    finished = {run.seed for run in _runs(results, objective) if run.status == "ok"}
+    for cell in results.evaluations(suite.name, objective):
+        state = results.state(cell)
+        # A run that diverged has no encoder to score.
+        if state == "failed" or (state != "ok" and cell.seed in finished):
+            return f"{cell.id} is missing" if state == "missing" else f"{cell.id} {state}"
+        record = results.records.get(cell.id)
+        if isinstance(record, EvaluationRecord) and record.official_examples:
             return f"{record.id} scored a part of the official examples only"
     if not all(
         any(True for _ in _suite_looks(results, suite, run))
         for run in _runs(results, objective)
-        if run.status == "ok"
+        if run.seed in finished
     ):
         return f"not every run is scored by {wanted.name}"
     return ""
@@ -132,29 +137,29 @@ def _suite(results: StudyResults, wanted: SuiteScore) -> PlannedSuite | None:
     return next((suite for suite in results.suites if suite.name == wanted.name), None)
 
 
-def _evaluations(
-    results: StudyResults, suite: PlannedSuite, objective: str
-) -> Iterator[EvaluationRecord]:
-    for cell in results.evaluations(suite.name):
-        record = results.records.get(cell.id)
-        if cell.objective == objective and isinstance(record, EvaluationRecord):
-            yield record
-
-
 def _suite_looks(results: StudyResults, suite: PlannedSuite, run: PretrainRecord) -> Iterator[Look]:
-    """The looks of a run that have the suite's whole score, by what it was at each, in order."""
-    found: dict[int, dict[str, list[float]]] = {}
+    """The looks of a run that have the suite's whole score, by what it was at each, in order.
+
+    A score is a mean over all fine-tuning seeds that are planned at that look, never over a part.
+    """
+    planned: dict[float, list[PlannedCell]] = {}
+    for cell in results.evaluations(suite.name, run.objective):
+        if cell.seed == run.seed:
+            planned.setdefault(cell.share, []).append(cell)
     meters: Mapping[int, Meters] = {point.meters.steps: point.meters for point in run.points}
-    for record in _evaluations(results, suite, run.objective):
-        if record.seed != run.seed or record.status != "ok":
+    for _, cells in sorted(planned.items()):
+        found = [results.records.get(cell.id) for cell in cells]
+        scored = [r for r in found if isinstance(r, EvaluationRecord) and r.status == "ok"]
+        step = scored[0].meters.steps if scored else 0
+        if len(scored) < len(cells) or step not in meters:
             continue
-        for column in suite.columns:
-            if column.task == record.task:
-                value = column_value(record, column)
-                found.setdefault(record.meters.steps, {}).setdefault(column.name, []).append(value)
-    for step in sorted(found.keys() & meters.keys()):
         columns: FloatArray = np.array(
-            [np.mean(found[step].get(column.name, [np.nan])) for column in suite.columns]
+            [
+                np.mean(
+                    [column_value(r, column) for r in scored if r.task == column.task] or np.nan
+                )
+                for column in suite.columns
+            ]
         )
         score = float(suite_average(suite, columns))
         if np.isfinite(score):
