@@ -92,7 +92,11 @@ class TokensWork(TextWork):
         """Make those that are not there."""
         prepared, corpus, made = self.prepared, self.corpus(), 0
         share, shares = cell.settings["share"], cell.settings["shares"]
-        tokenizer = known_tokenizer(prepared.study, self.plan, prepared.folder, prepared.cache)
+        if self.plan.is_shared:
+            tokenizer = known_tokenizer(prepared.study, self.plan, prepared.folder, prepared.cache)
+        else:
+            # Its cell may have been run with another cache, or with one that was deleted since.
+            tokenizer = load_tokenizer(prepared.study.data.tokenizer, corpus, prepared.cache)
         parts = text_parts(self.plan, tokenizer, prepared.folder, prepared.cache)
 
         def tokenised(tokens: int) -> None:

@@ -119,6 +119,24 @@ def test_a_round_that_ends_early_goes_on_with_the_parts_that_are_missing(
     assert content(folder) == content(whole[0])
 
 
+def test_a_round_that_goes_on_with_another_cache_trains_its_tokenizer_again(
+    small, whole, run, tmp_path, monkeypatch
+):
+    made, is_gone = made_text.make_parts, True
+
+    def fail(*given, **options):
+        if is_gone:
+            raise DataError("the machine is switched off")
+        made(*given, **options)
+
+    monkeypatch.setattr(made_text, "make_parts", fail)
+    with pytest.raises(DataError, match="switched off"):
+        run(small, tmp_path / "run", cache=tmp_path / "deleted", shares=3)
+    is_gone = False
+    assert run(small, tmp_path / "run", cache=tmp_path / "cache", shares=3).complete
+    assert cached(tmp_path / "cache") == cached(whole[1])
+
+
 @pytest.mark.slow
 def test_a_pool_makes_it(small, whole, registry, tmp_path):
     folder, cache = RunFolder(tmp_path / "run"), tmp_path / "cache"
