@@ -8,8 +8,9 @@ evaluations.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
-from objbench.errors import ConfigError
+from objbench.errors import ConfigError, ObjbenchError, one_line
 
 
 def cores() -> int:
@@ -73,3 +74,31 @@ def wait_for_all() -> None:
         from accelerate import PartialState
 
         PartialState().wait_for_everyone()
+
+
+def on_main(do: Callable[[], None]) -> None:
+    """Have the main process do something while the others wait; where it fails, all of them fail.
+
+    A process that went on alone would wait for the others in its next collective operation.
+
+    Raises:
+        ObjbenchError: on every process but the main one, which raises what ``do`` raised.
+    """
+    if processes() == 1:
+        do()
+        return
+    from accelerate.utils import broadcast_object_list
+
+    fault: Exception | None = None
+    if is_main():
+        try:
+            do()
+        # Nothing is hidden: it is raised again once the others know.
+        except Exception as error:  # noqa: BLE001
+            fault = error
+    told = ["" if fault is None else one_line(fault) or type(fault).__name__]
+    broadcast_object_list(told, from_process=0)
+    if fault is not None:
+        raise fault
+    if told[0]:
+        raise ObjbenchError(f"the main process failed: {told[0]}")

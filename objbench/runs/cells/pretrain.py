@@ -12,7 +12,7 @@ from objbench.results.records import AnyRecord
 from objbench.runs.cells.cell_log import CellLog, tracked_cell
 from objbench.runs.cells.cell_work import CellWork
 from objbench.runs.cells.memory_faults import memory_faults
-from objbench.runs.processes import is_main, wait_for_all
+from objbench.runs.processes import on_main
 from objbench.runs.tracking.tracked_cell import TrackedCell
 
 
@@ -26,15 +26,14 @@ class PretrainWork(CellWork):
             ConfigError: the device's memory is not enough for a step.
             RecordError: the encoder of a teacher has been deleted or damaged, or the reference lines
                 are damaged.
+            CheckpointError: its checkpoint is damaged, here or in the run's store.
         """
         from objbench.engine.training.trainer import pretrain
 
         job = self.prepared.pretrain_job(cell, self.context.teachers(cell))
         job = replace(job, lines=self.prepared.folder.read_reference_lines())
         if (copies := self.prepared.folder.checkpoint_copies(cell)) is not None:
-            if is_main():
-                copies.begin()
-            wait_for_all()
+            on_main(copies.begin)
             job = replace(job, kept=copies.put)
         report = partial(self.context.report, cell.id)
         tracked = self._tracked(cell)

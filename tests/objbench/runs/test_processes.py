@@ -1,4 +1,9 @@
-"""Processes that were asked for and not started are noticed."""
+"""Processes that were asked for and not started are noticed, and all fail where one does."""
+
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 from accelerate.commands import launch
@@ -38,3 +43,57 @@ def test_accelerate_that_starts_one_process_for_several_is_refused(launched):
     launched(2)
     with pytest.raises(ConfigError, match="asked for several processes and started one"):
         join_processes("cpu")
+
+
+FAULTY_STORE = """
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from objbench.errors import CheckpointError
+from objbench.runs.cells.pretrain import PretrainWork
+from objbench.runs.processes import join_processes, rank
+
+
+@dataclass
+class Job:
+    lines: object = None
+    kept: object = None
+
+
+def begin():
+    raise CheckpointError("what the store has is damaged")
+
+
+join_processes("cpu")
+folder = SimpleNamespace(
+    read_reference_lines=lambda: None,
+    checkpoint_copies=lambda cell: SimpleNamespace(begin=begin, put=None),
+)
+prepared = SimpleNamespace(pretrain_job=lambda *given: Job(), folder=folder)
+work = SimpleNamespace(prepared=prepared, context=SimpleNamespace(teachers=lambda cell: {}))
+try:
+    PretrainWork.do(work, None, "")
+except Exception as error:
+    print(rank(), type(error).__name__, error)
+"""
+
+
+def test_where_the_main_process_cannot_continue_a_cell_no_other_trains():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", FAULTY_STORE],
+            env={**os.environ, **where, "WORLD_SIZE": "2", "RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in "01"
+    ]
+    said = [process.communicate()[0].strip() for process in started]
+    assert said == [
+        "0 CheckpointError what the store has is damaged",
+        "1 ObjbenchError the main process failed: what the store has is damaged",
+    ]
