@@ -12,6 +12,7 @@ A study continues where they cannot be measured.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -90,7 +91,9 @@ def _new_lines(prepared: PreparedStudy, key: str) -> ReferenceLines:
     )
     lines = measured_lines(prepared, key)
     known, name = _cached(prepared, key)
-    known.write(name, dump_sealed(lines).encode())
+    # A cache that takes nothing costs other studies the counting, and this one nothing.
+    with suppress(OSError):
+        known.write(name, dump_sealed(lines).encode())
     return lines
 
 

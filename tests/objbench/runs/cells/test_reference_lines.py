@@ -102,6 +102,17 @@ def test_lines_that_are_known_but_damaged_are_measured_again(make_study, keep, o
     assert keep(make_study()) == []
 
 
+def test_a_cache_that_takes_nothing_loses_no_lines(make_study, keep, own_cache, tmp_path):
+    keep(make_study())
+    measured = RunFolder(tmp_path).read_reference_lines()
+    (tmp_path / "lines.json").unlink()
+    (known,) = (own_cache / "lines").iterdir()
+    known.unlink()
+    known.mkdir()  # No file can take its place.
+    assert len(keep(make_study())) == 1
+    assert RunFolder(tmp_path).read_reference_lines().lines == measured.lines
+
+
 def test_other_text_or_other_masks_are_measured_again(make_study, keep, tmp_path):
     said = "counting words for the reference lines: "
     assert [line.startswith(said) for line in keep(make_study())] == [True]
