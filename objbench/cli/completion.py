@@ -12,7 +12,6 @@ from typing import Any
 
 from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import known_plugins
-from objbench.judge.papers.published_files import TRACKS, published
 from objbench.plugins.known_plugins import KnownPlugins
 from objbench.study.files import presets
 
@@ -65,7 +64,9 @@ def _names_for(
     if action.dest == "preset":
         return lambda **_: presets()
     if action.dest == "of_track":
-        return lambda **_: published(TRACKS, ".toml")
+        from objbench.judge.track.track import track_names
+
+        return lambda **_: track_names()
     if action.dest == "set":
         return lambda **_: [f"{name}.{option}=" for name, option in _options(known)]
     if action.dest == "against":

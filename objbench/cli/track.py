@@ -161,7 +161,7 @@ def _check(arguments: argparse.Namespace, words: list[str]) -> int:
             say(f"not checked: {reason}")
         if taken.results is not None and not faults:
             found = judged(track, taken.name, taken.results)
-            faults = [*found.faults, *(fault for own in found.of_recipe.values() for fault in own)]
+            faults = [*found.all_faults]
             for fault in faults:
                 say(f"fault: {fault}")
             others = [row for other in rows_in(track, rows).values() for row in other.rows]
@@ -187,8 +187,7 @@ def _submit(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.results.study_results import read_study_results
 
     found = judged(track, arguments.run.resolve().name, read_study_results(arguments.run))
-    faults = [*found.faults, *(fault for own in found.of_recipe.values() for fault in own)]
-    if faults:
+    if faults := found.all_faults:
         raise ConfigError(
             f"{arguments.run} is no row of track {track.name}: {count(len(faults), 'fault')}, the "
             f"first {faults[0]}; `objbench track check` lists all"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from objbench.errors import ConfigError
-from objbench.judge.track.track import Track
+from objbench.judge.track.track import Track, places
 from objbench.study.files import Layer, file_layer, merge, own_layer
 from objbench.study.study import Study, build_study
 
@@ -26,7 +24,7 @@ def fixed_layer(track: Track, recipe: Path) -> Layer:
         ConfigError: the file sets what the track fixes, or cannot be read.
     """
     own = own_layer(recipe)
-    for place, value in _places(own):
+    for place, value in places(own):
         if why := _why_not(track, place):
             raise ConfigError(f"recipe {recipe} sets {place} = {value!r}, {why}")
     layer: Layer = merge({"looks": []}, track.fixed)
@@ -79,12 +77,3 @@ def _why_not(track: Track, place: str) -> str:
             "--set"
         )
     return ""
-
-
-def _places(table: Mapping[str, Any], below: str = "") -> Iterator[tuple[str, Any]]:
-    """The settings of a study file by their dotted place, with the file's own names."""
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _places(value, f"{below}{name}.")
-        else:
-            yield f"{below}{name}", value

@@ -25,6 +25,7 @@ from scipy.stats import binom
 from objbench.judge.statistics.estimate import LEVEL, FloatArray
 from objbench.judge.statistics.seed_curves import isotonic
 from objbench.judge.statistics.speedup import Bound
+from objbench.judge.statistics.target_crossing import first_zero
 from objbench.judge.statistics.ties import without_rounding
 
 
@@ -89,11 +90,9 @@ def reached(steps: FloatArray, spend: FloatArray, scores: FloatArray, target: fl
     if after == 0:
         first = float(spend[0])
         return Reached(0.0, first, 0.0, first, 1)
-    below, above = gaps[after - 1], gaps[after]
-    share = -below / (above - below)
-    # The share is the same of the logarithm of any spend that is proportional to steps.
-    logs = np.log(spend[after - 1 : after + 1])
-    at = float(np.exp(logs[0] + share * (logs[1] - logs[0]))) if share < 1 else float(spend[after])
+    # The share of the way is the same in the logarithm of any spend that is proportional to steps. At a gap
+    # of exactly 0 the spend is that look's, without the rounding of a logarithm.
+    at = float(np.exp(first_zero(gaps, np.log(spend))) if gaps[after] > 0 else spend[after])
     around = sorted(map(float, spend[after - 1 : after + 1]))
     return Reached(at, at, around[0], around[1], after + 1)
 

@@ -32,14 +32,17 @@ class Challenge:
         holder: who held the record when it came; None for the first.
         test: the row against that holder; None for the first.
         is_faster: whether the rules make it the holder.
-        holds: whether it is the holder from then on: faster, and run here or verified.
     """
 
     row: Row
     holder: Row | None
     test: RecordTest | None
     is_faster: bool
-    holds: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is the holder from then on: faster, and run here or verified."""
+        return self.is_faster and self.row.is_verified
 
 
 def challenges(rows: Sequence[Row], target: Target, axis: Axis) -> tuple[Challenge, ...]:
@@ -57,9 +60,8 @@ def challenges(rows: Sequence[Row], target: Target, axis: Axis) -> tuple[Challen
             continue
         test = None if holder is None else against(row, holder, target, axis)
         is_faster = _reaches(row, target, axis) if test is None else test.is_record
-        holds = is_faster and row.is_verified
-        found.append(Challenge(row, holder, test, is_faster, holds))
-        if holds:
+        found.append(Challenge(row, holder, test, is_faster))
+        if found[-1].holds:
             holder = row
     return tuple(found)
 

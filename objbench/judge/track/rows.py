@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from objbench.contract.meters import AXES, Axis
+from objbench.contract.meters import Axis
 from objbench.errors import RecordError, one_line
 from objbench.judge.spending import Spent, spent
 from objbench.judge.statistics.time_to_target import Reached
 from objbench.judge.track.rules import recipe_faults, study_faults
-from objbench.judge.track.target_runs import target_runs, why_not_scored
+from objbench.judge.track.target_runs import recipe_runs, target_runs, why_not_scored
 from objbench.judge.track.track import Target, Track
-from objbench.results.records import PretrainRecord
 from objbench.results.run_folder import studies_in
 from objbench.results.study_results import StudyResults, read_study_results
 
@@ -87,6 +86,11 @@ class Judged:
     faults: tuple[str, ...] = ()
     of_recipe: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def all_faults(self) -> tuple[str, ...]:
+        """Those of the study, then those of its recipes."""
+        return (*self.faults, *(fault for own in self.of_recipe.values() for fault in own))
+
 
 def judged(track: Track, study: str, results: StudyResults) -> Judged:
     """A study against the rules of a track.
@@ -119,13 +123,7 @@ def rows_in(track: Track, folder: Path) -> dict[str, Judged]:
 
 
 def _row(track: Track, study: str, results: StudyResults, objective: str) -> Row:
-    records = [
-        record
-        for seed in results.seeds
-        if isinstance(
-            record := results.records.get(results.pretraining[objective, seed]), PretrainRecord
-        )
-    ]
+    records = list(recipe_runs(results, objective))
     marks = results.sent_in
     ended = max(record.provenance.finished for record in records)
     unscored = {t.id: why for t in track.targets if (why := why_not_scored(t, results, objective))}
@@ -160,5 +158,5 @@ def _runs(
             track, target, results, objective, axis, other_masks=other_masks
         )
         for target in targets
-        for axis in AXES
+        for axis in RANKED
     }

@@ -30,6 +30,14 @@ Look = tuple[Meters, float]
 """What had been spent at a look, and the score there: greater is better."""
 
 
+def recipe_runs(results: StudyResults, objective: str) -> Iterator[PretrainRecord]:
+    """The runs of a recipe that there are, in the order of the seeds, however they ended."""
+    for seed in results.seeds:
+        record = results.records.get(results.pretraining[objective, seed])
+        if isinstance(record, PretrainRecord):
+            yield record
+
+
 def why_not_scored(target: Target, results: StudyResults, objective: str) -> str:
     """Why the recipe is not ranked on a target, in one line; "" where it is."""
     wanted = target.suite
@@ -42,7 +50,7 @@ def why_not_scored(target: Target, results: StudyResults, objective: str) -> str
         return f"the {wanted.name} of the study is not the track's: version, protocol or columns differ"
     if suite.direction != "max":
         return f"less is better in {wanted.name}, and the track asks for more"
-    finished = {run.seed for run in _runs(results, objective) if run.status == "ok"}
+    finished = {run.seed for run in recipe_runs(results, objective) if run.status == "ok"}
     for cell in results.evaluations(suite.name, objective):
         state = results.state(cell)
         # A run that diverged has no encoder to score.
@@ -53,7 +61,7 @@ def why_not_scored(target: Target, results: StudyResults, objective: str) -> str
             return f"{record.id} scored a part of the official examples only"
     if not all(
         any(True for _ in _suite_looks(results, suite, run))
-        for run in _runs(results, objective)
+        for run in recipe_runs(results, objective)
         if run.seed in finished
     ):
         return f"not every run is scored by {wanted.name}"
@@ -80,19 +88,12 @@ def target_runs(
         other_masks: ask for as much less as other masks may make of a loss; see ``Target``.
     """
     wanted = target.least_score + (target.other_masks if other_masks else 0.0)
-    runs = list(_runs(results, objective))
+    runs = list(recipe_runs(results, objective))
     longest = max((_spent(run, axis) for run in runs), default=0.0)
     return tuple(
         _reached(run, list(_looks(track, target, results, run)), wanted, axis, longest)
         for run in runs
     )
-
-
-def _runs(results: StudyResults, objective: str) -> Iterator[PretrainRecord]:
-    for seed in results.seeds:
-        record = results.records.get(results.pretraining[objective, seed])
-        if isinstance(record, PretrainRecord):
-            yield record
 
 
 def _spent(run: PretrainRecord, axis: Axis) -> float:

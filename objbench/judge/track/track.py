@@ -158,11 +158,7 @@ class Track(_Fixed):
     @property
     def settings(self) -> Mapping[str, Any]:
         """The fixed settings by their dotted place."""
-        return dict(_places(self.fixed))
-
-    def target(self, name: str) -> Target:
-        """The target with the id ``name``, which there is."""
-        return next(target for target in self.targets if target.id == name)
+        return dict(places(self.fixed))
 
 
 def read_track(name_or_path: str) -> Track:
@@ -198,9 +194,10 @@ def track_names() -> tuple[str, ...]:
     return tuple(published(TRACKS, ".toml"))
 
 
-def _places(table: Mapping[str, Any], below: str = "") -> Iterator[tuple[str, Any]]:
+def places(table: Mapping[str, Any], below: str = "") -> Iterator[tuple[str, Any]]:
+    """The settings of tables of a study file by their dotted place, with the file's own names."""
     for name, value in table.items():
         if isinstance(value, Mapping):
-            yield from _places(value, f"{below}{name}.")
+            yield from places(value, f"{below}{name}.")
         else:
             yield f"{below}{name}", value

@@ -127,7 +127,7 @@ def _studies(track: Track, folder: Path, found: dict[str, Judged]) -> list[Text]
     for name, judged in found.items():
         page = require_own(folder, f"{track.name}/{name}/README.md")
         link: Inline = Link(name, f"{track.name}/{name}/README.md") if page.is_file() else name
-        faults = [*judged.faults, *(fault for own in judged.of_recipe.values() for fault in own)]
+        faults = judged.all_faults
         if faults:
             more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
             said.append(("Not ranked: ", link, f": {shortened(faults[0])}{more}."))

@@ -10,7 +10,7 @@ from objbench.judge.track.rows import judged
 from objbench.judge.track.track import read_track
 from objbench.results.submissions.marks import Received, SentIn
 
-TARGET = TOY.target("bits")
+TARGET = TOY.targets[0]
 NEVER = tuple(loss + 0.5 for loss in FALLING)
 # Each run a little slower than the one before.
 RUNS = [tuple(loss + 0.01 * seed for loss in FALLING) for seed in range(5)]
@@ -85,7 +85,7 @@ def test_a_sent_row_is_as_old_as_its_receipt_whatever_its_records_say():
     assert became(rows) == [("first", True), ("older", False)]
 
 
-@pytest.mark.parametrize("axis", ["flops", "seconds", "steps", "tokens"])
+@pytest.mark.parametrize("axis", ["flops", "seconds"])
 def test_each_axis_has_its_own_spend(axis):
     (first, second) = row("first", 1), row("second", 2)
     assert not against(second, first, TARGET, axis).is_record
@@ -93,7 +93,7 @@ def test_each_axis_has_its_own_spend(axis):
 
 def test_other_masks_have_to_be_beaten_too():
     english = read_track("english")
-    bits = english.target("bits")
+    bits = english.targets[0]
     losses = (2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3)
     runs = [tuple(loss + 0.001 * seed for loss in losses) for seed in range(5)]
 
