@@ -1,8 +1,8 @@
 """Whether a recipe reaches a target with less compute than the holder of the record: a rank test.
 
 The runs of two recipes are two independent samples of log FLOPs to the target: recipes may differ in
-encoder, batch and length, so runs of one seed need have nothing in common, and a test of pairs could
-not reach p < 0.01 with five of them (a sign test gives 1/32). The Mann-Whitney test is exact for any
+encoder, batch and length, so runs of one seed need have nothing in common, and no distribution-free paired
+test could reach p < 0.01 with five pairs (at best 1/32). The Mann-Whitney test is exact for any
 distribution, needs no logarithm or other scale, and can reach 1/252 with five runs a side. The null
 hypothesis is that the candidate's runs are no faster: exchangeable with the holder's, or slower.
 
@@ -12,8 +12,9 @@ candidate's that had reached it at the first look took as long as that look, a h
 are the holder's. The p-value can only rise by this, whatever the unknown values are.
 
 How many times less it takes is the Hodges-Lehmann estimate, the median ratio of all pairs of runs, with
-the interval that the same test gives (Hollander, Wolfe and Chicken 2014, sections 4.2 and 4.3). Where
-ratios are known within bounds, so are the estimate and the ends.
+the interval that the same test gives (Hollander, Wolfe and Chicken 2014, sections 4.2 and 4.3). Both assume
+that the spends of the two differ by one constant factor, a shift of their logarithm; the p-value does not.
+Where ratios are known within bounds, so are the estimate and the ends.
 
 Shape legend: n runs of the candidate, m of the holder.
 """
