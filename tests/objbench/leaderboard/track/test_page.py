@@ -46,6 +46,21 @@ def test_it_says_who_holds_the_record_and_why_a_study_is_not_ranked(folder):
     assert any("2026-01-02" in line and "takes over" in line and "0.004" in line for line in lines)
 
 
+def test_a_study_without_a_suite_is_named_below_the_target_in_it(folder):
+    digest = "0" * 64
+    with (folder / "toy.toml").open("a") as file:
+        file.write(f"""
+[[targets]]
+id = "pairs"
+words = "55% on pairs"
+at_least = 55.0
+suite = {{ name = "blimp", digest = "{digest}" }}
+""")
+    _, below = page(folder).split("55% on pairs", 1)
+    assert "No recipe is scored by this target yet." in below
+    assert "first: wwm is not in this ranking: the study does not score blimp." in below
+
+
 def test_the_same_rows_give_the_same_bytes_and_what_was_written_by_hand_stays(folder, tmp_path):
     assert page(folder) == page(folder)
     html = write_track_page(folder, is_html=True).read_text("utf-8")
