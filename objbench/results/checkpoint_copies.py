@@ -1,7 +1,9 @@
 """The checkpoints of a cell in an object store, so that another machine goes on where one was lost.
 
-The folder of this machine is a copy: what it has is used only where the store has the same, by its
-digest. In the store the checkpoints are sealed folders, and the object ``latest`` names the last
+Each is stored in the folder of this machine first. What this machine had not yet put into the store
+when it was killed is therefore still here, and is continued from unless the store has a later one.
+
+In the store the checkpoints are sealed folders, and the object ``latest`` names the last
 two. Whoever begins the cell swaps ``latest`` for one with a mark of its own, and from then on nobody
 who had begun it before can change it: that worker finds another version than it has seen.
 """
@@ -16,7 +18,6 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from objbench.errors import CheckpointError, RecordError, StorageError
-from objbench.results.atomic_files import remove_folder
 from objbench.results.fence import LeaseLost, is_fenced, require_lease
 from objbench.results.foreign_values import Key
 from objbench.results.json_files import Stored, dump
@@ -27,6 +28,7 @@ from objbench.results.sealed_folder import seal
 from objbench.results.store import Moved, Version
 
 KEPT = 2
+"""Checkpoints of a cell, in a folder and in a store: should the latest be damaged, one is left."""
 _TRIES = 20
 
 
@@ -74,35 +76,39 @@ class CheckpointCopies:
         self._latest = Latest(writer=secrets.token_hex(8))
         self._seen: Version | None = None
 
-    def begin(self) -> None:
-        """Take the cell's checkpoints over, and make the folder hold those of the store.
+    def begin(self, is_whole: Callable[[Path], bool]) -> None:
+        """Take the cell's checkpoints over, and have the latest whole one in the folder.
 
-        A folder is left as it is where the store has no checkpoint.
+        It is fetched unless the folder has it. One that the folder has already is never removed, and
+        the store's of the same step takes its place only if it is another.
+
+        Args:
+            is_whole: whether a folder is a whole checkpoint of this cell.
 
         Raises:
-            CheckpointError: what the store has is malformed, damaged or gone.
+            CheckpointError: what the store has is malformed, damaged or gone, and there is no whole
+                one here.
             OSError: it cannot be read.
         """
-        kept = self._claimed()
-        if not kept:
+        there = {one.name: one.digest for one in self._claimed()}
+        if not there:
             return
-        fetched, faults = [], []
-        for one in kept:
-            try:
-                fetch_tree(
-                    self._store, f"{self._name}/{one.name}", self._folder / one.name, one.digest
-                )
-                fetched.append(one.name)
-            except RecordError as error:
-                faults.append(str(error))
-        if not fetched:
-            where = self._store.where(self._name)
-            raise CheckpointError(
-                f"{faults[-1]}; delete {where} to start the cell from the beginning"
-            )
-        for path in self._folder.glob("step-*"):
-            if path.name not in fetched:
-                remove_folder(path)
+        here = {path.name for path in self._folder.glob("step-*") if _step(path.name) >= 0}
+        fault = ""
+        for name in sorted({*there, *here}, key=_step, reverse=True):
+            path = self._folder / name
+            if name in there:
+                try:
+                    fetch_tree(self._store, f"{self._name}/{name}", path, there[name])
+                except RecordError as error:
+                    fault = fault or str(error)
+            if is_whole(path):
+                return
+        where = self._store.where(self._name)
+        raise CheckpointError(
+            f"{fault or f'no checkpoint in {where} is whole'}; delete {where} and {self._folder} to "
+            "start the cell from the beginning"
+        )
 
     def put(self, path: Path, points: Sequence[ExportedPoint]) -> None:
         """Store a checkpoint, and remove the one before the last.
@@ -181,3 +187,9 @@ class CheckpointCopies:
                 f"{self._store.where(self._pointer)} is malformed: delete it to start the cell from "
                 "the beginning"
             ) from error
+
+
+def _step(name: str) -> int:
+    """The steps of the checkpoint in a folder of that name; -1 where it is none's."""
+    digits = name.removeprefix("step-")
+    return int(digits) if digits.isdecimal() else -1

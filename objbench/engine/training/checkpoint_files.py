@@ -31,6 +31,8 @@ from objbench.results.atomic_files import remove_unfinished, whole_folder
 STATE, TENSORS = "state.json", "tensors.safetensors"
 _PREFIX = "step-"
 _GROUP = "/"
+_FAULTS = (OSError, ValueError, KeyError, TypeError, SafetensorError)
+"""What reading a checkpoint that is corrupted or incomplete may raise."""
 _log = logging.getLogger(__name__)
 
 
@@ -101,7 +103,7 @@ def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
     for path in checkpoint_folders(folder):
         try:
             found = _read(path, key)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except _FAULTS as error:
             fault = f"checkpoint {path} is corrupted or incomplete ({one_line(error)})"
             first = first or fault
             continue
@@ -111,6 +113,15 @@ def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
     if first:
         raise CheckpointError(f"{first}; delete that folder to continue from the start")
     return None
+
+
+def is_checkpoint(path: Path, key: str) -> bool:
+    """Whether the folder ``path`` is a whole checkpoint of the cell ``key``; all of it is read."""
+    try:
+        _read(path, key)
+    except (CheckpointError, *_FAULTS):
+        return False
+    return True
 
 
 def _read(path: Path, key: str) -> Checkpoint:

@@ -2,6 +2,9 @@
 
 At the edge of a step the state is copied, which is all that training waits for. Two checkpoints are
 kept: should the newest be damaged, the one before is still there.
+
+A checkpoint is stored in its folder first and taken elsewhere afterwards. What an interrupt leaves
+does not even wait for what is still being taken elsewhere: whoever interrupts may kill soon.
 """
 
 from __future__ import annotations
@@ -21,9 +24,8 @@ from objbench.engine.training.checkpoint_files import (
     write_checkpoint,
 )
 from objbench.results.atomic_files import remove_folder
+from objbench.results.checkpoint_copies import KEPT
 from objbench.results.fence import require_lease
-
-KEPT = 2
 
 
 class CheckpointWriter:
@@ -46,6 +48,7 @@ class CheckpointWriter:
         # has lost its cell, and does not know it yet, leaves alone what the next one has written.
         self._others = {*checkpoint_folders(folder)}.difference(self._kept)
         self._thread: threading.Thread | None = None
+        self._storing = threading.Lock()
         self._error: BaseException | None = None
         self._cost: WriteCost | None = None
         self._begun = time.monotonic()
@@ -75,6 +78,21 @@ class CheckpointWriter:
         self._thread = threading.Thread(target=self._run, args=(taken, stalled, kept), daemon=True)
         self._thread.start()
 
+    def write_last(
+        self, checkpoint: Callable[[], Checkpoint], kept: Callable[[Path], None]
+    ) -> None:
+        """Take a state and store it in its folder at once; then see to it that it is kept too.
+
+        Args:
+            checkpoint, kept: as for ``write``; both are called in this thread.
+
+        Raises:
+            LeaseLost, OSError: it, or the one before, could not be written.
+        """
+        target = self._store(checkpoint())
+        self.wait()
+        kept(target)
+
     def check(self) -> None:
         """Raise what has kept a checkpoint from being written, if anything has."""
         if self._error is not None:
@@ -94,22 +112,24 @@ class CheckpointWriter:
 
     def _run(self, checkpoint: Checkpoint, stalled: float, kept: Callable[[Path], None]) -> None:
         try:
-            self._store(checkpoint, kept)
+            kept(self._store(checkpoint))
         except BaseException as error:  # noqa: BLE001 - raised again by the thread that trains
             self._error = error
         written = time.monotonic() - self._begun
         self._cost = WriteCost(stalled, time.thread_time(), written)
 
-    def _store(self, checkpoint: Checkpoint, kept: Callable[[Path], None]) -> None:
-        self._sync()
-        write_checkpoint(self._folder, self._key, checkpoint)
-        target = checkpoint_folder(self._folder, checkpoint.step)
-        kept(target)
-        self._kept = [*(path for path in self._kept if path != target), target]
-        for path in {*self._others, *self._kept[:-KEPT]} - {target}:
-            require_lease()
-            remove_folder(path)
-        self._others, self._kept = set(), self._kept[-KEPT:]
+    def _store(self, checkpoint: Checkpoint) -> Path:
+        """Store a checkpoint in its folder, and remove those that it makes superfluous there."""
+        with self._storing:
+            self._sync()
+            write_checkpoint(self._folder, self._key, checkpoint)
+            target = checkpoint_folder(self._folder, checkpoint.step)
+            self._kept = [*(path for path in self._kept if path != target), target]
+            for path in {*self._others, *self._kept[:-KEPT]} - {target}:
+                require_lease()
+                remove_folder(path)
+            self._others, self._kept = set(), self._kept[-KEPT:]
+        return target
 
     def __enter__(self) -> Self:
         return self

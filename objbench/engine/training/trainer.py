@@ -241,9 +241,8 @@ class _Run:
         # Nothing after a refused step is worth keeping; the next log point ends the run.
         if not self.session.update.latched:
             points = tuple(self.points)
-            self.writer.write(self._checkpoint, lambda path: self.job.kept(path, points))
-        if interrupted:
-            self.writer.wait()
+            write = self.writer.write_last if interrupted else self.writer.write
+            write(self._checkpoint, lambda path: self.job.kept(path, points))
         self.clock.start()
 
     def _checkpoint(self) -> Checkpoint:

@@ -28,12 +28,13 @@ class PretrainWork(CellWork):
                 are damaged.
             CheckpointError: its checkpoint is damaged, here or in the run's store.
         """
+        from objbench.engine.training.checkpoint_files import is_checkpoint
         from objbench.engine.training.trainer import pretrain
 
         job = self.prepared.pretrain_job(cell, self.context.teachers(cell))
         job = replace(job, lines=self.prepared.folder.read_reference_lines())
         if (copies := self.prepared.folder.checkpoint_copies(cell)) is not None:
-            on_main(copies.begin)
+            on_main(partial(copies.begin, partial(is_checkpoint, key=cell.key)))
             job = replace(job, kept=copies.put)
         report = partial(self.context.report, cell.id)
         tracked = self._tracked(cell)

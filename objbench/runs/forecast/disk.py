@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from objbench.engine.training.kept_points import MOST
+from objbench.results.checkpoint_copies import KEPT
 from objbench.runs.forecast.forecast_values import Pretraining
 
 WEIGHT = 4
 """Bytes of a stored weight, float32."""
-COPIES = 3 * 3
-"""Of the weights in checkpoints: they and AdamW's two moments, of the two that are kept and of the one
+COPIES = 3 * (KEPT + 1)
+"""Of the weights in checkpoints: they and AdamW's two moments, of those that are kept and of the one
 that is being written."""
 
 WORD = 20

@@ -60,7 +60,7 @@ class Job:
     kept: object = None
 
 
-def begin():
+def begin(is_whole):
     raise CheckpointError("what the store has is damaged")
 
 
@@ -72,7 +72,7 @@ folder = SimpleNamespace(
 prepared = SimpleNamespace(pretrain_job=lambda *given: Job(), folder=folder)
 work = SimpleNamespace(prepared=prepared, context=SimpleNamespace(teachers=lambda cell: {}))
 try:
-    PretrainWork.do(work, None, "")
+    PretrainWork.do(work, SimpleNamespace(key="k"), "")
 except Exception as error:
     print(rank(), type(error).__name__, error)
 """

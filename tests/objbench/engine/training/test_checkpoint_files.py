@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from objbench.engine.training.checkpoint_files import (
     Checkpoint,
+    is_checkpoint,
     read_checkpoint,
     remove_unfinished_steps,
     write_checkpoint,
@@ -112,7 +113,9 @@ def damaged(path, damage):
 def test_where_the_latest_is_damaged_the_one_before_is_read(tmp_path, caplog, name, damage):
     for step in (3, 5):
         write_checkpoint(tmp_path, "key", checkpoint(step))
+    assert is_checkpoint(tmp_path / "step-5", "key")
     damaged(tmp_path / "step-5" / name, damage)
+    assert not is_checkpoint(tmp_path / "step-5", "key")
     assert read_checkpoint(tmp_path, "key").step == 3
     assert "step-5 is corrupted" in caplog.text
     assert "continuing from the one before, step-3" in caplog.text
@@ -126,3 +129,4 @@ def test_another_cells_checkpoint_is_refused(tmp_path):
     write_checkpoint(tmp_path, "key", checkpoint())
     with pytest.raises(CheckpointError, match="belongs to another cell"):
         read_checkpoint(tmp_path, "another key")
+    assert not is_checkpoint(tmp_path / "step-3", "another key")

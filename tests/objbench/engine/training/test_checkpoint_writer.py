@@ -137,7 +137,7 @@ def test_a_lease_that_is_lost_after_the_write_removes_nothing_of_the_next_worker
     assert steps(tmp_path) == [2, 3, 4, 7]
 
 
-def test_what_another_machine_does_not_get_takes_nothing_from_here(tmp_path):
+def test_what_another_machine_does_not_get_is_here_all_the_same(tmp_path):
     taken = []
 
     def kept(path):
@@ -150,4 +150,36 @@ def test_what_another_machine_does_not_get_takes_nothing_from_here(tmp_path):
         for step in (1, 2, 3):
             writer.write(lambda step=step: checkpoint(step), kept)
     assert taken == ["step-1", "step-2"]
-    assert steps(tmp_path) == [1, 2, 3]
+    assert steps(tmp_path) == [2, 3]
+
+
+def test_what_an_interrupt_leaves_does_not_wait_for_what_is_on_its_way_elsewhere(
+    tmp_path, monkeypatch
+):
+    taken, second_is_here, plain = [], threading.Event(), write_checkpoint
+
+    def write(folder, key, made):
+        plain(folder, key, made)
+        if made.step == 2:
+            second_is_here.set()
+
+    def slow(path):
+        assert second_is_here.wait(60)
+        taken.append(path.name)
+
+    monkeypatch.setattr(checkpoint_writer, "write_checkpoint", write)
+    with writer_of(tmp_path) as writer:
+        writer.write(lambda: checkpoint(1), slow)
+        writer.write_last(lambda: checkpoint(2), lambda path: taken.append(path.name))
+    assert taken == ["step-1", "step-2"]
+    assert steps(tmp_path) == [1, 2]
+
+
+def test_an_interrupt_whose_upload_fails_leaves_the_checkpoint_here(tmp_path):
+    def away(path):
+        raise OSError(5, "the store is away")
+
+    with pytest.raises(OSError, match="away"), writer_of(tmp_path) as writer:
+        writer.write(lambda: checkpoint(1), away)
+        writer.write_last(lambda: checkpoint(2), away)
+    assert read_checkpoint(tmp_path, "key").step == 2
