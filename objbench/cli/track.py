@@ -18,9 +18,9 @@ from objbench.judge.formatting import count
 
 SUMMARY = "The encoder track: the least compute to a fixed target, by fixed rules."
 EPILOG = """\
-A track fixes text, tokenizer, held-out measurement, looks and targets; a recipe is a study file that
-chooses the rest: encoder, objectives, options, optimizer, schedule, batch and budget, and at least five
-seeds. CONTRIBUTING, "Enter the track", has the whole way.
+A track fixes text, tokenizer, held-out measurement, evaluation points and targets; a recipe is a study
+file that chooses the rest: encoder, objectives, options, optimizer, schedule, batch and budget, and at
+least five seeds. CONTRIBUTING, "Enter the track", has the whole way.
 
 examples:
   objbench track run toy --config leaderboard/studies/track-toy-modern.toml --out runs/mine
@@ -42,8 +42,8 @@ RUN is a run folder, a published study, or a folder that somebody sent, which is
 `objbench accept` treats it. Every fault is a line, and the exit code is then 1. What each recipe spent
 to the targets is printed with intervals, and against the holder of the record among the rows.
 
-A study that was not made by `objbench track run` is checked alike: where text, tokenizer, looks and seeds
-are those of the track, its objectives are recipes.
+A study that was not made by `objbench track run` is checked alike: where text, tokenizer, evaluation
+points and seeds are those of the track, its objectives are recipes.
 
 examples:
   objbench track check toy runs/mine

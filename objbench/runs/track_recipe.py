@@ -65,7 +65,7 @@ def _why_not(track: Track, place: str) -> str:
     if section == "data" and place != _LENGTH:
         return f"which track {track.name} fixes: leave it out, and name the text with --corpus"
     if section in ("evaluation", "looks"):
-        return f"which track {track.name} fixes, since looks are the same for all: leave it out"
+        return f"which track {track.name} fixes, since evaluation is the same for all recipes: leave it out"
     if place in ("encoder.init", "encoder.init_digest"):
         return (
             "and what a checkpoint has cost is in no clock: leave it out, a recipe starts from "

@@ -1,11 +1,11 @@
-"""A study on a track whose losses are given, in bits per character, look by look and run by run."""
+"""A study on a track whose losses are given, in bits per character, point by point and run by run."""
 
 import math
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import product
 
-from objbench.judge.track.rules import look_steps
+from objbench.judge.track.rules import point_steps
 from objbench.judge.track.track import Track, read_track
 from objbench.results.plan import Plan, PlannedCell, PlannedObjective
 from objbench.results.records import (
@@ -23,7 +23,7 @@ from objbench.results.study_results import join
 
 FLOPS = 1e9
 TOY = read_track("toy")
-# The target is 1.2, which lies between the fourth look and the fifth.
+# The target is 1.2, which lies between the fourth point and the fifth.
 FALLING = (1.5, 1.4, 1.35, 1.3, 1.1, 1.0)
 
 
@@ -63,7 +63,7 @@ class TrackStudy:
         self.records[name] = self.records[name].model_copy(update=values)
 
     def change_points(self, name, edit):
-        """Replace the looks of a run by ``edit`` of them."""
+        """Replace the points of a run by ``edit`` of them."""
         self.change(name, points=edit(list(self.records[name].points)))
 
     def results(self):
@@ -89,7 +89,7 @@ def track_study(
     heldout_batches: int = 16,
     **where,
 ) -> TrackStudy:
-    """A study of ``bits``: objective -> run -> its loss at each look; a short row is a run that diverged.
+    """A study of ``bits``: objective -> run -> its loss at each point; a short row is a run that diverged.
 
     Args:
         flops: of a step; a step takes a tenth of a second.
@@ -97,7 +97,7 @@ def track_study(
     """
     text, cells, records = track.text, [], {}
     seeds = range(max(map(len, bits.values())))
-    looks = look_steps(track, steps)
+    points = point_steps(track, steps)
     for name, runs in bits.items():
         for seed, losses in zip(seeds, runs, strict=True):
             own = f"{name}.seed-{seed}"
@@ -106,7 +106,7 @@ def track_study(
             cells.append(
                 PlannedCell(id=own, kind="pretrain", key=key, objective=name, seed=seed, step=steps)
             )
-            records[own] = _record(own, key, name, seed, losses, looks, steps, flops, track, where)
+            records[own] = _record(own, key, name, seed, losses, points, steps, flops, track, where)
     objectives = tuple(
         PlannedObjective(
             name=name,
@@ -148,19 +148,19 @@ def track_study(
 
 
 def add_suite(study, suite, scores):
-    """Score every run by ``suite`` at every look: ``scores(objective, seed, look, column, fine-tuning seed)``.
+    """Score every run by ``suite`` at every point: ``scores(objective, seed, point, column, fine-tuning seed)``.
 
     Args:
         scores: gives the score of a column in percent; every column is a task of its own.
     """
-    cells, looks = [], look_steps(TOY, 240)
+    cells, points = [], point_steps(TOY, 240)
     for pretrained in study.plan.cells:
         run = study.records[pretrained.id]
-        for (place, step), column, seed in product(enumerate(looks), suite.columns, suite.seeds):
+        for (place, step), column, seed in product(enumerate(points), suite.columns, suite.seeds):
             own = f"{suite.name}.{column.name}.{run.id}.{step}.ft-{seed}"
             shared = {"id": own, "key": key_of(own), "objective": run.objective, "seed": run.seed}
             shared |= {"suite": suite.name, "task": column.task, "finetune_seed": seed}
-            shared |= {"share": step / looks[-1]}
+            shared |= {"share": step / points[-1]}
             cells.append(PlannedCell(**shared, kind="evaluation", step=step, needs=(run.id,)))
             if place < len(run.points) and run.status == "ok":
                 value = scores(run.objective, run.seed, place, column.name, seed) / 100
@@ -178,12 +178,12 @@ def add_suite(study, suite, scores):
     study.change_plan(suites=(suite,), cells=(*study.plan.cells, *cells))
 
 
-def _record(own, key, name, seed, losses, looks, steps, flops, track, where):
+def _record(own, key, name, seed, losses, planned, steps, flops, track, where):
     nats = math.log(2) * track.text.characters_per_token
     points = [
         ExportedPoint(
-            meters=Meters(steps=look, tokens=look, flops=look * flops, seconds=0.1 * look),
-            share=look / steps,
+            meters=Meters(steps=point, tokens=point, flops=point * flops, seconds=0.1 * point),
+            share=point / steps,
             encoder="e",
             heldout={"mlm": loss * nats},
             common=CommonLoss(
@@ -194,12 +194,12 @@ def _record(own, key, name, seed, losses, looks, steps, flops, track, where):
                 tokens=track.measurement.predicted,
             ),
         )
-        for look, loss in zip(looks, losses, strict=False)
+        for point, loss in zip(planned, losses, strict=False)
     ]
     return PretrainRecord(
         id=own,
         key=key,
-        status="ok" if len(losses) == len(looks) else "diverged",
+        status="ok" if len(losses) == len(planned) else "diverged",
         objective=name,
         seed=seed,
         provenance=provenance(**where),

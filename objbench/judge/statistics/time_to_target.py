@@ -1,17 +1,17 @@
 """What a run spends until it reaches a fixed target: one number per run, known exactly or within bounds.
 
-One rule between two looks: the run's own losses, made to fall by isotonic regression, are linear in the
-logarithm of the steps, and the target is reached where that line is first down at it. The same share of
-the way between two looks gives the spend on the other axes, in their logarithm. A run that had reached
-the target at its first look spent at most that much; one that never did spent more than its last look,
-which is a censored run and not a missing one. Nothing is extrapolated.
+One rule between two evaluation points, in short points: the run's own losses, made to fall by isotonic
+regression, are linear in the logarithm of the steps, and the target is reached where that line is first
+down at it. The same share of the way between two points gives the spend on the other axes, in their
+logarithm. A run that had reached the target at its first point spent at most that much; one that never
+did spent more than its last point, which is a censored run and not a missing one. Nothing is extrapolated.
 
 The median over runs has the exact interval of order statistics, whatever the distribution is and also
 where runs are censored: of n runs, the k-th smallest and the k-th largest spend are on either side of
 the median with probability 1 - 2 P(Binomial(n, 1/2) < k) (David and Nagaraja 2003, Order Statistics,
 section 7.1). Five runs give the smallest and the largest, and 93.75%.
 
-Shape legend: P looks of a run, A compute axes.
+Shape legend: P evaluation points of a run, A compute axes.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ class Reached:
     """What one run spent until it reached the target.
 
     Attributes:
-        least, most: what it spent at least and at most; equal where the target lies between two looks,
-            0 and the first look's spend where that had reached it, the last look's spend and infinity
+        least, most: what it spent at least and at most; equal where the target lies between two points,
+            0 and the first point's spend where that had reached it, the last point's spend and infinity
             where none had.
-        before, after: the spends of the looks around it; equal to ``least`` and ``most`` in the other two
+        before, after: the spends of the points around it; equal to ``least`` and ``most`` in the other two
             cases.
-        look: number of the first look that had reached it, from 1; 0 where none had.
+        point: number of the first evaluation point that had reached it, from 1; 0 where none had.
     """
 
     least: float
     most: float
     before: float
     after: float
-    look: int
+    point: int
 
     @property
     def is_exact(self) -> bool:
-        """Whether the target was reached between two looks."""
+        """Whether the target was reached between two points."""
         return self.least == self.most
 
     @property
@@ -58,7 +58,7 @@ class Reached:
         """The spend, or the bound that is known of it."""
         if self.is_exact:
             return Bound(self.least)
-        return Bound(self.most, "below") if self.look else Bound(self.least, "above")
+        return Bound(self.most, "below") if self.point else Bound(self.least, "above")
 
 
 def reached(steps: FloatArray, spend: FloatArray, scores: FloatArray, target: float) -> Reached:
@@ -66,16 +66,16 @@ def reached(steps: FloatArray, spend: FloatArray, scores: FloatArray, target: fl
 
     Args:
         steps: (P,) float64, positive and rising.
-        spend: (P,) float64, positive: the spend at each look on the axis that is asked about.
+        spend: (P,) float64, positive: the spend at each point on the axis that is asked about.
         scores: (P,) float64, greater is better: negate a loss.
         target: in the unit of the scores.
 
     Raises:
-        ValueError: the shapes differ, there is no look, a value is not finite, the steps do not rise, or
+        ValueError: the shapes differ, there is no point, a value is not finite, the steps do not rise, or
             a spend is not positive.
     """
     if not steps.size or steps.ndim != 1 or not steps.shape == spend.shape == scores.shape:
-        raise ValueError("a run needs one step, one spend and one score for each of its looks")
+        raise ValueError("a run needs one step, one spend and one score for each of its points")
     if not all(np.isfinite(values).all() for values in (steps, spend, scores)):
         raise ValueError("steps, spends and scores must be finite")
     if steps[0] <= 0 or np.any(np.diff(steps) <= 0) or spend.min() <= 0:
@@ -91,7 +91,7 @@ def reached(steps: FloatArray, spend: FloatArray, scores: FloatArray, target: fl
         first = float(spend[0])
         return Reached(0.0, first, 0.0, first, 1)
     # The share of the way is the same in the logarithm of any spend that is proportional to steps. At a gap
-    # of exactly 0 the spend is that look's, without the rounding of a logarithm.
+    # of exactly 0 the spend is that point's, without the rounding of a logarithm.
     at = float(np.exp(first_zero(gaps, np.log(spend))) if gaps[after] > 0 else spend[after])
     around = sorted(map(float, spend[after - 1 : after + 1]))
     return Reached(at, at, around[0], around[1], after + 1)
@@ -118,7 +118,7 @@ class MedianSpend:
 def median_spend(runs: Sequence[Reached]) -> MedianSpend:
     """The median of what runs spent, with the exact interval of order statistics.
 
-    An interval that fits between two looks is widened to them, since no number of runs says how a curve
+    An interval that fits between two points is widened to them, since no number of runs says how a curve
     bends between them.
 
     Args:
@@ -135,13 +135,13 @@ def median_spend(runs: Sequence[Reached]) -> MedianSpend:
     middle = ordered[(number - 1) // 2 : number // 2 + 1]
     estimate = middle[0].bound if len(middle) == 1 else _between(*middle)
     low, high = ordered[place - 1], ordered[number - place]
-    is_between = low.is_exact and high.is_exact and low.look == high.look
+    is_between = low.is_exact and high.is_exact and low.point == high.point
     return MedianSpend(
         estimate=estimate,
         low=Bound(min(low.before, high.before)) if is_between else low.bound,
         high=Bound(max(low.after, high.after)) if is_between else high.bound,
         coverage=1.0 - 2.0 * float(binom.cdf(place - 1, number, 0.5)),
-        reached=(sum(run.look > 0 for run in runs), number),
+        reached=(sum(run.point > 0 for run in runs), number),
     )
 
 
@@ -156,23 +156,23 @@ def _sorted(runs: Sequence[Reached]) -> list[Reached]:
     """From the least spend to the greatest, each with the bound that its place gives it.
 
     A run that never reached the target is beyond all that did, and one that had reached it at its first
-    look is before all that had not: where the bound of its own says less than that, it takes the one of
+    point is before all that had not: where the bound of its own says less than that, it takes the one of
     its neighbour.
     """
 
     def place(run: Reached) -> tuple[int, float]:
         if run.is_exact:
             return 1, run.least
-        return (0, run.most) if run.look else (2, run.least)
+        return (0, run.most) if run.point else (2, run.least)
 
     ordered = sorted(runs, key=place)
     for index in range(1, len(ordered)):
         run, before = ordered[index], ordered[index - 1].least
-        if not run.look and run.least < before:
+        if not run.point and run.least < before:
             ordered[index] = replace(run, least=before, before=before)
     for index in reversed(range(len(ordered) - 1)):
         run, after = ordered[index], ordered[index + 1].most
-        if run.look and run.most > after:
+        if run.point and run.most > after:
             ordered[index] = replace(run, most=after, after=after)
     return ordered
 
@@ -181,4 +181,4 @@ def _between(left: Reached, right: Reached) -> Bound:
     """The geometric mean of the two in the middle, or the bound that is known of it."""
     if left.is_exact and right.is_exact:
         return Bound(float(np.sqrt(left.least * right.least)))
-    return Bound(right.most, "below") if right.look else Bound(left.least, "above")
+    return Bound(right.most, "below") if right.point else Bound(left.least, "above")

@@ -52,8 +52,8 @@ def recipe_faults(track: Track, results: StudyResults, objective: str) -> Iterat
             yield from _run(track, record)
 
 
-def look_steps(track: Track, steps: int) -> list[int]:
-    """The steps after which a run of ``steps`` is looked at, as ``study.budget.export_steps``."""
+def point_steps(track: Track, steps: int) -> list[int]:
+    """The steps after which a run of ``steps`` is evaluated, as ``study.budget.export_steps``."""
     points = int(track.settings["evaluation.points"])
     if track.settings["evaluation.spacing"] == "geometric":
         shares = [2.0 ** (-(points - part) / 2) for part in range(1, points + 1)]
@@ -133,17 +133,17 @@ def _text(track: Track, results: StudyResults) -> Iterator[str]:
 
 
 def _run(track: Track, record: PretrainRecord) -> Iterator[str]:
-    """What is wrong with one finished run; one that diverged has the looks up to there."""
-    wanted = look_steps(track, record.steps)
+    """What is wrong with one finished run; one that diverged has the points up to there."""
+    wanted = point_steps(track, record.steps)
     found = [point.meters.steps for point in record.points]
     is_whole = found == wanted if record.status == "ok" else found == wanted[: len(found)]
     if not is_whole:
         yield (
-            f"{record.id} was looked at after {_listed(found)} steps, and the track's looks are after "
+            f"{record.id} was evaluated after {_listed(found)} steps, and the track's evaluation points are after "
             f"{_listed(wanted)}"
         )
     if any(point.meters.seconds <= 0 or point.meters.flops <= 0 for point in record.points):
-        yield f"{record.id}: a look has no FLOPs or no seconds"
+        yield f"{record.id}: an evaluation point has no FLOPs or no seconds"
     kinds = {point.common.of if point.common else "nothing" for point in record.points}
     if kinds - {"masked"}:
         yield (

@@ -3,7 +3,7 @@
 Every declared seed is one run, also one that diverged: it would not have reached the target with the
 others' budget either, so it is censored at the most that a run of the recipe has spent, and not where it
 diverged, which would make it the recipe's fastest run where censored runs count as just after their
-budget. A loss is measured at every look. A suite is scored at the looks that have
+budget. A loss is measured at every evaluation point. A suite is scored at those that have
 its evaluations, of which the last is one. Of runs that finished, every evaluation that is planned is asked
 for, by the protocol of the track and on whole official data.
 """
@@ -26,8 +26,8 @@ from objbench.results.records import EvaluationRecord, Meters, PretrainRecord
 from objbench.results.scores import column_value
 from objbench.results.study_results import StudyResults
 
-Look = tuple[Meters, float]
-"""What had been spent at a look, and the score there: greater is better."""
+Point = tuple[Meters, float]
+"""What had been spent at an evaluation point, and the score there: greater is better."""
 
 
 def recipe_runs(results: StudyResults, objective: str) -> Iterator[PretrainRecord]:
@@ -60,7 +60,7 @@ def why_not_scored(target: Target, results: StudyResults, objective: str) -> str
         if isinstance(record, EvaluationRecord) and record.official_examples:
             return f"{record.id} scored a part of the official examples only"
     if not all(
-        any(True for _ in _suite_looks(results, suite, run))
+        any(True for _ in _suite_points(results, suite, run))
         for run in recipe_runs(results, objective)
         if run.seed in finished
     ):
@@ -91,7 +91,7 @@ def target_runs(
     runs = list(recipe_runs(results, objective))
     longest = max((_spent(run, axis) for run in runs), default=0.0)
     return tuple(
-        _reached(run, list(_looks(track, target, results, run)), wanted, axis, longest)
+        _reached(run, list(_points(track, target, results, run)), wanted, axis, longest)
         for run in runs
     )
 
@@ -102,27 +102,27 @@ def _spent(run: PretrainRecord, axis: Axis) -> float:
 
 
 def _reached(
-    run: PretrainRecord, looks: Sequence[Look], wanted: float, axis: Axis, longest: float
+    run: PretrainRecord, points: Sequence[Point], wanted: float, axis: Axis, longest: float
 ) -> Reached:
     """What one run spent; one that diverged before the target is censored at ``longest``."""
     never = Reached(longest, np.inf, longest, np.inf, 0)
-    if not looks:
+    if not points:
         return never
     steps, spend, scores = (
         np.array(values, dtype=np.float64)
         for values in (
-            [meters.steps for meters, _ in looks],
-            [getattr(meters, axis) for meters, _ in looks],
-            [score for _, score in looks],
+            [meters.steps for meters, _ in points],
+            [getattr(meters, axis) for meters, _ in points],
+            [score for _, score in points],
         )
     )
     found = reached(steps, spend, scores, wanted)
-    return never if run.status == "diverged" and not found.look else found
+    return never if run.status == "diverged" and not found.point else found
 
 
-def _looks(
+def _points(
     track: Track, target: Target, results: StudyResults, run: PretrainRecord
-) -> Iterator[Look]:
+) -> Iterator[Point]:
     if target.suite is None:
         for point in run.points:
             assert point.common is not None  # a rule of the track
@@ -131,17 +131,19 @@ def _looks(
         return
     suite = _suite(results, target.suite)
     if suite is not None:
-        yield from _suite_looks(results, suite, run)
+        yield from _suite_points(results, suite, run)
 
 
 def _suite(results: StudyResults, wanted: SuiteScore) -> PlannedSuite | None:
     return next((suite for suite in results.suites if suite.name == wanted.name), None)
 
 
-def _suite_looks(results: StudyResults, suite: PlannedSuite, run: PretrainRecord) -> Iterator[Look]:
-    """The looks of a run that have the suite's whole score, by what it was at each, in order.
+def _suite_points(
+    results: StudyResults, suite: PlannedSuite, run: PretrainRecord
+) -> Iterator[Point]:
+    """The points of a run that have the suite's whole score, by what it was at each, in order.
 
-    A score is a mean over all fine-tuning seeds that are planned at that look, never over a part.
+    A score is a mean over all fine-tuning seeds that are planned at that point, never over a part.
     """
     planned: dict[float, list[PlannedCell]] = {}
     for cell in results.evaluations(suite.name, run.objective):

@@ -73,10 +73,10 @@ class Text(_Fixed):
 
 
 class Measurement(_Fixed):
-    """How much held-out text is scored at every look.
+    """How much held-out text is scored at every evaluation point.
 
     Attributes:
-        tokens: batch x length x batches of a look; the batches follow from a recipe's own batch.
+        tokens: batch x length x batches of a point; the batches follow from a recipe's own batch.
         predicted: how many tokens are hidden in them, to within a twentieth; masks depend on the batch.
     """
 
@@ -102,6 +102,7 @@ class Target(_Fixed):
     Attributes:
         id: one word, such as "bits".
         words: what is reached, in a few words.
+        about: why it is that number, in whole sentences.
         at_most: bits per character of the common loss; None for a suite.
         at_least: of the suite's score, of which more is better; None for the loss.
         suite: the suite; None for the loss.
@@ -112,6 +113,7 @@ class Target(_Fixed):
 
     id: str = Field(pattern="^[a-z][a-z0-9-]{0,19}$")
     words: Words
+    about: str = ""
     at_most: Positive | None = None
     at_least: Amount | None = None
     suite: SuiteScore | None = None
@@ -180,7 +182,7 @@ def read_track(name_or_path: str) -> Track:
     try:
         return Track.model_validate({**fields, "name": name})
     except ValidationError as error:
-        raise ConfigError(f"{source} is no track: {fault(error)}") from error
+        raise ConfigError(f"{source} is not valid: {fault(error)}") from error
 
 
 def suite_digest(suite: PlannedSuite) -> str:

@@ -75,14 +75,19 @@ def track_document(folder: Path) -> list[Block]:
         Comment(MARK),
         Paragraph(
             "Which recipe for a text encoder reaches a fixed target with the least compute? Text, "
-            "tokenizer, held-out measurement and looks are the same for all; everything else is the "
-            "recipe's. A new record needs p < 0.01 against the holder, over at least five seeds that were "
-            "declared before the first was run."
+            "tokenizer, held-out measurement and evaluation points are the same for all; everything else "
+            "is the recipe's. A new record needs p < 0.01 against the holder, over at least five seeds "
+            "that were declared before the first was run."
+        ),
+        Paragraph(
+            "An evaluation point is a step of a run after which its encoder is scored and its spend is "
+            "read. A track fixes how many a run has and at which parts of its budget they lie; the last "
+            "is at its end."
         ),
         *(block for track in tracks for block in _track(track, folder)),
         Heading(2, "Rules"),
         *bullets(rule_points()),
-        Heading(2, "What is inside of the clock"),
+        Heading(2, "What counts towards the spend"),
         *bullets(clock_points()),
         Heading(2, "How a record is tested"),
         *bullets(record_points()),
@@ -97,14 +102,16 @@ def _track(track: Track, folder: Path) -> Iterator[Block]:
         (
             (
                 f"{track.text.about} {track.measurement.tokens:,} tokens of held-out text are scored "
-                f"at each look. All that is fixed is in "
+                f"at each evaluation point. All that is fixed is in "
             ),
             Link(f"{track.name}.toml", f"{track.name}.toml"),
             ".",
         )
     )
     for target in track.targets:
-        yield Heading(3, f"To {target.words}")
+        yield Heading(3, f"Target: {target.words}")
+        if target.about:
+            yield Paragraph(target.about)
         yield from ranking_blocks(rows, target)
         history = history_blocks(rows, target)
         if history:

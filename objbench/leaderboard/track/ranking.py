@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from objbench.contract.meters import Axis
-from objbench.judge.formatting import amount, count, duration
+from objbench.judge.formatting import amount, count, duration, listed
 from objbench.judge.statistics.record_test import RECORD_LEVEL, RecordTest
 from objbench.judge.statistics.time_to_target import MedianSpend, median_spend
 from objbench.judge.track.holders import Challenge, against, challenges, holder_of, ranked
@@ -34,19 +34,20 @@ def ranking_blocks(rows: Sequence[Row], target: Target) -> list[Block]:
                     "encoder": _encoder(row),
                     "FLOPs to the target": spend_quantity(row, target, "flops"),
                     "runs": _reached(row, target),
-                    "first look": _look(row, target),
-                    "holder's FLOPs / these": _ratio(row, holder, target),
+                    "first at evaluation point": first_points(row, target) or None,
+                    "speedup over the holder": _ratio(row, holder, target),
                     "p": _p(row, holder, target),
                     "device time": spend_quantity(row, target, "seconds"),
                     "device": shortened(", ".join(row.devices), 60),
-                    "outside: tuning": _tuning(row),
-                    "outside: cooldowns of looks": _branches(row),
+                    "tuning (not counted)": _tuning(row),
+                    "cooldown branches (not counted)": _branches(row),
                     **({"run by": standing_words(row.results.sent_in)} if is_mixed else {}),
                 }
                 for row in order
             ],
             text_columns=2,
         ),
+        Paragraph(_levels(order, holder, target)),
         *_seconds(rows, target),
     ]
 
@@ -91,9 +92,14 @@ def spend_quantity(row: Row, target: Target, axis: Axis) -> Quantity:
 
 
 def tested_words(test: RecordTest) -> str:
-    """A test in words, such as "2.10x [1.80x, > 2.40x], p 0.004"."""
+    """A test in words, such as "2.10x [1.80x, > 2.40x] at 96.83%, p 0.004"."""
     p = quantity(test.p, "p").text
-    return f"{_of_test(test).text}, p {p}"
+    return f"{_of_test(test).text} at {percent_text(test.coverage)}, p {p}"
+
+
+def percent_text(coverage: float) -> str:
+    """What an interval covers, to a hundredth of a percent: "93.75%"."""
+    return f"{100 * coverage:.2f}".rstrip("0").rstrip(".") + "%"
 
 
 def _median(row: Row, target: Target, axis: Axis) -> MedianSpend:
@@ -121,10 +127,27 @@ def _reached(row: Row, target: Target) -> str:
     return f"{reached} of {of}"
 
 
-def _look(row: Row, target: Target) -> str | None:
-    """At which looks the runs were first down at the target."""
-    looks = sorted({run.look for run in row.runs[target.id, "flops"] if run.look})
-    return ", ".join(map(str, looks)) or None
+def first_points(row: Row, target: Target) -> str:
+    """At which evaluation points the runs had first reached the target; "" where none had."""
+    points = sorted({run.point for run in row.runs[target.id, "flops"] if run.point})
+    return ", ".join(map(str, points))
+
+
+def _levels(rows: Sequence[Row], holder: Row | None, target: Target) -> str:
+    """What the brackets of a table cover, by the numbers of runs in it."""
+    own = {len(row.runs[target.id, "flops"]): row for row in rows}
+    parts = [
+        f"{percent_text(_median(row, target, 'flops').coverage)} around a median of {count(runs, 'run')}"
+        for runs, row in sorted(own.items())
+    ]
+    if holder is not None and len(rows) > 1:
+        theirs = len(holder.runs[target.id, "flops"])
+        parts += [
+            f"{percent_text(against(row, holder, target, 'flops').coverage)} around the speedup of "
+            f"{count(runs, 'run')} over {theirs}"
+            for runs, row in sorted(own.items())
+        ]
+    return f"Brackets cover {listed(parts)}."
 
 
 def _encoder(row: Row) -> str:
@@ -156,7 +179,7 @@ def _challenge(challenge: Challenge) -> dict[str, Cell]:
         "since": row.since[:10],
         "recipe": row.name,
         "against": None if challenge.holder is None else challenge.holder.name,
-        "holder's FLOPs / these": None if test is None else _of_test(test),
+        "speedup over it": None if test is None else _of_test(test),
         "p": None if test is None else quantity(test.p, "p"),
         "result": became if challenge.is_faster else "does not take over",
     }

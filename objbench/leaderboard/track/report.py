@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from objbench.judge.formatting import count
 from objbench.judge.statistics.time_to_target import median_spend
 from objbench.judge.track.holders import against, holder_of
 from objbench.judge.track.rows import Row
 from objbench.judge.track.track import Target, Track
 from objbench.leaderboard.document import shortened
-from objbench.leaderboard.track.ranking import spend_quantity, tested_words
+from objbench.leaderboard.track.ranking import (
+    first_points,
+    percent_text,
+    spend_quantity,
+    tested_words,
+)
 
 
 def report_lines(track: Track, rows: Sequence[Row], others: Sequence[Row]) -> Iterator[str]:
@@ -21,7 +27,7 @@ def report_lines(track: Track, rows: Sequence[Row], others: Sequence[Row]) -> It
         others: the rows that the track has.
     """
     for target in track.targets:
-        yield f"to {target.words}"
+        yield f"target: {target.words}"
         holder = holder_of(others, target, "flops")
         for row in rows:
             yield f"  {shortened(row.objective, 60)}: {_spent(row, target)}"
@@ -34,12 +40,12 @@ def _spent(row: Row, target: Target) -> str:
         return f"not ranked, since {row.unscored[target.id]}"
     found = median_spend(row.runs[target.id, "flops"])
     reached, number = found.reached
-    looks = sorted({run.look for run in row.runs[target.id, "flops"] if run.look})
-    at = f", first at look {', '.join(map(str, looks))}" if looks else ""
+    points = first_points(row, target)
+    at = f", first at evaluation point {points}" if points else ""
     return (
         f"{spend_quantity(row, target, 'flops').text} FLOPs, "
-        f"{spend_quantity(row, target, 'seconds').text}; {reached} of {number} runs reached it{at}; the "
-        f"interval of the median covers {100 * found.coverage:.1f}%"
+        f"{spend_quantity(row, target, 'seconds').text}, at {percent_text(found.coverage)}; {reached} of "
+        f"{count(number, 'run')} reached it{at}"
     )
 
 
@@ -50,4 +56,4 @@ def _against(row: Row, holder: Row | None, target: Target) -> str:
         return "it holds the record"
     test = against(row, holder, target, "flops")
     verdict = "a record" if test.is_record else "no record, which needs p < 0.01"
-    return f"against {shortened(holder.name, 80)}: {tested_words(test)}; {verdict}"
+    return f"speedup over {shortened(holder.name, 80)}: {tested_words(test)}; {verdict}"

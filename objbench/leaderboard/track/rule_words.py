@@ -20,9 +20,8 @@ def rule_points() -> list[str]:
             "that were added later make no row."
         ),
         (
-            "Looks are the points of the budget that the track fixes, and no others. The loss at a look is "
-            "that of masked language modelling on held-out text, in bits per character, whatever the "
-            "objective is."
+            "Evaluation points are those that the track fixes, and no others. The loss at one is that of "
+            "masked language modelling on held-out text, in bits per character, whatever the objective is."
         ),
         (
             "A row from somebody else is ranked at once and can hold the record when drawn cells of it were "
@@ -35,19 +34,19 @@ def clock_points() -> list[str]:
     """What counts to a recipe's spend, and what is listed beside it."""
     return [
         (
-            "Inside: every training step of the model that reaches the target, from random weights to the "
-            "look, warm-up and its own cooldown included, forward and backward, as objbench counts FLOPs "
-            "and device seconds."
+            "Counted: every training step of the model that reaches the target, from random weights to the "
+            "evaluation point, warm-up and its own cooldown included, forward and backward, as objbench "
+            "counts FLOPs and device seconds."
         ),
         (
-            "Outside and listed in the table: the trials of the declared tuning, and the cooldowns of other "
-            "looks, which are in no later model. Tuning is outside because a recipe, once found, is used "
-            "again; it is listed because it was spent. What was tried outside of a declared tuning is in no record, "
-            "and nobody can check it."
+            "Not counted, and listed in the table: the trials of the declared tuning, and the cooldown "
+            "branches, which end at earlier evaluation points and are in no later model. Tuning is not "
+            "counted because a recipe, once found, is used again; it is listed because it was spent. What was "
+            "tried outside of a declared tuning is in no record, and nobody can check it."
         ),
         (
-            "Outside and not listed: tokenising, evaluation at looks, checkpoints, and the compilation "
-            "before the first step."
+            "Neither counted nor listed: tokenising, evaluation, checkpoints, and the compilation before "
+            "the first step."
         ),
         (
             "Device time depends on the device and on what else it was doing. It is compared between rows of "
@@ -60,7 +59,7 @@ def record_points() -> list[str]:
     """How spends and p-values come about."""
     return [
         (
-            "Between two looks a run's loss, made to fall by isotonic regression, is taken to be linear in the "
+            "Between two evaluation points a run's loss, made to fall by isotonic regression, is taken to be linear in the "
             "logarithm of the steps; the target is reached where that line is first down at it. Other axes "
             "are at the same share of the way, in their logarithm. Nothing is extrapolated: < and > are "
             "bounds."
@@ -68,7 +67,7 @@ def record_points() -> list[str]:
         (
             "The number of a row is the median over its runs, with the exact interval of order statistics "
             "in brackets: with five runs the smallest and the largest, which cover the median with "
-            "93.75%. An interval that fits between two looks is widened to them."
+            "93.75%. An interval that fits between two evaluation points is widened to them."
         ),
         (
             f"A row takes over from the holder if the Mann-Whitney test says with p < {RECORD_LEVEL:g} "
@@ -83,9 +82,10 @@ def record_points() -> list[str]:
             "budget. Ties are the holder's."
         ),
         (
-            "The ratio is the Hodges-Lehmann estimate with the 95% interval of the same test. Both assume "
-            "that one constant factor is between the spends of two recipes, apart from chance; the p-value "
-            "does not."
+            "The speedup over the holder is the holder's FLOPs divided by the row's: the Hodges-Lehmann "
+            "estimate with the interval of the same test that covers 95% or the least more, which with five "
+            "runs against five is 96.83%. Both assume that one constant factor is between the spends of two "
+            "recipes, apart from chance; the p-value does not."
         ),
         (
             "Which tokens are hidden depends on batch and length. A row with others than the holder's has to "

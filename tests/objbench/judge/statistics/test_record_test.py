@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from objbench.judge.statistics.record_test import _bound, _counts, _skipped, record_test
+from objbench.judge.statistics.record_test import _bound, _counts, record_test
 from objbench.judge.statistics.speedup import Bound
 from objbench.judge.statistics.time_to_target import Reached
 
@@ -19,7 +19,7 @@ def exact(values):
 
 
 def censored(value, first, last):
-    """What looks from ``first`` to ``last`` show of a run that takes ``value``."""
+    """What points from ``first`` to ``last`` show of a run that takes ``value``."""
     if value <= first:
         return Reached(0.0, first, 0.0, first, 1)
     if value > last:
@@ -75,7 +75,7 @@ def test_ties_are_the_holders():
 @settings(max_examples=50, deadline=None)
 @given(spends, st.data())
 def test_censoring_never_makes_a_record(values, data):
-    """Whatever the looks hide, p is at least what the hidden spends would give."""
+    """Whatever the points hide, p is at least what the hidden spends would give."""
     cut = data.draw(st.integers(1, len(values) - 1))
     first, last = sorted(data.draw(st.tuples(st.integers(0, 10**6), st.integers(1, 10**6))))
     other_first, other_last = sorted(
@@ -114,6 +114,7 @@ def test_the_ratio_is_the_median_of_all_pairs():
     assert found.ratio.value == pytest.approx(median(ratios))
     # With three a side one order of twenty is 5%: the interval is as wide as it can be.
     assert (found.low.value, found.high.value) == (min(ratios), max(ratios))
+    assert found.coverage == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(1, 1), (2, 3), (4, 4), (5, 5), (5, 3)])
@@ -127,11 +128,11 @@ def test_orders_are_counted_as_by_dealing_all(ours, theirs):
 
 def test_the_interval_of_five_against_five_leaves_out_two_ratios_at_each_end():
     """P(U <= 2) = 4 / 252 = 1.6% a side, and P(U <= 3) = 7 / 252 is more than 2.5%."""
-    assert _skipped(5, 5) == 2
     candidate, holder = [1.0, 1.1, 1.21, 1.331, 1.5], [2.0, 2.3, 2.5, 2.9, 3.1]
     ratios = sorted(theirs / ours for ours in candidate for theirs in holder)
     found = record_test(exact(candidate), exact(holder))
     assert (found.low.value, found.high.value) == (ratios[2], ratios[-3])
+    assert found.coverage == pytest.approx(1 - 8 / 252)
 
 
 def test_the_interval_covers_the_true_ratio_as_often_as_it_says():

@@ -15,7 +15,7 @@ STEPS = np.array([100.0, 200.0, 400.0])
 
 
 def run_of(value):
-    """A run between two looks of its own, so that no interval lies between two looks of all."""
+    """A run between two points of its own, so that no interval lies between two points of all."""
     return Reached(value, value, value / 2, value * 2, 2 + int(value))
 
 
@@ -41,7 +41,7 @@ def risen(scores):
 
 
 def by_loops(steps, spend, scores, target):
-    """The spend at the target, with a loop over the looks; 0 for before the first, infinity for never."""
+    """The spend at the target, with a loop over the points; 0 for before the first, infinity for never."""
     scores = risen(scores)
     if scores[0] >= target:
         return 0.0
@@ -62,7 +62,7 @@ def by_loops(steps, spend, scores, target):
 def test_halfway_in_score_is_halfway_in_the_logarithm_of_steps():
     found = reached(STEPS, 3.0 * STEPS, np.array([-4.0, -3.0, -2.0]), -2.5)
     assert found.least == pytest.approx(3.0 * math.sqrt(200.0 * 400.0))
-    assert found.is_exact and found.look == 3
+    assert found.is_exact and found.point == 3
     assert (found.before, found.after) == (600.0, 1200.0)
 
 
@@ -81,7 +81,7 @@ def test_it_is_what_a_loop_finds(scores, target, cost):
     if wanted == 0.0:
         assert found == Reached(0.0, cost * steps[0], 0.0, cost * steps[0], 1)
     elif math.isinf(wanted):
-        assert found.look == 0 and found.least == cost * steps[-1] and math.isinf(found.most)
+        assert found.point == 0 and found.least == cost * steps[-1] and math.isinf(found.most)
     else:
         assert found.is_exact and found.least == pytest.approx(wanted, rel=1e-9)
         assert found.before <= found.least * (1 + 1e-12) and found.least <= found.after * (
@@ -97,7 +97,7 @@ def test_what_comes_before_the_first_look_or_after_the_last_is_a_bound():
 
 
 def test_a_score_at_the_target_but_for_rounding_has_reached_it():
-    assert reached(STEPS, STEPS, np.array([0.0, 0.0, 0.1 + 0.2 - 1e-13]), 0.3).look == 3
+    assert reached(STEPS, STEPS, np.array([0.0, 0.0, 0.1 + 0.2 - 1e-13]), 0.3).point == 3
 
 
 def test_a_clock_that_went_backwards_still_gives_a_spend_between_the_two_looks():
@@ -167,9 +167,9 @@ A_RUN = st.one_of(*(st.floats(1, 100).map(kind) for kind in (run_of, never, at_f
 
 @given(st.lists(A_RUN, min_size=1, max_size=9))
 def test_the_ends_are_those_of_all_runs_that_are_before_and_beyond(runs):
-    """Taking those that never arrived as infinity and those at the first look as zero, by loops."""
+    """Taking those that never arrived as infinity and those at the first point as zero, by loops."""
     by_kind = {
-        kind: [r for r in runs if r.is_exact + 2 * (r.look == 0) == kind] for kind in range(3)
+        kind: [r for r in runs if r.is_exact + 2 * (r.point == 0) == kind] for kind in range(3)
     }
     exact = sorted(run.least for run in by_kind[1])
     known = [0.0] * len(by_kind[0]) + exact + [math.inf] * len(by_kind[2])

@@ -109,15 +109,15 @@ def test_other_masks_have_to_be_beaten_too():
     assert against(english_row(64, 16, 0.7e9), holder, bits, "flops").is_record
 
 
-@pytest.mark.parametrize("looks", [0, 1, 3])
+@pytest.mark.parametrize("points", [0, 1, 3])
 @pytest.mark.parametrize("axis", ["flops", "seconds"])
-def test_a_run_that_diverged_is_never_the_fastest_of_the_holder(looks, axis):
+def test_a_run_that_diverged_is_never_the_fastest_of_the_holder(points, axis):
     """Four times faster is p = 1/252 wherever one of the holder's runs diverged."""
-    holder = row("first", 1, [*RUNS[:4], FALLING[:looks]], steps=960)
+    holder = row("first", 1, [*RUNS[:4], FALLING[:points]], steps=960)
     candidate = row("fast", 2)
     slow = holder.runs["bits", axis]
     ends = [record.points[-1].meters for record in holder.results.pretrained("mlm")]
-    assert slow[4].look == 0 and slow[4].least == max(getattr(end, axis) for end in ends)
+    assert slow[4].point == 0 and slow[4].least == max(getattr(end, axis) for end in ends)
     assert against(candidate, holder, TARGET, axis).p == pytest.approx(1 / 252)
 
 

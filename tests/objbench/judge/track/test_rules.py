@@ -4,7 +4,7 @@ import pytest
 from made_track import FALLING, TOY, track_study
 
 from objbench.judge.track.rows import judged
-from objbench.judge.track.rules import look_steps, recipe_faults, study_faults
+from objbench.judge.track.rules import point_steps, recipe_faults, study_faults
 from objbench.judge.track.track import read_track
 from objbench.study.budget import export_steps
 
@@ -29,11 +29,11 @@ def test_an_honest_study_keeps_all_rules(study):
 
 @pytest.mark.parametrize("steps", [1, 7, 32, 240, 5159, 10**6 + 1])
 @pytest.mark.parametrize("name", ["toy", "english"])
-def test_looks_are_where_the_engine_exports(name, steps):
+def test_points_are_where_the_engine_exports(name, steps):
     track = read_track(name)
     fixed = track.settings
     wanted = export_steps(steps, fixed["evaluation.points"], fixed["evaluation.spacing"])
-    assert look_steps(track, steps) == wanted
+    assert point_steps(track, steps) == wanted
 
 
 def drop_a_seed(study):
@@ -56,15 +56,15 @@ def look_at_seeds_twice(study):
     study.change_plan(looks=(3, 5))
 
 
-def look_once_more(study):
+def evaluate_once_more(study):
     study.change_points(FIRST, lambda points: [*points[:2], points[1], *points[2:]])
 
 
-def leave_out_a_look(study):
+def leave_out_a_point(study):
     study.change_points(FIRST, lambda points: points[1:])
 
 
-def look_elsewhere(study):
+def evaluate_elsewhere(study):
     def edit(points):
         meters = points[3].meters.model_copy(update={"steps": points[3].meters.steps + 1})
         return [*points[:3], points[3].model_copy(update={"meters": meters}), *points[4:]]
@@ -111,9 +111,9 @@ def override(study):
         (add_seeds_later, "declared 2 times"),
         (lambda s: s.change_plan(declared=((0, 1, 2),)), "declares 3 seeds, and the track needs 5"),
         (look_at_seeds_twice, "looks at 3, 5 seeds"),
-        (look_once_more, "was looked at after 43 60 60 85"),
-        (leave_out_a_look, "was looked at after 60 85"),
-        (look_elsewhere, "was looked at after 43 60 85 121"),
+        (evaluate_once_more, "was evaluated after 43 60 60 85"),
+        (leave_out_a_point, "was evaluated after 60 85"),
+        (evaluate_elsewhere, "was evaluated after 43 60 85 121"),
         (lambda s: s.change_study("evaluation", points=8), "evaluation.points is 8"),
         (lambda s: s.change_study("evaluation", heldout_batches=1), "heldout_batches is 1"),
         (lambda s: s.change_study("training", batch=64), "training.batch is 64"),
@@ -147,7 +147,7 @@ def test_a_run_that_diverged_is_no_fault_and_no_row_is_lost():
     study = track_study({"mlm": [FALLING] * 4 + [FALLING[:2]]})
     assert faults(study) == []
     (row,) = judged(TOY, "mine", study.results()).rows
-    assert [run.look for run in row.runs["bits", "flops"]] == [5, 5, 5, 5, 0]
+    assert [run.point for run in row.runs["bits", "flops"]] == [5, 5, 5, 5, 0]
 
 
 def test_a_fault_of_one_recipe_leaves_the_others():

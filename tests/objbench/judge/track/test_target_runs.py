@@ -11,7 +11,7 @@ from objbench.judge.statistics.speedup import Bound
 from objbench.judge.statistics.time_to_target import median_spend
 from objbench.judge.track.holders import challenges, holder_of, ranked
 from objbench.judge.track.rows import judged
-from objbench.judge.track.rules import look_steps
+from objbench.judge.track.rules import point_steps
 from objbench.judge.track.track import SuiteScore, Target, read_track, suite_digest
 from objbench.results.plan import PlannedSuite
 from objbench.results.planned_suites import planned_suite
@@ -64,9 +64,9 @@ BY_HAND = (
 CELL = "blimp.binding.mlm.seed-2.170.ft-1"
 
 
-def scores(objective, seed, look, column, finetune_seed):
-    """Rises by two points a look, apart from column, seed and fine-tuning seed."""
-    return 47.0 + 2.0 * look + seed + 3.0 * COLUMNS.index(column) - 1.5 * finetune_seed
+def scores(objective, seed, point, column, finetune_seed):
+    """Rises by two percent from point to point, apart from column, seed and fine-tuning seed."""
+    return 47.0 + 2.0 * point + seed + 3.0 * COLUMNS.index(column) - 1.5 * finetune_seed
 
 
 @pytest.fixture
@@ -83,26 +83,26 @@ def row(study):
 
 def spend_by_loops(seed):
     """Where the mean over columns and fine-tuning seeds is at 55, along the logarithm of the steps."""
-    looks, means = look_steps(TOY, 240), []
-    for look in range(len(looks)):
+    points, means = point_steps(TOY, 240), []
+    for point in range(len(points)):
         total = 0.0
         for column in COLUMNS:
             for finetune_seed in (0, 1):
-                total += scores("mlm", seed, look, column, finetune_seed)
+                total += scores("mlm", seed, point, column, finetune_seed)
         means.append(total / 6)
-    for look in range(1, len(looks)):
-        if means[look] >= 55.0:
-            share = (55.0 - means[look - 1]) / (means[look] - means[look - 1])
-            steps = looks[look - 1] * (looks[look] / looks[look - 1]) ** share
-            return FLOPS * steps, look + 1
+    for point in range(1, len(points)):
+        if means[point] >= 55.0:
+            share = (55.0 - means[point - 1]) / (means[point] - means[point - 1])
+            steps = points[point - 1] * (points[point] / points[point - 1]) ** share
+            return FLOPS * steps, point + 1
     return math.inf, 0
 
 
 def test_what_each_run_spent_is_what_loops_find(study):
     assert row(study).unscored == {}
     for seed, found in enumerate(row(study).runs["blimp", "flops"]):
-        spend, look = spend_by_loops(seed)
-        assert found.least == pytest.approx(spend) and found.look == look
+        spend, point = spend_by_loops(seed)
+        assert found.least == pytest.approx(spend) and found.point == point
 
 
 def test_a_run_that_diverged_is_censored_at_the_budget_of_the_others():
@@ -110,7 +110,7 @@ def test_a_run_that_diverged_is_censored_at_the_budget_of_the_others():
     add_suite(made, SUITE, scores)
     assert row(made).unscored == {}
     lost = row(made).runs["blimp", "flops"][4]
-    assert (lost.least, lost.most, lost.look) == (240 * FLOPS, math.inf, 0)
+    assert (lost.least, lost.most, lost.point) == (240 * FLOPS, math.inf, 0)
 
 
 def lose(study, cell):
@@ -155,10 +155,10 @@ def test_a_recipe_with_a_part_of_its_scores_is_not_ranked(study, spoil, said):
     assert found.unscored["blimp"].startswith(said) and found.runs == {}
 
 
-def by_hand(objective, seed, look, column, finetune_seed):
+def by_hand(objective, seed, point, column, finetune_seed):
     """``BY_HAND`` for "mlm", never more than 54 for any other; columns lie three points apart."""
     rows = BY_HAND if objective == "mlm" else BY_HAND[4:] * 5
-    return rows[seed][look] + 3.0 * (COLUMNS.index(column) - 1)
+    return rows[seed][point] + 3.0 * (COLUMNS.index(column) - 1)
 
 
 def test_five_runs_by_hand_of_which_one_is_never_there():
@@ -174,7 +174,7 @@ def test_five_runs_by_hand_of_which_one_is_never_there():
     ]
     assert [run.least / FLOPS for run in found] == pytest.approx(spends)
     assert (found[2].most, found[4].most) == (43 * FLOPS, math.inf)
-    assert [run.look for run in found] == [5, 2, 1, 5, 0]
+    assert [run.point for run in found] == [5, 2, 1, 5, 0]
     median = median_spend(found)
     assert median.estimate.value == pytest.approx(FLOPS * spends[3]) and median.reached == (4, 5)
     assert (median.low, median.high) == (Bound(43 * FLOPS, "below"), Bound(240 * FLOPS, "above"))

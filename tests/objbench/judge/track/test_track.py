@@ -1,4 +1,4 @@
-"""Track files: those that ship are read, and what is no track is refused in one line."""
+"""Track files: those that ship are read, and what is not valid is refused in one line."""
 
 import tomllib
 from pathlib import Path

@@ -43,6 +43,10 @@ def test_it_says_who_holds_the_record_and_why_a_study_is_not_ranked(folder):
     order = [line.split("|")[1].strip() for line in lines if "modernbert" in line]
     assert order == ["second: mlm", "first: mlm", "first: wwm"]
     assert any("first: wwm" in line and "0 of 5" in line and "> 240B" in line for line in lines)
+    assert (
+        "Brackets cover 93.75% around a median of 5 runs and 96.83% around the speedup of 5 runs over 5."
+        in text
+    )
     assert any("2026-01-02" in line and "takes over" in line and "0.004" in line for line in lines)
 
 
@@ -129,9 +133,13 @@ def test_what_check_says_line_by_line(folder):
     found = rows_in(track, folder / "toy")
     others = [row for judged in found.values() for row in judged.rows]
     lines = [*report_lines(track, found["first"].rows, others)]
-    assert lines[0].startswith("to 1.20 bits per character")
-    assert "5 of 5 runs reached it, first at look 5" in lines[1] and "93.8%" in lines[1]
-    assert "against second: mlm: 0.50x" in lines[2] and "no record" in lines[2]
-    assert "0 of 5 runs reached it; " in lines[3]
+    assert lines[0].startswith("target: 1.20 bits per character")
+    assert "at 93.75%; 5 of 5 runs reached it, first at evaluation point 5" in lines[1]
+    assert (
+        "speedup over second: mlm: 0.50x" in lines[2]
+        and "at 96.83%" in lines[2]
+        and "no record" in lines[2]
+    )
+    assert lines[3].endswith("0 of 5 runs reached it")
     assert [*report_lines(track, found["second"].rows, others)][2] == "    it holds the record"
     assert "no row has reached" in [*report_lines(track, found["first"].rows, [])][2]
