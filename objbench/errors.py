@@ -107,6 +107,12 @@ def one_line(text: object) -> str:
     return printable(" ".join(str(text).split()))
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error of a library that goes on with advice and logs; its kind if empty."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return one_line(lines[0] if lines else type(error).__name__)
+
+
 def printable(text: str) -> str:
     """``text`` without control, format, private-use and unassigned characters; tab and line feed stay.
 

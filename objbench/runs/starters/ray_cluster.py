@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from objbench.engine.training.interruption import INTERRUPTS
-from objbench.errors import ConfigError, one_line
+from objbench.errors import ConfigError, first_line
 from objbench.runs.environment import changed_environment
 from objbench.runs.starters.started_workers import Share, WorkerEnd
 from objbench.runs.starters.worker_call import WorkerCall
@@ -65,7 +65,9 @@ class RayCluster:
                 )
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             where = f"--address {self._address}" if self._address else "--executor ray"
-            raise ConfigError(f"{where}: no Ray cluster can be used: {_short(error)}") from error
+            raise ConfigError(
+                f"{where}: no Ray cluster can be used: {first_line(error)}"
+            ) from error
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -97,7 +99,7 @@ class RayCluster:
         try:
             return WorkerEnd(refusal=ray.get(worker))
         except ray.exceptions.RayError as error:
-            return WorkerEnd(loss=_short(error))
+            return WorkerEnd(loss=first_line(error))
 
     def cancel(self, workers: Sequence[Any]) -> None:
         """Interrupt tasks as Ctrl-C would, and wait for their end."""
@@ -140,9 +142,3 @@ def spread(
 def _work(call: WorkerCall) -> str:
     """The task: a function of a module, so that Ray sends its name and not its code."""
     return call()
-
-
-def _short(error: BaseException) -> str:
-    """The first line of an error of Ray, which goes on with advice and the ends of logs."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return one_line(lines[0] if lines else type(error).__name__)

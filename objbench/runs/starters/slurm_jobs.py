@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from objbench.errors import ConfigError, one_line
+from objbench.errors import ConfigError, first_line
 from objbench.results.own_files import require_own
 from objbench.runs.starters.sbatch_options import MINUTES
 from objbench.runs.starters.started_workers import Share, WorkerEnd
@@ -114,7 +114,7 @@ class SlurmJobs:
             with executor.batch():
                 return [executor.submit(QueuedCall(call)) for call in calls]
         except (OSError, RuntimeError) as error:
-            raise ConfigError(f"--executor slurm: {_short(error)}") from error
+            raise ConfigError(f"--executor slurm: {first_line(error)}") from error
 
     def ended(self, worker: Any) -> WorkerEnd | None:
         """How a job has ended."""
@@ -123,7 +123,7 @@ class SlurmJobs:
         try:
             return WorkerEnd(refusal=worker.result())
         except RuntimeError as error:
-            return WorkerEnd(loss=f"{_short(error)} (see {worker.paths.stderr})")
+            return WorkerEnd(loss=f"{first_line(error)} (see {worker.paths.stderr})")
 
     def cancel(self, workers: Sequence[Any]) -> None:
         """Cancel jobs: Slurm sends SIGTERM, upon which they give their cells back."""
@@ -132,9 +132,3 @@ class SlurmJobs:
 
     def close(self) -> None:
         """Nothing is connected."""
-
-
-def _short(error: BaseException) -> str:
-    """The first line of an error of submitit, which goes on with logs."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return one_line(lines[0] if lines else type(error).__name__)
