@@ -7,8 +7,6 @@ the text is, and every other process opens it by that, without the corpus.
 
 from __future__ import annotations
 
-import os
-
 from objbench.data.cache import is_cached, token_key
 from objbench.data.corpus import Corpus
 from objbench.errors import DataError
@@ -21,7 +19,7 @@ from objbench.runs.cells.study_text import known_tokenizer, parts_of
 from objbench.runs.executors.executor import Executor
 from objbench.runs.planning.folder_owner import require_same_text
 from objbench.runs.planning.text_cells import MOST_SHARES, made_again, shares_of, text_plan
-from objbench.runs.processes import is_main, processes, wait_for_all
+from objbench.runs.processes import cores, is_main, processes, wait_for_all
 
 CORES_OF_A_SHARE = 8
 """Cores that one process keeps busy with tokenising: what it does itself, it does on one of them."""
@@ -76,7 +74,7 @@ def _shares(corpus: Corpus, executor: Executor) -> int:
         return 1
     if not executor.is_here:
         return shares_of(corpus, MOST_SHARES)
-    return shares_of(corpus, min(executor.jobs, (os.cpu_count() or 1) // CORES_OF_A_SHARE))
+    return shares_of(corpus, min(executor.jobs, cores() // CORES_OF_A_SHARE))
 
 
 def _is_made(prepared: PreparedStudy, plan: TextPlan) -> bool:
