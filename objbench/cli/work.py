@@ -17,10 +17,10 @@ from objbench.runs.processes import processes
 SUMMARY = "Run cells of a planned study, together with any number of other workers."
 EPILOG = """\
 objbench run --executor workers plans a study and waits; every objbench work --run FOLDER, started
-by hand or by a cluster on any machine that has the folder, or reaches the object store, takes cells that nobody has, one per core
-or GPU, until none is left. Workers may be added and stopped at any time: what Ctrl-C, SIGTERM or
-SIGUSR2 interrupts is given back at the next step, and the cells of a worker that is lost are taken over
-after five minutes, from their checkpoints.
+by hand or by a cluster on any machine that has the folder, or reaches the object store, takes cells
+that nobody has, one per core or GPU, until none is left. Workers may be added and stopped at any
+time: what Ctrl-C, SIGTERM or SIGUSR2 interrupts is given back at the next step, and the cells of a
+worker that is lost are taken over after five minutes, from their checkpoints.
 
 examples:
   objbench run --objectives mlm,taco --preset demo --executor workers

@@ -61,8 +61,7 @@ def work(
     """Run cells of the study in the folder ``run`` until none is left to be run.
 
     A study that tunes, or whose text is large, is planned in rounds; between them the worker waits for
-    the next one, for no
-    longer than a lease lasts.
+    the next one, for no longer than a lease lasts.
 
     Args:
         run: the run folder, planned by ``objbench run --executor workers``.
@@ -74,19 +73,20 @@ def work(
 
     Raises:
         ObjbenchError: the study cannot be worked on here.
-        KeyboardInterrupt: there was an interrupt, whose signal it has; the cells that ran can be continued by others.
+        KeyboardInterrupt: there was an interrupt, whose signal it has; the cells that ran can be
+            continued by others.
     """
     device = device or default_device()
     folder, end, shown = RunFolder(run, store), WorkEnd(), Watch(display())
-    folder.read_current_plan()  # Where there is none, no disk is at fault.
+    # Where there is none, no disk is at fault.
+    plan: Plan | None = folder.read_current_plan()
     if store is not None:
         folder.make()
     if device == "cpu":
         keep_freed_memory()
     with storage_faults(folder), shown:
-        seen, text = None, ""
-        while (plan := _next_plan(folder, seen, text, stale)) is not None:
-            seen = plan
+        text = ""
+        while plan is not None:
             prepared = _agreed(folder, plan, cache, device, cell_timeout, shown)
             pool = local_pool(jobs, device, len(plan.cells), threads)
             _run_round(prepared, plan, pool, stale, this_worker(name), end)
@@ -96,6 +96,7 @@ def work(
                 if "failed" in folder.ended_cells(plan.cells).values():
                     break
                 text = prepared.text.key
+            plan = _next_plan(folder, plan, text, stale)
     return end
 
 
@@ -198,7 +199,7 @@ def _require_corpus(prepared: PreparedStudy, plan: TextPlan) -> None:
     )
 
 
-def _next_plan(folder: RunFolder, seen: Plan | None, text: str, patience: float) -> Plan | None:
+def _next_plan(folder: RunFolder, seen: Plan, text: str, patience: float) -> Plan | None:
     """The folder's plan once it is not the one that was ``seen``; None where it stays that.
 
     Args:
