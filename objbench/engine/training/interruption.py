@@ -30,6 +30,9 @@ def interrupts_between_steps(alone: bool) -> Iterator[Callable[[], int]]:
 
     Args:
         alone: whether this process trains by itself.
+
+    Raises:
+        KeyboardInterrupt: of the signal that came after the body asked for the last time.
     """
     asked: list[tuple[int, float]] = []
     if not alone or threading.current_thread() is not threading.main_thread():
@@ -52,3 +55,5 @@ def interrupts_between_steps(alone: bool) -> Iterator[Callable[[], int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if asked:
+        raise KeyboardInterrupt(asked[0][0])

@@ -25,6 +25,8 @@ Below three seeds (``estimate.MIN_RUNS``) there is no interval and no test, only
 ``bits_per_character``  losses per token in a unit that does not depend on the vocabulary
 ``contrast``            a difference or another contrast of studies' independent estimates
 ``trend``               whether an effect changes with scale, over studies' estimates
+``time_to_target``      the spend until a fixed target, one censored number per run, and its median
+``record_test``         whether a recipe reaches a target with less than the holder of a record
 ======================  =========================================================================
 
 Is the candidate better, at three seeds?

@@ -14,7 +14,7 @@ USAGE_ERRORS = [
     (["--versoin"], "required: COMMAND"),
     (["plugins", "--chek"], "unknown option '--chek'; did you mean '--check'?"),
     (["plugins", "more"], "unexpected argument 'more'"),
-    (["leaderboard"], "give a run folder (runs/demo), --index DIR or --across STUDY STUDY"),
+    (["leaderboard"], "give a run folder (runs/demo), --index DIR, --across STUDY"),
     (["leaderboard", "nowhere"], "holds no plan.json"),
     (["run"], "no objectives: name them with --objectives"),
     (["run", "--objectives"], "expected one argument"),

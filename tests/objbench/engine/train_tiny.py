@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import importlib
+import itertools
 import json
 import os
 import signal
@@ -263,13 +264,13 @@ def command(words: list[str], log: str, number: int, after: int, delay: float) -
     """
     from objbench.cli.main import main
 
-    stored, fsync = [0], os.fsync
+    # Two threads store files, and no number may be passed over.
+    stored, fsync = itertools.count(), os.fsync
 
     def counted(handle: int) -> None:
-        if number and stored[0] == after:
+        if next(stored) == after and number:
             send = threading.Timer(delay, os.kill, (os.getpid(), number))
             send.start() if delay else os.kill(os.getpid(), number)
-        stored[0] += 1
         fsync(handle)
 
     os.fsync = counted
@@ -277,7 +278,7 @@ def command(words: list[str], log: str, number: int, after: int, delay: float) -
     os.dup2(file, 1)
     os.dup2(file, 2)
     code = main(words)
-    print(stored[0])
+    print(next(stored))
     return code
 
 

@@ -54,3 +54,30 @@ def test_a_second_signal_interrupts_a_step_that_hangs(monkeypatch):
         now[0] = 2.0
         os.kill(os.getpid(), signal.SIGINT)
         pytest.fail("it went on")
+
+
+def test_a_signal_after_the_body_asked_for_the_last_time_is_not_lost():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt) as interrupt, interrupts_between_steps(True) as asked:
+        assert not asked()
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert interrupt.value.args == (signal.SIGTERM,)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_signal_while_the_last_checkpoint_is_stored_ends_the_run(tiny, tmp_path, monkeypatch):
+    from objbench.engine.training.checkpoint_writer import CheckpointWriter
+
+    job = tiny.tiny_job(tmp_path, checkpoint_every=0)
+    leave = CheckpointWriter.__exit__
+
+    def leave_late(writer, *error):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return leave(writer, *error)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckpointWriter, "__exit__", leave_late)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(job, lambda *_: None)
+    resumed = pretrain(job, lambda *_: None)
+    assert resumed.points[-1].meters.steps == job.steps
