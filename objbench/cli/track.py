@@ -110,6 +110,9 @@ def _run(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.judge.track.track import read_track
 
     track = read_track(arguments.of_track)
+    from objbench.runs.track_text import require_files, require_text
+
+    require_files(track, getattr(arguments, "study.data.corpus"))
     from objbench.cli.chosen_study import chosen_study
     from objbench.runs.processes import require_all_processes
     from objbench.runs.track_recipe import fixed_layer, require_seeds
@@ -118,9 +121,6 @@ def _run(arguments: argparse.Namespace, words: list[str]) -> int:
     chosen = chosen_study(arguments, above=fixed_layer(track, arguments.config))
     require_seeds(track, chosen.study)
     if not (arguments.dry_run or arguments.print_config):
-        from objbench.runs.track_text import require_files, require_text
-
-        require_files(track, chosen.study.data.corpus)
         require_text(track, chosen.study, arguments.cache or default_cache(), say)
     return carry_out(chosen, arguments, words)
 
@@ -147,6 +147,7 @@ def _check(arguments: argparse.Namespace, words: list[str]) -> int:
 
     track = read_track(arguments.of_track)
     from objbench.judge.track.rows import judged, rows_in
+    from objbench.judge.track.rules import unfinished
     from objbench.leaderboard.track.report import report_lines
     from objbench.runs.track_result import taken_result
 
@@ -161,7 +162,7 @@ def _check(arguments: argparse.Namespace, words: list[str]) -> int:
             say(f"not checked: {reason}")
         if taken.results is not None and not faults:
             found = judged(track, taken.name, taken.results)
-            faults = [*found.all_faults]
+            faults = [*found.all_faults, *unfinished(taken.results)]
             for fault in faults:
                 say(f"fault: {fault}")
             others = [row for other in rows_in(track, rows).values() for row in other.rows]

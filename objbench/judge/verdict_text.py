@@ -42,7 +42,6 @@ def detail_text(item: Judged) -> str:
         f"{amount(paper.parameters)} parameters, {amount(paper.steps)} steps, "
         f"{amount(paper.tokens_seen)} tokens" + (f" ({paper.note})" if paper.note else "")
     )
-    seeds = listed([str(seed) for seed in item.seeds])
     lines = [
         f"## {item.title}: {verdict_words(item)}",
         "",
@@ -51,7 +50,7 @@ def detail_text(item: Judged) -> str:
         f"- The paper's baseline: {scale}.",
         _measured(item),
         f"- Score: {_score_text(item)}.",
-        f"- Seeds: {seeds or 'none is complete'}.",
+        f"- Seeds: {_seeds_text(item)}.",
         *_left_out_lines(item.left_out),
     ]
     for table in (numbers_table(item), early_table(item)):
@@ -65,6 +64,18 @@ def _score_text(item: Judged) -> str:
     if item.source or item.claim.kind == "leaves-plateau":
         return item.source or "none"
     return f"{item.named_score}, which the study does not have"
+
+
+def _seeds_text(item: Judged) -> str:
+    """The seeds that the verdict counts, or what it takes for one to be counted."""
+    if item.seeds:
+        return listed([str(seed) for seed in item.seeds])
+    if not item.source and item.claim.kind != "leaves-plateau":
+        return f"none counts, since none has a score by {item.named_score}"
+    return (
+        f"none counts yet; one does once {item.file.baseline} and {item.file.objective} are both "
+        "pretrained from it and scored to the end"
+    )
 
 
 def _measured(item: Judged) -> str:

@@ -8,35 +8,53 @@ from pathlib import Path
 
 from objbench.errors import ConfigError
 from objbench.judge.track.track import Track
-from objbench.runs.cells.study_text import open_text
 from objbench.study.study import Study
 
+_CORPUS = "data.corpus"
 
-def require_files(track: Track, corpus: str) -> None:
-    """Refuse a folder whose files are not those of the track, by the first that is not.
+
+def require_files(track: Track, corpus: str | None) -> None:
+    """Refuse a corpus that is not the track's, by the first file that is not.
+
+    Args:
+        track: the track.
+        corpus: what ``--corpus`` names; None where it is not given.
 
     Raises:
-        ConfigError: a file is missing or has another content, or there is one more.
+        ConfigError: no folder is named, one of its files is missing or has another content, or a corpus
+            is named and the track has one of its own.
     """
+    fixed = track.settings.get(_CORPUS)
+    if fixed is not None:
+        if corpus not in (None, fixed):
+            raise ConfigError(
+                f"--corpus {corpus}: track {track.name} fixes its text as {fixed!r}: leave --corpus out"
+            )
+        return
     if not track.text.files:
         return
+    if corpus is None:
+        raise ConfigError(
+            f"track {track.name} is on a folder of {len(track.text.files)} files, which "
+            f"{track.name}.toml lists: name it with --corpus"
+        )
     folder = Path(corpus).expanduser()
     if not folder.is_dir():
         raise ConfigError(
-            f"track {track.name} is on a folder of {len(track.text.files)} files: name it with --corpus"
+            f"--corpus {corpus} is no folder: name the one with the {len(track.text.files)} files that "
+            f"{track.name}.toml lists"
         )
     for name, wanted in track.text.files.items():
-        path = folder / name
         try:
-            with path.open("rb") as file:
+            with (folder / name).open("rb") as file:
                 found = file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ConfigError(
-                f"corpus {folder}: {name} of track {track.name} cannot be read: {error.strerror}"
+                f"--corpus {folder}: {name} of track {track.name} cannot be read: {error.strerror}"
             ) from error
         if found != wanted:
             raise ConfigError(
-                f"corpus {folder}: {name} is not the file of track {track.name}: its SHA-256 begins "
+                f"--corpus {folder}: {name} is not the file of track {track.name}: its SHA-256 begins "
                 f"with {found[:12]}, not {wanted[:12]}"
             )
 
@@ -48,6 +66,9 @@ def require_text(track: Track, study: Study, cache: Path, say: Callable[[str], N
         ConfigError: the text, the tokenizer or what it makes of the text is another.
         DataError: the text cannot be read.
     """
+    # Not needed to refuse a folder, which is done at once: this loads PyTorch.
+    from objbench.runs.cells.study_text import open_text
+
     text, own = open_text(study, cache, say), track.text
     for what, found, wanted in (
         ("text or tokenizer", text.key, own.key(study.data.length)),

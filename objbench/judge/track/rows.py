@@ -103,12 +103,14 @@ def judged(track: Track, study: str, results: StudyResults) -> Judged:
     faults = tuple(study_faults(track, results))
     if results.sent_in is not None and results.sent_in.standing == "differs":
         faults = (*faults, "cells of it were run again, and some differ")
-    if faults:
-        return Judged(faults=faults)
     names = [objective.name for objective in results.plan.objectives]
     own = {name: tuple(recipe_faults(track, results, name)) for name in names}
-    rows = tuple(_row(track, study, results, name) for name in names if not own[name])
-    return Judged(rows=rows, of_recipe={name: found for name, found in own.items() if found})
+    ranked = [] if faults else [name for name in names if not own[name]]
+    return Judged(
+        rows=tuple(_row(track, study, results, name) for name in ranked),
+        faults=faults,
+        of_recipe={name: found for name, found in own.items() if found},
+    )
 
 
 def rows_in(track: Track, folder: Path) -> dict[str, Judged]:

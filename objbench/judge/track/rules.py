@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from objbench.errors import one_line
+from objbench.judge.formatting import count
 from objbench.judge.track.track import Track
 from objbench.results.plan import Plan, PlannedObjective
 from objbench.results.records import PretrainRecord
 from objbench.results.study_results import StudyResults
+from objbench.results.submissions.record_faults import missing
 from objbench.results.submissions.statement import declared
 
 # Masks depend on the batch, and with them a little how many tokens are hidden.
@@ -45,11 +47,23 @@ def recipe_faults(track: Track, results: StudyResults, objective: str) -> Iterat
         name = results.pretraining.get((objective, seed), "")
         record = results.records.get(name)
         if not isinstance(record, PretrainRecord):
-            yield f"{objective}: seed {seed} has no record: run the study to its end"
+            yield f"{name or f'seed {seed} of {objective}'} has no record: run the study to its end"
         elif record.status == "failed":
             yield f"{name} failed: run the study to its end"
         else:
             yield from _run(track, record)
+
+
+def unfinished(results: StudyResults) -> Iterator[str]:
+    """That trials or evaluations of a study are still to be done, in one line; none where none are.
+
+    A pretraining without a record is a fault of its recipe.
+    """
+    lines = missing(results.plan, results.records)
+    left = [line for line in lines if not line.startswith("pretrain ")]
+    if left:
+        more = f", and {len(left) - 1} more like it" if len(left) > 1 else ""
+        yield f"{left[0]}{more}: run the study to its end"
 
 
 def point_steps(track: Track, steps: int) -> list[int]:
@@ -70,7 +84,7 @@ def _declared(track: Track, plan: Plan) -> Iterator[str]:
         )
     seeds = {seed for row in rows for seed in row}
     if len(seeds) < track.seeds:
-        yield f"it declares {len(seeds)} seeds, and the track needs {track.seeds}"
+        yield f"it declares {count(len(seeds), 'seed')}, and the track needs {track.seeds}"
     run = {cell.seed for cell in plan.cells if cell.kind == "pretrain"}
     for seed in sorted(seeds - run):
         yield f"seed {seed} was declared and is not in the plan"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from objbench.errors import ConfigError
+from objbench.errors import ConfigError, one_line
 from objbench.judge.track.rows import Judged, Row, rows_in
 from objbench.judge.track.track import Target, Track, read_track
 from objbench.leaderboard.document import (
@@ -65,7 +65,13 @@ def track_document(folder: Path) -> list[Block]:
     Raises:
         ConfigError: there is none, or one cannot be read.
     """
-    tracks = [read_track(str(path)) for path in sorted(folder.glob("*.toml"))]
+    try:
+        tracks = [read_track(str(path)) for path in sorted(folder.glob("*.toml"))]
+    except ConfigError as error:
+        raise ConfigError(
+            f"{one_line(error)}; --track takes every .toml file in {folder} for a track: name a folder "
+            "of tracks, such as leaderboard/track"
+        ) from error
     if not tracks:
         raise ConfigError(
             f"{folder} holds no track file (NAME.toml): name one such as leaderboard/track"

@@ -26,7 +26,7 @@ def report_lines(track: Track, rows: Sequence[Row], others: Sequence[Row]) -> It
         rows: the recipes that were checked.
         others: the rows that the track has.
     """
-    for target in track.targets:
+    for target in track.targets if rows else ():
         yield f"target: {target.words}"
         holder = holder_of(others, target, "flops")
         for row in rows:

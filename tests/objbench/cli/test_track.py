@@ -32,6 +32,8 @@ layer_types = ["full_attention"]
         (["track", "run", "toi", "--config", "x.toml"], "unknown track 'toi'"),
         (["track", "run", "toy", "--config", "x.toml"], "study file x.toml: No such file"),
         (["track", "run", "toy", "--config", "x.toml", "--seeds", "3"], "unknown option '--seeds'"),
+        (["track", "run", "toy", "--config", "x.toml", "--corpus", "."], "leave --corpus out"),
+        (["track", "run", "english", "--config", "x.toml"], "name it with --corpus"),
         (["track", "check", "toy"], "required: RUN"),
         (["track", "check", "toy", "there"], "there holds no plan.json"),
         (["track", "check", "x.toml", "there"], "x.toml cannot be read"),
@@ -59,6 +61,20 @@ def test_faults_are_a_line_each_and_such_a_study_is_not_sent(tmp_path, monkeypat
     assert main(["track", "submit", "toy", "mine", "--out", "sent"]) == 2
     assert "mine is no row of track toy: 2 faults, the first its seeds" in capsys.readouterr().err
     assert not (tmp_path / "sent").exists()
+
+
+def test_a_run_that_was_stopped_says_which_cells_are_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    study = track_study({"mlm": [FALLING], "taco": [FALLING]})
+    del study.records["mlm.seed-0"]
+    study.write(tmp_path / "mine")
+    assert main(["track", "check", "toy", "mine"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        "fault: it declares 1 seed, and the track needs 5",
+        "fault: mlm.seed-0 has no record: run the study to its end",
+    ]
+    assert printed.err == "objbench: mine: 2 faults\n"
 
 
 def test_a_stranger_walks_the_whole_way(tmp_path, monkeypatch, capsys):

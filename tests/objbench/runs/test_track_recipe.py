@@ -108,7 +108,13 @@ def test_too_few_seeds_are_refused(recipe):
 
 def test_the_files_of_the_text_are_compared_one_by_one(tmp_path):
     english = read_track("english")
-    with pytest.raises(ConfigError, match="a folder of 19 files: name it with --corpus"):
+    with pytest.raises(
+        ConfigError, match=r"19 files, which english\.toml lists: name it with --corpus"
+    ):
+        require_files(english, None)
+    with pytest.raises(
+        ConfigError, match="--corpus toy is no folder: name the one with the 19 files"
+    ):
         require_files(english, "toy")
     folder = tmp_path / "texts"
     folder.mkdir()
@@ -119,4 +125,12 @@ def test_the_files_of_the_text_are_compared_one_by_one(tmp_path):
     (folder / first).write_text("something else")
     with pytest.raises(ConfigError, match=f"{first} is not the file of track english"):
         require_files(english, str(folder))
+
+
+def test_a_track_with_a_text_of_its_own_takes_no_other():
+    require_files(TOY, None)
     require_files(TOY, "toy")
+    with pytest.raises(
+        ConfigError, match="/tmp: track toy fixes its text as 'toy': leave --corpus out"
+    ):
+        require_files(TOY, "/tmp")

@@ -105,7 +105,7 @@ def override(study):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (drop_a_seed, "seed 4 has no record"),
+        (drop_a_seed, "mlm.seed-4 has no record"),
         (hide_a_seed, "seed 5 was declared and is not in the plan"),
         (fail_a_seed, "mlm.seed-0 failed"),
         (add_seeds_later, "declared 2 times"),

@@ -11,7 +11,7 @@ from objbench.judge.statistics.speedup import Bound
 from objbench.judge.statistics.time_to_target import median_spend
 from objbench.judge.track.holders import challenges, holder_of, ranked
 from objbench.judge.track.rows import judged
-from objbench.judge.track.rules import point_steps
+from objbench.judge.track.rules import point_steps, unfinished
 from objbench.judge.track.track import SuiteScore, Target, read_track, suite_digest
 from objbench.results.plan import PlannedSuite
 from objbench.results.planned_suites import planned_suite
@@ -111,6 +111,17 @@ def test_a_run_that_diverged_is_censored_at_the_budget_of_the_others():
     assert row(made).unscored == {}
     lost = row(made).runs["blimp", "flops"][4]
     assert (lost.least, lost.most, lost.point) == (240 * FLOPS, math.inf, 0)
+
+
+def test_evaluations_that_are_still_to_be_done_are_one_line(study):
+    assert [*unfinished(study.results())] == []
+    del study.records[CELL]
+    line = f"evaluation {CELL}: there is no record of it"
+    assert [*unfinished(study.results())] == [f"{line}: run the study to its end"]
+    del study.records["blimp.islands.mlm.seed-4.240.ft-1"]
+    assert [*unfinished(study.results())] == [
+        f"{line}, and 1 more like it: run the study to its end"
+    ]
 
 
 def lose(study, cell):

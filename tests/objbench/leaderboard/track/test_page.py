@@ -79,6 +79,9 @@ def test_the_same_rows_give_the_same_bytes_and_what_was_written_by_hand_stays(fo
 def test_a_folder_without_a_track_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="holds no track file"):
         track_document(tmp_path)
+    (tmp_path / "study.toml").write_text("seeds = [0, 1]")
+    with pytest.raises(ConfigError, match=r"study\.toml is not valid: .*a folder of tracks"):
+        track_document(tmp_path)
 
 
 def test_a_link_out_of_the_folder_is_not_followed(folder, tmp_path):
