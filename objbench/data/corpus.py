@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from objbench.data.corpus_files import find_files, require_files
+from objbench.data.corpus_files import files_to_read, find_files
 from objbench.data.corpus_reading import Place, Reading, Stream
 from objbench.data.document_files import kind_of, read_documents
 from objbench.data.hub_documents import PREFIX, open_hub, parts_of_hub_name
@@ -118,7 +118,7 @@ def require_corpus(spec: str, *, column: str = "text") -> None:
     if spec.startswith(PREFIX):
         parts_of_hub_name(spec)
     elif spec != "toy":
-        require_files(spec, column)
+        files_to_read(spec, column)
 
 
 def _toy(seed: int, documents: int) -> Corpus:

@@ -75,13 +75,16 @@ def find_files(spec: str, column: str) -> CorpusFiles:
     )
 
 
-def require_files(spec: str, column: str) -> None:
-    """Refuses what ``find_files`` refuses, but reads no whole file.
+def files_to_read(spec: str, column: str = "text") -> list[Path]:
+    """The files that ``find_files`` reads, and those of them that it finds empty or there twice.
+
+    No whole file is read for this.
 
     Raises:
         DataError: as ``find_files`` does.
     """
-    _parts(spec, column)
+    training, heldout, _, _ = _parts(spec, column)
+    return [*training, *heldout]
 
 
 def _parts(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import file_digest
 from pathlib import Path
 
-from objbench.errors import ConfigError
+from objbench.errors import ConfigError, one_line
 from objbench.judge.track.track import Track
+from objbench.results.sealed_folder import sha256_of
 from objbench.study.study import Study
 
 _CORPUS = "data.corpus"
@@ -21,8 +21,9 @@ def require_files(track: Track, corpus: str | None) -> None:
         corpus: what ``--corpus`` names; None where it is not given.
 
     Raises:
-        ConfigError: no folder is named, one of its files is missing or has another content, or a corpus
-            is named and the track has one of its own.
+        ConfigError: no folder is named, one of its files is missing or has another content, one more
+            would be read as text, or a corpus is named and the track has one of its own.
+        DataError: what is there beside them keeps the folder from being read.
     """
     fixed = track.settings.get(_CORPUS)
     if fixed is not None:
@@ -46,8 +47,7 @@ def require_files(track: Track, corpus: str | None) -> None:
         )
     for name, wanted in track.text.files.items():
         try:
-            with (folder / name).open("rb") as file:
-                found = file_digest(file, "sha256").hexdigest()
+            found = sha256_of(folder / name)
         except OSError as error:
             raise ConfigError(
                 f"--corpus {folder}: {name} of track {track.name} cannot be read: {error.strerror}"
@@ -56,6 +56,15 @@ def require_files(track: Track, corpus: str | None) -> None:
             raise ConfigError(
                 f"--corpus {folder}: {name} is not the file of track {track.name}: its SHA-256 begins "
                 f"with {found[:12]}, not {wanted[:12]}"
+            )
+    # A folder that is refused above is refused at once: this loads what reads text.
+    from objbench.data.corpus_files import files_to_read
+
+    for path in files_to_read(corpus):
+        if path.relative_to(folder).as_posix() not in track.text.files:
+            raise ConfigError(
+                f"--corpus {folder}: {one_line(path.relative_to(folder))} is no file of track "
+                f"{track.name} and would be read as text: move it elsewhere"
             )
 
 

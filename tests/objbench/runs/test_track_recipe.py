@@ -1,5 +1,7 @@
 """Recipes: a study file that sets what its track fixes is refused in one line, and nothing else is."""
 
+from hashlib import sha256
+
 import pytest
 from made_track import TOY
 
@@ -134,3 +136,23 @@ def test_a_track_with_a_text_of_its_own_takes_no_other():
         ConfigError, match="/tmp: track toy fixes its text as 'toy': leave --corpus out"
     ):
         require_files(TOY, "/tmp")
+
+
+def test_one_more_file_that_would_be_read_is_refused(tmp_path):
+    folder = tmp_path / "texts"
+    (folder / "a").mkdir(parents=True)
+    files = {"a/one.txt": "First.", "heldout.txt": "Second."}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    digests = {name: sha256(text.encode()).hexdigest() for name, text in files.items()}
+    track = read_track("english")
+    track = track.model_copy(update={"text": track.text.model_copy(update={"files": digests})})
+    for name in ("README.md", ".hidden.txt", "picture.png"):
+        (folder / name).write_text("Not read.")
+    require_files(track, str(folder))
+    # A second name of what is there already is one more, too.
+    (folder / "a" / "two.txt").write_text("First.")
+    with pytest.raises(
+        ConfigError, match=r"a/two\.txt is no file of track english.*: move it elsewhere"
+    ):
+        require_files(track, str(folder))
