@@ -20,6 +20,7 @@ from objbench.runs.cells.run_context import RunContext
 from objbench.runs.cells.step_comparison import keep_step_comparison
 from objbench.runs.cells.step_costs import step_costs
 from objbench.runs.executors.executor import Executor
+from objbench.runs.forecast.expected_seconds import TimedHere
 from objbench.runs.planning.planner import make_plan
 from objbench.runs.planning.trials import Tuner
 from objbench.runs.processes import is_main, processes, wait_for_all
@@ -37,6 +38,7 @@ class StudyRounds:
         failures: what has failed or diverged so far.
         faults: by objective, why a step of it cannot be taken.
         tried: ids of the cells of earlier rounds; one that failed would fail again.
+        timed: what the forecasts of earlier rounds have measured.
     """
 
     executor: Executor
@@ -45,6 +47,7 @@ class StudyRounds:
     failures: list[Outcome] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
     tried: set[str] = field(default_factory=set)
+    timed: TimedHere = field(default_factory=TimedHere)
 
     def tune(self, prepared: PreparedStudy) -> tuple[PreparedStudy, list[PlannedCell]]:
         """The study with the settings that its trials choose, and the trials; they are run first.
@@ -109,16 +112,17 @@ class StudyRounds:
             if cell.id in self.tried and cell.id not in finished
         }
         forecast = say_what_is_left(
-            prepared, plan, finished, self.executor.jobs, self.executor.threads
+            prepared, plan, finished, self.executor.jobs, self.executor.threads, self.timed
         )
         prepared.display.say(_opening(plan, finished, prepared.folder))
         if processes() == 1:
             # One of several processes does not hear how the cells of the others ended.
             cells = [cell for cell in plan.cells if cell.id not in finished]
             left = {cell.id: _alike(cell) for cell in cells}
+            one_of_each = {_alike(cell): cell for cell in cells}
             expected: dict[Hashable, float] = {
-                _alike(cell): seconds
-                for cell in cells
+                kind: seconds
+                for kind, cell in one_of_each.items()
                 if forecast and (seconds := forecast.seconds_of(cell)) is not None
             }
             prepared.display.plan(left, len(plan.cells), self.executor.jobs, expected)

@@ -16,7 +16,7 @@ from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.cells.step_costs import step_jobs
 from objbench.runs.forecast.disk import disk_of
 from objbench.runs.forecast.evaluation_times import timed, works_of
-from objbench.runs.forecast.expected_seconds import MeasuredSeconds
+from objbench.runs.forecast.expected_seconds import MeasuredSeconds, TimedHere
 from objbench.runs.forecast.forecast import KINDS, Forecast, lines_of
 from objbench.runs.forecast.forecast_values import Evaluations, Pretraining
 from objbench.runs.forecast.made_up_jobs import takes_too_long
@@ -34,7 +34,8 @@ def say_what_is_left(
     plan: Plan,
     finished: Collection[str],
     jobs: int,
-    threads: int | None = None,
+    threads: int | None,
+    timed: TimedHere,
 ) -> Forecast | None:
     """Show and return the forecast of a plan, by measured steps; nothing if all is pretrained.
 
@@ -42,11 +43,12 @@ def say_what_is_left(
         finished: ids of the cells that are done.
         jobs: pretrainings that run at the same time.
         threads: of each; None for those of this process.
+        timed: what earlier rounds of the study have timed, and receives what this one does.
     """
     left = [cell for cell in plan.cells if cell.id not in finished]
     if not is_main() or not any(cell.kind in ("pretrain", "trial") for cell in left):
         return None
-    forecast = what_is_left(prepared, plan, left, jobs, threads)
+    forecast = what_is_left(prepared, plan, left, jobs, threads, timed)
     for line in lines_of(forecast):
         prepared.display.say(line)
     if plan.cells and all(cell.kind in TUNING_KINDS for cell in plan.cells):
@@ -60,12 +62,13 @@ def what_is_left(
     left: Sequence[PlannedCell],
     jobs: int,
     threads: int | None = None,
+    timed: TimedHere | None = None,
 ) -> Forecast:
-    """The forecast of the cells ``left`` of a plan."""
-    pretrainings = _pretrainings(prepared, plan, left, threads)
-    seconds = MeasuredSeconds(
-        prepared.device, prepared.study, prepared.text.vocabulary.size, threads
-    )
+    """The forecast of the cells ``left`` of a plan; what ``timed`` has is not timed again."""
+    timed = timed or TimedHere()
+    pretrainings = _pretrainings(prepared, plan, left, threads, timed)
+    words = prepared.text.vocabulary.size
+    seconds = MeasuredSeconds(prepared.device, prepared.study, words, threads, timed)
     kinds = Counter(cell.kind for cell in left)
     encoderless = [cell for cell in left if cell.floor and cell.floor not in INITIAL_WEIGHTS]
     return Forecast(
@@ -77,7 +80,7 @@ def what_is_left(
         by=seconds.words,
         disk=disk_of(
             pretrainings,
-            words=prepared.text.vocabulary.size,
+            words=words,
             log_every=prepared.study.training.log_every,
             jobs=jobs,
             evaluations=kinds["evaluation"] + kinds["trial_evaluation"] + kinds["floor"],
@@ -88,7 +91,11 @@ def what_is_left(
 
 
 def _pretrainings(
-    prepared: PreparedStudy, plan: Plan, left: Sequence[PlannedCell], threads: int | None
+    prepared: PreparedStudy,
+    plan: Plan,
+    left: Sequence[PlannedCell],
+    threads: int | None,
+    timed: TimedHere,
 ) -> list[Pretraining]:
     compared = prepared.folder.read_step_comparison()
     of = {objective.name: objective for objective in plan.objectives}
@@ -104,7 +111,8 @@ def _pretrainings(
     names = {key[1] for key in runs}
     sizes = {name: _parameters(prepared, name) for name in names}
     flops = {name: of[name].flops_per_step for name in of if name in names - {*seconds}}
-    seconds |= _timed_here(prepared, flops, threads)
+    new = {name: each for name, each in flops.items() if (name, each) not in timed.steps}
+    timed.steps.update(_timed_here(prepared, new, threads))
     found = []
     for (is_trial, name, steps), number in runs.items():
         points = 1 if is_trial else evaluation.points
@@ -119,7 +127,7 @@ def _pretrainings(
                 route_steps=plan_route(steps, exports, training).total,
                 flops=of[name].flops_per_step,
                 tokens=of[name].tokens_per_step,
-                seconds=seconds.get(name),
+                seconds=seconds.get(name, timed.steps.get((name, of[name].flops_per_step))),
                 exports=len(exports),
                 heldout_batches=evaluation.heldout_batches,
                 exported_parameters=exported,
@@ -131,7 +139,7 @@ def _pretrainings(
 
 def _timed_here(
     prepared: PreparedStudy, flops: Mapping[str, float], threads: int | None
-) -> dict[str, float]:
+) -> dict[tuple[str, float], float | None]:
     """Seconds of a step of the objectives that no run has timed, as where workers run the cells.
 
     Args:
@@ -140,12 +148,14 @@ def _timed_here(
         threads: of a cell; None for those of this process.
 
     Returns:
-        Nothing where it takes too long, cannot be done, or several processes would have to do it.
+        As ``TimedHere.steps``: None where it takes too long, cannot be done, or several processes
+        would have to do it.
     """
     is_cpu, precision = prepared.device == "cpu", prepared.study.training.precision
     too_long = is_cpu and flops and takes_too_long(sum(flops.values()), precision)
+    unknown = dict.fromkeys(flops.items())
     if not flops or too_long or processes() > 1:
-        return {}
+        return unknown
     from objbench.engine.measuring.step_cost import calibrate
 
     prepared.display.say("timing a step of " + ", ".join(flops))
@@ -154,11 +164,10 @@ def _timed_here(
     try:
         costs = calibrate(step_jobs(prepared, [*flops]), timed=True)
     except (Exception, SystemExit):  # noqa: BLE001 - foreign code; its cells will say
-        return {}
+        return unknown
     finally:
         torch.set_num_threads(before)
-    pairs = zip(flops, costs, strict=True)
-    return {name: cost.seconds for name, cost in pairs if cost.seconds is not None}
+    return {each: cost.seconds for each, cost in zip(unknown, costs, strict=True)}
 
 
 def _parameters(prepared: PreparedStudy, name: str) -> tuple[int, int]:

@@ -83,6 +83,20 @@ class TableSeconds:
 
 
 @dataclass(frozen=True)
+class TimedHere:
+    """What was timed on this machine for one study, so that its next round times it no more.
+
+    Attributes:
+        steps: (objective, FLOPs of its step) -> seconds of a step; None where they cannot be measured.
+        evaluations: (sequences, tokens of each) -> seconds of a step of fine-tuning, and of reading one
+            sequence.
+    """
+
+    steps: dict[tuple[str, float], float | None] = field(default_factory=dict)
+    evaluations: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class MeasuredSeconds:
     """By steps that are taken here and now.
 
@@ -91,13 +105,14 @@ class MeasuredSeconds:
         study: whose encoder and precision are used.
         size: words of the vocabulary.
         threads: that a cell has; None for those that torch uses.
+        timed: what is known already, and receives what is measured.
     """
 
     device: str
     study: Study
     size: int
     threads: int | None = None
-    _found: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
+    timed: TimedHere = field(default_factory=TimedHere)
 
     @property
     def words(self) -> str:
@@ -111,18 +126,19 @@ class MeasuredSeconds:
         return LOADING + work.steps * step + work.read * reading
 
     def _measured(self, rows: int, length: int) -> tuple[float, float]:
-        if (rows, length) not in self._found:
+        found = self.timed.evaluations
+        if (rows, length) not in found:
             study, before = self.study, torch.get_num_threads()
             words = made_up_vocabulary(self.size)
             encoder = build_encoder(study.encoder, words, max(length, study.data.length), seed=0)
             torch.set_num_threads(self.threads or before)
             try:
-                self._found[rows, length] = finetuning_seconds(
+                found[rows, length] = finetuning_seconds(
                     encoder, self.device, study.training.precision, rows, length
                 )
             finally:
                 torch.set_num_threads(before)
-        return self._found[rows, length]
+        return found[rows, length]
 
 
 def table_seconds(device: Device, study: Study, words: int) -> TableSeconds:

@@ -11,6 +11,7 @@ from objbench.runs.cells.forecast import what_is_left
 from objbench.runs.cells.prepared_study import prepare
 from objbench.runs.forecast import devices, expected_seconds
 from objbench.runs.forecast.disk import PAGE
+from objbench.runs.forecast.expected_seconds import TimedHere
 from objbench.runs.forecast.expected_steps import expected_steps
 from objbench.runs.forecast.forecast import lines_of
 from objbench.runs.forecast.plan_ahead import Asked, forecast_ahead, plan_ahead
@@ -80,6 +81,23 @@ def test_steps_that_no_run_has_timed_are_timed_for_the_plan(finished, registry, 
     prepared = prepare(study, registry, own, cache=cache, device="cpu")
     assert what_is_left(prepared, plan, plan.cells, jobs=1).pretraining_seconds > 0
     assert own.read_step_comparison() is None
+    # A later round of the study measures nothing again, and nothing but what is new.
+    timed, said, counted = TimedHere(), [], []
+    monkeypatch.setattr(prepared.display, "say", said.append)
+    plain = expected_seconds.finetuning_seconds
+    monkeypatch.setattr(
+        expected_seconds,
+        "finetuning_seconds",
+        lambda *given: counted.append(given[-2:]) or plain(*given),
+    )
+    rounds = [what_is_left(prepared, plan, plan.cells, jobs=1, timed=timed) for _ in range(2)]
+    assert said == ["timing a step of mlm, taco"]
+    assert len(counted) == len(set(counted)) > 0
+    assert rounds[0] == rounds[1] and rounds[0].evaluation_seconds > 0
+    other = plan.objectives[1].model_copy(update={"flops_per_step": 1.0})
+    tuned = plan.model_copy(update={"objectives": (plan.objectives[0], other)})
+    what_is_left(prepared, tuned, plan.cells, jobs=1, timed=timed)
+    assert said[1:] == ["timing a step of taco"]
     monkeypatch.setattr(forecast, "takes_too_long", lambda *_: True)
     assert what_is_left(prepared, plan, plan.cells, jobs=1).pretraining_seconds is None
     own.write_step_comparison(compared)
