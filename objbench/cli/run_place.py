@@ -8,8 +8,9 @@ from pathlib import Path
 from objbench.cli import arguments as read
 from objbench.cli.plugin_arguments import default_cache
 from objbench.errors import ConfigError, StorageError
-from objbench.results.object_store import ObjectStore, is_url, open_object_store
+from objbench.results.object_store import ObjectStore, is_url
 from objbench.results.remote_run import copy_run, put_page, scratch_folder
+from objbench.results.usable_store import open_object_store
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A store in an object store: S3 and what speaks its language, Google Cloud Storage, or Azure.
 
 Files are created with ``If-None-Match: *`` and swapped with ``If-Match``, so it must be one that
-heeds these two: ``require_conditional`` finds out. Where it is, and who asks, is said in the
+heeds these two: ``usable_store`` finds out. Where it is, and who asks, is said in the
 environment, as its own tools want it: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,
 AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is http), GOOGLE_APPLICATION_CREDENTIALS and
 the like.
@@ -16,7 +16,6 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,10 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from objbench.errors import ConfigError, one_line
-from objbench.results.store import Moved, Store, Version
+from objbench.results.store import Moved, Version
 
 SCHEMES = ("s3", "gs", "az")
-_PROBES = ".probes"
+PROBES = ".probes"
+"""Where objects are that say nothing of a run."""
 # A store that is away for longer stops the run, which then continues with the same command.
 _CLIENT: Any = {"connect_timeout": timedelta(seconds=30), "timeout": timedelta(minutes=10)}
 _RETRY: Any = {"max_retries": 8, "retry_timeout": timedelta(minutes=2)}
@@ -94,7 +94,7 @@ class ObjectStore:
 
     def age(self, name: str) -> float:
         """Seconds since an object was stored; S3 tells times in whole seconds."""
-        probe = f"{_PROBES}/{secrets.token_hex(8)}"
+        probe = f"{PROBES}/{secrets.token_hex(8)}"
         with _errors(self, name):
             changed = _obstore().head(_client(self.url), name)["last_modified"]
             self.write(probe, b"")
@@ -121,7 +121,7 @@ class ObjectStore:
         with _errors(self, folder):
             chunks = _obstore().list(_client(self.url), folder or None)
             found = [one["path"] for chunk in chunks for one in chunk]
-        return sorted(name for name in found if not name.startswith(f"{_PROBES}/"))
+        return sorted(name for name in found if not name.startswith(f"{PROBES}/"))
 
     def where(self, name: str) -> str:
         """The URL of an object."""
@@ -137,57 +137,6 @@ class ObjectStore:
         with _errors(self, name), path.open("xb") as file:
             for chunk in _obstore().get(_client(self.url), name):
                 file.write(chunk)
-
-
-def open_object_store(url: str) -> ObjectStore:
-    """The store at ``url``, after a look at whether it can be used.
-
-    Raises:
-        ConfigError: the extra is not installed, the store cannot be reached, or it does not heed
-            the conditions.
-    """
-    store = ObjectStore(url.rstrip("/"))
-    try:
-        require_conditional(store)
-    except OSError as error:
-        raise ConfigError(
-            f"{store.url} cannot be used: {error.strerror or one_line(error)}; name it as "
-            "s3://BUCKET/RUN, and set AWS_ENDPOINT_URL and the keys as for its own tools"
-        ) from error
-    return store
-
-
-def require_conditional(store: Store) -> None:
-    """Find out whether ``store`` lets one of two writers create and swap an object.
-
-    Raises:
-        ConfigError: it does not.
-        OSError: it cannot be used at all.
-    """
-    name = f"{_PROBES}/{secrets.token_hex(8)}"
-    try:
-        with ThreadPoolExecutor(2) as both:
-            created = list(both.map(lambda one: store.put_once(name, one), (b"one", b"two")))
-        content, seen = store.get(name)
-        wanted = [content == b"one", content == b"two"]
-        swapped = [_swaps(store, name, text, seen) for text in (b"three", b"four")]
-        if created != wanted or swapped != [True, False] or store.read(name) != b"three":
-            raise ConfigError(
-                f"{store.where('')} lets two writers create or change one object (it does not heed "
-                "If-None-Match and If-Match): two workers would overwrite each other; use S3 or "
-                "another store that does, or a folder"
-            )
-    finally:
-        with suppress(OSError):
-            store.delete(name)
-
-
-def _swaps(store: Store, name: str, content: bytes, seen: Version) -> bool:
-    try:
-        store.swap(name, content, seen)
-    except Moved:
-        return False
-    return True
 
 
 def _version(stored: Any) -> Version:
@@ -221,7 +170,7 @@ def _client(url: str) -> Any:
         http = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"true", "1"}
         return from_url(url, retry_config=_RETRY, client_options=_CLIENT | {"allow_http": http})
     except (BaseError, ValueError) as error:
-        raise ConfigError(f"{url} cannot be used: {_reason(error)}") from error
+        raise OSError(errno.EINVAL, _reason(error), url) from error
 
 
 @contextmanager

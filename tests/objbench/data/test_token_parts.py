@@ -34,7 +34,7 @@ from objbench.data.tokenising import make_parts
 from objbench.errors import DataError, HubError
 from objbench.results import sealed_folder
 from objbench.results.local_store import LocalStore
-from objbench.results.object_store import open_object_store
+from objbench.results.usable_store import open_object_store
 
 WORDS = ["red", "blue", "house", "walks", "."]
 SEPARATOR = 7

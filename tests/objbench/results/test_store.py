@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import time
@@ -10,8 +11,9 @@ import pytest
 
 from objbench.errors import ConfigError
 from objbench.results.local_store import LocalStore
-from objbench.results.object_store import ObjectStore, open_object_store, require_conditional
+from objbench.results.object_store import ObjectStore
 from objbench.results.store import Moved
+from objbench.results.usable_store import open_object_store, require_conditional
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -218,3 +220,48 @@ def test_a_store_that_is_not_there_is_told_in_one_line(monkeypatch):
     with pytest.raises(ConfigError, match="s3://nowhere/run cannot be used: ") as caught:
         open_object_store("s3://nowhere/run/")
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("url", "names"),
+    [
+        ("s3://nokeys/run", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"]),
+        ("az://nokeys/run", ["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"]),
+    ],
+)
+def test_without_keys_the_environment_to_set_is_named(monkeypatch, url, names):
+    """As ``work --run`` of somebody who has just installed the extra."""
+    pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
+    for name in os.environ:
+        if name.startswith(("AWS_", "AZURE_")):
+            monkeypatch.delenv(name)
+    # Nobody answers where a machine of Amazon's would hear who it is.
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("objbench.results.object_store._RETRY", {"max_retries": 0})
+    with pytest.raises(ConfigError, match=f"{url} cannot be used: no credentials") as caught:
+        open_object_store(url)
+    said = str(caught.value)
+    assert all(name in said for name in names)
+    assert "\n" not in said and "169.254" not in said and "127.0.0.1" not in said
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (
+            "Generic GCS error: Error performing GET http://169.254.169.254/computeMetadata/v1/",
+            "no credentials for it were found: set GOOGLE_APPLICATION_CREDENTIALS, to ",
+        ),
+        (
+            "no such bucket",
+            "no such bucket; check the name of its bucket, and what is set of GOOGLE",
+        ),
+    ],
+)
+def test_what_is_said_depends_on_whether_there_were_keys(monkeypatch, fault, said):
+    def fail(store):
+        raise OSError(errno.EIO, fault)
+
+    monkeypatch.setattr("objbench.results.usable_store.require_conditional", fail)
+    with pytest.raises(ConfigError, match=f"gs://bucket/run cannot be used: {said}"):
+        open_object_store("gs://bucket/run")
