@@ -35,6 +35,8 @@ def export_encoder(
     tokenizer: PreTrainedTokenizerFast,
     folder: Path,
     objective: Objective | None = None,
+    *,
+    with_readme: bool = True,
 ) -> str:
     """Write what ``AutoModel`` and ``AutoTokenizer.from_pretrained(folder)`` load.
 
@@ -46,6 +48,8 @@ def export_encoder(
         tokenizer: what of it depends on the encoder is set; see ``exported_tokenizer``.
         folder: for the encoder alone; its parents are made.
         objective: its token head, if it has one, is written into the same folder.
+        with_readme: whether with a README that names the objective; without it the folder depends
+            on weights and tokenizer alone.
 
     Returns:
         The digest of the folder, as ``results.sealed_folder.seal`` makes it.
@@ -55,21 +59,27 @@ def export_encoder(
         if objective is None:
             encoder.save_pretrained(unfinished)
         else:
-            _save(encoder, objective, unfinished)
+            reason = _save(encoder, objective, unfinished)
+            if with_readme:
+                text = export_readme(encoder, objective, reason)
+                (unfinished / "README.md").write_text(text, encoding="utf-8")
         save_tokenizer(tokenizer, encoder, unfinished)
         return seal(unfinished)
 
 
-def _save(encoder: PreTrainedModel, objective: Objective, folder: Path) -> None:
-    """Write the weights, the token head and the README into the empty ``folder``."""
+def _save(encoder: PreTrainedModel, objective: Objective, folder: Path) -> str:
+    """Write the weights and the token head into the empty ``folder``.
+
+    Returns:
+        Why it is not a language model of transformers; "" where it is one.
+    """
     reason = _save_language_model(encoder, objective, folder)
     if reason:
         _log.info("the encoder of %s is exported without its head: %s", objective.name, reason)
         encoder.save_pretrained(folder)
         save_token_head(objective, folder)
     save_sentence_layout(encoder, folder)
-    text = export_readme(encoder, objective, reason)
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    return reason
 
 
 def _save_language_model(encoder: PreTrainedModel, objective: Objective, folder: Path) -> str:

@@ -41,6 +41,8 @@ def initial_models(job: PretrainJob) -> tuple[PreTrainedModel, Objective]:
 def export_untrained(job: PretrainJob, folder: Path, *, with_head: bool) -> str:
     """Export the encoder as it is before the job's first step.
 
+    Objectives that begin with the same weights, head included, export the same folder.
+
     Args:
         job: what would be pretrained.
         folder: for the encoder alone; one that is there is replaced.
@@ -57,7 +59,7 @@ def export_untrained(job: PretrainJob, folder: Path, *, with_head: bool) -> str:
         return export_encoder(encoder, job.tokenizer, folder)
     encoder, objective = initial_models(job)
     objective.tie(encoder)
-    return export_encoder(encoder, job.tokenizer, folder, objective)
+    return export_encoder(encoder, job.tokenizer, folder, objective, with_readme=False)
 
 
 def export_tokenizer(job: PretrainJob, folder: Path) -> None:

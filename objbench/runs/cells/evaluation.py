@@ -47,29 +47,38 @@ class EvaluationWork(CellWork):
             heldout=heldout,
         )
         encoder = self.encoder(cell, read)
-        clock = time.perf_counter()
-        result = self.score(cell, encoder, context)
-        record = self.record(
-            cell,
-            started,
-            status="ok",
-            scores={name: dict(metrics) for name, metrics in result.scores.items()},
-            train_examples=result.train_examples,
-            eval_examples=dict(result.eval_examples),
-            official_examples=dict(result.official_examples),
-            seconds=round(time.perf_counter() - clock, 3),
-            details=dict(result.details),
-            unscored=dict(result.unscored),
-            examples=_examples(cell, result),
-            made_from=read,
-        )
+        measured = self.known(cell, read)
+        if measured is None:
+            clock = time.perf_counter()
+            result = self.score(cell, encoder, context)
+            measured = {
+                "scores": {name: dict(metrics) for name, metrics in result.scores.items()},
+                "train_examples": result.train_examples,
+                "eval_examples": dict(result.eval_examples),
+                "official_examples": dict(result.official_examples),
+                "seconds": round(time.perf_counter() - clock, 3),
+                "details": dict(result.details),
+                "unscored": dict(result.unscored),
+                "examples": _examples(cell, result),
+                "made_from": read,
+            }
         shown = [
             f"{name} {metric} {value:.3f}"
-            for name, metrics in result.scores.items()
+            for name, metrics in measured["scores"].items()
             for metric, value in metrics.items()
         ]
-        reasons = "; ".join(dict.fromkeys(result.unscored.values()))
+        reasons = "; ".join(dict.fromkeys(measured["unscored"].values()))
+        record = self.record(cell, started, status="ok", **measured)
         return record, ", ".join(shown) or f"not scored: {reasons}"
+
+    def known(self, cell: PlannedCell, read: dict[str, str]) -> dict[str, Any] | None:
+        """What was measured of the same encoder before, for the record; None where nothing was.
+
+        Args:
+            cell: the cell.
+            read: the digest of its encoder, if it has one.
+        """
+        return None
 
     def encoder(self, cell: PlannedCell, read: dict[str, str]) -> Path:
         """The folder of the encoder to evaluate; its digest is noted in ``read``.

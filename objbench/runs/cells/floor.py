@@ -8,8 +8,20 @@ from typing import Any
 
 from objbench.contract.suite import INITIAL_WEIGHTS, EvaluationContext, TaskResult
 from objbench.results.plan import PlannedCell
-from objbench.results.records import AnyRecord, Meters
+from objbench.results.records import AnyRecord, FloorRecord, Meters
 from objbench.runs.cells.evaluation import EvaluationWork
+
+_MEASURED = (
+    "scores",
+    "train_examples",
+    "eval_examples",
+    "official_examples",
+    "seconds",
+    "details",
+    "unscored",
+    "examples",
+    "made_from",
+)
 
 
 class FloorWork(EvaluationWork):
@@ -30,6 +42,20 @@ class FloorWork(EvaluationWork):
         suite = self.prepared.plugins.suites[cell.suite]
         read["encoder"] = export_untrained(job, folder, with_head=suite.reads_token_head)
         return folder
+
+    def known(self, cell: PlannedCell, read: dict[str, str]) -> dict[str, Any] | None:
+        """What was measured of another objective that begins with the same weights, head included.
+
+        Initial weights are drawn from named streams, so that objectives with equal heads have them in
+        common, and a suite that reads the head would score one encoder once for each.
+        """
+        digest = read.get("encoder")
+        for other in self.context.same_floor(cell) if digest else ():
+            record = self.prepared.folder.read_record(other)
+            is_scored = isinstance(record, FloorRecord) and record.status == "ok"
+            if record is not None and is_scored and record.made_from.get("encoder") == digest:
+                return {name: getattr(record, name) for name in _MEASURED}
+        return None
 
     def score(self, cell: PlannedCell, encoder: Path, context: EvaluationContext) -> TaskResult:
         """As the suite scores every encoder, or as it scores its own floors."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +41,19 @@ class RunContext:
     def cell(self, cell_id: str) -> PlannedCell:
         """The planned cell of that id."""
         return self._cells[cell_id]
+
+    def same_floor(self, cell: PlannedCell) -> tuple[PlannedCell, ...]:
+        """The cells that score the same floor as ``cell``, for other objectives."""
+        return tuple(other for other in self._floors[_floor(cell)] if other.id != cell.id)
+
+    @cached_property
+    def _floors(self) -> dict[tuple[object, ...], list[PlannedCell]]:
+        # A worker gets the plan without its cells.
+        found: dict[tuple[object, ...], list[PlannedCell]] = defaultdict(list)
+        for cell in self.plan.cells or self.prepared.folder.read_plan().cells:
+            if cell.kind == "floor":
+                found[_floor(cell)].append(cell)
+        return found
 
     def suite(self, name: str) -> PlannedSuite:
         """The planned suite of that name."""
@@ -115,6 +129,10 @@ class RunContext:
 
     def _where(self, cell: PlannedCell) -> str:
         return self.prepared.folder.where(cell)
+
+
+def _floor(cell: PlannedCell) -> tuple[object, ...]:
+    return cell.suite, cell.task, cell.floor, cell.seed, cell.finetune_seed
 
 
 def _wrong(where: str, kind: str) -> RecordError:

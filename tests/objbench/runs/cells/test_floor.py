@@ -1,5 +1,7 @@
 """Floor cells: the untrained encoder is that of step 0, and a study keeps scores and no encoder."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from transformers import AutoTokenizer
@@ -31,7 +33,7 @@ def work_of(make_study, registry, cache, tmp_path):
             floor_cell(study, prepared.plugins, wanted, data, study.for_objective(wanted.objective))
             for wanted in floors(study, prepared.plugins)
         ]
-        context = RunContext(prepared, None, lambda *progress: None)
+        context = RunContext(prepared, SimpleNamespace(cells=cells), lambda *progress: None)
         return FloorWork(context, FloorRecord), {cell.id: cell for cell in cells}
 
     return make
@@ -65,6 +67,33 @@ def test_the_untrained_encoder_is_that_of_a_pretraining_at_step_0(objective, own
         for name, tensor in head.state_dict().items():
             assert torch.equal(stored.state_dict()[name], tensor)
     assert read.keys() == {"encoder"}
+
+
+def test_equal_initial_weights_are_scored_once(work_of, monkeypatch):
+    work, cells = work_of(
+        objectives=["mlm", "taco", "clm"],
+        seeds=[3],
+        evaluation={"suites": ["heldout"], "points": 2, "heldout_batches": 1},
+        options={"heldout": {"sequences": 4, "pseudo": 1}},
+    )
+    suite, scored = type(work.prepared.plugins.suites["heldout"]), []
+    evaluate = suite.evaluate
+
+    def counted(suite, encoder, *given):
+        scored.append(encoder.parent.name.split(".")[3])
+        return evaluate(suite, encoder, *given)
+
+    monkeypatch.setattr(suite, "evaluate", counted)
+    records = {}
+    for cell in cells.values():
+        records[cell.objective], _ = work.do(cell, "")
+        work.prepared.folder.write_record(records[cell.objective])
+    # A causal encoder has the same weights and is read in another way.
+    assert scored == ["mlm", "clm"]
+    mlm, taco, clm = (records[name] for name in ("mlm", "taco", "clm"))
+    assert mlm.scores == taco.scores != clm.scores
+    assert mlm.made_from == taco.made_from
+    assert (taco.id, taco.objective) == (cells[taco.id].id, "taco")
 
 
 def test_what_reads_no_token_head_gets_the_same_encoder_without_one(work_of):
