@@ -19,6 +19,7 @@ from objbench.data.corpus import require_corpus
 from objbench.data.tokenizer import require_tokenizer
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.encoder.inputs import require_readable
+from objbench.engine.encoder.recomputed_layers import recompute_layers
 from objbench.engine.measuring.objective_size import made_up_vocabulary
 from objbench.engine.training.heldout_loss import loss_names
 from objbench.errors import BudgetError, ObjbenchError, UnknownNameError
@@ -65,7 +66,9 @@ def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> Non
     tried: dict[str, list[str] | None] = {}
     for name, own, is_trial in _variants(study):
         kind, config = plugins.objectives[name][0], plugins.config(own, name)
-        key = content_key([name, own.encoder.model_dump(mode="json"), recorded_options(config)])
+        again = own.training.activation_checkpointing
+        section = own.encoder.model_dump(mode="json")
+        key = content_key([name, section, recorded_options(config), again])
         if key not in built:
             built[key] = _losses(own, kind, config, vocabulary)
         if is_trial:
@@ -107,9 +110,13 @@ def _losses(
     with torch.device("meta"):
         encoder = build_encoder(own.encoder, vocabulary, own.data.length, seed=0)
         require_readable(encoder, own.data.length)
+        if own.training.activation_checkpointing:
+            recompute_layers(encoder)
         try:
             objective = build_objective(kind, config, encoder_spec_of(encoder, vocabulary), seed=0)
             objective.tie(encoder)
+            if own.training.activation_checkpointing:
+                recompute_layers(objective)  # It may have an encoder of its own.
             return loss_names(objective)
         except ObjbenchError:
             raise

@@ -226,6 +226,13 @@ REFUSED = [
     ({"encoder": {"config": {"hidden_sise": 8}}}, "hidden_sise is not a setting of 'bert'; did"),
     ({"encoder": {"config": {"hidden_size": 15}}}, "does not fit 'bert'.*hidden size"),
     ({"encoder": {"model_type": "brt"}}, "model_type = 'brt' is not a text encoder"),
+    (
+        {
+            "encoder": {"model_type": "albert"},
+            "training": {"activation_checkpointing": True},
+        },
+        "cannot recompute the layers of 'albert'; leave it out",
+    ),
     ({"data": {"corpus": "nowhere.txt"}}, "corpus nowhere.txt: no such file or folder"),
     ({"data": {"tokenizer": "./nowhere"}}, "tokenizer ./nowhere: no such folder"),
     ({"data": {"tokenizer": "train:many"}}, "'train:many' is malformed"),
