@@ -3,7 +3,8 @@
 A run does this before it reads its text, and ``--dry-run`` does nothing else. Every encoder and
 objective of the study and of its trials is built on torch's "meta" device, which has shapes and no
 numbers, so that it takes seconds whatever the size. The vocabulary is a stand-in of about the right
-size, as the tokenizer may have yet to be trained.
+size, as the tokenizer may have yet to be trained. What only numbers show is tried on a small
+encoder of the same family.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from objbench.engine.encoder.build import build_encoder, build_objective, encode
 from objbench.engine.encoder.inputs import require_readable
 from objbench.engine.encoder.recomputed_layers import recompute_layers
 from objbench.engine.measuring.objective_size import made_up_vocabulary
+from objbench.engine.training.causality import require_causal_family
 from objbench.engine.training.heldout_loss import loss_names
 from objbench.errors import BudgetError, ObjbenchError, UnknownNameError
 from objbench.results.heldout_loss_names import own_loss
@@ -36,6 +38,9 @@ from objbench.runs.planning.trials import Tuner
 from objbench.study.budget import baseline_steps, parse_budget
 from objbench.study.study import Study
 
+_FEW_WORDS = 512
+"""Words of a vocabulary for what does not depend on them."""
+
 
 def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> None:
     """Build the models of a study and of its trials without memory or time, and check its tuning.
@@ -48,8 +53,8 @@ def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> Non
         folder: its run folder, which need not exist.
 
     Raises:
-        ConfigError: an encoder cannot be built, the budget is too small, or a setting of a grid,
-            a teacher, a suite or the tuning's score does not fit.
+        ConfigError: as ``rehearse_models``; or the budget is too small, or a setting of a grid, a
+            teacher, a suite or the tuning's score does not fit.
         DataError: there is no such corpus or tokenizer on this machine.
     """
     training_order(plugins)
@@ -61,6 +66,27 @@ def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> Non
         Tuner(study, study.tuning, plugins, folder).rounds()
         if study.tuning.score in plugins.suites:
             require_choosable(plugins.suites[study.tuning.score])
+    tried = rehearse_models(study, plugins)
+    if study.tuning is not None and study.tuning.score not in plugins.suites:
+        for name, losses in tried.items():
+            known = None if losses is None else dict.fromkeys(["loss", *losses], 0.0)
+            if known is not None and own_loss(known, study.tuning.score) is None:
+                raise UnknownNameError(f"tuning.score for {name}", study.tuning.score, known)
+
+
+def rehearse_models(study: Study, plugins: ConfiguredPlugins) -> dict[str, list[str] | None]:
+    """Build the encoder and the objective of all that a study pretrains.
+
+    Args:
+        study: as given, before tuning.
+        plugins: its plugins.
+
+    Returns:
+        Objective -> the names of the held-out losses of its trials; None where its own code fails.
+
+    Raises:
+        ConfigError: an encoder cannot be built, or cannot do what an objective or a setting needs.
+    """
     vocabulary = made_up_vocabulary(vocabulary_size(study))
     built: dict[str, list[str] | None] = {}
     tried: dict[str, list[str] | None] = {}
@@ -71,14 +97,13 @@ def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> Non
         key = content_key([name, section, recorded_options(config), again])
         if key not in built:
             built[key] = _losses(own, kind, config, vocabulary)
+            require_causal_family(
+                own.encoder, kind, config, made_up_vocabulary(_FEW_WORDS), own.data.length
+            )
         if is_trial:
             found, before = built[key], tried.get(name, [])
             tried[name] = None if found is None or before is None else [*before, *found]
-    if study.tuning is not None and study.tuning.score not in plugins.suites:
-        for name, losses in tried.items():
-            known = None if losses is None else dict.fromkeys(["loss", *losses], 0.0)
-            if known is not None and own_loss(known, study.tuning.score) is None:
-                raise UnknownNameError(f"tuning.score for {name}", study.tuning.score, known)
+    return tried
 
 
 def _require_budget(study: Study) -> None:

@@ -36,6 +36,7 @@ from objbench.runs.planning.cell_count import CellCounts, count_cells, require_c
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
 from objbench.runs.planning.planner import planned_steps, require_points
 from objbench.runs.planning.teachers import training_order
+from objbench.runs.rehearsal import rehearse_models
 from objbench.study.budget import export_steps
 from objbench.study.study import Study
 
@@ -100,6 +101,7 @@ def forecast_ahead(study: Study, registry: Registry, asked: Asked) -> Forecast:
     plugins = configure_plugins(study, registry)
     require_countable(study, plugins, planned_tasks)
     training_order(plugins)
+    rehearse_models(study, plugins)
     words, target = vocabulary_size(study), _target(asked.device)
     steps = expected_steps(study, plugins, words, target.planned)
     of_step, seconds = _seconds(study, plugins, words, target, steps, asked.threads)

@@ -233,6 +233,10 @@ REFUSED = [
         },
         "cannot recompute the layers of 'albert'; leave it out",
     ),
+    (
+        {"objectives": ["mlm", "clm"], "encoder": {"model_type": "fnet"}},
+        "'fnet' does not respect the causal mask that the objective needs",
+    ),
     ({"data": {"corpus": "nowhere.txt"}}, "corpus nowhere.txt: no such file or folder"),
     ({"data": {"tokenizer": "./nowhere"}}, "tokenizer ./nowhere: no such folder"),
     ({"data": {"tokenizer": "train:many"}}, "'train:many' is malformed"),

@@ -12,7 +12,12 @@ from objbench.contract.batch import Batch, Corrupted, Rows
 from objbench.contract.random_streams import Streams
 from objbench.engine.encoder.attention_mask import attention_mask
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
-from objbench.engine.training.causality import require_causal, require_causal_where_asked
+from objbench.engine.training import causality
+from objbench.engine.training.causality import (
+    require_causal,
+    require_causal_family,
+    require_causal_where_asked,
+)
 from objbench.engine.training.session import Session
 from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError
@@ -114,6 +119,39 @@ def test_encoders_that_look_ahead_or_take_no_such_mask_are_refused(tiny, model_t
     with pytest.raises(ConfigError, match=f"'{model_type}' does not respect the causal mask"):
         require_causal(encoder, batch_of(tiny))
     assert encoder.training
+
+
+@pytest.mark.parametrize("model_type", [*FIELDS, *AHEAD])
+def test_a_family_is_known_by_a_shallow_encoder_of_it(tiny, in_turns, monkeypatch, model_type):
+    deep = {"num_hidden_layers": 5} if model_type != "distilbert" else {"n_layers": 5}
+    fields = {**(FIELDS | AHEAD)[model_type], **deep}
+    section = EncoderSection(model_type=model_type, config=fields)
+    built, plain = [], causality.require_causal
+    monkeypatch.setattr(
+        causality, "require_causal", lambda *given: built.append(given[0]) or plain(*given)
+    )
+
+    def require(kind):
+        require_causal_family(section, kind, kind.Config(), tiny.VOCABULARY, tiny.LENGTH)
+
+    require(tiny.TinyMlm)
+    assert not built
+    if model_type in AHEAD:
+        with pytest.raises(ConfigError, match=f"'{model_type}' does not respect the causal mask"):
+            require(in_turns)
+    else:
+        require(in_turns)
+    assert [encoder.config.num_hidden_layers for encoder in built] == [2]
+
+
+def test_what_only_a_small_stand_in_cannot_do_refuses_nothing(tiny, in_turns):
+    class Faulty(in_turns):
+        def corrupt(self, batch, streams):
+            raise RuntimeError("planted")
+
+    for kind, fields in ((in_turns, {"num_hidden_layers": "2"}), (Faulty, SMALL)):
+        section = EncoderSection(model_type="fnet", config=fields)
+        require_causal_family(section, kind, kind.Config(), tiny.VOCABULARY, tiny.LENGTH)
 
 
 def test_a_mask_that_is_misread_is_refused(tiny, monkeypatch):

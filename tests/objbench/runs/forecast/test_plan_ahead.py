@@ -4,7 +4,7 @@ import pytest
 
 from objbench.cli.main import main
 from objbench.contract.suite import Work
-from objbench.errors import BudgetError
+from objbench.errors import BudgetError, ConfigError
 from objbench.results.run_folder import RunFolder, read_plan
 from objbench.runs.cells import forecast
 from objbench.runs.cells.forecast import what_is_left
@@ -101,6 +101,19 @@ def test_steps_that_no_run_has_timed_are_timed_for_the_plan(finished, registry, 
     monkeypatch.setattr(forecast, "takes_too_long", lambda *_: True)
     assert what_is_left(prepared, plan, plan.cells, jobs=1).pretraining_seconds is None
     own.write_step_comparison(compared)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "changes", "message"),
+    [
+        ("fnet", {"objectives": ["mlm", "clm"]}, "does not respect the causal mask"),
+        ("albert", {"training": {"activation_checkpointing": True}}, "cannot recompute the layers"),
+    ],
+)
+def test_a_family_that_cannot_do_it_is_refused(make_study, registry, model_type, changes, message):
+    study = make_study(encoder={"model_type": model_type}, **changes)
+    with pytest.raises(ConfigError, match=message):
+        forecast_ahead(study, registry, ON_H100)
 
 
 def test_a_plan_counts_all_cells_and_multiplies_what_each_costs(make_study, registry):
