@@ -92,6 +92,11 @@ def read_from(store: Store, name: str, kind: TypeAdapter[Read]) -> Read:
     return stored_in(content, store.where(name), kind)
 
 
+def write_to(store: Store, name: str, model: BaseModel) -> None:
+    """Store ``model``, sealed, as the file ``name`` of ``store``, in place of an older one."""
+    store.write(name, dump_sealed(model).encode())
+
+
 def stored_in(content: bytes, where: str, kind: TypeAdapter[Read]) -> Read:
     """What the content of a file holds, which users know as ``where``; raises as ``read_from``."""
     try:
