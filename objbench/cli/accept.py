@@ -57,6 +57,7 @@ def add_arguments(parser: Parser) -> None:
 
 def main(arguments: argparse.Namespace, words: list[str]) -> int:
     """Print the faults, or add the study and print where it is."""
+    from objbench.results.sealed_folder import SEAL
     from objbench.runs.submission import check_submission, taken_in
 
     with taken_in(arguments.folder) as (copy, beyond):
@@ -67,7 +68,11 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         for reason in found.unchecked:
             say(f"not checked: {reason}")
         if faults or found.results is None or found.statement is None:
-            say(f"objbench: {arguments.folder}: {count(len(faults), 'fault')}", file=sys.stderr)
+            # A run folder, or a study of a board, has much that no submission has.
+            is_made = (arguments.folder / SEAL).exists()
+            hint = "" if is_made else "; make a submission of it with `objbench submit` first"
+            said = f"{count(len(faults), 'fault')}{hint}"
+            say(f"objbench: {arguments.folder}: {said}", file=sys.stderr)
             return 1
         say(f"no fault in {count(len(found.results.records), 'record')}; digest {found.digest}")
         if arguments.check_only:

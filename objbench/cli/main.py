@@ -195,16 +195,16 @@ def parse(words: list[str]) -> argparse.Namespace:
     name = next((word for word in words if not word.startswith("-")), None)
     if name is not None and name not in COMMANDS:
         raise UnknownNameError("command", name, COMMANDS)
+    at = words.index(name) + 1 if name is not None else len(words)
+    own = parser if name is None else subparsers[name].of_action(words[at:])
     plugin_names: tuple[str, ...] = ()
-    if name in ("run", "plan"):
+    if "--set" in own.flags():
         plugin_names = known_plugins().names
-        at = words.index(name) + 1
-        words_of_run = expand_plugin_flags(words[at:], subparsers[name].flags(), plugin_names)
-        parsed, left_over = parser.parse_known_args([*words[:at], *words_of_run])
-    else:
-        parsed, left_over = parser.parse_known_args(words)
+        words = [*words[:at], *expand_plugin_flags(words[at:], own.flags(), plugin_names)]
+    parsed: argparse.Namespace
+    parsed, left_over = parser.parse_known_args(words)
     if left_over:
-        refuse(left_over, subparsers[parsed.command], plugin_names)
+        refuse(left_over, own, plugin_names)
     return parsed
 
 

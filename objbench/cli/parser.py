@@ -22,18 +22,39 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings
         )
+        self._words: list[str] = []
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, with the words kept for its errors."""
+        self._words = list(args or ())
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise argparse's ``message`` as an error that fits on one line.
 
+        What is required is often there under a misspelt name, of which argparse says nothing.
+
         Raises:
             ConfigError: always.
         """
+        flags = (word.partition("=")[0] for word in self._words if word.startswith("--"))
+        unknown = next((f for f in flags if f not in ("--", *self._option_string_actions)), "")
+        if unknown and "are required" in message:
+            message = f"unknown option {unknown!r}{guess(unknown, self.flags())}; {message}"
         raise ConfigError(f"{one_line(message)}; see `{self.prog} --help`")
 
     def flags(self) -> list[str]:
         """Every long flag of this parser."""
         return [flag for flag in self._option_string_actions if flag.startswith("--")]
+
+    def of_action(self, words: Sequence[str]) -> Parser:
+        """The parser of the action among ``words``, as `run` of `objbench track run`; else this one."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                name = next((word for word in words if not word.startswith("-")), "")
+                found: Parser = action.choices.get(name, self)
+                return found
+        return self
 
     def flag_of(self, setting: str) -> str | None:
         """The flag of what a study file calls ``setting``, such as "--lr" of "learning-rate"."""

@@ -35,6 +35,9 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     verb = "removed" if arguments.yes else "would remove"
     for own in found.removable:
         say(f"{verb} {arguments.run / own.name} ({memory(own.bytes)})")
+    if not found.removable and not found.kept:
+        say(f"nothing to remove: {arguments.run} has no encoders and no checkpoints")
+        return 0
     encoders = sum(own.is_encoder for own in found.removable)
     cells = count(len(found.removable) - encoders, "cell")
     what = f"{count(encoders, 'encoder')} and the checkpoints of {cells}"

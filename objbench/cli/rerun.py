@@ -89,7 +89,10 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     study: Path = arguments.study
     results = read_study_results(study)
     if results.sent_in is None:
-        raise ConfigError(f"{study} was sent by nobody: name a study that `objbench accept` added")
+        raise ConfigError(
+            f"{study} is no study that `objbench accept` added to a board: accept it first, or name one "
+            "that was, such as leaderboard/track/toy/modern"
+        )
     from objbench.engine.training.devices import default_device
     from objbench.leaderboard.board import refresh, write_pages
     from objbench.leaderboard.sent_words import standing_words

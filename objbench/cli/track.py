@@ -29,7 +29,8 @@ examples:
 """
 _RUN = "Run a recipe under what the track fixes."
 _RUN_EPILOG = """\
-A study file that sets what the track fixes is refused. The text is compared by its digests before
+A study is split into cells: one pretraining run per objective and seed, and the evaluations of each. A
+study file that sets what the track fixes is refused. The text is compared by its digests before
 anything is trained on it. To continue a run that was stopped, give the same command again.
 
 examples:

@@ -50,7 +50,9 @@ def place_on(board: Path, results: StudyResults, digest: str, name: str = "") ->
     for study in studies_in(board):
         marks = read_marks(study)
         if marks is not None and marks.received.submission == digest:
-            raise ConfigError(f"this submission was accepted before, as {study}")
+            raise ConfigError(
+                f"this submission was accepted before, as {study}: there is nothing to add"
+            )
     if name:
         if (board / name).exists():
             raise ConfigError(f"{board / name} is there already: name another with --name")

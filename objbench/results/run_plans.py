@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import TypeAdapter
 
 from objbench.errors import RecordError
 from objbench.results.json_files import read_from, write_to
+from objbench.results.local_store import LocalStore
 from objbench.results.plan import Plan
 from objbench.results.store import Store
 from objbench.results.text_plan import TextPlan
@@ -39,9 +42,12 @@ class RunPlans:
             RecordError: there is none, or it cannot be read.
         """
         if not self.has_plan():
+            where, why = self.store.where(""), ""
+            if isinstance(self.store, LocalStore) and not Path(where).is_dir():
+                why = ", since it is a file" if Path(where).exists() else ", since it is not there"
             raise RecordError(
-                f"{self.store.where('')} holds no {PLAN}: name a folder made by `objbench run`, which "
-                "writes it once a step of each objective has been measured"
+                f"{where} holds no {PLAN}{why}: name a folder made by `objbench run`, which writes it "
+                "once a step of each objective has been measured"
             )
         return read_from(self.store, PLAN, _PLANS)
 

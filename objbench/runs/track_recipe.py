@@ -21,9 +21,13 @@ def fixed_layer(track: Track, recipe: Path) -> Layer:
         recipe: a study file.
 
     Raises:
-        ConfigError: the file sets what the track fixes, or cannot be read.
+        ConfigError: the file names no objectives, sets what the track fixes, or cannot be read.
     """
     own = own_layer(recipe)
+    if "objectives" not in own:
+        raise ConfigError(
+            f'recipe {recipe} names no objectives: write objectives = ["mlm"] or others into it'
+        )
     for place, value in places(own):
         if why := _why_not(track, place):
             raise ConfigError(f"recipe {recipe} sets {place} = {value!r}, {why}")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from objbench.errors import ConfigError
 from objbench.results.study_results import StudyResults, read_study_results
 from objbench.results.submissions.foreign_folder import STATEMENT
 from objbench.results.submissions.marks import RECEIVED
@@ -40,11 +41,16 @@ def taken_result(folder: Path, options: Options) -> Iterator[TakenResult]:
         options: as for ``check_submission``.
 
     Raises:
-        ConfigError: ``folder`` is none, or an option does not fit.
+        ConfigError: ``folder`` is none, or an option does not fit or would have no effect.
         RecordError: a study of one's own cannot be read.
     """
     name = "".join(sign for sign in folder.resolve().name if sign.isprintable())[:60]
     if not (folder / STATEMENT).is_file() or (folder / RECEIVED).is_file():
+        if options:
+            raise ConfigError(
+                f"{folder} is a study of this machine, which needs no options of plugins: leave them "
+                "out, they are for a folder that was sent"
+            )
         yield TakenResult(name, read_study_results(folder))
         return
     with taken_in(folder) as (copy, beyond):

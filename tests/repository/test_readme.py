@@ -91,7 +91,7 @@ FLAGS = re.findall(
             LISTED,
             *re.findall(
                 r"`[^`\n]*--[^`]*`",
-                re.sub(r"`(?:pytest|pip|register-python-argcomplete) [^`]*`", "", README),
+                re.sub(r"`(?:pytest|pip|ray|register-python-argcomplete) [^`]*`", "", README),
             ),
         ]
     ),

@@ -14,7 +14,8 @@ HONEST = Path(__file__).parents[2] / "data" / "submission"
     ("words", "said"),
     [
         (["submit"], "the following arguments are required: RUN, --out"),
-        (["submit", "there", "--out", "x"], "there holds no plan.json"),
+        (["submit", "there", "--out", "x"], "there holds no plan.json, since it is not there"),
+        (["submit", "x", "--ouut", "y"], "unknown option '--ouut'; did you mean '--out'?"),
         (["submit", "there", "--out", "x", "--by", "a\nb"], "--by"),
         (["submit", "there", "--out", "x", "--by", " "], "--by"),
         (["accept"], "required: FOLDER"),
@@ -32,12 +33,18 @@ HONEST = Path(__file__).parents[2] / "data" / "submission"
         (["rerun", "there"], "there holds no plan.json"),
         (["rerun", "there", "--cells", "0"], "--cells"),
         (["rerun", "there", "--seed", "../x"], "--seed"),
-        (["rerun", str(HONEST)], "was sent by nobody"),
+        (["rerun", str(HONEST)], "added to a board: accept it first"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_is_wrong_is_said_on_one_line(command_line, words, said):
     assert said in command_line.refusal(words)
+
+
+def test_a_study_that_nobody_sent_is_to_be_made_a_submission_first(capsys):
+    study = Path(__file__).parents[3] / "leaderboard" / "track" / "toy" / "modern"
+    assert main(["accept", str(study), "--check-only"]) == 1
+    assert "faults; make a submission of it with `objbench submit` first" in capsys.readouterr().err
 
 
 def test_every_fault_is_a_line_and_nothing_is_written(tmp_path, capsys, monkeypatch):

@@ -34,7 +34,13 @@ layer_types = ["full_attention"]
         (["track", "run", "toy", "--config", "x.toml", "--seeds", "3"], "unknown option '--seeds'"),
         (["track", "run", "toy", "--config", "x.toml", "--corpus", "."], "leave --corpus out"),
         (["track", "run", "english", "--config", "x.toml"], "name it with --corpus"),
+        (
+            ["track", "run", "toy", "--config", "x.toml", "--dry-runn"],
+            "unknown option '--dry-runn'; did you mean '--dry-run'?; see `objbench track run --help`",
+        ),
+        (["track", "run", "toy", "--confg", "x.toml"], "unknown option '--confg'; did you mean"),
         (["track", "check", "toy"], "required: RUN"),
+        (["track", "check", "toy", "there", "--blimp-dir"], "--blimp-dir needs a value"),
         (["track", "check", "toy", "there"], "there holds no plan.json"),
         (["track", "check", "x.toml", "there"], "x.toml cannot be read"),
         (["track", "check", "toy", "there", "--rows", "nowhere"], "nowhere is no folder of rows"),
@@ -46,6 +52,14 @@ layer_types = ["full_attention"]
 )
 def test_what_is_wrong_is_said_on_one_line(command_line, words, said):
     assert said in command_line.refusal(words)
+
+
+def test_options_have_a_flag_wherever_they_can_be_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    track_study({"mlm": [FALLING] * 5}).write(tmp_path / "mine")
+    assert main(["track", "check", "toy", "mine"]) == 0
+    assert main(["track", "check", "toy", "mine", "--blimp-dir", "x"]) == 2
+    assert "mine is a study of this machine" in capsys.readouterr().err
 
 
 def test_faults_are_a_line_each_and_such_a_study_is_not_sent(tmp_path, monkeypatch, capsys):

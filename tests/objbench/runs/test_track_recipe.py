@@ -57,6 +57,13 @@ def test_what_the_track_fixes_is_refused(recipe, text, said):
     assert said in str(refused.value) and "\n" not in str(refused.value)
 
 
+def test_a_file_that_is_no_recipe_is_refused(tmp_path):
+    path = tmp_path / "toy.toml"
+    path.write_text("title = 'A track'")
+    with pytest.raises(ConfigError, match=r"names no objectives: write objectives = \["):
+        fixed_layer(TOY, path)
+
+
 def test_options_of_a_suite_that_the_track_scores_are_refused(recipe):
     with pytest.raises(ConfigError, match=r"options\.blimp\.dir.*--set"):
         fixed_layer(read_track("english"), recipe("[options.blimp]\ndir = 'x'"))
