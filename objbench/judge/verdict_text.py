@@ -10,6 +10,7 @@ from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.evidence import LeftOut
 from objbench.judge.formatting import DASH, amount, count, listed
 from objbench.judge.judgement import Judged
+from objbench.judge.obstacle_text import obstacle_texts
 from objbench.judge.papers.claims import READ_WORDS
 from objbench.judge.statistics.power import MoreSeeds
 from objbench.judge.verdict import Comparison, Finding
@@ -67,15 +68,11 @@ def _score_text(item: Judged) -> str:
 
 
 def _seeds_text(item: Judged) -> str:
-    """The seeds that the verdict counts, or what it takes for one to be counted."""
+    """The seeds that the verdict counts, or why none does."""
     if item.seeds:
         return listed([str(seed) for seed in item.seeds])
-    if not item.source and item.claim.kind != "leaves-plateau":
-        return f"none counts, since none has a score by {item.named_score}"
-    return (
-        f"none counts yet; one does once {item.file.baseline} and {item.file.objective} are both "
-        "pretrained from it and scored to the end"
-    )
+    why = obstacle_texts(item)
+    return f"none counts, since {why[0]}" if why else "none counts"
 
 
 def _measured(item: Judged) -> str:

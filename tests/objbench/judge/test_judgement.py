@@ -265,7 +265,7 @@ def test_a_study_without_records_is_inconclusive(make_study):
         assert (item.verdict, item.finding, item.seeds) == ("inconclusive", None, ())
         assert "no seed is complete: mlm's pretraining has not run yet" in sentence(item)
         assert "at an unrecorded scale (paper: 28.5M, 131B)" in sentence(item)
-        assert "- Seeds: none counts yet; one does once mlm and taco are both" in detail_text(item)
+        assert "- Seeds: none counts, since no seed is complete: mlm's pretra" in detail_text(item)
 
 
 def test_a_study_without_scores_is_inconclusive(make_study):
