@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from objbench.contract.meters import AXIS_WORDS
-from objbench.judge.formatting import amount, count, listed, named
+from objbench.contract.meters import AXIS_WORDS, Axis
+from objbench.judge.formatting import MOST_NAMES, amount, count, listed, named
+from objbench.judge.score_source import COMMON
 from objbench.judge.statistics.estimate import MIN_RUNS
+from objbench.judge.verdict import Finding
 from objbench.judge.verdict_sentence import few_seeds_text
 from objbench.leaderboard.document import shortened
 from objbench.leaderboard.held_back import held_parts, leading_words, too_few_learnt, unmeasured
 from objbench.leaderboard.ranking import Row
 from objbench.leaderboard.report import CurveReport, Report
-from objbench.leaderboard.speedups import Speedups
+from objbench.leaderboard.speedups import Speedups, speedup_quantity
 from objbench.results.plan import Plan
 
 _LONGEST_SETTING = 60
+_NEITHER = "{who} {be} not significantly faster or slower to"
 
 
 def headline(report: Report) -> str:
@@ -136,36 +139,53 @@ def _suites(names: Sequence[str]) -> str:
 def loss_parts(report: Report, curve: CurveReport) -> list[str]:
     """Who reaches the baseline's final held-out loss sooner or later, where masked alike.
 
-    Nothing for a suite's curve: what a suite says is said by its ranking.
+    By the common loss, which compares all, also who does neither. Nothing for a suite's curve: what a
+    suite says is said by its ranking.
     """
     if curve.source.suite is not None:
         return []
     groups: dict[str, list[str]] = {}
     for name, item in curve.speedups.items():
-        groups.setdefault(_reaching(report, item), []).append(name)
+        groups.setdefault(_reaching(report, curve, item), []).append(name)
     target = f"{report.baseline}'s final {curve.source.words}"
+    groups = dict(sorted(groups.items(), key=lambda group: group[0].startswith(_NEITHER)))
     return [
         words.format(
             who=named(who),
             target=target,
             s="s" if len(who) == 1 else "",
             es="es" if len(who) == 1 else "",
+            be="is" if len(who) == 1 else "are",
         )
         for words, who in groups.items()
         if words
     ]
 
 
-def _reaching(report: Report, item: Speedups) -> str:
+def _reaching(report: Report, curve: CurveReport, item: Speedups) -> str:
     """How a target is reached, as a pattern; "" where that is open or cannot be compared."""
     axis = report.plan.equalize
     if item.comparison == "unclear":
-        return ""
+        found = item.headline.get(axis)
+        if curve.source.name != COMMON or found is None or found.low is None:
+            return ""
+        if item.objective in too_few_learnt(report):
+            return ""
+        few = len(report.others) <= MOST_NAMES
+        return f"{_NEITHER} {{target}}{_known(found, axis) if few else ''}"
     if item.comparison == "better":
         return f"{{who}} reach{{es}} {{target}} with significantly fewer {AXIS_WORDS[axis]}"
     if item.headline[axis].estimate.side == "below":
         return "{who} never reach{es} {target} within the budget"
     return f"{{who}} need{{s}} significantly more {AXIS_WORDS[axis]} to reach {{target}}"
+
+
+def _known(found: Finding, axis: Axis) -> str:
+    """What is known of a speedup; "" where its own interval would seem to contradict the sentence."""
+    low, high = found.low, found.high
+    if low is None or high is None or high.value < 1 or (low.value > 1 and low.side != "below"):
+        return ""
+    return f" ({speedup_quantity(found).text} in {AXIS_WORDS[axis]})"
 
 
 def _outcome(report: Report, rows: Sequence[Row]) -> str:

@@ -45,8 +45,12 @@ def verdict_blocks(report: Report) -> list[Block]:
 
 
 def verdict_table(report: Report, verdicts: Sequence[Judged] | None = None) -> list[Block]:
-    """The table of ``verdicts``, all of the report when None, and its footnotes."""
+    """The table of ``verdicts``, all of the report when None, and its footnotes.
+
+    What was measured comes before what was not.
+    """
     verdicts = report.listed_verdicts if verdicts is None else verdicts
+    verdicts = sorted(verdicts, key=lambda item: not item.is_tested)
     notes: dict[str, int] = {}
     lines = [_line(report, item, notes) for item in verdicts]
     if not lines:
