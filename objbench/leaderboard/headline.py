@@ -24,7 +24,7 @@ from objbench.leaderboard.speedups import Speedups, speedup_quantity
 from objbench.results.plan import Plan
 
 _LONGEST_SETTING = 60
-_NEITHER = "{who} {be} not significantly faster or slower to"
+_NEITHER = "{who} reach{es} {target} neither significantly sooner nor later"
 
 
 def headline(report: Report) -> str:
@@ -155,7 +155,6 @@ def loss_parts(report: Report, curve: CurveReport) -> list[str]:
             target=target,
             s="s" if len(who) == 1 else "",
             es="es" if len(who) == 1 else "",
-            be="is" if len(who) == 1 else "are",
         )
         for words, who in groups.items()
         if words
@@ -172,7 +171,7 @@ def _reaching(report: Report, curve: CurveReport, item: Speedups) -> str:
         if item.objective in too_few_learnt(report):
             return ""
         few = len(report.others) <= MOST_NAMES
-        return f"{_NEITHER} {{target}}{_known(found, axis) if few else ''}"
+        return f"{_NEITHER}{_known(found, axis) if few else ''}"
     if item.comparison == "better":
         return f"{{who}} reach{{es}} {{target}} with significantly fewer {AXIS_WORDS[axis]}"
     if item.headline[axis].estimate.side == "below":

@@ -4,10 +4,12 @@ import dataclasses
 
 import pytest
 
+from objbench.judge.score_source import COMMON
 from objbench.leaderboard.document import Picture
 from objbench.leaderboard.headline import headline
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.sections import page_document
+from objbench.leaderboard.speedups import speedup_quantity
 
 SCALE = "preset tiny, corpus toy, 1.23M parameters and 2.46M tokens"
 UNKNOWN = "it is not known whether the runs learnt or what glue would give without pretraining"
@@ -181,6 +183,27 @@ def test_the_held_out_loss_is_said_where_it_settles_something(measured, report_o
     shown = [block.file for block in top if isinstance(block, Picture)]
     assert shown == ["convergence-glue.svg", *["convergence-heldout-mlm.svg"] * bool(said)]
     assert render_markdown(top).count("(convergence-heldout-mlm.svg)") == 1
+
+
+def test_the_common_loss_says_who_is_neither_sooner_nor_later(make_study, report_of):
+    study = make_study(seeds=(1, 2, 3, 4), points=4, floors=FAR)
+    study.measure_learning()
+    for seed, gap in zip((1, 2, 3, 4), (-0.2, 0.2, -0.1, 0.1), strict=True):
+        points = []
+        for mlm, taco in zip(
+            *(study.records[f"{name}.seed-{seed}"].points for name in ("mlm", "taco")), strict=True
+        ):
+            common = taco.common.model_copy(update={"loss": mlm.common.loss + gap})
+            points.append(taco.model_copy(update={"common": common}))
+        study.change(f"taco.seed-{seed}", points=points)
+    report = report_of(study)
+    (common,) = (curve for curve in report.curves if curve.source.name == COMMON)
+    finding = common.speedups["taco"].headline["flops"]
+    assert common.speedups["taco"].comparison == "unclear" and finding.low is not None
+    said = headline(report)
+    words = "taco reaches mlm's final common held-out loss neither significantly sooner nor later"
+    assert said.count(words) == 1
+    assert f"{words} ({speedup_quantity(finding).text} in FLOPs)" in said
 
 
 def test_losses_under_other_masking_are_not_in_the_sentence(measured, report_of):
