@@ -122,6 +122,8 @@ def index_document(folder: Path, runs: list[Path], *, is_html: bool = False) -> 
 
 def _row(run: Path, report: Report, *, is_html: bool, is_mixed: bool) -> dict[str, Cell]:
     said = conclusion(report)
+    # Names are written as they are given on the command line.
+    said = said if said.startswith(report.others) else capitalised(said)
     gaps = gaps_sentence(len(report.plan.cells), report.gaps, report.stale)
     page = PAGE if is_html and require_own(run, PAGE).is_file() else "README.md"
     more: tuple[Inline, ...] = (Link("page", f"{run.name}/{page}"),)
@@ -132,7 +134,7 @@ def _row(run: Path, report: Report, *, is_html: bool, is_mixed: bool) -> dict[st
         "comparison": compared_words(report),
         "scale": _scale(report),
         "seeds": str(len(report.seeds)),
-        "result": " ".join(part for part in (f"{capitalised(said)}.", gaps) if part),
+        "result": " ".join(part for part in (f"{said}.", gaps) if part),
         **({"run by": standing_words(report.sent_in)} if is_mixed else {}),
         "details": more,
     }

@@ -54,6 +54,20 @@ def test_every_study_is_one_row(make_study, tmp_path):
     ]
 
 
+def test_a_result_that_begins_with_an_objective_spells_its_name(make_study, tmp_path):
+    study = make_study(seeds=(1, 2, 3, 4), points=20, floors=FLOORS)
+    study.measure_learning()
+    study.plan = study.plan.model_copy(
+        update={
+            "suites": (),
+            "cells": tuple(cell for cell in study.plan.cells if cell.kind == "pretrain"),
+        }
+    )
+    study.write(tmp_path / "large")
+    (row,) = studies(write_index(tmp_path).read_text())
+    assert row["result"].startswith("taco reaches mlm's final common held-out loss")
+
+
 def test_remarks_are_linked(make_study, tmp_path):
     two_studies(make_study, tmp_path)
     (tmp_path / "small" / "NOTES.md").write_text("Run on two machines.\n")
