@@ -9,8 +9,9 @@ from objbench.cli import arguments as read
 from objbench.cli.parser import Group, Parser
 from objbench.cli.plugin_arguments import add_set_argument
 from objbench.contract.meters import AXES
+from objbench.results.evaluation_points import Spacing
 from objbench.study.budget import parse_budget
-from objbench.study.choices import Precision, Schedule, Spacing
+from objbench.study.choices import Precision, Schedule
 from objbench.study.files import Layer, merge, setting_layer
 
 _STUDY = "study."

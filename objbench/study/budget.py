@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from objbench.contract.meters import Axis
 from objbench.errors import BudgetError
-from objbench.study.choices import Spacing
 
 if TYPE_CHECKING:
     # pydantic, which the command line reads budgets without.
@@ -119,26 +118,3 @@ def _whole_steps(exact: float, what: str) -> int:
     if steps < 1:
         raise BudgetError(f"the budget is too small: {what} is less than one step")
     return steps
-
-
-def point_shares(points: int, spacing: Spacing = "equal") -> tuple[float, ...]:
-    """The shares of the budget at which encoders are scored, increasing to 1.
-
-    "equal": the ends of ``points`` equal parts, k / points. "geometric": each is the next one
-    divided by the square root of two, 2 ** (-(points - k) / 2). Ten such points begin at 1/23 of
-    the budget, so that large speedups can be measured, and need few cooldown steps.
-    """
-    if spacing == "geometric":
-        return tuple(2.0 ** (-(points - part) / 2) for part in range(1, points + 1))
-    return tuple(part / points for part in range(1, points + 1))
-
-
-def export_steps(steps: int, points: int, spacing: Spacing = "equal") -> list[int]:
-    """The steps after which an encoder is exported, increasing to ``steps``.
-
-    Points at the same step are merged, so with few steps there are fewer than ``points``.
-    """
-    if spacing == "equal":
-        # Integer arithmetic is exact for any number of steps.
-        return sorted({-(-steps * part // points) for part in range(1, points + 1)})
-    return sorted({math.ceil(steps * share) for share in point_shares(points, spacing)})

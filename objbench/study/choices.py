@@ -13,7 +13,3 @@ cooldown branch for every evaluation point."""
 
 Precision = Literal["fp32", "bf16", "fp16"]
 """Number format of activations and gradients."""
-
-Spacing = Literal["equal", "geometric"]
-"""Of evaluation points: the ends of equal parts of the budget, or each the next one divided by the
-square root of two."""

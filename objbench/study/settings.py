@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from objbench.results.declared_looks import require_looks
+from objbench.results.evaluation_points import Spacing
 from objbench.study.budget import parse_budget
-from objbench.study.choices import MOST, Precision, Schedule, Spacing
+from objbench.study.choices import MOST, Precision, Schedule
 
 
 def _no_repeats(listed: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 from objbench.errors import one_line
 from objbench.judge.formatting import count
 from objbench.judge.track.track import Track
+from objbench.results.evaluation_points import export_steps
 from objbench.results.plan import Plan, PlannedObjective
 from objbench.results.records import PretrainRecord
 from objbench.results.study_results import StudyResults
@@ -67,12 +68,9 @@ def unfinished(results: StudyResults) -> Iterator[str]:
 
 
 def point_steps(track: Track, steps: int) -> list[int]:
-    """The steps after which a run of ``steps`` is evaluated, as ``study.budget.export_steps``."""
-    points = int(track.settings["evaluation.points"])
-    if track.settings["evaluation.spacing"] == "geometric":
-        shares = [2.0 ** (-(points - part) / 2) for part in range(1, points + 1)]
-        return sorted({math.ceil(steps * share) for share in shares})
-    return sorted({-(-steps * part // points) for part in range(1, points + 1)})
+    """The steps after which a run of ``steps`` is evaluated."""
+    settings = track.settings
+    return export_steps(steps, settings["evaluation.points"], settings["evaluation.spacing"])
 
 
 def _declared(track: Track, plan: Plan) -> Iterator[str]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from objbench.errors import ConfigError, one_line
 from objbench.judge.papers.published_files import TRACKS, named_text, published
+from objbench.results.evaluation_points import Spacing
 from objbench.results.json_files import content_key, fault
 from objbench.results.plan import PlannedSuite
 
@@ -156,6 +157,18 @@ class Track(_Fixed):
     text: Text
     measurement: Measurement
     targets: tuple[Target, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _says_where_its_points_are(self) -> Track:
+        points, spacing = (
+            self.settings.get(f"evaluation.{name}") for name in ("points", "spacing")
+        )
+        if type(points) is not int or points < 1 or spacing not in get_args(Spacing):
+            raise ValueError(
+                "fix evaluation.points as a number from 1 on, and evaluation.spacing as "
+                f"{' or '.join(get_args(Spacing))}"
+            )
+        return self
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from objbench.contract.suite import INITIAL_WEIGHTS
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.schedule import plan_route
 from objbench.errors import ObjbenchError
+from objbench.results.evaluation_points import export_steps
 from objbench.results.plan import TUNING_KINDS, Plan, PlannedCell
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.cells.step_costs import step_jobs
@@ -21,7 +22,6 @@ from objbench.runs.forecast.forecast import KINDS, Forecast, lines_of
 from objbench.runs.forecast.forecast_values import Evaluations, Pretraining
 from objbench.runs.forecast.made_up_jobs import takes_too_long
 from objbench.runs.processes import is_main, processes
-from objbench.study.budget import export_steps
 
 _TRIALS = (
     "these are the trials that choose settings, and the study's own cells follow them: "

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from objbench.data import Corpus
 from objbench.engine.training.job import PretrainJob
 from objbench.plugins.registry import Registry
+from objbench.results.evaluation_points import export_steps
 from objbench.results.plan import PlannedCell
 from objbench.results.run_folder import RunFolder
 from objbench.runs.cells.study_text import (
@@ -22,7 +23,6 @@ from objbench.runs.cells.study_text import (
 )
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
 from objbench.runs.progress import Display
-from objbench.study.budget import export_steps
 from objbench.study.study import Study
 
 

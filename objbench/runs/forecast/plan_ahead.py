@@ -13,6 +13,7 @@ from objbench.engine.measuring.fake_network import Planned
 from objbench.engine.training.schedule import plan_route
 from objbench.judge.formatting import memory
 from objbench.plugins.registry import Registry
+from objbench.results.evaluation_points import export_steps
 from objbench.results.step_cost import StepCost
 from objbench.runs.forecast.devices import (
     CPU,
@@ -37,7 +38,6 @@ from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configu
 from objbench.runs.planning.planner import planned_steps, require_points
 from objbench.runs.planning.teachers import training_order
 from objbench.runs.rehearsal import rehearse_models
-from objbench.study.budget import export_steps
 from objbench.study.study import Study
 
 

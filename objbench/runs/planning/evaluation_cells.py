@@ -13,11 +13,11 @@ from objbench.contract.suite import Suite
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import ConfigError
 from objbench.plugins.source_digest import source_digest
+from objbench.results.evaluation_points import point_shares
 from objbench.results.json_files import content_key
 from objbench.results.plan import PlannedCell
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.pretraining_cells import pretraining_id
-from objbench.study.budget import point_shares
 from objbench.study.study import Study
 
 

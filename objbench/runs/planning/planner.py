@@ -17,6 +17,7 @@ from objbench.contract.composition import recorded_options
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import BudgetError, ConfigError
 from objbench.results.agreement import suite_misfits
+from objbench.results.evaluation_points import export_steps
 from objbench.results.json_files import fault
 from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
 from objbench.results.planned_suites import planned_suite
@@ -27,7 +28,7 @@ from objbench.runs.planning.evaluation_cells import evaluation_cell, evaluations
 from objbench.runs.planning.floor_cells import floor_cell, floors
 from objbench.runs.planning.pretraining_cells import pretrain_cell
 from objbench.runs.planning.teachers import teachers_of, training_order
-from objbench.study.budget import baseline_steps, equal_steps, export_steps, parse_budget
+from objbench.study.budget import baseline_steps, equal_steps, parse_budget
 from objbench.study.study import Study
 
 _seed_of = attrgetter("seed")

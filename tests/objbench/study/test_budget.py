@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from objbench.contract.meters import AXES
 from objbench.errors import BudgetError
+from objbench.results.evaluation_points import export_steps, point_shares
 from objbench.results.step_cost import StepCost
 from objbench.study.budget import (
     MOST_STEPS,
     baseline_steps,
     equal_steps,
-    export_steps,
     parse_budget,
-    point_shares,
 )
 
 UNITS = {

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from objbench.engine.training.schedule import Leg, plan_route
-from objbench.study.budget import export_steps
+from objbench.results.evaluation_points import export_steps
 from objbench.study.settings import TrainingSection
 
 

@@ -4,9 +4,8 @@ import pytest
 from made_track import FALLING, TOY, track_study
 
 from objbench.judge.track.rows import judged
-from objbench.judge.track.rules import point_steps, recipe_faults, study_faults
+from objbench.judge.track.rules import recipe_faults, study_faults
 from objbench.judge.track.track import read_track
-from objbench.study.budget import export_steps
 
 FIRST = "mlm.seed-0"
 
@@ -25,15 +24,6 @@ def test_an_honest_study_keeps_all_rules(study):
     assert faults(study) == []
     found = judged(TOY, "mine", study.results())
     assert [row.name for row in found.rows] == ["mine: mlm"]
-
-
-@pytest.mark.parametrize("steps", [1, 7, 32, 240, 5159, 10**6 + 1])
-@pytest.mark.parametrize("name", ["toy", "english"])
-def test_points_are_where_the_engine_exports(name, steps):
-    track = read_track(name)
-    fixed = track.settings
-    wanted = export_steps(steps, fixed["evaluation.points"], fixed["evaluation.spacing"])
-    assert point_steps(track, steps) == wanted
 
 
 def drop_a_seed(study):
