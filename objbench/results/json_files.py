@@ -92,9 +92,22 @@ def read_from(store: Store, name: str, kind: TypeAdapter[Read]) -> Read:
     return stored_in(content, store.where(name), kind)
 
 
+def read_if_there(store: Store, name: str, kind: TypeAdapter[Read]) -> Read | None:
+    """The file ``name`` of ``store``; None where there is none; raises as ``read_from``."""
+    return read_from(store, name, kind) if store.exists(name) else None
+
+
 def write_to(store: Store, name: str, model: BaseModel) -> None:
     """Store ``model``, sealed, as the file ``name`` of ``store``, in place of an older one."""
     store.write(name, dump_sealed(model).encode())
+
+
+def keep_in(store: Store, name: str, model: BaseModel | None) -> None:
+    """Have the file ``name`` of ``store`` hold ``model``; remove it where that is None."""
+    if model is None:
+        store.delete(name)
+    else:
+        write_to(store, name, model)
 
 
 def stored_in(content: bytes, where: str, kind: TypeAdapter[Read]) -> Read:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
-from objbench.results.json_files import read_from, write_to
+from objbench.results.json_files import keep_in, read_from, read_if_there, write_to
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.step_comparison import StepComparison
 from objbench.results.step_cost import COST, StepCost
@@ -52,16 +52,11 @@ class RunMeasurements:
         Raises:
             RecordError: it cannot be read.
         """
-        if not self.store.exists(_COMPARISON):
-            return None
-        return read_from(self.store, _COMPARISON, _COMPARISONS)
+        return read_if_there(self.store, _COMPARISON, _COMPARISONS)
 
     def write_step_comparison(self, comparison: StepComparison | None) -> None:
         """Store the comparison of the objectives' steps; remove it where it is None."""
-        if comparison is None:
-            self.store.delete(_COMPARISON)
-        else:
-            write_to(self.store, _COMPARISON, comparison)
+        keep_in(self.store, _COMPARISON, comparison)
 
     def read_reference_lines(self) -> ReferenceLines | None:
         """The losses that counts alone reach; None where they were not measured.
@@ -69,16 +64,11 @@ class RunMeasurements:
         Raises:
             RecordError: the file cannot be read.
         """
-        if not self.store.exists(_LINES):
-            return None
-        return read_from(self.store, _LINES, _REFERENCE_LINES)
+        return read_if_there(self.store, _LINES, _REFERENCE_LINES)
 
     def write_reference_lines(self, lines: ReferenceLines | None) -> None:
         """Store the losses that counts alone reach; remove the file where they are None."""
-        if lines is None:
-            self.store.delete(_LINES)
-        else:
-            write_to(self.store, _LINES, lines)
+        keep_in(self.store, _LINES, lines)
 
 
 def _cost_name(objective: str, key: str) -> str:

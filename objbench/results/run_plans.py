@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from objbench.errors import RecordError
-from objbench.results.json_files import read_from, write_to
+from objbench.results.json_files import read_from, read_if_there, write_to
 from objbench.results.local_store import LocalStore
 from objbench.results.plan import Plan
 from objbench.results.store import Store
@@ -61,7 +61,7 @@ class RunPlans:
         Raises:
             RecordError: it cannot be read.
         """
-        return read_from(self.store, _TEXT, _TEXTS) if self.store.exists(_TEXT) else None
+        return read_if_there(self.store, _TEXT, _TEXTS)
 
     def write_text_plan(self, plan: TextPlan) -> None:
         """Store what the study's text is, in place of an older one."""
@@ -73,9 +73,7 @@ class RunPlans:
         Raises:
             RecordError: the file cannot be read.
         """
-        if not self.store.exists(_TERMS):
-            return None
-        return read_from(self.store, _TERMS, _WORKER_TERMS)
+        return read_if_there(self.store, _TERMS, _WORKER_TERMS)
 
     def write_worker_terms(self, terms: WorkerTerms) -> None:
         """Leave the cells of the plan to workers that agree with ``terms``."""
