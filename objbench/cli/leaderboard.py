@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from objbench.cli import arguments as read
@@ -189,20 +190,20 @@ def _open(page: Path) -> None:
 def _index(folder: Path, out: Path | None, formats: Sequence[str], is_opened: bool) -> int:
     from objbench.leaderboard.index import write_index
 
-    for kind in formats:
-        page = write_index(folder, out, is_html=kind == "html")
-        say(f"index: {os.path.relpath(page)}")
-        if is_opened and kind == "html":
-            _open(page)
-    return 0
+    return _pages("index", partial(write_index, folder, out), formats, is_opened)
 
 
 def _track(folder: Path, out: Path | None, formats: Sequence[str], is_opened: bool) -> int:
     from objbench.leaderboard.track.page import write_track_page
 
+    return _pages("track", partial(write_track_page, folder, out), formats, is_opened)
+
+
+def _pages(what: str, write: Callable[..., Path], formats: Sequence[str], is_opened: bool) -> int:
+    """Write a page over many studies in each of ``formats``, and say where it is."""
     for kind in formats:
-        page = write_track_page(folder, out, is_html=kind == "html")
-        say(f"track: {os.path.relpath(page)}")
+        page = write(is_html=kind == "html")
+        say(f"{what}: {os.path.relpath(page)}")
         if is_opened and kind == "html":
             _open(page)
     return 0

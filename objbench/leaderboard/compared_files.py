@@ -12,7 +12,7 @@ from objbench.leaderboard.html.whole_page import PAGE, document_page
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.table_files import json_text, table_files
 from objbench.results.atomic_files import write_text
-from objbench.results.own_files import require_own
+from objbench.results.own_files import require_made, require_own
 
 _SUFFIXES = {"csv": "csv", "latex": "tex"}
 
@@ -54,9 +54,6 @@ def _write(out: Path, document: Sequence[Block], kind: str) -> Path:
 
 
 def _page(path: Path, text: str) -> Path:
-    if path.is_file() and MARK not in path.read_text("utf-8", errors="replace"):
-        raise ConfigError(
-            f"{path} was not made by objbench compare: name another folder with --out"
-        )
+    require_made(path, MARK, "objbench compare: name another folder with --out")
     write_text(path, text)
     return path

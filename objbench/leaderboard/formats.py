@@ -13,7 +13,7 @@ from objbench.leaderboard.report import Report
 from objbench.leaderboard.sections import MARK, page_document
 from objbench.leaderboard.table_files import json_text, table_files
 from objbench.results.atomic_files import whole_file, write_text
-from objbench.results.own_files import require_own
+from objbench.results.own_files import require_made, require_own
 from objbench.results.study_results import StudyResults
 
 TABLES = "tables"
@@ -60,8 +60,7 @@ def write_format(kind: str, run: Path, out: Path, results: StudyResults, report:
 
 def _write_page(out: Path, report: Report, title: str) -> Path:
     page = out / PAGE
-    if page.is_file() and MARK not in page.read_text("utf-8", errors="replace"):
-        raise ConfigError(f"{page} was not made by objbench: name another folder with --out")
+    require_made(page, MARK, "objbench: name another folder with --out")
     notes = NOTES if require_own(out, NOTES).is_file() else ""
     write_text(page, html_page(report, title, notes))
     return page

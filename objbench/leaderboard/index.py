@@ -41,7 +41,7 @@ from objbench.leaderboard.sent_words import standing_words
 from objbench.leaderboard.tables.verdicts import claim_words
 from objbench.results.atomic_files import write_text
 from objbench.results.compared_studies import FILE as ACROSS
-from objbench.results.own_files import require_own
+from objbench.results.own_files import require_made, require_own
 from objbench.results.run_folder import studies_in
 from objbench.results.study_results import read_study_results
 
@@ -71,11 +71,11 @@ def write_index(folder: Path, out: Path | None = None, *, is_html: bool = False)
         )
     page = (out or folder) / (PAGE if is_html else "README.md")
     try:
-        if page.is_file() and MARK not in page.read_text("utf-8", errors="replace"):
-            raise ConfigError(
-                f"{page} was not made by objbench: move what it says of a study into the study's "
-                f"{NOTES}, and delete it"
-            )
+        require_made(
+            page,
+            MARK,
+            f"objbench: move what it says of a study into the study's {NOTES}, and delete it",
+        )
         document = index_document(folder, runs, is_html=is_html)
         write_text(page, document_page(document, MARK) if is_html else render_markdown(document))
     except OSError as error:

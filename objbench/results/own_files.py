@@ -37,3 +37,19 @@ def require_own(folder: Path, name: str) -> Path:
         return own_file(folder, name)
     except OSError as error:
         raise ConfigError(f"{folder / name} cannot be used: {error.strerror}") from error
+
+
+def require_made(page: Path, mark: str, said: str) -> None:
+    """Refuse to write over a page that was written by hand.
+
+    Args:
+        page: where a page is to be written; it need not exist.
+        mark: what every page made here contains.
+        said: what made such pages, and what to do about another, after "was not made by ".
+
+    Raises:
+        ConfigError: there is a page without the mark.
+        OSError: it cannot be read.
+    """
+    if page.is_file() and mark not in page.read_text("utf-8", errors="replace"):
+        raise ConfigError(f"{page} was not made by {said}")

@@ -25,7 +25,7 @@ from objbench.results.compared_studies import (
     read_compared,
     write_compared,
 )
-from objbench.results.own_files import require_own
+from objbench.results.own_files import require_made, require_own
 
 NOTES = "NOTES.md"
 _PICTURES = "scales-*.svg"
@@ -66,10 +66,7 @@ def write_across(folders: Sequence[Path], out: Path, found: Comparison) -> Path:
     )
     made = {name: content for name, content in files.values()}
     try:
-        if page.is_file() and MARK not in page.read_text("utf-8", errors="replace"):
-            raise ConfigError(
-                f"{page} was not made by --across: name another folder with --out, or delete it"
-            )
+        require_made(page, MARK, "--across: name another folder with --out, or delete it")
         out.mkdir(parents=True, exist_ok=True)
         for older in out.glob(_PICTURES):
             if older.name not in made:
@@ -98,8 +95,7 @@ def write_across_html(out: Path, found: Comparison) -> Path:
     names = {pair: name for pair, (name, _) in files.items()}
     document = across_document(found, out.resolve().name, names, notes)
     try:
-        if page.is_file() and MARK not in page.read_text("utf-8", errors="replace"):
-            raise ConfigError(f"{page} was not made by --across: name another folder with --out")
+        require_made(page, MARK, "--across: name another folder with --out")
         write_text(page, document_page(document, MARK, dict(files.values())))
     except OSError as error:
         raise ConfigError(

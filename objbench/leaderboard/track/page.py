@@ -29,7 +29,7 @@ from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.track.ranking import history_blocks, ranking_blocks
 from objbench.leaderboard.track.rule_words import clock_points, record_points, rule_points
 from objbench.results.atomic_files import write_text
-from objbench.results.own_files import require_own
+from objbench.results.own_files import require_made, require_own
 
 MARK = "Made by `objbench leaderboard --track` from the records of the rows; edits are overwritten."
 
@@ -49,8 +49,7 @@ def write_track_page(folder: Path, out: Path | None = None, *, is_html: bool = F
     page = require_own(out or folder, PAGE if is_html else "README.md")
     document = track_document(folder)
     try:
-        if page.is_file() and MARK not in page.read_text("utf-8", errors="replace"):
-            raise ConfigError(f"{page} was not made by --track: name another folder with --out")
+        require_made(page, MARK, "--track: name another folder with --out")
         write_text(page, document_page(document, MARK) if is_html else render_markdown(document))
     except OSError as error:
         raise ConfigError(
