@@ -11,7 +11,7 @@ from objbench.contract.composition import Composition
 from objbench.plugins.source_digest import source_digest
 from objbench.results.plan import PlannedCell
 from objbench.results.provenance import provenance
-from objbench.results.records import AnyRecord, Plugin
+from objbench.results.records import AnyRecord, EvaluationRecord, Plugin, Provenance
 from objbench.runs.cells.run_context import RunContext
 from objbench.runs.cells.storable import require_storable, unlike_a_record
 from objbench.runs.processes import processes
@@ -75,14 +75,20 @@ class CellWork(ABC):
                 objective=cell.objective,
                 seed=cell.seed,
                 plugin=plugin,
-                provenance=provenance(
-                    self.prepared.command, self.prepared.device, processes(), started
-                ),
+                provenance=self._provenance(started),
                 **fields,
                 **outcome,
             )
         except ValidationError as error:
             raise unlike_a_record(plugin, error) from error
+
+    def copied(self, record: EvaluationRecord, cell: PlannedCell, started: str) -> EvaluationRecord:
+        """The record of ``cell``, whose result is that of another cell; it ends now."""
+        made = {"id": cell.id, "key": cell.key, "objective": cell.objective}
+        return record.model_copy(update={**made, "provenance": self._provenance(started)})
+
+    def _provenance(self, started: str) -> Provenance:
+        return provenance(self.prepared.command, self.prepared.device, processes(), started)
 
     def remove_leftovers(  # noqa: B027 - most kinds leave nothing
         self, cell: PlannedCell, record: AnyRecord

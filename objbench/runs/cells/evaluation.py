@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from objbench.contract.suite import EvaluationContext, TaskResult
 from objbench.data.heldout_split import heldout_rows
 from objbench.results.packed_values import stored_examples
 from objbench.results.plan import PlannedCell
-from objbench.results.records import AnyRecord
+from objbench.results.records import AnyRecord, EvaluationRecord
 from objbench.results.stored_examples import StoredExamples
 from objbench.runs.cells.cell_work import CellWork
 
@@ -47,32 +48,28 @@ class EvaluationWork(CellWork):
             heldout=heldout,
         )
         encoder = self.encoder(cell, read)
-        measured = self.known(cell, read)
-        if measured is None:
-            clock = time.perf_counter()
-            result = self.score(cell, encoder, context)
-            measured = {
-                "scores": {name: dict(metrics) for name, metrics in result.scores.items()},
-                "train_examples": result.train_examples,
-                "eval_examples": dict(result.eval_examples),
-                "official_examples": dict(result.official_examples),
-                "seconds": round(time.perf_counter() - clock, 3),
-                "details": dict(result.details),
-                "unscored": dict(result.unscored),
-                "examples": _examples(cell, result),
-                "made_from": read,
-            }
-        shown = [
-            f"{name} {metric} {value:.3f}"
-            for name, metrics in measured["scores"].items()
-            for metric, value in metrics.items()
-        ]
-        reasons = "; ".join(dict.fromkeys(measured["unscored"].values()))
-        record = self.record(cell, started, status="ok", **measured)
-        return record, ", ".join(shown) or f"not scored: {reasons}"
+        if (known := self.known(cell, read)) is not None:
+            return self.copied(known, cell, started), _shown(known.scores, known.unscored)
+        clock = time.perf_counter()
+        result = self.score(cell, encoder, context)
+        record = self.record(
+            cell,
+            started,
+            status="ok",
+            scores={name: dict(metrics) for name, metrics in result.scores.items()},
+            train_examples=result.train_examples,
+            eval_examples=dict(result.eval_examples),
+            official_examples=dict(result.official_examples),
+            seconds=round(time.perf_counter() - clock, 3),
+            details=dict(result.details),
+            unscored=dict(result.unscored),
+            examples=_examples(cell, result),
+            made_from=read,
+        )
+        return record, _shown(result.scores, result.unscored)
 
-    def known(self, cell: PlannedCell, read: dict[str, str]) -> dict[str, Any] | None:
-        """What was measured of the same encoder before, for the record; None where nothing was.
+    def known(self, cell: PlannedCell, read: dict[str, str]) -> EvaluationRecord | None:
+        """The record of another cell that has scored the same encoder alike; None where none has.
 
         Args:
             cell: the cell.
@@ -120,6 +117,16 @@ class EvaluationWork(CellWork):
             "share": cell.share,
             "max_train_samples": self.prepared.study.evaluation.max_train_samples,
         }
+
+
+def _shown(scores: Mapping[str, Mapping[str, float]], unscored: Mapping[str, str]) -> str:
+    """What came out, in a few words."""
+    shown = [
+        f"{name} {metric} {value:.3f}"
+        for name, metrics in scores.items()
+        for metric, value in metrics.items()
+    ]
+    return ", ".join(shown) or f"not scored: {'; '.join(dict.fromkeys(unscored.values()))}"
 
 
 def _examples(cell: PlannedCell, result: TaskResult) -> dict[str, StoredExamples]:

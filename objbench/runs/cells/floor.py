@@ -11,18 +11,6 @@ from objbench.results.plan import PlannedCell
 from objbench.results.records import AnyRecord, FloorRecord, Meters
 from objbench.runs.cells.evaluation import EvaluationWork
 
-_MEASURED = (
-    "scores",
-    "train_examples",
-    "eval_examples",
-    "official_examples",
-    "seconds",
-    "details",
-    "unscored",
-    "examples",
-    "made_from",
-)
-
 
 class FloorWork(EvaluationWork):
     """Exports what is needed into a folder of the cell alone, and has the suite score it."""
@@ -43,8 +31,8 @@ class FloorWork(EvaluationWork):
         read["encoder"] = export_untrained(job, folder, with_head=suite.reads_token_head)
         return folder
 
-    def known(self, cell: PlannedCell, read: dict[str, str]) -> dict[str, Any] | None:
-        """What was measured of another objective that begins with the same weights, head included.
+    def known(self, cell: PlannedCell, read: dict[str, str]) -> FloorRecord | None:
+        """The record of another objective that begins with the same weights, head included.
 
         Initial weights are drawn from named streams, so that objectives with equal heads have them in
         common, and a suite that reads the head would score one encoder once for each.
@@ -52,9 +40,8 @@ class FloorWork(EvaluationWork):
         digest = read.get("encoder")
         for other in self.context.same_floor(cell) if digest else ():
             record = self.prepared.folder.read_record(other)
-            is_scored = isinstance(record, FloorRecord) and record.status == "ok"
-            if record is not None and is_scored and record.made_from.get("encoder") == digest:
-                return {name: getattr(record, name) for name in _MEASURED}
+            if isinstance(record, FloorRecord) and _is_of(record, digest):
+                return record
         return None
 
     def score(self, cell: PlannedCell, encoder: Path, context: EvaluationContext) -> TaskResult:
@@ -79,3 +66,7 @@ class FloorWork(EvaluationWork):
 
     def _folder(self, cell: PlannedCell) -> Path:
         return self.prepared.folder.path / self.prepared.folder.encoders(cell) / "step-0"
+
+
+def _is_of(record: FloorRecord, digest: str | None) -> bool:
+    return record.status == "ok" and record.made_from.get("encoder") == digest
