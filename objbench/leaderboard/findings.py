@@ -60,7 +60,12 @@ def axes_sentence(report: Report, curve: CurveReport) -> str:
     orders = axis_orders(report.baseline, found)
     if not orders:
         return ""
-    lead, names = f"By {curve.source.words}, the order by estimated speedup", next(iter(orders))
+    names = next(iter(orders))
+    bounds = [name for name in found if name not in names]
+    without = (
+        f" (without {named(bounds)}, of which not every speedup was measured)" if bounds else ""
+    )
+    lead = f"By {curve.source.words}, the order by estimated speedup{without}"
     if len(orders) == 1:
         return _qualified(report, names, f"{lead} is the same on every axis: {_order(names)}.")
     parts = [f"{_order(order)} by {_axes(axes)}" for order, axes in orders.items()]

@@ -24,7 +24,7 @@ from objbench.leaderboard.speedups import Speedups, speedup_quantity
 from objbench.results.plan import Plan
 
 _LONGEST_SETTING = 60
-_NEITHER = "{who} reach{es} {target} neither significantly sooner nor later"
+_NEITHER = "{who} {be} neither significantly faster nor slower to reach {target}"
 
 
 def headline(report: Report) -> str:
@@ -155,6 +155,7 @@ def loss_parts(report: Report, curve: CurveReport) -> list[str]:
             target=target,
             s="s" if len(who) == 1 else "",
             es="es" if len(who) == 1 else "",
+            be=_is(who),
         )
         for words, who in groups.items()
         if words

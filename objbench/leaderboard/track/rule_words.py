@@ -85,7 +85,8 @@ def record_points() -> list[str]:
             "The speedup over the holder is the holder's FLOPs divided by the row's: the Hodges-Lehmann "
             "estimate with the interval of the same test that covers 95% or the least more, which with five "
             "runs against five is 96.83%. Both assume that one constant factor is between the spends of two "
-            "recipes, apart from chance; the p-value does not."
+            "recipes, apart from chance; the p-value does not. It is a median of ratios, so it is near the "
+            "ratio of the two medians and not equal to it."
         ),
         (
             "Which tokens are hidden depends on batch and length. A row with others than the holder's has to "

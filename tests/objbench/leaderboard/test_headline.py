@@ -201,7 +201,9 @@ def test_the_common_loss_says_who_is_neither_sooner_nor_later(make_study, report
     finding = common.speedups["taco"].headline["flops"]
     assert common.speedups["taco"].comparison == "unclear" and finding.low is not None
     said = headline(report)
-    words = "taco reaches mlm's final common held-out loss neither significantly sooner nor later"
+    words = (
+        "taco is neither significantly faster nor slower to reach mlm's final common held-out loss"
+    )
     assert said.count(words) == 1
     assert f"{words} ({speedup_quantity(finding).text} in FLOPs)" in said
 

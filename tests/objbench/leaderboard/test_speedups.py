@@ -4,6 +4,8 @@ With four seeds and 20 points taco closes mlm's gap at 0.825 of its budget, and 
 at 0.7223 and 0.9277 (test_judge_judgement.py); its 900 steps cost what mlm's 1,200 do in FLOPs.
 """
 
+import dataclasses
+
 import pytest
 
 from objbench.judge.statistics.speedup import Bound
@@ -112,6 +114,18 @@ def test_axes_that_disagree_are_said_in_words(make_study, of):
             "FLOPs, slower in device seconds."
         )
     ]
+
+
+def test_what_has_only_a_bound_is_named_as_left_out_of_the_order(make_study, of):
+    report, curve = of(make_study(seeds=SEEDS, points=20))
+    own = curve.speedups["taco"]
+    bound = dataclasses.replace(own.headline["seconds"], estimate=Bound(0.9, "below"))
+    late = dataclasses.replace(own, objective="late", headline={**own.headline, "seconds": bound})
+    curve = dataclasses.replace(curve, speedups={"taco": own, "late": late})
+    assert axes_sentence(report, curve) == (
+        "By glue score, the order by estimated speedup (without late, of which not every speedup was "
+        "measured) is the same on every axis: taco, mlm."
+    )
 
 
 def test_axes_that_tell_nothing_apart_are_said_to(make_study, of):
