@@ -27,7 +27,7 @@ test-browser: $(INSTALLED)
 page-picture: $(INSTALLED)
 	$(BIN)/objbench leaderboard $(STUDY) --format html --out .page
 	chromium --headless --no-sandbox --hide-scrollbars --window-size=1160,840 \
-	    --screenshot=leaderboard/figures/page.png file://$(CURDIR)/.page/index.html
+	    --screenshot=leaderboard/page.png file://$(CURDIR)/.page/index.html
 	rm -r .page
 
 # Needs an otherwise idle machine; writes leaderboard/performance.md, its picture and its record.
