@@ -24,8 +24,8 @@ def rule_points() -> list[str]:
             "masked language modelling on held-out text, in bits per character, whatever the objective is."
         ),
         (
-            "A row from somebody else is ranked at once and can hold the record when drawn cells of it were "
-            "run again and agree."
+            "A row from somebody else is ranked at once. It can hold the record once randomly drawn cells "
+            "of it have been run again and agree."
         ),
     ]
 
@@ -59,10 +59,10 @@ def record_points() -> list[str]:
     """How spends and p-values come about."""
     return [
         (
-            "Between two evaluation points a run's loss, made to fall by isotonic regression, is taken to be linear in the "
-            "logarithm of the steps; the target is reached where that line is first down at it. Other axes "
-            "are at the same share of the way, in their logarithm. Nothing is extrapolated: < and > are "
-            "bounds."
+            "Between two evaluation points a run's loss, made to fall by isotonic regression, is taken to "
+            "be linear in the logarithm of the steps; the target counts as reached where that line first "
+            "meets it. Spends on other axes are interpolated at the same share of the way, in their "
+            "logarithm. Nothing is extrapolated: < and > are bounds."
         ),
         (
             "The number of a row is the median over its runs, with the exact interval of order statistics "
@@ -83,22 +83,22 @@ def record_points() -> list[str]:
         ),
         (
             "The speedup over the holder is the holder's FLOPs divided by the row's: the Hodges-Lehmann "
-            "estimate with the interval of the same test that covers 95% or the least more, which with five "
-            "runs against five is 96.83%. Both assume that one constant factor is between the spends of two "
-            "recipes, apart from chance; the p-value does not. It is a median of ratios, so it is near the "
-            "ratio of the two medians and not equal to it."
+            "estimate, with the narrowest interval of the same test that covers at least 95%, which is "
+            "96.83% for five runs against five. Both assume that the spends of two recipes differ by one "
+            "constant factor, apart from chance; the p-value does not. The estimate is a median of "
+            "ratios, so it is near the ratio of the two medians and not equal to it."
         ),
         (
-            "Which tokens are hidden depends on batch and length. A row with others than the holder's has to "
-            "reach less, by as much as other masks explain in 99 of 100 cases; the track's file has the "
-            "number. It is estimated from the spread of single tokens' losses, not measured. On English it "
-            "costs such a row about a tenth of its spend: 5% to 12% in the six runs of the study "
-            "small-english that reach both losses."
+            "Which tokens are hidden depends on batch and length. A row whose batch or length is not the "
+            "holder's has to go below the target by a margin that a change of masks alone would exceed in "
+            "1 of 100 cases; the track's file has the number. It is estimated from the spread of single "
+            "tokens' losses, not measured. On English it costs such a row about a tenth of its spend: 5% "
+            "to 12% in the six runs of the study small-english that reach both losses."
         ),
         (
-            "Each target is ranked by itself, by the median FLOPs; no number puts several targets together. "
-            "Device time has a record of its own on each device, by the same test. A row is so tested once "
-            "for each target, in FLOPs and in device time, at that level each; these tests are not corrected "
-            "for one another."
+            "Each target has a ranking of its own, by the median FLOPs; no score combines targets. Device "
+            "time has a record of its own on each device, by the same test. So a row is tested once for "
+            "each target, in FLOPs and in device time, each time at that level; these tests are not "
+            "corrected for one another."
         ),
     ]
