@@ -250,9 +250,14 @@ class Suite(ConfiguredSuite):
             task: one of ``planned_tasks()``.
             most: the most training examples; None for all.
 
+        The source of a suite is part of the keys of its cells, and what they take is not: a better
+        estimate must not have them run again. So the estimate may also be a function
+        ``work(suite, task, most, length, sequences)`` of a module that no suite imports, named
+        after the suite's with ``_work`` at the end. Held-out text has at most ``sequences``
+        sequences, None for enough, of ``length`` tokens each.
+
         Returns:
-            None if the suite does not say: a plan then calls the time of its evaluations "not
-            estimated".
+            None if neither says: a plan then calls the time of its evaluations "not estimated".
         """
         return None
 

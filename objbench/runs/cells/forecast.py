@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import torch
 
 from objbench.contract.suite import INITIAL_WEIGHTS
+from objbench.data.heldout_split import part_indices
 from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.training.schedule import plan_route
 from objbench.errors import ObjbenchError
@@ -199,7 +200,8 @@ def _evaluations(
     if not counts:
         return ()
     try:
-        works = works_of(prepared.study, prepared.plugins)
+        own = part_indices(len(prepared.text.heldout), "reported")
+        works = works_of(prepared.study, prepared.plugins, len(own))
         return timed(counts, works, seconds.of_evaluation)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - nothing depends on a forecast
         reason = str(error) if isinstance(error, ObjbenchError) else type(error).__name__

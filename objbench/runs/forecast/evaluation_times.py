@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 
 from objbench.contract.suite import Suite, Work
 from objbench.errors import DataError
@@ -19,16 +21,34 @@ def planned_tasks(suite: Suite) -> tuple[str, ...]:
         return (suite.name,)
 
 
-def works_of(study: Study, plugins: ConfiguredPlugins) -> dict[tuple[str, str], Work | None]:
-    """(suite, task) -> what an evaluation does; None where the suite does not say."""
+def works_of(
+    study: Study, plugins: ConfiguredPlugins, sequences: int | None = None
+) -> dict[tuple[str, str], Work | None]:
+    """(suite, task) -> what an evaluation does; None where nothing says.
+
+    Args:
+        study: the study.
+        plugins: its plugins.
+        sequences: of held-out text that an evaluation can read at most; None where the text is not
+            at hand.
+    """
     found: dict[tuple[str, str], Work | None] = {}
     for name, suite in plugins.suites.items():
         for task in planned_tasks(suite):
             try:
-                found[name, task] = suite.work(task, study.evaluation.max_train_samples)
+                found[name, task] = _work_of(suite, task, study, sequences)
             except DataError:
                 found[name, task] = None
     return found
+
+
+def _work_of(suite: Suite, task: str, study: Study, sequences: int | None) -> Work | None:
+    """What the suite says itself, or the module beside it; see ``Suite.work``."""
+    most = study.evaluation.max_train_samples
+    work, beside = suite.work(task, most), f"{type(suite).__module__}_work"
+    if work is None and find_spec(beside) is not None:
+        work = import_module(beside).work(suite, task, most, study.data.length, sequences)
+    return work
 
 
 def timed(

@@ -9,7 +9,7 @@ from objbench.results.run_folder import RunFolder, read_plan
 from objbench.runs.cells import forecast
 from objbench.runs.cells.forecast import what_is_left
 from objbench.runs.cells.prepared_study import prepare
-from objbench.runs.forecast import devices, expected_seconds
+from objbench.runs.forecast import devices, evaluation_times, expected_seconds
 from objbench.runs.forecast.disk import PAGE
 from objbench.runs.forecast.expected_seconds import TimedHere
 from objbench.runs.forecast.expected_steps import expected_steps
@@ -140,7 +140,8 @@ def test_a_plan_counts_all_cells_and_multiplies_what_each_costs(make_study, regi
     assert "3 seeds: a difference of" in text
 
 
-def test_what_is_not_known_is_said_and_never_0(make_study, registry):
+def test_what_is_not_known_is_said_and_never_0(make_study, registry, monkeypatch):
+    monkeypatch.setattr(evaluation_times, "find_spec", lambda name: None)
     study = make_study(evaluation={"suites": ["toy", "heldout"], "points": 2})
     found = forecast_ahead(study, registry, ON_H100)
     assert found.not_estimated == {"heldout": 4 + 2, "floors without an encoder": 2}
@@ -148,6 +149,15 @@ def test_what_is_not_known_is_said_and_never_0(make_study, registry):
     assert [each.seconds for each in unknown] == [None]
     only = make_study(evaluation={"suites": ["heldout"], "points": 2})
     assert forecast_ahead(only, registry, ON_H100).evaluation_seconds is None
+
+
+def test_every_suite_says_what_it_reads(make_study, registry):
+    suites = ["toy", "probe", "heldout", "representation", "blimp"]
+    study = make_study(evaluation={"suites": suites, "points": 2}, options={"probe": {"of": "toy"}})
+    found = forecast_ahead(study, registry, ON_H100)
+    assert [*found.not_estimated] == ["floors without an encoder"]
+    assert {each.suite for each in found.evaluations} == {*suites}
+    assert "BLiMP is scored piece by piece" in "\n".join(lines_of(found))
 
 
 def test_trials_are_pretrainings_too(make_study, registry):
