@@ -10,6 +10,7 @@ from objbench.judge.formatting import listed
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.statistics.ranks import MOST_GROUPED, MOST_PAIRED
 from objbench.judge.verdict_sentence import correction_sentence
+from objbench.leaderboard.compared_objectives import compared_blocks
 from objbench.leaderboard.curve_sections import main_curves
 from objbench.leaderboard.details import details
 from objbench.leaderboard.document import (
@@ -65,6 +66,7 @@ def opening(report: Report, title: str = "", notes: str = "") -> list[Block]:
         Comment(MARK),
         *sent_blocks(report.sent_in),
         Paragraph(Strong(headline(report))),
+        *compared_blocks(report.plan),
         *paragraph(learning_sentence(report)),
         *paragraph(start_sentence(report.plan)),
         *([Paragraph(("Notes: ", Link(notes, notes), "."))] if notes else []),

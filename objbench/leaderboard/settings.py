@@ -79,12 +79,17 @@ def objective_settings(results: StudyResults) -> tuple[ObjectiveSettings, ...]:
     return tuple(
         ObjectiveSettings(
             planned=item,
-            options=_assigned(item.options),
-            tuned=_assigned(item.overrides),
+            options=assigned(item.options),
+            tuned=assigned(item.overrides),
             plugins=", ".join(sorted(plugins.get(item.name, ()))),
         )
         for item in results.plan.objectives
     )
+
+
+def assigned(settings: Mapping[str, Any]) -> str:
+    """Settings as "name = value", sorted by name, on one line."""
+    return shortened(", ".join(f"{key} = {_value(v)}" for key, v in sorted(settings.items())))
 
 
 def _asked(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -136,10 +141,6 @@ def _tally(found: Counter[str]) -> str:
     if len(found) <= 1:
         return next(iter(found), DASH)
     return ", ".join(f"{value} ({count(n, 'record')})" for value, n in sorted(found.items()))
-
-
-def _assigned(settings: Mapping[str, Any]) -> str:
-    return shortened(", ".join(f"{key} = {_value(v)}" for key, v in sorted(settings.items())))
 
 
 def _leaves(tree: object, path: str = "") -> Iterator[tuple[str, object]]:

@@ -181,7 +181,7 @@ class FakeStep:
 
     def _extended_peak(self, rows: int, after_others: bool, recomputes: bool) -> int:
         return extended_peak(
-            lambda size: self.counted(size, after_others, recomputes).peak, self._sizes(rows), rows
+            lambda size: self._passes.peak(size, after_others, recomputes), self._sizes(rows), rows
         )
 
     def _sizes(self, rows: int) -> tuple[int, ...]:

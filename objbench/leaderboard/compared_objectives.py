@@ -1,0 +1,48 @@
+"""What the objectives of a study are, in a line each, for a reader who does not know their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from objbench.judge.formatting import listed
+from objbench.leaderboard.document import Block, Fold, Strong, bullets, shortened
+from objbench.leaderboard.settings import assigned
+from objbench.results.plan import Plan, PlannedObjective
+
+MOST_LISTED = 12
+"""Of more objectives the list is folded away: their names come first, as in the table of settings."""
+
+
+def compared_blocks(plan: Plan) -> list[Block]:
+    """The objectives as points of a list, in the order of the plan."""
+    known: dict[str, PlannedObjective] = {}
+    points = []
+    for item in plan.objectives:
+        like = known.setdefault(item.summary, item)
+        words = item.summary if like is item else _difference(item, like)
+        points.append((Strong(item.name), f": {shortened(words)}"))
+    listing = bullets(points)
+    if len(points) <= MOST_LISTED:
+        return listing
+    return [Fold(f"What the {len(points)} objectives are", listing)]
+
+
+def _difference(item: PlannedObjective, like: PlannedObjective) -> str:
+    """How an objective differs from one of the same kind, by its options, or else by its settings."""
+    for mine, others in (
+        (_bare(item.options), _bare(like.options)),
+        (item.overrides, like.overrides),
+    ):
+        changed = [name for name in sorted(mine) if others.get(name) != mine[name]]
+        if changed:
+            return f"{like.name} with {listed([assigned({name: mine[name]}) for name in changed])}"
+    return f"{like.name}, again"
+
+
+def _bare(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options without the name of their term, where all are of one: ``mlm.rate`` is ``rate``."""
+    terms = {name.partition(".")[0] for name in options if "." in name}
+    if len(terms) != 1 or not all("." in name for name in options):
+        return options
+    return {name.partition(".")[2]: value for name, value in options.items()}
