@@ -125,24 +125,30 @@ def _limits(drawn: Mapping[str, DrawnCurve], references: References) -> tuple[fl
 
 
 def _name_references(panel: Axes, inside: Mapping[str, float]) -> None:
-    """Write the names of the reference lines at the right of a panel, above their lines.
+    """Write the names of the reference lines above their lines, where the curves are not.
 
-    Losses fall, so that is where the curves are not; where they are, they are drawn over the names.
+    Losses fall: that is at the right of the upper half and at the left of the lower half. Where
+    there are curves after all, they are drawn over the names.
     """
     bottom, top = panel.get_ylim()
-    wanted = [(value - bottom) / (top - bottom) + _SMALL_LINE / 2 for value in inside.values()]
-    heights = within_panel(spread_out(wanted, _SMALL_LINE), _SMALL_LINE)
-    for (name, value), height in zip(inside.items(), heights, strict=True):
-        panel.annotate(
-            f"{shortened(name, LONGEST_LABEL)} {value:.2f}",
-            xy=(0.99, height),
-            xycoords="axes fraction",
-            color=QUIET,
-            fontsize=7,
-            va="center",
-            ha="right",
-            zorder=1.5,
-        )
+    places = {name: (value - bottom) / (top - bottom) for name, value in inside.items()}
+    for x, side, names in (
+        (0.99, "right", [name for name, place in places.items() if place >= 0.5]),
+        (0.01, "left", [name for name, place in places.items() if place < 0.5]),
+    ):
+        wanted = [places[name] + _SMALL_LINE / 2 for name in names]
+        heights = within_panel(spread_out(wanted, _SMALL_LINE), _SMALL_LINE)
+        for name, height in zip(names, heights, strict=True):
+            panel.annotate(
+                f"{shortened(name, LONGEST_LABEL)} {inside[name]:.2f}",
+                xy=(x, height),
+                xycoords="axes fraction",
+                color=QUIET,
+                fontsize=7,
+                va="center",
+                ha=side,
+                zorder=1.5,
+            )
 
 
 def _reference_words(references: References, inside: Mapping[str, float]) -> list[str]:

@@ -84,7 +84,7 @@ def test_lines_beyond_the_curves_are_left_out_and_named_but_for_the_bigrams(draw
 
 def test_names_of_lines_that_are_close_do_not_overlap(drawn):
     values = {"bag of words": 5.01, "unigram": 5.0, "bigram": 4.99}
-    panels, _ = drawn([curve("mlm", 4.0, 5.0)], references=References(values=values))
+    panels, _ = drawn([curve("mlm", 4.0, 4.5)], references=References(values=values))
     heights = sorted(text.xy[1] for text in panels[0].texts)
     assert np.diff(heights) == pytest.approx([1 / 19] * 2)
     assert [text.get_text() for text in sorted(panels[0].texts, key=lambda t: -t.xy[1])] == [
@@ -92,3 +92,10 @@ def test_names_of_lines_that_are_close_do_not_overlap(drawn):
         "unigram 5.00",
         "bigram 4.99",
     ]
+
+
+def test_names_of_low_lines_are_at_the_left_where_falling_losses_are_not(drawn):
+    values = {"unigram": 5.9, "both neighbours": 4.1}
+    panels, _ = drawn([curve("mlm", 4.0, 6.0)], references=References(values=values))
+    sides = {text.get_text(): (text.get_ha(), text.xy[0]) for text in panels[0].texts}
+    assert sides == {"unigram 5.90": ("right", 0.99), "both neighbours 4.10": ("left", 0.01)}
