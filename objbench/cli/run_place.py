@@ -7,6 +7,7 @@ from pathlib import Path
 
 from objbench.cli import arguments as read
 from objbench.cli.plugin_arguments import default_cache
+from objbench.cli.terminal import say
 from objbench.errors import ConfigError, StorageError
 from objbench.results.object_store import ObjectStore, is_url
 from objbench.results.remote_run import copy_run, put_page, scratch_folder
@@ -39,10 +40,11 @@ class RunPlace:
                 ) from error
 
     def put_page(self) -> None:
-        """Store the page that was written into the folder."""
+        """Store the page that was written into the folder, and say where."""
         if self.store is not None:
             try:
                 put_page(self.store, self.folder / "leaderboard")
+                say(f"stored: {self}/leaderboard/")
             except OSError as error:
                 raise StorageError(
                     f"the page is in {self.folder} but cannot be stored in {self}: {error.strerror}"

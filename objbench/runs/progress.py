@@ -48,6 +48,9 @@ class Display:
     ) -> None:
         """Note which cells are still to be run; arguments as for ``TimeLeft``."""
 
+    def begin(self, cell: str) -> None:
+        """Note that ``cell`` is under way elsewhere, of which nothing is heard until its end."""
+
     def update(self, cell: str, done: int, total: int, text: str, stays: bool = False) -> None:
         """Show how far ``cell`` is, and ``text`` of it; as a line of its own if it ``stays``."""
 
@@ -84,6 +87,10 @@ class Lines(Display):
         """Count the cells that end from now on."""
         self._left = TimeLeft(left, total, jobs, expected)
         self._is_due(_WHOLE)
+
+    def begin(self, cell: str) -> None:
+        """Count the time that the cell takes from now on."""
+        self._left.begin(cell)
 
     def update(self, cell: str, done: int, total: int, text: str, stays: bool = False) -> None:
         """Print a line if it stays or the cell has not printed one for a while."""
@@ -144,6 +151,10 @@ class Bars(Display):
     ) -> None:
         """Count the cells that end from now on."""
         self._progress.left = TimeLeft(left, total, jobs, expected)
+
+    def begin(self, cell: str) -> None:
+        """Count the time that the cell takes from now on."""
+        self._progress.left.begin(cell)
 
     def say(self, text: str) -> None:
         """Print ``text`` above the bars."""

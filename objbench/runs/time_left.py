@@ -22,7 +22,7 @@ class TimeLeft:
     Args:
         left: the id of each cell that is still to be run -> its sort.
         total: all cells of the plan.
-        jobs: cells that run at the same time.
+        jobs: cells that run at the same time; at least so many.
         expected: sort -> seconds that a cell of it is expected to take, as far as that is known.
     """
 
@@ -51,6 +51,11 @@ class TimeLeft:
         # One that goes on where it was interrupted begins at a share of its own.
         started, first, _ = self._running.get(cell, (time.monotonic(), share, share))
         self._running[cell] = started, first, share
+
+    def begin(self, cell: str) -> None:
+        """Note that a cell is under way where nothing more is heard of it until its end."""
+        if cell not in self._running:
+            self.update(cell, 0.0)
 
     def end(self, cell: str) -> None:
         """Note that a cell has ended."""
@@ -85,7 +90,9 @@ class TimeLeft:
             for cell, (started, first, _) in running.items()
         ]
         work = sum(rests) + sum(number * whole.get(sort, 0.0) for sort, number in waiting.items())
-        seconds = max(work / max(1, min(self._jobs, len(sorts))), *rests, 0.0)
+        # Where others run the cells, how many they run at a time is seen by what is under way.
+        at_a_time = max(self._jobs, len(running))
+        seconds = max(work / max(1, min(at_a_time, len(sorts))), *rests, 0.0)
         known = all(sort in whole for sort in sorts.values())
         text = f"{self._done:,} of {self._total:,} cells"
         if not seconds:

@@ -53,6 +53,10 @@ class Watch(Display):
         """Show what is still to be run."""
         self._shown.plan(left, total, jobs, expected)
 
+    def begin(self, cell: str) -> None:
+        """Show that ``cell`` is under way elsewhere, where another watch hears of its steps."""
+        self._shown.begin(cell)
+
     def update(self, cell: str, done: int, total: int, text: str, stays: bool = False) -> None:
         """Note a step of ``cell``, and show it."""
         self._heard[cell] = time.monotonic()

@@ -34,7 +34,9 @@ def choose_executor(
                 f"--executor {place.name} runs no cell in this process: leave out --jobs, and start "
                 "objbench run as one process"
             )
-        return PullWorkers(crew=place.crew)
+        # Workers that are started by hand fill a machine, others share it as the cells of a pool do.
+        alike = local_pool(None, device, cores() if place.crew is None else pretrainings)
+        return PullWorkers(crew=place.crew, threads=alike.threads)
     if processes() > 1:
         if jobs is not None and jobs > 1:
             raise ConfigError(

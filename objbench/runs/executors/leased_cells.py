@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 
+from objbench.judge.formatting import count
 from objbench.results.fence import LeaseLost, fenced
 from objbench.results.plan import PlannedCell
 from objbench.results.records import AnyRecord, Status
@@ -19,6 +20,8 @@ from objbench.runs.executors.worker_process import Given
 
 LOOK = 5.0
 """Seconds between two looks at what other workers have finished."""
+IDLE = 30.0
+"""Seconds without a cell to run after which a worker says what it waits for."""
 ASKED = 16
 """Leases of others that are asked for at a look, in turn: each of five hundred workers that asked for all
 would read five hundred leases every few seconds."""
@@ -68,6 +71,8 @@ class LeasedCells(PlannedCells):
         self._elsewhere: dict[str, None] = {}
         self._recorded = RecordedCells(folder, cells, finished)
         self._looked = time.monotonic()
+        # Since when nothing has been run here; None where it is or that was said.
+        self._idle: float | None = self._looked
 
     @property
     def has_more(self) -> bool:
@@ -76,6 +81,18 @@ class LeasedCells(PlannedCells):
 
     def next(self, running: int) -> Given | None:
         """A cell whose lease this worker has, if there is one to be had."""
+        given = self._next(running)
+        if given or running:
+            self._idle = time.monotonic()
+        elif self._idle is not None and time.monotonic() - self._idle >= IDLE and self._elsewhere:
+            self._idle = None
+            self._say(
+                f"waiting: other workers have {count(len(self._elsewhere), 'cell')}; those of one that "
+                f"is lost are taken over after {self._leases.stale:.0f} seconds"
+            )
+        return given
+
+    def _next(self, running: int) -> Given | None:
         self._hear_of_others()
         while (cell := self._ready.next(running)) is not None:
             if not self._recorded.is_left(cell.id):

@@ -21,6 +21,7 @@ from objbench.runs.cells.outcome import Ended, Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.cells.step_costs import is_timed
 from objbench.runs.executors.crew import Crew
+from objbench.runs.executors.leases import Leases, lease_name
 from objbench.runs.executors.ready_cells import ReadyCells
 from objbench.runs.executors.recorded_cells import RecordedCells
 
@@ -34,20 +35,17 @@ class PullWorkers:
 
     Attributes:
         look: seconds between two looks at the records.
+        threads: that a cell is expected to have, with which steps are measured here.
         crew: the workers that are started from here; None where others start them.
     """
 
     look: float = 2.0
     crew: Crew | None = None
-
-    @property
-    def threads(self) -> None:
-        """Nothing of a cell runs here."""
-        return None
+    threads: int | None = None
 
     @property
     def jobs(self) -> int:
-        """How many workers there will be is not known."""
+        """How many there will be at a time is not known; the leases show it."""
         return 1
 
     @property
@@ -71,6 +69,8 @@ class PullWorkers:
             RecordedCells(folder, plan.cells, finished),
         )
         waiting = set(_given(ready))
+        leases = Leases(folder.store)
+        leased = {lease_name(cell): cell.id for cell in plan.cells if cell.id not in finished}
         if waiting and self.crew:
             self.crew.start(prepared, sum(cell.kind in _LONG for cell in plan.cells))
         elif waiting:
@@ -83,6 +83,9 @@ class PullWorkers:
                 ended(_outcome(cell, record))
             # Of what was waited for and what waited for that, both records may have come since.
             waiting |= {cell for cell in _given(ready) if recorded.is_left(cell)}
+            for name in leases.names() if waiting else ():
+                if (under_way := leased.get(name)) in waiting:
+                    prepared.display.begin(under_way)
             if waiting and self.crew:
                 self.crew.keep(bool(found))
             if waiting:

@@ -46,6 +46,21 @@ def test_every_sort_is_counted_by_what_its_own_cells_took(clock):
     assert left.words == "7 of 7 cells"
 
 
+def test_cells_that_others_run_are_timed_from_the_first_sight_to_the_end(clock):
+    left = TimeLeft(CELLS, total=5, jobs=1, expected={"long": 600.0, "short": 60.0})
+    for _ in range(3):  # At every look it is there again.
+        left.begin("a.0")
+        left.begin("a.1")
+        clock[0] += 50
+    # Two at a time: 450 s of both, and 180 s for the three short ones.
+    assert left.words == "0 of 5 cells, 9 min left"
+    left.end("a.0")
+    left.begin("a.0")  # Its lease is there for another moment.
+    left.begin("elsewhere")
+    # What it took says what the other takes, which is as far; then the short ones, one at a time.
+    assert left.words == "1 of 5 cells, 3 min left"
+
+
 def test_until_a_cell_of_a_sort_has_ended_the_forecast_counts(clock):
     left = TimeLeft(CELLS, total=5, jobs=1, expected={"long": 600.0, "short": 60.0})
     assert left.words == "0 of 5 cells, 23 min left"

@@ -74,7 +74,11 @@ def test_several_processes_run_one_cell_at_a_time(monkeypatch):
 
 def test_workers_run_elsewhere():
     chosen = choose_executor(None, "cpu", 4, Place("workers"))
-    assert chosen == PullWorkers()
+    # Steps are measured with the threads that a worker of this machine gives a cell.
+    assert chosen == PullWorkers(threads=1)
+    assert choose_executor(None, "cpu", 2, Place("ray", "crew")) == PullWorkers(
+        crew="crew", threads=3
+    )
     assert not chosen.is_here
 
 

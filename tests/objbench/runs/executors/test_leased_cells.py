@@ -6,10 +6,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from objbench.results.atomic_files import sweep
+from objbench.results.local_store import LocalStore
+from objbench.results.plan import PlannedCell
+from objbench.runs.executors import leased_cells
+from objbench.runs.executors.leased_cells import LeasedCells
+from objbench.runs.executors.leases import Leases
 
 PROGRAM = Path(__file__).with_name("stand_in_worker.py")
 STEPS = 12
@@ -99,6 +105,37 @@ def test_the_cell_of_a_worker_that_ends_is_continued_by_another(workers, number)
     one, two = sorted(workers.by("long").values())
     assert one[0] == 1 and two[-1] == STEPS
     assert one[-1] - 1 <= two[0] - 1 <= one[-1], "it goes on from the checkpoint"
+
+
+def test_a_worker_that_has_nothing_to_run_says_once_what_it_waits_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(leased_cells, "IDLE", 0.0)
+    cells = [
+        PlannedCell(id=name, kind="pretrain", key="0" * 64, objective=name, seed=0) for name in "ab"
+    ]
+    leases, said = Leases(LocalStore(tmp_path), 300), []
+    folder = SimpleNamespace(ended_cells=lambda cells: {}, read_record=lambda cell: None)
+    own = LeasedCells(
+        cells,
+        {},
+        folder,
+        leases,
+        refuse=print,
+        say=said.append,
+        ended=print,
+        shares_memory=False,
+        owner="here:1",
+        look=0.0,
+    )
+    others = [leases.take(one, "elsewhere:2") for one in cells]
+    assert [own.next(running) for running in (1, 0, 0)] == [None, None, None]
+    line = (
+        "waiting: other workers have {}; those of one that is lost are taken over after 300 seconds"
+    )
+    assert said == [line.format("2 cells")]
+    leases.give_back(others[0])
+    assert own.next(0).cell.id == "a"
+    assert own.next(0) is None
+    assert said[1:] == [line.format("1 cell")]
 
 
 @pytest.mark.slow
