@@ -141,4 +141,7 @@ def spread(
 
 def _work(call: WorkerCall) -> str:
     """The task: a function of a module, so that Ray sends its name and not its code."""
+    # Ray cancels a task by Ctrl-C, which does nothing in the workers of a cluster that was begun in the
+    # background: shells begin that with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return call()
