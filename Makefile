@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 TEST_WORKERS ?= 2
 MEASURED := .benchmarks/last.json
 
-.PHONY: install demo test test-browser page-picture bench check-gpu check-forecast simulate lint format clean
+.PHONY: install demo test test-browser page-picture bench check-gpu check-forecast check-kills simulate lint format clean
 
 install: $(INSTALLED)
 
@@ -41,6 +41,11 @@ bench: $(INSTALLED)
 # On a machine with a GPU, at most eight minutes; writes .benchmarks/check-gpu.json.
 check-gpu: $(INSTALLED)
 	$(BIN)/python tests/gpu/check.py
+
+# A study that is killed at random moments, under each executor, for an hour or two; goes on where it
+# was interrupted. KILLS='--only "--jobs 2" --kills 4' for less.
+check-kills: $(INSTALLED)
+	$(BIN)/python tests/kills/campaign.py $(KILLS)
 
 # Needs a machine that nobody else uses, for half an hour: STUDY='--corpus FILE --glue-dir FOLDER'.
 check-forecast: $(INSTALLED)

@@ -78,6 +78,7 @@ _load("made_examples")
 _load("made_track")
 _load("hub_server")
 _load("memory_store")
+_load("ray_head")
 
 
 @pytest.fixture(scope="session")

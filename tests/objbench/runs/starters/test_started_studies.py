@@ -1,17 +1,15 @@
 """The records of a study are the same whatever runs its cells, also where that is killed on the way."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 import pytest
+from ray_head import needs, ray_head
 
 from objbench.results.local_store import LocalStore
 from objbench.results.run_folder import RunFolder, read_plan, read_records
@@ -44,14 +42,6 @@ def numbers(value):
 
 def content(folder):
     return {r.id: numbers(r.model_dump(mode="json")) for r in read_records(folder)}
-
-
-def needs(package):
-    """Skip where a package is not installed; fail where all must be."""
-    if find_spec(package) is None:
-        if os.environ.get("OBJBENCH_CLUSTERS") == "required":
-            pytest.fail(f"{package} is not installed")
-        pytest.skip(f"{package} is not installed")
 
 
 def until(what):
@@ -160,32 +150,9 @@ def wanted(words, trainers, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ray_cluster():
-    """The address of a cluster on this machine with two cores and, as far as Ray knows, two GPUs."""
-    needs("ray")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "disabled")
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        # A machine with other things to do needs longer than the 15 seconds that Ray gives itself.
-        patch.setenv("RAY_agent_register_timeout_ms", "120000")
-        # In the folders of tests the names of its sockets would be too long.
-        folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
-        command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block"]
-        command += ["--node-ip-address=127.0.0.1", "--port=0", "--num-cpus=2", "--num-gpus=2"]
-        command += ["--include-dashboard=false", f"--temp-dir={folder}"]
-        log = folder / "start.txt"
-        with log.open("w") as out:
-            head = subprocess.Popen(command, stdout=out, stderr=out, process_group=0)
-        try:
-            until(lambda: head.poll() is not None or "runtime started" in log.read_text())
-            assert head.poll() is None, log.read_text()
-            yield (folder / "ray_current_cluster").read_text().strip()
-        finally:
-            head.terminate()
-            try:
-                head.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(head.pid, signal.SIGKILL)
-            shutil.rmtree(folder, ignore_errors=True)
+    """The address of a cluster on this machine."""
+    with pytest.MonkeyPatch.context() as patch, ray_head(patch) as address:
+        yield address
 
 
 def test_a_pool_of_processes(words, wanted, commands, run):
