@@ -34,6 +34,8 @@ from left_behind import differences, tracebacks
 from processes import Command, begin
 from services import MARK, Missing, Service, service
 
+from objbench.results.atomic_files import sweep
+
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / ".benchmarks" / "check-kills"
 IN_A_ROUND = 8
@@ -133,6 +135,10 @@ def play(
     disturbed = Disturbed(crew, place, log, given.flags)
     disturbed.run(blows, Random(seed))
     place.fetch()
+    if crew.has_leases:
+        sweep(
+            place.run
+        )  # As the same command does after a day: until then a worker may be writing.
     found = [*disturbed.faults, *differences(whole, place.run)]
     if (code := Command(["verify", str(place.run)], log).wait()) != 0:
         found.append(f"objbench verify ended with exit code {code}")
@@ -216,7 +222,10 @@ def main() -> int:
                 found = one["differences"] or "equal"
                 print(f"{crew.name}: {len(one['blows'])} kills, {found}", flush=True)
     print(table(rounds))
-    print(f"{_machine()}; a lease of {LEASE:g} s; objbench {code[:12]}")
+    from objbench.results.provenance import processor_name, versions
+
+    found, here = versions(), processor_name()
+    print(f"{here}; Python {found['python']}; torch {found['torch']}; a lease of {LEASE:g} s")
     return int(any(one["differences"] for one in rounds))
 
 
@@ -230,13 +239,6 @@ def _study() -> Path:
         corpus.write_text("\n\n".join(texts))
         study.write_text(STUDY.format(corpus=json.dumps(str(corpus))))
     return study
-
-
-def _machine() -> str:
-    from objbench.results.provenance import processor_name, versions
-
-    found = versions()
-    return f"{processor_name()}, Python {found['python']}, torch {found['torch']}"
 
 
 def _kills(rounds: Sequence[dict[str, Any]], crew: Crew) -> int:
