@@ -91,5 +91,6 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     )
     ran, failed = len(end.ran), len(end.failures)
     cells = f"{ran} cell{'s' if ran != 1 else ''}"
-    say(f"ran {cells}, {failed} of them failed" if failed else f"ran {cells}", file=sys.stderr)
+    more = f", {failed} of them failed" if failed else "" if ran else ": none was left to be run"
+    say(f"ran {cells}{more}", file=sys.stderr)
     return 1 if failed else 0

@@ -45,6 +45,8 @@ def _why(url: str, error: OSError) -> str:
     fault, keys = error.strerror or one_line(error), _KEYS.get(url.partition("://")[0], "")
     if _ASKED_THE_MACHINE.search(fault):
         return f"no credentials for it were found: set {keys}"
+    if isinstance(error, FileNotFoundError):  # Of an object that was just to be written.
+        fault = "there is no such bucket"
     return f"{fault}; check the name of its bucket, and what is set of {keys}"
 
 

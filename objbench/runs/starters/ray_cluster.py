@@ -10,7 +10,10 @@ leave the run to the cluster, submit the command itself: ``ray job submit -- obj
 from __future__ import annotations
 
 import importlib
+import os
+import re
 import signal
+import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +27,9 @@ from objbench.runs.starters.worker_call import WorkerCall
 
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_USAGE_STATS_PROMPT_ENABLED": "0"}
 """A cluster that is begun for a run sends nothing to Ray's makers."""
+
+_ANSWER = 10.0
+"""Seconds in which a cluster must answer. Ray itself asks for minutes, without a word."""
 
 _GRACE = 30.0
 """Seconds that workers are given to end: those that they give the processes of their cells, and more."""
@@ -52,6 +58,8 @@ class RayCluster:
         ray = importlib.import_module("ray")
         if ray.is_initialized():
             return
+        if address := self._address or os.environ.get("RAY_ADDRESS"):
+            require_answer(address)
         # Ray puts a handler in the place of ours, and ends the process at once.
         ours = threading.current_thread() is threading.main_thread()
         before = {number: signal.getsignal(number) for number in INTERRUPTS if ours}
@@ -112,6 +120,31 @@ class RayCluster:
         """Disconnect, which ends a cluster that was begun here."""
         if self._is_ours:
             importlib.import_module("ray").shutdown()
+
+
+def require_answer(address: str) -> None:
+    """Make sure that something listens at the address of a cluster.
+
+    Args:
+        address: HOST:PORT, also after "ray://"; or "auto" or "local", which Ray looks up itself.
+
+    Raises:
+        ConfigError: nothing does, or it is no address.
+    """
+    if address in ("auto", "local"):
+        return
+    parts = re.fullmatch(r"(?:ray://)?\[?([^/\s\[\]]+)\]?:(\d{1,5})", address)
+    if parts is None or not 0 < int(parts[2]) < 2**16:
+        raise ConfigError(
+            f"--address {address}: no address of a Ray cluster: write it as 10.0.0.1:6379"
+        )
+    try:
+        socket.create_connection((parts[1], int(parts[2])), _ANSWER).close()
+    except OSError as error:
+        raise ConfigError(
+            f"--address {address}: no Ray cluster answers there ({error.strerror or error}): begin one "
+            "with ray start --head, or leave --address out"
+        ) from error
 
 
 def spread(

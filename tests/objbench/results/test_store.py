@@ -249,6 +249,10 @@ def test_without_keys_the_environment_to_set_is_named(monkeypatch, url, names):
     ("fault", "said"),
     [
         (
+            FileNotFoundError(errno.ENOENT, "there is no such object"),
+            "there is no such bucket; check the name of its bucket, and what is set of GOOGLE",
+        ),
+        (
             "Generic GCS error: Error performing GET http://169.254.169.254/computeMetadata/v1/",
             "no credentials for it were found: set GOOGLE_APPLICATION_CREDENTIALS, to ",
         ),
@@ -260,7 +264,7 @@ def test_without_keys_the_environment_to_set_is_named(monkeypatch, url, names):
 )
 def test_what_is_said_depends_on_whether_there_were_keys(monkeypatch, fault, said):
     def fail(store):
-        raise OSError(errno.EIO, fault)
+        raise OSError(errno.EIO, fault) if isinstance(fault, str) else fault
 
     monkeypatch.setattr("objbench.results.usable_store.require_conditional", fail)
     with pytest.raises(ConfigError, match=f"gs://bucket/run cannot be used: {said}"):

@@ -1,11 +1,14 @@
-"""How a study is spread over the machines of a Ray cluster."""
+"""How a study is spread over the machines of a Ray cluster, and an address where none is."""
+
+import socket
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from objbench.errors import ConfigError
 from objbench.runs.executors.process_pool import ProcessPool
-from objbench.runs.starters.ray_cluster import spread
+from objbench.runs.starters.ray_cluster import require_answer, spread
 
 MACHINES = st.lists(st.tuples(st.integers(1, 64), st.just(0)), min_size=1, max_size=6)
 
@@ -48,3 +51,25 @@ def test_gpus_and_wishes(machines, wanted, wants_gpus, found):
 
 def test_threads_that_were_asked_for_are_kept():
     assert ProcessPool(4, share=3).threads == 3
+
+
+def test_an_address_where_nothing_listens_is_refused_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "auto", "local"):
+            require_answer(address)
+    with pytest.raises(
+        ConfigError, match=rf"--address 127\.0\.0\.1:{port}: no Ray cluster answers"
+    ):
+        require_answer(f"127.0.0.1:{port}")
+    no_host = "no-such-host.invalid:6379"
+    with pytest.raises(ConfigError, match=f"--address {no_host}: no Ray cluster answers there"):
+        require_answer(no_host)
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "10.0.0.1", "10.0.0.1:99999", "a b:1", "s3://x:1/y"]
+)
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(ConfigError, match="no address of a Ray cluster: write it as"):
+        require_answer(address)
