@@ -21,9 +21,12 @@ traceback.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from unicodedata import category
+
+_ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 
 class ObjbenchError(Exception):
@@ -69,12 +72,23 @@ class PluginError(ObjbenchError):
 
 
 class UnknownNameError(ConfigError):
-    """A name that nothing is registered under; offers the closest match and the choices."""
+    """A name that nothing is registered under; offers the closest match and the choices.
 
-    def __init__(self, kind: str, name: str, choices: Iterable[str], hint: str = "") -> None:
+    Args:
+        kind: what should have that name, such as "option".
+        name: the name.
+        choices: the names that are known.
+        hint: what else to do, with the sign that it begins with.
+        where: what ``kind`` belongs to, such as "of taco"; "" where it belongs to nothing.
+    """
+
+    def __init__(
+        self, kind: str, name: str, choices: Iterable[str], hint: str = "", where: str = ""
+    ) -> None:
         known = sorted(choices)
         listed = ", ".join(known) or "none"
-        super().__init__(f"unknown {kind} {name!r}{guess(name, known)} (known: {listed}){hint}")
+        said = f"unknown {kind} {name!r} {where}".rstrip()
+        super().__init__(f"{said}{guess(name, known)} (known: {listed}){hint}")
         self.kind = kind
         self.name = name
 
@@ -103,8 +117,13 @@ def guess(given: str, known: Iterable[str]) -> str:
 
 
 def one_line(text: object) -> str:
-    """``text`` as ``printable``, with every run of white space folded to one space."""
-    return printable(" ".join(str(text).split()))
+    """``text`` as ``printable``, with every run of white space folded to one space.
+
+    The number that Python puts before an operating system's error, "[Errno 2] ", is left out: the words
+    after it say the same to a reader.
+    """
+    said = _ERRNO.sub("", str(text)) if isinstance(text, BaseException) else str(text)
+    return printable(" ".join(said.split()))
 
 
 def first_line(error: BaseException) -> str:

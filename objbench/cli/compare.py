@@ -67,7 +67,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     for run, name in sides:
         known = [objective.name for objective in read_plan(run).objectives]
         if name not in known:
-            raise UnknownNameError(f"objective of {run}", name, known)
+            raise UnknownNameError("objective", name, known, where=f"of {run}")
     if sides[0] == sides[1]:
         raise ConfigError(f"{sides[0][1]} cannot be compared with itself: name two objectives")
     from objbench.judge.score_source import Pair

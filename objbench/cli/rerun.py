@@ -95,7 +95,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         )
     from objbench.engine.training.devices import default_device
     from objbench.leaderboard.board import refresh, write_pages
-    from objbench.leaderboard.sent_words import standing_words
+    from objbench.leaderboard.sent_words import difference_words, standing_words
     from objbench.results.submissions.marks import SentIn, write_marks
     from objbench.runs.planning.drawn_cells import new_nonce
     from objbench.runs.rerun import Machine, rerun
@@ -118,8 +118,8 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     for cell in found.cells:
         of = f"{cell.equal} of {cell.numbers} numbers equal to the last bit"
         say(f"{cell.id}: {'differs' if cell.differences else 'agrees'}; {of}")
-        for d in cell.differences:
-            say(f"  {d.what}: {d.found} against {d.sent}, allowed {d.tolerance:.3g}")
+        for difference in cell.differences:
+            say(f"  {difference_words(difference)}")
     write_pages(study)
     say(f"{study}: {standing_words(marks)}")
     for page in [study / "README.md", *refresh(study.resolve().parent)]:

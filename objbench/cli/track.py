@@ -191,8 +191,8 @@ def _submit(arguments: argparse.Namespace, words: list[str]) -> int:
     found = judged(track, arguments.run.resolve().name, read_study_results(arguments.run))
     if faults := found.all_faults:
         raise ConfigError(
-            f"{arguments.run} is no row of track {track.name}: {count(len(faults), 'fault')}, the "
-            f"first {faults[0]}; `objbench track check` lists all"
+            f"{arguments.run} is not a row of track {track.name} ({count(len(faults), 'fault')}, such as: "
+            f"{faults[0]}); `objbench track check` lists all"
         )
     return make_and_print(arguments)
 

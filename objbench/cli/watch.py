@@ -45,7 +45,11 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
 
     from objbench.leaderboard.watched_run import Watcher
     from objbench.leaderboard.watched_table import watched_table
+    from objbench.results.published_study import refuse_published
 
+    refuse_published(
+        arguments.run, "name a run folder, or show this one with `objbench leaderboard`"
+    )
     watcher = Watcher(arguments.run)
     seen = watcher.look()
     if arguments.once or not sys.stdout.isatty():

@@ -161,7 +161,7 @@ def configured(kind: ObjectiveClass, options: Mapping[str, Mapping[str, Any]]) -
     names = [part.name for part in kind.parts]
     for name, table in own.items():
         if name not in names:
-            raise UnknownNameError(f"part of {kind.name}", name, names)
+            raise UnknownNameError("part", name, names, where=f"of {kind.name}")
         if not isinstance(table, Mapping):
             raise ConfigError(
                 f"{kind.name}.{name} = {table!r}: name the option too, {kind.name}.{name}.OPTION"

@@ -50,7 +50,7 @@ def checked(plugin: str, options: Mapping[str, Any], types: Mapping[str, Any]) -
     values = {}
     for option, value in options.items():
         if option not in types:
-            raise UnknownNameError(f"option of {plugin}", option, types)
+            raise UnknownNameError("option", option, types, where=f"of {plugin}")
         values[option] = _coerced(f"{plugin}.{option}", value, types[option])
     return values
 

@@ -86,7 +86,9 @@ def add_received(study: Path, copy: Path, results: StudyResults, received: Recei
             write_marks(folder, SentIn(received.model_copy(update=records)))
         write_pages(study)
     except OSError as error:
-        raise ConfigError(f"{study} cannot be written: {error.strerror}") from error
+        raise ConfigError(
+            f"{study} cannot be written: {error.strerror}; name another board with --board"
+        ) from error
     except BaseException:
         remove_folder(study)
         raise

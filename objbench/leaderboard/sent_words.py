@@ -12,7 +12,7 @@ from objbench.leaderboard.document import (
     paragraph,
     shortened,
 )
-from objbench.results.submissions.marks import CellAgain, Rerun, SentIn, Standing
+from objbench.results.submissions.marks import CellAgain, Difference, Rerun, SentIn, Standing
 
 _MOST = 3
 
@@ -68,6 +68,23 @@ def marked_name(name: str, sent: SentIn | None) -> str:
     return name if sent is None else f"{name} ({sent.standing})"
 
 
+def difference_words(difference: Difference) -> str:
+    """What came out otherwise than it was sent, such as "accuracy 0.5 against 0.75 (allowed 0.1)"."""
+    what, sent, found = difference.what, difference.sent, difference.found
+    if sent is None or found is None:
+        if sent is found:
+            return f"{what} (not the same)"
+        return f"{what} (only in the {'new' if sent is None else 'sent'} record)"
+    # As many digits as show that they differ.
+    shown = (f"{found:.{digits}g} against {sent:.{digits}g}" for digits in (6, 9, 12))
+    two = next(
+        (text for text in shown if len({*text.split(" against ")}) == 2),
+        f"{found!r} against {sent!r}",
+    )
+    allowed = f"allowed {difference.tolerance:.3g}" if difference.tolerance else "must be equal"
+    return f"{what} {two} ({allowed})"
+
+
 def _received(sent: SentIn) -> str:
     received = sent.received
     by = f" by {received.by}" if received.by else ""
@@ -97,12 +114,7 @@ def _cell(cell: CellAgain) -> str:
     equal = f"{cell.equal} of {count(cell.numbers, 'number')} equal to the last bit"
     if not cell.differences:
         return f"{what}: agrees; {equal}."
-    shown = [
-        d.what
-        if d.sent is None or d.found is None
-        else f"{d.what} {d.found:.6g} against {d.sent:.6g} (allowed {d.tolerance:.3g})"
-        for d in cell.differences[:_MOST]
-    ]
+    shown = [difference_words(difference) for difference in cell.differences[:_MOST]]
     more = len(cell.differences) - _MOST
     rest = [f"{more} more"] if more > 0 else []
     return shortened(f"{what}: differs in {listed([*shown, *rest])}; {equal}.", 600)

@@ -79,16 +79,19 @@ def is_published(folder: Path) -> bool:
     return (folder / "sources.json").is_file()
 
 
-def refuse_published(folder: Path) -> None:
-    """Refuse to run a study where one was published.
+def refuse_published(folder: Path, instead: str = "name another folder with --out") -> None:
+    """Refuse what is done with a run where a study was published, in whose folder nothing runs.
+
+    Args:
+        folder: the folder.
+        instead: what to do.
 
     Raises:
         ConfigError: ``folder`` holds a published study.
     """
     if is_published(folder):
         raise ConfigError(
-            f"{folder} holds a published study, whose cells cannot be run again there: "
-            "name another folder with --out"
+            f"{folder} holds a published study, whose cells cannot be run there: {instead}"
         )
 
 

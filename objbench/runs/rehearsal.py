@@ -71,7 +71,9 @@ def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> Non
         for name, losses in tried.items():
             known = None if losses is None else dict.fromkeys(["loss", *losses], 0.0)
             if known is not None and own_loss(known, study.tuning.score) is None:
-                raise UnknownNameError(f"tuning.score for {name}", study.tuning.score, known)
+                raise UnknownNameError(
+                    "tuning.score", study.tuning.score, known, where=f"for {name}"
+                )
 
 
 def rehearse_models(study: Study, plugins: ConfiguredPlugins) -> dict[str, list[str] | None]:

@@ -6,7 +6,6 @@ plan is used, and its keys, which must be made again from its settings first.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +34,7 @@ from objbench.runs.executors.one_process import OneProcess
 from objbench.runs.planning.drawn_cells import drawn_cells, with_needs
 from objbench.runs.planning.replanned import replanned
 from objbench.runs.planning.usable_part import Options
-from objbench.runs.processes import processes
+from objbench.runs.processes import cores, processes
 from objbench.runs.progress import display
 from objbench.runs.watch import Watch
 from objbench.study.study import Study, build_study
@@ -199,7 +198,7 @@ def _run(
     threads = torch.get_num_threads()
     wanted = max(results.records[cell.id].provenance.threads for cell in cells)
     try:
-        torch.set_num_threads(max(1, min(wanted, os.cpu_count() or 1)))
+        torch.set_num_threads(max(1, min(wanted, cores())))
         folder.make()
         with storage_faults(folder), prepared.display:
             # With the paths of this machine in place of those of its sender.

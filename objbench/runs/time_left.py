@@ -95,7 +95,8 @@ class TimeLeft:
         seconds = max(work / max(1, min(at_a_time, len(sorts))), *rests, 0.0)
         known = all(sort in whole for sort in sorts.values())
         text = f"{self._done:,} of {self._total:,} cells"
-        if not seconds:
+        # What would be shown as "0 s left" is as good as done.
+        if round(seconds) < 1:
             return text
         return f"{text}, {'' if known else 'at least '}{_rounded(seconds)} left"
 

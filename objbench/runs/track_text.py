@@ -36,7 +36,7 @@ def require_files(track: Track, corpus: str | None) -> None:
         return
     if corpus is None:
         raise ConfigError(
-            f"track {track.name} is on a folder of {len(track.text.files)} files, which "
+            f"track {track.name} needs a folder of {len(track.text.files)} files, which "
             f"{track.name}.toml lists: name it with --corpus"
         )
     folder = Path(corpus).expanduser()

@@ -89,10 +89,10 @@ def test_options_of_the_composition_win_over_those_of_its_parts():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mlm+norm.nrom.weight=1", "unknown part of mlm\\+norm 'nrom'; did you mean 'norm'"),
-        ("mlm+norm.weight=1", "unknown part of mlm\\+norm 'weight'"),
+        ("mlm+norm.nrom.weight=1", "unknown part 'nrom' of mlm\\+norm; did you mean 'norm'"),
+        ("mlm+norm.weight=1", "unknown part 'weight' of mlm\\+norm"),
         ("mlm+norm.norm=1", "name the option too, mlm\\+norm.norm.OPTION"),
-        ("mlm+norm.norm.wieght=1", "unknown option of norm 'wieght'; did you mean 'weight'"),
+        ("mlm+norm.norm.wieght=1", "unknown option 'wieght' of norm; did you mean 'weight'"),
         ("norm.weight=heavy", "norm.weight = 'heavy' does not fit"),
     ],
 )
@@ -257,7 +257,7 @@ def test_what_is_no_label_is_refused(registry, name):
 def test_a_label_is_of_an_objective_that_there_is(registry):
     with pytest.raises(UnknownNameError, match="unknown objective 'mlmm'; did you mean 'mlm'"):
         registry.objective("mlmm@40")
-    with pytest.raises(ConfigError, match="unknown part of mlm@40 'rate'"):
+    with pytest.raises(ConfigError, match="unknown part 'rate' of mlm@40"):
         configured(registry.objective("mlm@40"), {"mlm@40": {"rate": 0.4}})
     with pytest.raises(ConfigError, match="as in --objectives mlm,mlm@40,all"):
         every_objective(("mlm@40", "all"), registry)

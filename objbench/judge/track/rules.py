@@ -133,7 +133,7 @@ def _text(track: Track, results: StudyResults) -> Iterator[str]:
     if type(length) is not int or plan.data.get("key") != track.text.key(length):
         yield "its text or tokenizer is not the track's: the key of its data is another"
     if plan.data.get("vocabulary") != track.text.vocabulary:
-        yield f"its tokenizer has not the {track.text.vocabulary:,} tokens of the track's"
+        yield f"its tokenizer does not have the {track.text.vocabulary:,} tokens of the track's"
     for part, digest in track.text.digests.items():
         for name in results.pretraining.values():
             record = results.records.get(name)

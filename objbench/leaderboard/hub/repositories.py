@@ -131,7 +131,7 @@ def _require_known(results: StudyResults, objectives: Sequence[str], seeds: Sequ
     known = [item.name for item in results.plan.objectives]
     for name in objectives:
         if name not in known:
-            raise UnknownNameError("objective of this study", name, known)
+            raise UnknownNameError("objective", name, known, where="of this study")
     for seed in seeds:
         if seed not in results.seeds:
             listed = ", ".join(map(str, results.seeds))

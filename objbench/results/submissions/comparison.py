@@ -54,11 +54,13 @@ class _Number:
     Attributes:
         kind: "count", "flops", "loss", "score" (with ``examples``), or "bits" for what depends on
             the last bit of an encoder and says nothing elsewhere.
+        is_text: it stands for text, such as a status or a digest, and means nothing to a reader.
     """
 
     value: float
     kind: str
     examples: int = 0
+    is_text: bool = False
 
 
 def same_place(sent: AnyRecord, found: AnyRecord) -> bool:
@@ -102,8 +104,8 @@ def compared(
             differences.append(
                 Difference(
                     what=name,
-                    sent=None if one is None else one.value,
-                    found=None if other is None else other.value,
+                    sent=_shown(one),
+                    found=_shown(other),
                     tolerance=0.0,
                 )
             )
@@ -112,7 +114,7 @@ def compared(
         tolerance = 0.0 if bits else _tolerance(one, [s[name].value for s in spreads if name in s])
         if not abs(one.value - other.value) <= tolerance:
             differences.append(
-                Difference(what=name, sent=one.value, found=other.value, tolerance=tolerance)
+                Difference(what=name, sent=_shown(one), found=_shown(other), tolerance=tolerance)
             )
     return CellAgain(
         id=sent.id,
@@ -123,6 +125,10 @@ def compared(
         equal=equal,
         differences=tuple(differences),
     )
+
+
+def _shown(number: _Number | None) -> float | None:
+    return None if number is None or number.is_text else number.value
 
 
 def _tolerance(number: _Number, seeds: Sequence[float]) -> float:
@@ -184,7 +190,8 @@ def _of_evaluation(record: EvaluationRecord) -> Iterator[tuple[str, _Number]]:
 
 def _text(text: str, kind: str) -> _Number:
     """What is no number, as one that is the same for the same text alone."""
-    return _Number(float(int.from_bytes(sha256(text.encode()).digest()[:6], "big")), kind)
+    value = float(int.from_bytes(sha256(text.encode()).digest()[:6], "big"))
+    return _Number(value, kind, is_text=True)
 
 
 def by_seed(record: AnyRecord, records: Mapping[str, AnyRecord]) -> list[AnyRecord]:

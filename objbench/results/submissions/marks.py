@@ -69,7 +69,8 @@ class Difference(Stored):
 
     Attributes:
         what: such as "heldout loss at step 40".
-        sent, found: the two; None where there is no such number.
+        sent, found: the two; None where there is no such number, and both where it is text that
+            differs, such as a status or a digest.
         tolerance: the largest difference that was allowed; 0 where the bits must be equal.
     """
 

@@ -225,7 +225,9 @@ class Tuner:
         if self._suite is None:
             known = {name: loss for cell in trials for name, loss in self._heldout(cell).items()}
             if known and own_loss(known, self.tuning.score) is None:
-                return UnknownNameError(f"tuning.score for {objective}", self.tuning.score, known)
+                return UnknownNameError(
+                    "tuning.score", self.tuning.score, known, where=f"for {objective}"
+                )
         one = "" if len(self.tuning.seeds) == 1 else " on one of the tuning seeds"
         return ConfigError(
             f"tuning: every setting of {objective} failed or diverged{one}; widen its grid, "

@@ -174,7 +174,7 @@ def test_runs_that_are_not_alike_are_refused(make_study, here, capsys):
     ("words", "why"),
     [
         (["run"], "give RUN A B, or RUN_A A RUN_B B"),
-        (["run", "mlm", "tacoo"], "unknown objective of run 'tacoo'; did you mean 'taco'?"),
+        (["run", "mlm", "tacoo"], "unknown objective 'tacoo' of run; did you mean 'taco'?"),
         (["run", "mlm", "mlm"], "mlm cannot be compared with itself"),
         (["nowhere", "mlm", "taco"], "nowhere holds no plan.json"),
         (["run", "mlm", "taco", "--format", "pdf"], "unknown value 'pdf'"),

@@ -82,9 +82,9 @@ USAGE_ERRORS = [
     # What is known of the plugins from an earlier run.
     (
         [*DEMO, "--set", "taco.temprature=1"],
-        "unknown option of taco 'temprature'; did you mean 'temp",
+        "unknown option 'temprature' of taco; did you mean 'temp",
     ),
-    ([*DEMO, "--taco-temprature", "1"], "unknown option of taco 'temprature'; did you mean 'temp"),
+    ([*DEMO, "--taco-temprature", "1"], "unknown option 'temprature' of taco; did you mean 'temp"),
     (
         [*DEMO, "--taco-temperature", "hot"],
         "error: --taco-temperature = 'hot' does not fit: Input should be",
@@ -100,7 +100,7 @@ USAGE_ERRORS = [
     (["push", "nowhere"], "nowhere holds no plan.json"),
     (
         [*DEMO, "--suites", "glue", "--glue-dri", "x"],
-        "unknown option of glue 'dri'; did you mean 'dir'",
+        "unknown option 'dri' of glue; did you mean 'dir'",
     ),
     (
         ["run", "--objectives", "mlm,glue", "--preset", "demo"],
@@ -120,7 +120,7 @@ USAGE_ERRORS = [
     ([*PLAN, "--price", "2"], "unknown option '--price'"),
     ([*PLAN, "--objectives", "mlm,tacoo"], "unknown objective 'tacoo'; did you mean 'taco'?"),
     ([*PLAN, "--glue-dri", "x"], "--glue-dri is given, but glue has no part in this study"),
-    ([*PLAN, "--toy-epoch", "2"], "unknown option of toy 'epoch'; did you mean 'epochs'"),
+    ([*PLAN, "--toy-epoch", "2"], "unknown option 'epoch' of toy; did you mean 'epochs'"),
 ]
 
 # Looking whether it is there may import what reads it.
@@ -142,7 +142,7 @@ def test_a_usage_error_is_one_line_and_exit_code_2(words, message, command_line)
 
 
 STUDY_ERRORS = [
-    ("[options.taco]\ntemprature = 1", "unknown option of taco 'temprature'; did you mean 'temp"),
+    ("[options.taco]\ntemprature = 1", "unknown option 'temprature' of taco; did you mean 'temp"),
     ("[options.taco]\ntemperature = true\nwindow = [5]", "taco.window = [5] does not fit"),
     ('[evaluation]\nsuites = ["toy", "mlm"]', "'mlm' is an objective, not a suite"),
 ]

@@ -73,7 +73,7 @@ def test_faults_are_a_line_each_and_such_a_study_is_not_sent(tmp_path, monkeypat
     faults = [line for line in printed.out.splitlines() if line.startswith("fault: ")]
     assert len(faults) == 2 and printed.err == "objbench: mine: 2 faults\n"
     assert main(["track", "submit", "toy", "mine", "--out", "sent"]) == 2
-    assert "mine is no row of track toy: 2 faults, the first its seeds" in capsys.readouterr().err
+    assert "mine is not a row of track toy (2 faults, such as: its seeds" in capsys.readouterr().err
     assert not (tmp_path / "sent").exists()
 
 

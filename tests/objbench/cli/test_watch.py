@@ -1,6 +1,7 @@
 """``objbench watch``: a run that lasts, from its plan, records and logs, without torch."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +125,13 @@ def test_a_folder_without_a_plan_is_one_line(command_line):
     assert "unknown value 'visdom'" in command_line.refusal(
         ["run", "--objectives", "mlm", "--track", "visdom"]
     )
+
+
+def test_a_published_study_is_no_run_to_watch(command_line):
+    study = Path(__file__).parents[3] / "leaderboard" / "toy-same"
+    said = command_line.refusal(["watch", str(study), "--once"])
+    assert "holds a published study" in said
+    assert "show this one with `objbench leaderboard`" in said
 
 
 def test_it_takes_no_torch(run, command_line):

@@ -51,7 +51,7 @@ def test_strings_and_toml_values_take_the_declared_type(option, value, expected)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rat": 1}, "unknown option of plug 'rat'; did you mean 'rate'"),
+        ({"rat": 1}, "unknown option 'rat' of plug; did you mean 'rate'"),
         ({"rate": "much"}, "plug.rate = 'much' does not fit"),
         ({"rate": "nan"}, "plug.rate = 'nan' does not fit"),
         ({"count": "2.5"}, "plug.count = '2.5' does not fit"),

@@ -9,7 +9,7 @@ from objbench.leaderboard.across.studies import read_studies
 from objbench.leaderboard.board import place_on, refresh, write_pages
 from objbench.leaderboard.index import write_index
 from objbench.leaderboard.render_markdown import render_markdown
-from objbench.leaderboard.sent_words import sent_blocks, standing_words
+from objbench.leaderboard.sent_words import difference_words, sent_blocks, standing_words
 from objbench.results.published_study import write_published
 from objbench.results.submissions.marks import (
     RECEIVED,
@@ -94,6 +94,22 @@ def test_one_cell_that_differs_is_not_outvoted(make_study):
     assert "**Not reproduced: of the cells that were run again, some differ.**" in text
     assert "differs in held-out loss at step 6 4.5 against 4 (allowed 0.25)" in text
     assert standing_words(sent) == "sent by A. Reader, differs when run again"
+
+
+@pytest.mark.parametrize(
+    ("sent", "found", "tolerance", "words"),
+    [
+        (4.0, 4.5, 0.25, "loss 4.5 against 4 (allowed 0.25)"),
+        (4.0, 4.0 + 1e-9, 0.0, "loss 4.000000001 against 4 (must be equal)"),
+        (0.5, 0.5 + 2**-52, 0.0, "loss 0.5000000000000002 against 0.5 (must be equal)"),
+        (None, 4.5, 0.0, "loss (only in the new record)"),
+        (4.0, None, 0.0, "loss (only in the sent record)"),
+        (None, None, 0.0, "loss (not the same)"),
+    ],
+)
+def test_the_digits_of_a_difference_show_that_it_is_one(sent, found, tolerance, words):
+    difference = Difference(what="loss", sent=sent, found=found, tolerance=tolerance)
+    assert difference_words(difference) == words
 
 
 def on_board(board, name, study, **changes):

@@ -83,11 +83,11 @@ def test_kind_and_options_are_known_after_loading_and_without_importing(plain):
     options.pop("many")
     assert (found.kind, options) == ("objective", OPTIONS)
     assert "objbench_x_x" not in sys.modules
-    with pytest.raises(UnknownNameError, match="unknown option of x 'raet'; did you mean 'rate'"):
+    with pytest.raises(UnknownNameError, match="unknown option 'raet' of x; did you mean 'rate'"):
         plain.check_options(["x"], [], {"x": {"raet": 1}})
     with pytest.raises(ConfigError, match=r"x\.rate = 'hot' does not fit"):
         plain.check_options(["x"], [], {"x": {"rate": "hot"}})
-    with pytest.raises(UnknownNameError, match="unknown option of x 'raet'; did you mean 'rate'"):
+    with pytest.raises(UnknownNameError, match="unknown option 'raet' of x; did you mean 'rate'"):
         plain.check_options(["x@1"], [], {"x@1": {"x": {"raet": 1}}})
     plain.require("objective", "x@1")
     # A list is no type that the cache holds: any value is left to the plugin.
@@ -248,7 +248,7 @@ def test_a_slip_is_reported_cold_after_loading_and_warm_without_torch(tmp_path, 
     assert [one.returncode for one in ended] == [0, 0], ended[0].stderr
     assert [one.stdout.strip() for one in ended] == ["True", "False"]
     assert ended[0].stderr == ended[1].stderr
-    assert "unknown option of mlm 'raet'; did you mean 'rate'?" in ended[0].stderr
+    assert "unknown option 'raet' of mlm; did you mean 'rate'?" in ended[0].stderr
 
 
 def test_an_unknown_objective_is_answered_with_objectives_only_on_a_new_machine(tmp_path):

@@ -205,7 +205,7 @@ USAGE_ERRORS = [
     (["check", "glue", "--set", "mlm.rate=1"], "this command is about glue; leave the option out"),
     (["check", "mlm", "--preset", "dem"], "unknown preset 'dem'; did you mean 'demo'?"),
     (["check", "mlm", "--against", "mlmm"], "unknown objective 'mlmm'; did you mean 'mlm'?"),
-    (["check", "mlm", "--set", "mlm.rat=1"], "unknown option of mlm 'rat'; did you mean 'rate'?"),
+    (["check", "mlm", "--set", "mlm.rat=1"], "unknown option 'rat' of mlm; did you mean 'rate'?"),
     (["check", "mlm", "--set", "taco.weight=1"], "this command is about mlm; leave the option out"),
     (["check", "mlm", "--compil"], "unknown option '--compil'; did you mean '--compile'?"),
     (["show", "tacoo"], "unknown plugin 'tacoo'; did you mean 'taco'?"),

@@ -4,12 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from accelerate.commands import launch
 
+import objbench
 from objbench.errors import ConfigError
-from objbench.runs.processes import join_processes
+from objbench.runs.processes import cores, join_processes
 
 
 @pytest.fixture
@@ -97,3 +99,17 @@ def test_where_the_main_process_cannot_continue_a_cell_no_other_trains():
         "0 CheckpointError what the store has is damaged",
         "1 ObjbenchError the main process failed: what the store has is damaged",
     ]
+
+
+def test_the_cores_that_may_be_used_are_asked_for_in_one_place(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5}, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert cores() == 2
+    package = Path(objbench.__file__).parent
+    asking = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if "cpu_count" in path.read_text("utf-8")
+    }
+    # The device of a record is named after the whole machine.
+    assert asking == {"runs/processes.py", "results/provenance.py"}

@@ -232,7 +232,9 @@ def test_an_accepted_study_is_unverified_until_its_cells_agree(board, again, sen
     assert "Verified on a sample" in (copy / "README.md").read_text()
 
 
-def test_a_number_that_was_made_up_is_found_by_running_it_again(study, forged, again, tmp_path):
+def test_a_number_that_was_made_up_is_found_by_running_it_again(
+    study, forged, again, tmp_path, capsys
+):
     record = study.records["mlm.seed-0"]
     better = [
         point.model_copy(
@@ -243,7 +245,13 @@ def test_a_number_that_was_made_up_is_found_by_running_it_again(study, forged, a
     folder = forged(study.records | {"mlm.seed-0": record.model_copy(update={"points": better})})
     board = tmp_path / "board"
     assert main(["accept", str(folder), "--board", str(board), "--name", "forged"]) == 0
+    capsys.readouterr()
     assert again(board / "forged", "--cells", "2") == 1
+    printed = capsys.readouterr().out
+    assert "mlm.seed-0: differs; " in printed
+    assert "  held-out loss at step 3 " in printed
+    assert "(must be equal)" in printed
+    assert "forged: sent, differs when run again" in printed
     marks = read_marks(board / "forged")
     assert marks.standing == "differs"
     text = (board / "forged" / "README.md").read_text()

@@ -75,6 +75,15 @@ def test_until_a_cell_of_a_sort_has_ended_the_forecast_counts(clock):
     assert some.words == "0 of 5 cells, at least 20 min left"
 
 
+def test_work_that_is_about_done_has_no_time_left(clock):
+    left = TimeLeft({"a": "sort"}, total=2, jobs=1, expected={"sort": 10.0})
+    left.update("a", 0.0)
+    clock[0] += 9.4
+    assert left.words == "1 of 2 cells, 1 s left"
+    clock[0] += 0.3
+    assert left.words == "1 of 2 cells"
+
+
 def test_cells_side_by_side_take_their_share_of_the_time(clock):
     left = TimeLeft({str(n): "sort" for n in range(5)}, total=5, jobs=2)
     left.update("0", 0.0)

@@ -111,7 +111,7 @@ def override(study):
         (lambda s: s.change_study("data", length=64), "data.length is 64"),
         (lambda s: s.change_study("data", length="32"), "data.length is 32"),
         (lambda s: s.change_plan(data={"key": "0", "vocabulary": 420}), "the key of its data"),
-        (lambda s: s.change_plan(data={}), "has not the 420 tokens"),
+        (lambda s: s.change_plan(data={}), "does not have the 420 tokens"),
         (text("train", "0" * 64), "the train text of mlm.seed-0 is 000000000000..."),
         (text("heldout", ""), "the heldout text of mlm.seed-0 has no digest"),
         (

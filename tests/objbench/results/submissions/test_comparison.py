@@ -90,6 +90,14 @@ def test_seeds_that_are_all_alike_say_nothing_of_the_spread(study):
     assert differing(record, with_score(record, 1 - 1.01 * allowed), [record] * 3)
 
 
+def test_text_that_differs_is_shown_as_no_number(study):
+    record = study.records[RUN]
+    other = record.model_copy(update={"status": "diverged"})
+    found = compared(record, other, [record], drawn=True, bits=True)
+    (status,) = [d for d in found.differences if d.what == "status"]
+    assert (status.sent, status.found) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
