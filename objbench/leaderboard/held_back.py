@@ -54,6 +54,9 @@ def held_parts(report: Report) -> list[str]:
         ]
         few = len(whys) <= MOST_NAMES
         why = listed(whys) if few else f"{count(len(whys), 'objective')} have stuck runs"
+        # That one side learns more often is a difference, though not one that a score can show.
+        whole = [f"{own.objective} in {own.share}" for own in sides if not own.seeds("stuck")]
+        why += f" ({listed(whole)})" if few and 0 < len(whole) <= MOST_NAMES else ""
         found.append(f"nothing can be concluded about {named(held)}, because {why}")
     clauses = suite_clauses(report)
     if clauses and len(held) < len(report.others):

@@ -128,7 +128,7 @@ def test_an_objective_whose_runs_are_all_stuck_is_not_ranked(measured):
     columns = report.suites[0].columns
     assert columns[0].scores["taco"].found.interval is None
     assert headline(report).endswith(
-        ": nothing can be concluded about taco, because taco learnt in 0 of 5 runs."
+        ": nothing can be concluded about taco, because taco learnt in 0 of 5 runs (mlm in 5 of 5)."
     )
 
 
@@ -145,13 +145,13 @@ def test_noise_is_of_objectives_without_a_stuck_run(measured):
 
 def test_the_sentence_on_top_says_first_what_holds_a_conclusion_back(measured):
     assert headline(measured({"mlm": (2, 3, 4, 5)})).endswith(
-        ", 5 seeds: nothing can be concluded about taco, because mlm learnt in 1 of 5 runs."
+        ", 5 seeds: nothing can be concluded about taco, because mlm learnt in 1 of 5 runs (taco in 5 of 5)."
     )
     # One of two others can be compared.
     report = measured({"other": (1, 2, 3)}, ("mlm", "taco", "other"))
     said = headline(report).partition(" 5 seeds: ")[2]
     assert said.startswith(
-        "nothing can be concluded about other, because other learnt in 2 of 5 runs; among runs that "
+        "nothing can be concluded about other, because other learnt in 2 of 5 runs (mlm in 5 of 5); among runs that "
         "learnt (other 2 of 5), on the suite glue, taco is significantly better than mlm"
     )
     assert "other is" not in said

@@ -119,7 +119,7 @@ def test_a_score_at_its_floor_concludes_nothing(report):
 def test_runs_that_did_not_learn_come_first(report):
     found = report(AT, {"mlm": (2, 3, 4, 5)})
     assert headline(found).endswith(
-        "5 seeds: nothing can be concluded about taco, because mlm learnt in 1 of 5 runs; glue is at "
+        "5 seeds: nothing can be concluded about taco, because mlm learnt in 1 of 5 runs (taco in 5 of 5); glue is at "
         "its floor."
     )
 
