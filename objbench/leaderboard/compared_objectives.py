@@ -6,26 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from objbench.judge.formatting import listed
-from objbench.leaderboard.document import Block, Fold, Strong, bullets, shortened
+from objbench.leaderboard.document import Block, Strong, bullets, shortened
 from objbench.leaderboard.settings import assigned
 from objbench.results.plan import Plan, PlannedObjective
 
-MOST_LISTED = 12
-"""Of more objectives the list is folded away: their names come first, as in the table of settings."""
+MOST_LISTED = 16
+"""More objectives are not listed: a reader who has to search finds them in the table of settings."""
 
 
 def compared_blocks(plan: Plan) -> list[Block]:
-    """The objectives as points of a list, in the order of the plan."""
+    """The objectives as points of a list, in the order of the plan; nothing where there are many."""
+    if len(plan.objectives) > MOST_LISTED:
+        return []
     known: dict[str, PlannedObjective] = {}
     points = []
     for item in plan.objectives:
         like = known.setdefault(item.summary, item)
         words = item.summary if like is item else _difference(item, like)
         points.append((Strong(item.name), f": {shortened(words)}"))
-    listing = bullets(points)
-    if len(points) <= MOST_LISTED:
-        return listing
-    return [Fold(f"What the {len(points)} objectives are", listing)]
+    return bullets(points)
 
 
 def _difference(item: PlannedObjective, like: PlannedObjective) -> str:
