@@ -64,7 +64,9 @@ def test_a_page_is_made_from_the_store_and_kept_there(remote, tmp_path, monkeypa
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     assert main(["leaderboard", remote.url]) == 0
-    assert capsys.readouterr().out.endswith("first/leaderboard/README.md\n")
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2].endswith("first/leaderboard/README.md")
+    assert said[-1] == f"stored: {remote.url}/leaderboard/"
     page = run_place(remote).folder / "leaderboard" / "README.md"
     assert remote.read("leaderboard/README.md") == page.read_bytes()
     assert b"first" in page.read_bytes()
