@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from objbench.engine.training.interruption import INTERRUPTS
-from objbench.errors import ConfigError, first_line
+from objbench.errors import ConfigError, first_line, one_line
 from objbench.runs.environment import changed_environment
 from objbench.runs.starters.started_workers import Share, WorkerEnd
 from objbench.runs.starters.worker_call import WorkerCall
@@ -107,7 +107,9 @@ class RayCluster:
         try:
             return WorkerEnd(refusal=ray.get(worker))
         except ray.exceptions.RayError as error:
-            return WorkerEnd(loss=first_line(error))
+            # Of an error of the task, Ray's own begins with the task's name and a traceback.
+            cause = getattr(error, "cause", None)
+            return WorkerEnd(loss=one_line(cause) if cause else first_line(error))
 
     def cancel(self, workers: Sequence[Any]) -> None:
         """Interrupt tasks as Ctrl-C would, and wait for their end."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from objbench.errors import ObjbenchError, one_line
 from objbench.results.object_store import ObjectStore
+from objbench.results.usable_store import open_object_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,9 @@ class WorkerCall:
                     f"{socket.gethostname()} has no folder {self.where}, where the run was started"
                 )
             os.chdir(self.where)
+            if self.store is not None:
+                # A cluster's processes need not have the keys of whoever started the run.
+                open_object_store(self.store.url)
             device = self.device or default_device()
             work(
                 self.run,

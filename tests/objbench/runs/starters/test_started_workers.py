@@ -1,5 +1,6 @@
 """Workers that are lost are replaced until it is pointless, and what they had is given back at once."""
 
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from objbench.runs.executors import pull_workers
 from objbench.runs.executors.leases import Leases, this_worker
 from objbench.runs.progress import Display
 from objbench.runs.starters import chosen_place
+from objbench.runs.starters.ray_cluster import RayCluster
 from objbench.runs.starters.sbatch_options import sbatch_option
 from objbench.runs.starters.started_workers import (
     MOST_STARTS,
@@ -22,6 +24,7 @@ from objbench.runs.starters.started_workers import (
     WorkerEnd,
     require_package,
 )
+from objbench.runs.starters.worker_call import WorkerCall
 
 CELL = PlannedCell(id="mlm.seed-0", kind="pretrain", key="0" * 64, objective="mlm", seed=0)
 
@@ -108,6 +111,45 @@ def test_a_run_in_an_object_store_is_worked_on_there(cluster, prepared, monkeypa
     monkeypatch.chdir(call.where)  # which is put back
     assert call() == ""
     assert [(run, more["store"]) for run, more in worked] == [(call.run, store)]
+
+
+def test_a_worker_without_the_keys_of_the_store_is_refused_with_the_reason(tmp_path, monkeypatch):
+    def fail(url):
+        raise ConfigError(f"{url} cannot be used: no credentials for it were found")
+
+    monkeypatch.setattr("objbench.runs.starters.worker_call.open_object_store", fail)
+    monkeypatch.chdir(tmp_path)
+    call = WorkerCall(
+        "w", tmp_path, tmp_path, tmp_path, "cpu", 1, None, 300.0, ObjectStore("s3://b/r")
+    )
+    assert call().endswith(": s3://b/r cannot be used: no credentials for it were found")
+
+
+def test_an_error_of_a_task_of_ray_is_told_by_its_cause(monkeypatch):
+    class RayError(Exception):
+        cause = None
+
+    class RayTaskError(RayError):
+        cause = OSError("the disk is gone")
+
+    raised = []
+
+    def get(worker):
+        raise raised[-1]
+
+    fake = SimpleNamespace(
+        wait=lambda workers, timeout: (workers, []),
+        get=get,
+        exceptions=SimpleNamespace(RayError=RayError),
+    )
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    cluster = RayCluster(None, None, "cpu")
+    raised.append(
+        RayTaskError("ray::objbench work 1() (pid=7)\n  File ...\nOSError: the disk is gone")
+    )
+    assert cluster.ended("worker") == WorkerEnd(loss="the disk is gone")
+    raised.append(RayError("The node is dead.\nMore advice."))
+    assert cluster.ended("worker") == WorkerEnd(loss="The node is dead.")
 
 
 def test_one_that_is_lost_is_replaced_and_its_cell_given_back(cluster, crew, prepared):
