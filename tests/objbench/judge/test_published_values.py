@@ -4,11 +4,11 @@
 may only change together with the records, or with a ``JUDGE_VERSION`` that says so.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from published_values import PUBLISHED, WITHOUT_STUCK_RUNS
 
 from objbench.judge.evidence import curve_evidence
 from objbench.judge.judgement import judge_claim
@@ -37,11 +37,6 @@ from objbench.judge.verdict import NO_SPEEDUP, judge_speedup
 from objbench.results.study_results import read_study_results
 
 ROOT = Path(__file__).parents[3]
-PUBLISHED = json.loads((ROOT / "tests/data/published_values.json").read_text())
-
-# A page's means are over the runs that are not stuck, and those here over all: where a study has
-# stuck runs, `leaderboard/test_published_values.py` alone has its numbers.
-WITHOUT_STUCK_RUNS = [name for name in PUBLISHED if name != "small-english"]
 
 
 @pytest.fixture(scope="module", params=WITHOUT_STUCK_RUNS)

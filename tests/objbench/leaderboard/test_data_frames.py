@@ -1,6 +1,5 @@
 """Results in Python: every number by hand on the made-up study, and as published of the others."""
 
-import json
 import math
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from published_values import PUBLISHED, WITHOUT_STUCK_RUNS
 
 import objbench
 from objbench.errors import ObjbenchError
@@ -16,18 +16,6 @@ from objbench.leaderboard.page import write_leaderboard
 from objbench.leaderboard.table_columns import COSTS, CURVES, SCORES, VERDICTS
 
 ROOT = Path(__file__).parents[3]
-PUBLISHED = json.loads((ROOT / "tests/data/published_values.json").read_text())
-
-
-def has_stuck_runs(published):
-    """Whether an objective's published held-out losses are over fewer runs than another's."""
-    losses = [old for terms in published["heldout"].values() for old in terms.values()]
-    return len({old["runs"] for old in losses if old is not None}) > 1
-
-
-# A page's means are over the runs that are not stuck, and those here over all: where a study has
-# stuck runs, `leaderboard/test_published_values.py` alone has its numbers.
-WITHOUT_STUCK_RUNS = [name for name, numbers in PUBLISHED.items() if not has_stuck_runs(numbers)]
 TABLES = {"scores": SCORES, "curves": CURVES, "verdicts": VERDICTS, "costs": COSTS}
 
 
