@@ -362,6 +362,6 @@ def test_a_setting_without_the_term_is_not_the_best(trials, tmp_path):
 
 
 def test_a_term_that_no_setting_has_is_refused(trials, tmp_path):
-    told = r"tuning\.score for mlm 'mlm' \(known: loss, tc\)"
+    told = r"tuning\.score 'mlm' for mlm \(known: loss, tc\)"
     with pytest.raises(UnknownNameError, match=told):
         choice(trials, tmp_path, {"score": "mlm", "seeds": [5]}, [[0.0], [3.0]], ["tc", "tc"])
