@@ -34,15 +34,12 @@ def work(
 
     Args:
         suite: with its options.
-        task, most, length, sequences: as for every ``work`` beside a suite; nothing is trained, and no
-            held-out text is read.
+        task, most, length, sequences: as ``Suite.work`` has them; nothing is trained, and no held-out
+            text is read.
     """
     longest = suite.config.length - _SPECIAL
-    try:
-        if suite.config.dir is None:
-            raise DataError("only a folder is counted in")
-        words = [len(_WORD.findall(text)) for side in suite._sentences for text in side]
-    except DataError:
+    words = _words(suite)
+    if words is None:
         sentences = 2 * PARADIGMS * min(suite.config.pairs or PAIRS, PAIRS)
         each, together = USUAL
         pieces = min(PIECES * each, longest)
@@ -55,3 +52,13 @@ def work(
     passes = sum(each_pieces)
     tokens = sum(number * (number + _SPECIAL) for number in each_pieces) / max(1.0, passes)
     return Work(steps=0, trained=0, read=round(passes), length=tokens, assumed=_ASSUMED)
+
+
+def _words(suite: BlimpSuite) -> list[int] | None:
+    """The words and punctuation marks of every sentence; None where the pairs are not in a folder."""
+    if suite.config.dir is None:
+        return None
+    try:
+        return [len(_WORD.findall(text)) for side in suite._sentences for text in side]
+    except DataError:
+        return None

@@ -15,10 +15,7 @@ def work(
 
     Args:
         suite: with its options.
-        task: its one task.
-        most: of training examples, of which there are none.
-        length: tokens of a held-out sequence.
-        sequences: how many there are at most; None for enough.
+        task, most, length, sequences: as ``Suite.work`` has them; nothing is trained.
     """
     masked, in_turn = (
         number if sequences is None else min(number, sequences)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from objbench.contract.composition import unlabelled
 from objbench.judge.formatting import listed
 from objbench.leaderboard.document import Block, Strong, bullets, shortened
 from objbench.leaderboard.settings import assigned
@@ -21,14 +22,14 @@ def compared_blocks(plan: Plan) -> list[Block]:
     known: dict[str, PlannedObjective] = {}
     points = []
     for item in plan.objectives:
-        like = known.setdefault(item.summary, item)
+        like = known.setdefault(unlabelled(item.name), item)
         words = item.summary if like is item else _difference(item, like)
         points.append((Strong(item.name), f": {shortened(words)}"))
     return bullets(points)
 
 
 def _difference(item: PlannedObjective, like: PlannedObjective) -> str:
-    """How an objective differs from one of the same kind, by its options, or else by its settings."""
+    """How an objective differs from an earlier one of the same parts: by options, or else by settings."""
     for mine, others in (
         (_bare(item.options), _bare(like.options)),
         (item.overrides, like.overrides),

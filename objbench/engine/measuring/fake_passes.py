@@ -83,7 +83,7 @@ class FakePasses:
         return self._counted[key]
 
     def peak(self, rows: int, after_others: bool = False, recomputes: bool = False) -> int:
-        """``counted(...).peak`` alone, which takes half the time."""
+        """``counted(...).peak`` alone, without counting FLOPs, which takes longer than the pass."""
         key = rows, after_others, recomputes
         if key not in self._peaks:
             self._recompute(recomputes)

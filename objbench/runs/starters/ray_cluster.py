@@ -58,8 +58,10 @@ class RayCluster:
         ray = importlib.import_module("ray")
         if ray.is_initialized():
             return
-        if address := self._address or os.environ.get("RAY_ADDRESS"):
-            require_answer(address)
+        if self._address:
+            require_answer(self._address, "--address")
+        elif address := os.environ.get("RAY_ADDRESS"):
+            require_answer(address, "RAY_ADDRESS")
         # Ray puts a handler in the place of ours, and ends the process at once.
         ours = threading.current_thread() is threading.main_thread()
         before = {number: signal.getsignal(number) for number in INTERRUPTS if ours}
@@ -124,11 +126,12 @@ class RayCluster:
             importlib.import_module("ray").shutdown()
 
 
-def require_answer(address: str) -> None:
+def require_answer(address: str, given_as: str) -> None:
     """Make sure that something listens at the address of a cluster.
 
     Args:
         address: HOST:PORT, also after "ray://"; or "auto" or "local", which Ray looks up itself.
+        given_as: the flag or variable that has it.
 
     Raises:
         ConfigError: nothing does, or it is no address.
@@ -138,14 +141,14 @@ def require_answer(address: str) -> None:
     parts = re.fullmatch(r"(?:ray://)?\[?([^/\s\[\]]+)\]?:(\d{1,5})", address)
     if parts is None or not 0 < int(parts[2]) < 2**16:
         raise ConfigError(
-            f"--address {address}: no address of a Ray cluster: write it as 10.0.0.1:6379"
+            f"{given_as} {address}: no address of a Ray cluster: write it as 10.0.0.1:6379"
         )
     try:
         socket.create_connection((parts[1], int(parts[2])), _ANSWER).close()
     except OSError as error:
         raise ConfigError(
-            f"--address {address}: no Ray cluster answers there ({error.strerror or error}): begin one "
-            "with ray start --head, or leave --address out"
+            f"{given_as} {address}: no Ray cluster answers there ({error.strerror or error}): begin one "
+            f"with ray start --head, or leave {given_as} out"
         ) from error
 
 

@@ -45,15 +45,18 @@ def test_each_is_said_in_a_line(planned):
     ],
 )
 def test_of_one_kind_the_difference_is_said(planned, fields, said):
-    assert lines(planned({"mlm": {}, "other": fields}))[1] == f"- **other**: {said}"
+    assert lines(planned({"mlm": {}, "mlm@other": fields}))[1] == f"- **mlm@other**: {said}"
 
 
 def test_options_of_several_terms_keep_their_names(planned):
     options = {"mlm.rate": 0.4, "nsp.weight": 1.0}
     plan = planned(
-        {"mlm": {"options": options | {"mlm.rate": 0.15}}, "other": {"options": options}}
+        {
+            "mlm+nsp": {"options": options | {"mlm.rate": 0.15}},
+            "mlm+nsp@other": {"options": options},
+        }
     )
-    assert lines(plan)[1] == "- **other**: mlm with mlm.rate = 0.4"
+    assert lines(plan)[1] == "- **mlm+nsp@other**: mlm+nsp with mlm.rate = 0.4"
 
 
 def test_many_are_left_to_the_table_of_settings(planned):
