@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.formatting import MOST_NAMES, amount, count, listed, named, ratio
 from objbench.judge.interval_text import interval_text
-from objbench.judge.score_source import COMMON
+from objbench.judge.score_source import COMMON, Pair
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.verdict import Comparison as Direction
 from objbench.leaderboard.across.change_words import foremost_trend, recipe_words
@@ -64,7 +64,7 @@ def pair_words(found: PairAcross) -> str:
     if recipes := recipe_words(score):
         parts.append(recipes)
     if len(shown) < len(score.rungs):
-        parts.append(_left_out_words(score))
+        parts.append(_left_out_words(found.pair, score))
     return f"{lead}: {_learning_words(score)}{'; '.join(parts)}"
 
 
@@ -132,9 +132,15 @@ def _why_nothing(score: ScoreAcross) -> str:
     return f"no study has {MIN_RUNS} pairs of runs that are complete and learnt, and a score that shows it"
 
 
-def _left_out_words(score: ScoreAcross) -> str:
-    """How many studies show nothing, and why where that is one reason."""
+def _left_out_words(pair: Pair, score: ScoreAcross) -> str:
+    """Which study shows nothing, or how many, and why where that is one reason."""
     left = [rung for rung in score.rungs if rung.shown is None]
+    base, other = left[0].learnt
+    if len(left) == 1 and not (left[0].held_back or left[0].why) and _stuck(left[0]):
+        return (
+            f"with {left[0].recipe} nothing can be concluded, because {pair.baseline} learnt in {base} "
+            f"runs ({pair.objective} in {other})"
+        )
     whys = dict.fromkeys(rung.held_back or rung.why or "too few runs learnt" for rung in left)
     show = "1 study shows" if len(left) == 1 else f"{len(left)} studies show"
     why = (
@@ -147,9 +153,12 @@ def _left_out_words(score: ScoreAcross) -> str:
 
 def _learning_words(score: ScoreAcross) -> str:
     """That comparisons are over some of the runs; "" where they are over all."""
-    shares = [share for rung in score.rungs for share in rung.learnt]
-    stuck = [share for share in shares if share is not None and len(set(share.split(" of "))) > 1]
-    return "among runs that learnt, " if stuck else ""
+    return "among runs that learnt, " if any(map(_stuck, score.rungs)) else ""
+
+
+def _stuck(rung: Rung) -> bool:
+    """Whether a run of the study is known to be stuck."""
+    return any(share is not None and len(set(share.split(" of "))) > 1 for share in rung.learnt)
 
 
 def _largest(found: Comparison) -> str:

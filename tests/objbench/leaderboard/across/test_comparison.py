@@ -317,6 +317,13 @@ def test_stuck_runs_and_few_seeds_are_said(at_scale, compared):
     assert "among runs that learnt" in said
     assert "2 studies show nothing, because too few runs learnt" in said
     assert effects(found)["modernbert", "gain"].rungs == 1
+    one = compared(a=at_scale(1), b=at_scale(4, stuck={"mlm": (1, 2, 3, 4)}))
+    assert (
+        "with modernbert nothing can be concluded, because mlm learnt in 1 of 5 runs (taco in 5 of 5)"
+        in headline(one)
+    )
+    few = compared(a=at_scale(1), b=at_scale(4, seeds=(1, 2)))
+    assert "1 study shows nothing, because" in headline(few)
     nothing = compared(a=at_scale(1, seeds=(1, 2)), b=at_scale(4, seeds=(1, 2)))
     assert "nothing can be concluded, because no study has 3 pairs of runs" in headline(nothing)
 

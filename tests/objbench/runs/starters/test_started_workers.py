@@ -210,6 +210,21 @@ def test_a_round_of_text_is_spread_over_its_shares(tmp_path, prepared, monkeypat
     assert started == [5]
 
 
+def test_a_cell_that_a_worker_has_leased_is_counted_as_under_way(prepared, monkeypatch):
+    class Seen(Exception):
+        """The display has been told."""
+
+    def begin(cell):
+        raise Seen(cell)
+
+    monkeypatch.setattr(pull_workers, "worker_terms", lambda prepared: None)
+    monkeypatch.setattr(RunFolder, "write_worker_terms", lambda *given: None)
+    Leases(prepared.folder.store).take(CELL, "elsewhere:1")
+    prepared.display.begin = begin
+    with pytest.raises(Seen, match=CELL.id):
+        pull_workers.PullWorkers(look=0.0).run(prepared, SimpleNamespace(cells=[CELL]), {}, print)
+
+
 def test_workers_that_end_again_and_again_end_the_run(cluster, crew):
     for number in range(2 * MOST_STARTS):
         cluster.ends[number] = WorkerEnd(loss="no such interpreter")
