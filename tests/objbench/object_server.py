@@ -16,11 +16,13 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.objbench.memory_objects import require_obstore
+
 
 @contextmanager
 def object_server(monkeypatch):
     """The URL of an empty bucket; the environment names the server. Skips where there is none."""
-    pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
+    require_obstore()
     program = os.environ.get("MOTO_SERVER") or shutil.which("moto_server")
     if not program:
         pytest.skip("no moto_server: install moto[server] and set MOTO_SERVER to its path")

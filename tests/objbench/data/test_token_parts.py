@@ -34,7 +34,7 @@ from objbench.data.tokenising import make_parts
 from objbench.errors import DataError, HubError
 from objbench.results import sealed_folder
 from objbench.results.local_store import LocalStore
-from objbench.results.usable_store import open_object_store
+from tests.objbench.memory_objects import memory_objects
 
 WORDS = ["red", "blue", "house", "walks", "."]
 SEPARATOR = 7
@@ -222,8 +222,7 @@ def test_workers_at_the_same_time_make_one_cache(kind: str, tmp_path: Path) -> N
     corpus = corpus_of([" ".join(random.Random(n).choices(WORDS, k=12)) for n in range(300)])
     store: object = LocalStore(tmp_path / "store")
     if kind == "objects":
-        pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
-        store = open_object_store(f"memory://{tmp_path.name}")
+        store = memory_objects(tmp_path.name)
     parts = parts_in(store, "text/parts")
     workers = [
         Thread(target=make_parts, args=(parts, corpus, TOKENIZER), kwargs={"share": k, "shares": 2})

@@ -14,15 +14,15 @@ from objbench.results.object_store import ObjectStore
 from objbench.results.records import ExportedPoint, Meters
 from objbench.results.sealed_folder import seal
 from objbench.results.store import Moved
+from tests.objbench.memory_objects import memory_objects
 
-pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
 NAME = "checkpoints/mlm.abc"
 _numbers = itertools.count()
 
 
 @pytest.fixture
 def store():
-    return ObjectStore(f"memory://copies-{next(_numbers)}")
+    return memory_objects(f"copies-{next(_numbers)}")
 
 
 def machine(store, folder):
@@ -156,7 +156,7 @@ class Deaf(ObjectStore):
 
 
 def test_a_swap_whose_answer_is_lost_counts(tmp_path):
-    store = Deaf(f"memory://copies-{next(_numbers)}")
+    store = memory_objects(f"copies-{next(_numbers)}", Deaf)
     copies = machine(store, tmp_path)
     copies.begin(is_whole)
     put(copies, tmp_path, 1, 2)

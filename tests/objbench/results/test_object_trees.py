@@ -7,16 +7,14 @@ import json
 import pytest
 
 from objbench.errors import RecordError
-from objbench.results.object_store import ObjectStore
 from objbench.results.object_trees import fetch_tree, put_tree
 from objbench.results.sealed_folder import seal
-
-pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
+from tests.objbench.memory_objects import memory_objects
 
 
 @pytest.fixture
 def store(tmp_path):
-    return ObjectStore(f"memory://{tmp_path.name}")
+    return memory_objects(tmp_path.name)
 
 
 def made(folder, weights="weights"):

@@ -24,6 +24,7 @@ from objbench.results.record_names import (
     record_name,
     stem_of,
 )
+from tests.objbench.memory_objects import memory_objects
 
 
 @pytest.fixture(params=["folder", "memory", "objects", "server"])
@@ -33,8 +34,7 @@ def store(request, tmp_path):
     if request.param == "memory":
         return MemoryStore()
     if request.param == "objects":
-        pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
-        return ObjectStore(f"memory://{tmp_path.name}")
+        return memory_objects(tmp_path.name)
     return ObjectStore(f"{request.getfixturevalue('bucket')}/{tmp_path.name}")
 
 

@@ -15,6 +15,7 @@ from objbench.results.local_store import LocalStore
 from objbench.results.object_store import ObjectStore
 from objbench.results.record_files import RecordFiles
 from objbench.results.record_names import older_name, record_name, stem_of
+from tests.objbench.memory_objects import memory_objects
 
 
 @pytest.fixture(params=["folder", "memory", "objects", "server"])
@@ -24,8 +25,7 @@ def store(request, tmp_path):
     if request.param == "memory":
         return MemoryStore()
     if request.param == "objects":
-        pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
-        return ObjectStore(f"memory://{tmp_path.name}")
+        return memory_objects(tmp_path.name)
     return ObjectStore(f"{request.getfixturevalue('bucket')}/{tmp_path.name}")
 
 

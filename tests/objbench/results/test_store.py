@@ -14,6 +14,7 @@ from objbench.results.local_store import LocalStore
 from objbench.results.object_store import ObjectStore
 from objbench.results.store import Moved
 from objbench.results.usable_store import open_object_store, require_conditional
+from tests.objbench.memory_objects import memory_objects, require_obstore
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -23,8 +24,7 @@ def store(request, tmp_path):
     if request.param == "folder":
         return LocalStore(tmp_path / "run")
     if request.param == "memory":
-        pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
-        return open_object_store(f"memory://{tmp_path.name}")
+        return memory_objects(tmp_path.name)
     return open_object_store(f"{request.getfixturevalue('bucket')}/{tmp_path.name}")
 
 
@@ -212,7 +212,7 @@ def test_a_store_that_lets_two_write_is_refused(tmp_path, kind):
 
 
 def test_a_store_that_is_not_there_is_told_in_one_line(monkeypatch):
-    pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
+    require_obstore()
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.setenv(f"AWS_{name}", "made-up")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:9")
@@ -231,7 +231,7 @@ def test_a_store_that_is_not_there_is_told_in_one_line(monkeypatch):
 )
 def test_without_keys_the_environment_to_set_is_named(monkeypatch, url, names):
     """As ``work --run`` of somebody who has just installed the extra."""
-    pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
+    require_obstore()
     for name in os.environ:
         if name.startswith(("AWS_", "AZURE_")):
             monkeypatch.delenv(name)

@@ -7,8 +7,8 @@ import pytest
 from objbench.results.object_store import ObjectStore
 from objbench.results.run_folder import RunFolder
 from objbench.results.training_log import read_training_log
+from tests.objbench.memory_objects import memory_objects
 
-pytest.importorskip("obstore", reason="the extra objbench[s3] is not installed")
 STORED = 5
 
 
@@ -25,7 +25,7 @@ def test_it_goes_on_from_its_own(make_study, run, tmp_path, monkeypatch, capsys)
         evaluation={"suites": [], "points": 2, "heldout_batches": 1},
     )
     assert run(study, tmp_path / "whole").complete
-    store, plain = ObjectStore(f"memory://{tmp_path.name}"), ObjectStore.upload
+    store, plain = memory_objects(tmp_path.name), ObjectStore.upload
 
     def upload(store, path, name):
         if name.startswith("checkpoints/") and f"/step-{STORED + 1}/" in name:

@@ -25,6 +25,7 @@ from objbench.runs.starters.started_workers import (
     require_package,
 )
 from objbench.runs.starters.worker_call import WorkerCall
+from tests.objbench.memory_objects import memory_objects
 
 CELL = PlannedCell(id="mlm.seed-0", kind="pretrain", key="0" * 64, objective="mlm", seed=0)
 
@@ -101,7 +102,7 @@ def test_what_is_sent(cluster, crew, prepared, monkeypatch):
 
 
 def test_a_run_in_an_object_store_is_worked_on_there(cluster, prepared, monkeypatch):
-    store = ObjectStore("memory://run")
+    store = memory_objects("run")
     folder = RunFolder(prepared.folder.path, store)
     StartedWorkers(cluster, device="cpu").start(replace(prepared, folder=folder), 1)
     (call,) = cluster.calls
