@@ -1,7 +1,7 @@
 """One run of the study whose processes are hurt at random moments, and started again until it is done.
 
-Nothing is given up by the clock, which a busy machine would break. A run that stands still is a
-finding too: its log says who was hurt last.
+Nothing times out, since a busy machine may be slow. A run that stands still is a finding too: its log
+says who was hurt last.
 """
 
 from __future__ import annotations

@@ -55,6 +55,15 @@ def test_executors_are_chosen_by_the_names_of_the_table():
         chosen(["rai"])
 
 
+def test_it_begins_as_make_begins_it():
+    """Where nothing of the tests can be imported but what is beside it."""
+    command = [sys.executable, "tests/kills/campaign.py", "--help"]
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "--kills" in ended.stdout
+
+
 def test_the_table_counts_what_ended_equal():
     rounds = [
         {"executor": "in process", "blows": [["SIGINT", "driver"]] * 2, "differences": []},
@@ -147,6 +156,7 @@ def running(*words, **environment):
 
 def test_only_what_the_campaign_has_started_is_hurt(two, tmp_path, monkeypatch):
     monkeypatch.setenv(MARK, "here")
+    monkeypatch.setattr("services.LEASE", 600.0)  # However busy the machine is.
     place = Place(tmp_path / "study.toml", two[1], tmp_path / "cache")
     cells = iter(RunFolder(two[1]).read_plan().cells)
     leases, job = Leases(LocalStore(two[1])), f"{two[1]}/slurm/workers-a"

@@ -74,6 +74,7 @@ def _load(name):
 make_study = _load("made_study").make_study
 _load("foreign_study")
 _load("published_values")
+_load("memory_objects")  # Before what imports it.
 _object_server = _load("object_server").object_server
 _load("made_examples")
 _load("made_track")

@@ -15,8 +15,7 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-
-from tests.objbench.memory_objects import require_obstore
+from memory_objects import require_obstore
 
 
 @contextmanager

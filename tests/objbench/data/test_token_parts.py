@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_objects import memory_objects
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -34,7 +35,6 @@ from objbench.data.tokenising import make_parts
 from objbench.errors import DataError, HubError
 from objbench.results import sealed_folder
 from objbench.results.local_store import LocalStore
-from tests.objbench.memory_objects import memory_objects
 
 WORDS = ["red", "blue", "house", "walks", "."]
 SEPARATOR = 7

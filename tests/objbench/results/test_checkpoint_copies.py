@@ -6,6 +6,7 @@ import itertools
 import json
 
 import pytest
+from memory_objects import memory_objects
 
 from objbench.errors import CheckpointError, StorageError
 from objbench.results.checkpoint_copies import CheckpointCopies
@@ -14,7 +15,6 @@ from objbench.results.object_store import ObjectStore
 from objbench.results.records import ExportedPoint, Meters
 from objbench.results.sealed_folder import seal
 from objbench.results.store import Moved
-from tests.objbench.memory_objects import memory_objects
 
 NAME = "checkpoints/mlm.abc"
 _numbers = itertools.count()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from memory_objects import memory_objects
 
 from objbench.errors import RecordError
 from objbench.results.object_trees import fetch_tree, put_tree
 from objbench.results.sealed_folder import seal
-from tests.objbench.memory_objects import memory_objects
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_objects import memory_objects
 from memory_store import Killed, KilledStore, MemoryStore
 
 from objbench.results import local_store
@@ -24,7 +25,6 @@ from objbench.results.record_names import (
     record_name,
     stem_of,
 )
-from tests.objbench.memory_objects import memory_objects
 
 
 @pytest.fixture(params=["folder", "memory", "objects", "server"])

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from memory_objects import memory_objects
 from memory_store import Killed, KilledStore, MemoryStore
 
 from objbench.errors import RecordError
@@ -15,7 +16,6 @@ from objbench.results.local_store import LocalStore
 from objbench.results.object_store import ObjectStore
 from objbench.results.record_files import RecordFiles
 from objbench.results.record_names import older_name, record_name, stem_of
-from tests.objbench.memory_objects import memory_objects
 
 
 @pytest.fixture(params=["folder", "memory", "objects", "server"])

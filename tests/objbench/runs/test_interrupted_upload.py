@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from memory_objects import memory_objects
 
 from objbench.results.object_store import ObjectStore
 from objbench.results.run_folder import RunFolder
 from objbench.results.training_log import read_training_log
-from tests.objbench.memory_objects import memory_objects
 
 STORED = 5
 
