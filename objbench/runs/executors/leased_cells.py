@@ -71,7 +71,7 @@ class LeasedCells(PlannedCells):
         self._elsewhere: dict[str, None] = {}
         self._recorded = RecordedCells(folder, cells, finished)
         self._looked = time.monotonic()
-        # Since when nothing has been run here; None where it is or that was said.
+        # Since when nothing has been run here; None once that was said.
         self._idle: float | None = self._looked
 
     @property

@@ -110,8 +110,7 @@ class RayCluster:
             return WorkerEnd(refusal=ray.get(worker))
         except ray.exceptions.RayError as error:
             # Of an error of the task, Ray's own begins with the task's name and a traceback.
-            cause = getattr(error, "cause", None)
-            return WorkerEnd(loss=one_line(cause) if cause else first_line(error))
+            return WorkerEnd(loss=first_line(getattr(error, "cause", None) or error))
 
     def cancel(self, workers: Sequence[Any]) -> None:
         """Interrupt tasks as Ctrl-C would, and wait for their end."""
@@ -141,14 +140,16 @@ def require_answer(address: str, given_as: str) -> None:
     parts = re.fullmatch(r"(?:ray://)?\[?([^/\s\[\]]+)\]?:(\d{1,5})", address)
     if parts is None or not 0 < int(parts[2]) < 2**16:
         raise ConfigError(
-            f"{given_as} {address}: no address of a Ray cluster: write it as 10.0.0.1:6379"
+            f"{given_as} {address}: not the address of a Ray cluster; write it as 10.0.0.1:6379"
         )
     try:
         socket.create_connection((parts[1], int(parts[2])), _ANSWER).close()
-    except OSError as error:
+    # A name whose parts are empty or too long for one is no OSError.
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or one_line(error)
         raise ConfigError(
-            f"{given_as} {address}: no Ray cluster answers there ({error.strerror or error}): begin one "
-            f"with ray start --head, or leave {given_as} out"
+            f"{given_as} {address}: no Ray cluster answers there ({why}): begin one with ray start "
+            f"--head, or leave {given_as} out"
         ) from error
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from memory_objects import memory_objects
 
 from objbench.errors import ConfigError, ObjbenchError
 from objbench.results.object_store import ObjectStore
@@ -25,7 +26,6 @@ from objbench.runs.starters.started_workers import (
     require_package,
 )
 from objbench.runs.starters.worker_call import WorkerCall
-from tests.objbench.memory_objects import memory_objects
 
 CELL = PlannedCell(id="mlm.seed-0", kind="pretrain", key="0" * 64, objective="mlm", seed=0)
 
@@ -151,6 +151,11 @@ def test_an_error_of_a_task_of_ray_is_told_by_its_cause(monkeypatch):
     assert cluster.ended("worker") == WorkerEnd(loss="the disk is gone")
     raised.append(RayError("The node is dead.\nMore advice."))
     assert cluster.ended("worker") == WorkerEnd(loss="The node is dead.")
+    # One that says nothing is a loss too, by which the worker's cells are given to others.
+    silent = RayTaskError("ray::objbench work 1() (pid=7)")
+    silent.cause = MemoryError()
+    raised.append(silent)
+    assert cluster.ended("worker") == WorkerEnd(loss="MemoryError")
 
 
 def test_one_that_is_lost_is_replaced_and_its_cell_given_back(cluster, crew, prepared):
