@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from objbench.judge.formatting import MOST_NAMES, count, listed, named
+from objbench.judge.formatting import MOST_NAMES, listed, named
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.leaderboard.report import Report, SuiteReport
+from objbench.leaderboard.run_learning import stuck_words
 
 # How the judge's reasons begin, and what they are in a sentence over one suite and over several.
 _CLAUSES: Mapping[str, tuple[str, str]] = {
@@ -30,7 +31,7 @@ _UNMEASURED = ("lacks a floor that was not measured", "lack floors that were not
 def too_few_learnt(report: Report) -> tuple[str, ...]:
     """The objectives of which too few pairs of runs with the baseline are not stuck.
 
-    None where the study has too few seeds anyway.
+    Empty where the study has too few seeds anyway.
     """
     base = report.learning[report.baseline]
     if len(report.seeds) < MIN_RUNS:
@@ -49,15 +50,7 @@ def held_parts(report: Report) -> list[str]:
     held, found = too_few_learnt(report), []
     if held:
         sides = [report.learning[name] for name in (report.baseline, *held)]
-        whys = [
-            f"{own.objective} learnt in {own.share} runs" for own in sides if own.seeds("stuck")
-        ]
-        few = len(whys) <= MOST_NAMES
-        why = listed(whys) if few else f"{count(len(whys), 'objective')} have stuck runs"
-        # That one side learns more often is a difference, though not one that a score can show.
-        whole = [f"{own.objective} in {own.share}" for own in sides if not own.seeds("stuck")]
-        why += f" ({listed(whole)})" if few and 0 < len(whole) <= MOST_NAMES else ""
-        found.append(f"nothing can be concluded about {named(held)}, because {why}")
+        found.append(f"nothing can be concluded about {named(held)}, because {stuck_words(sides)}")
     clauses = suite_clauses(report)
     if clauses and len(held) < len(report.others):
         number = sum(bool(_why(suite)) for suite in report.suites)

@@ -9,13 +9,13 @@ Shape legend: S pretraining seeds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from objbench.judge.formatting import count, listed
+from objbench.judge.formatting import MOST_NAMES, count, listed
 from objbench.judge.learning import Learning, RunStatus, learning
 from objbench.judge.statistics.estimate import Estimate, FloatArray, estimate
 from objbench.results.records import CommonLoss
@@ -93,6 +93,19 @@ def run_learning(results: StudyResults) -> Mapping[str, RunLearning]:
             objective=item.name, runs=runs, counted=~np.array(stuck, dtype=np.bool_)
         )
     return found
+
+
+def stuck_words(sides: Sequence[RunLearning]) -> str:
+    """Of objectives of which one or more has stuck runs: "mlm learnt in 1 of 5 runs (taco in 5 of 5)"."""
+    stuck = [own for own in sides if own.seeds("stuck")]
+    if len(stuck) > MOST_NAMES:
+        return f"{count(len(stuck), 'objective')} have stuck runs"
+    said = listed([f"{own.objective} learnt in {own.share} runs" for own in stuck])
+    # That one side learns more often is a difference, though not one that a score can show.
+    others = [own for own in sides if not own.seeds("stuck") and own.is_known]
+    if not 0 < len(others) <= MOST_NAMES:
+        return said
+    return f"{said} ({listed([f'{own.objective} in {own.share}' for own in others])})"
 
 
 def seeds_words(seeds: tuple[int, ...]) -> str:

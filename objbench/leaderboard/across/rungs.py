@@ -21,6 +21,7 @@ from objbench.leaderboard.across.likeness import Likeness, recipe
 from objbench.leaderboard.across.studies import Study
 from objbench.leaderboard.quantity import Notation, Quantity, estimated, quantity
 from objbench.leaderboard.report import Scale, SuiteReport
+from objbench.leaderboard.run_learning import RunLearning
 from objbench.leaderboard.speedups import Speedups, speedup_quantity
 from objbench.leaderboard.text_bits import bits, in_bits
 
@@ -50,7 +51,7 @@ class Rung:
         likeness: what must be the same for scores to be compared.
         scale: None before the baseline has been run.
         flops: what the baseline's pretraining took, in the mean over seeds; None likewise.
-        learnt: how many runs of the baseline and of the objective learnt; None where not known.
+        learnt: which runs of the baseline and of the objective learnt.
         base: the baseline's final score.
         gain: over the baseline, positive where the objective is better; None where a record lacks.
         notation: of the gain.
@@ -66,7 +67,7 @@ class Rung:
     likeness: Likeness
     scale: Scale | None
     flops: float | None
-    learnt: tuple[str | None, str | None]
+    learnt: tuple[RunLearning, RunLearning]
     base: Quantity | None
     gain: Estimate | None
     notation: Notation
@@ -164,7 +165,7 @@ def rung(study: Study, pair: Pair, source: str, alike: Likeness, in_bits_: bool)
         likeness=alike,
         scale=report.scale,
         flops=cost.meters.get("flops") or None,
-        learnt=(report.learning[pair.baseline].share, report.learning[pair.objective].share),
+        learnt=(report.learning[pair.baseline], report.learning[pair.objective]),
         base=base,
         gain=gain,
         notation="loss gain" if is_loss else "gain",

@@ -97,7 +97,7 @@ def picture_words(found: PairAcross) -> str:
 
 def score_table(found: PairAcross, score: ScoreAcross) -> Block:
     """One row per study: its scale, what both sides learnt, the gain and the speedup."""
-    has_learning = any(share is not None for rung in score.rungs for share in rung.learnt)
+    has_learning = any(own.is_known for rung in score.rungs for own in rung.learnt)
     lines = [
         _line(found, score, series, rung, has_learning)
         for series in score.series
@@ -128,7 +128,7 @@ def _line(
     line["tokens"] = None if rung.scale is None else amount(rung.scale.tokens)
     line["FLOPs"] = None if rung.flops is None else quantity(rung.flops, "amount")
     if has_learning:
-        base, own = (share or "not known" for share in rung.learnt)
+        base, own = (own.share or "not known" for own in rung.learnt)
         line[f"learnt: {pair.baseline}, {pair.objective}"] = f"{base}, {own}"
     line[f"{pair.baseline}, {gain_unit(score)}"] = rung.base
     line[f"gain, {gain_unit(score)} [95%]"] = rung.gain_quantity

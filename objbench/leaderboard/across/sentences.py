@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.formatting import MOST_NAMES, amount, count, listed, named, ratio
 from objbench.judge.interval_text import interval_text
-from objbench.judge.score_source import COMMON, Pair
+from objbench.judge.score_source import COMMON
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.verdict import Comparison as Direction
 from objbench.leaderboard.across.change_words import foremost_trend, recipe_words
@@ -22,6 +22,7 @@ from objbench.leaderboard.across.comparison import (
     Series,
 )
 from objbench.leaderboard.across.rungs import Rung
+from objbench.leaderboard.run_learning import stuck_words
 
 _MOST_SHOWN = 3
 _FASTER: Mapping[Direction, str] = {
@@ -64,7 +65,7 @@ def pair_words(found: PairAcross) -> str:
     if recipes := recipe_words(score):
         parts.append(recipes)
     if len(shown) < len(score.rungs):
-        parts.append(_left_out_words(found.pair, score))
+        parts.append(_left_out_words(score))
     return f"{lead}: {_learning_words(score)}{'; '.join(parts)}"
 
 
@@ -132,15 +133,14 @@ def _why_nothing(score: ScoreAcross) -> str:
     return f"no study has {MIN_RUNS} pairs of runs that are complete and learnt, and a score that shows it"
 
 
-def _left_out_words(pair: Pair, score: ScoreAcross) -> str:
+def _left_out_words(score: ScoreAcross) -> str:
     """Which study shows nothing, or how many, and why where that is one reason."""
     left = [rung for rung in score.rungs if rung.shown is None]
-    base, other = left[0].learnt
-    if len(left) == 1 and not (left[0].held_back or left[0].why) and _stuck(left[0]):
-        return (
-            f"with {left[0].recipe} nothing can be concluded, because {pair.baseline} learnt in {base} "
-            f"runs ({pair.objective} in {other})"
-        )
+    first = left[0]
+    if len(left) == 1 and not (first.held_back or first.why) and _has_stuck(first):
+        is_alone = [rung.recipe for rung in score.rungs].count(first.recipe) == 1
+        which = first.recipe if is_alone else f"{first.recipe} at {first.scale_words}"
+        return f"with {which} nothing can be concluded, because {stuck_words(first.learnt)}"
     whys = dict.fromkeys(rung.held_back or rung.why or "too few runs learnt" for rung in left)
     show = "1 study shows" if len(left) == 1 else f"{len(left)} studies show"
     why = (
@@ -153,12 +153,12 @@ def _left_out_words(pair: Pair, score: ScoreAcross) -> str:
 
 def _learning_words(score: ScoreAcross) -> str:
     """That comparisons are over some of the runs; "" where they are over all."""
-    return "among runs that learnt, " if any(map(_stuck, score.rungs)) else ""
+    return "among runs that learnt, " if any(map(_has_stuck, score.rungs)) else ""
 
 
-def _stuck(rung: Rung) -> bool:
+def _has_stuck(rung: Rung) -> bool:
     """Whether a run of the study is known to be stuck."""
-    return any(share is not None and len(set(share.split(" of "))) > 1 for share in rung.learnt)
+    return any(own.seeds("stuck") for own in rung.learnt)
 
 
 def _largest(found: Comparison) -> str:

@@ -162,6 +162,14 @@ def test_the_sentence_on_top_says_first_what_holds_a_conclusion_back(measured):
     assert "learnt" not in headline(measured())
 
 
+def test_a_side_without_a_finished_run_has_no_share_of_runs_that_learnt(make_study, report_of):
+    study = make_study(seeds=SEEDS, floors={"majority": 30})
+    study.measure_learning({"mlm": (2, 3, 4, 5)})
+    study.records = {name: own for name, own in study.records.items() if own.objective != "taco"}
+    assert "because mlm learnt in 1 of 5 runs" in headline(report_of(study))
+    assert "None" not in headline(report_of(study))
+
+
 def test_stuck_runs_are_said_with_hints_and_old_records_in_one_sentence(
     make_study, measured, report_of
 ):

@@ -58,7 +58,7 @@ def test_a_rung_is_what_the_study_shows(at_scale, compared):
             (wanted.mean, wanted.half_width)
         )
         assert rung.base.estimate.value == pytest.approx(losses(study, "mlm").mean() * BITS)
-        assert rung.learnt == ("5 of 5", "5 of 5")
+        assert [own.share for own in rung.learnt] == ["5 of 5", "5 of 5"]
         assert rung.pairs == 5
     own = {study.name: study.report for study in found.studies}
     for rung in rungs:
@@ -310,18 +310,28 @@ def test_stuck_runs_and_few_seeds_are_said(at_scale, compared):
         c=at_scale(16, seeds=(1, 2)),
     )
     a, b, c = series(found)["modernbert"].rungs
-    assert (a.learnt[0], a.gain.runs) == ("3 of 5", 3)
-    assert (b.learnt[0], b.gain.interval, b.shown) == ("1 of 5", None, None)
+    assert (a.learnt[0].share, a.gain.runs) == ("3 of 5", 3)
+    assert (b.learnt[0].share, b.gain.interval, b.shown) == ("1 of 5", None, None)
     assert c.gain.interval is None
     said = headline(found)
     assert "among runs that learnt" in said
     assert "2 studies show nothing, because too few runs learnt" in said
     assert effects(found)["modernbert", "gain"].rungs == 1
-    one = compared(a=at_scale(1), b=at_scale(4, stuck={"mlm": (1, 2, 3, 4)}))
+    stuck = {"mlm": (1, 2, 3, 4)}
+    other = compared(a=at_scale(1), b=at_scale(4, "bert", stuck=stuck))
     assert (
-        "with modernbert nothing can be concluded, because mlm learnt in 1 of 5 runs (taco in 5 of 5)"
-        in headline(one)
+        "with bert nothing can be concluded, because mlm learnt in 1 of 5 runs (taco in 5 of 5)"
+        in headline(other)
     )
+    # Something is said of the same recipe at another scale.
+    same = compared(a=at_scale(1), b=at_scale(4, stuck=stuck))
+    assert (
+        "with modernbert at 4.00M parameters and 9.83M tokens nothing can be concluded, because mlm "
+        "learnt in 1 of 5 runs (taco in 5 of 5)" in headline(same)
+    )
+    # Who did not learn comes first, whichever side that is.
+    objective = compared(a=at_scale(1), b=at_scale(4, "bert", stuck={"taco": (1, 2, 3, 4)}))
+    assert "because taco learnt in 1 of 5 runs (mlm in 5 of 5)" in headline(objective)
     few = compared(a=at_scale(1), b=at_scale(4, seeds=(1, 2)))
     assert "1 study shows nothing, because" in headline(few)
     nothing = compared(a=at_scale(1, seeds=(1, 2)), b=at_scale(4, seeds=(1, 2)))
