@@ -12,7 +12,7 @@ from objbench.contract.suite import EvaluationContext
 from objbench.data.table_files import read_columns
 from objbench.errors import ConfigError, DataError, HubError, UnknownNameError
 from objbench_suites.glue import GlueSuite
-from objbench_suites.glue_tasks import GLUE_TASKS, unofficial
+from objbench_suites.glue_tasks import GLUE_TASKS, unofficial, usual_tokens
 from objbench_suites.sentence_table import examples_of, schema_of
 
 EIGHT = ["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte"]
@@ -365,3 +365,20 @@ def test_the_work_of_a_task_is_the_protocols_over_the_official_examples():
     assert "official" in work.assumed
     few = suite.work("mnli", 1000)
     assert (few.steps, few.trained, few.read) == (4 * 32, 4000, work.read)
+
+
+def test_a_plan_counts_what_a_folder_has_and_takes_the_hubs_numbers_as_published(write_glue):
+    suite = _suite(write_glue("mnli"))
+    read = suite._place.read
+    task = GLUE_TASKS["mnli"]
+    found = suite.size("mnli")
+    assert found.train == len(read(task, "train")) < 392_702
+    scored = [read(task, split) for split in ("validation_matched", "validation_mismatched")]
+    assert found.scored == sum(map(len, scored)) < 9_815 + 9_832
+    assert (found.length, found.assumed) == (
+        usual_tokens(task),
+        "the usual lengths of GLUE's examples",
+    )
+    hub = GlueSuite(configure(GlueSuite, {})).size("mnli")
+    assert (hub.train, hub.scored, hub.length) == (392_702, 9_815 + 9_832, found.length)
+    assert "official numbers" in hub.assumed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -17,11 +18,20 @@ from objbench.runs.forecast.devices import Device
 from objbench.runs.forecast.expected_steps import ExpectedStep
 from objbench.study.study import Study
 
-LOADING = 1.5
-"""Seconds of an evaluation before its first step: the encoder, its tokenizer, the examples."""
+BESIDE_STEPS = 0.4
+"""Seconds of an evaluation beside its steps: the tokenizer, the examples' file, the metrics."""
+PER_EXAMPLE = 8e-5
+"""Seconds of an example that is scored, beside its share of a batch."""
+PER_PARAMETER = 1e-8
+"""Seconds of loading an encoder, per parameter."""
 
 READ_TOKENS = 8192
 """Tokens of a batch that is only read."""
+
+
+def beside_steps(parameters: int, work: Work) -> float:
+    """Seconds of an evaluation beside its steps, of an encoder with so many parameters."""
+    return BESIDE_STEPS + PER_PARAMETER * parameters + PER_EXAMPLE * work.read
 
 
 class Seconds(Protocol):
@@ -73,7 +83,8 @@ class TableSeconds:
         read = work.read * reading.flops(work.length, trained=False)
         batches = work.read * work.length / READ_TOKENS
         launches = reading.launches * (work.steps + batches / 3)
-        return LOADING + self._longest(trained + read, 0.0, launches, work.steps)
+        passes = self._longest(trained + read, 0.0, launches, work.steps)
+        return beside_steps(reading.parameters, work) + passes
 
     def _longest(self, flops: float, moved: float, launches: float, steps: int) -> float:
         bandwidth = self.device.bandwidth
@@ -123,7 +134,16 @@ class MeasuredSeconds:
         """Seconds of one evaluation, by steps of its size and length."""
         rows = max(1, round(work.trained / work.steps)) if work.steps else 1
         step, reading = self._measured(rows, max(4, round(work.length)))
-        return LOADING + work.steps * step + work.read * reading
+        beside = beside_steps(self._parameters, work)
+        return beside + work.steps * step + work.read * reading
+
+    @cached_property
+    def _parameters(self) -> int:
+        """Of an encoder."""
+        words = made_up_vocabulary(self.size)
+        with torch.device("meta"):
+            encoder = build_encoder(self.study.encoder, words, self.study.data.length, seed=0)
+        return sum(parameter.numel() for parameter in encoder.parameters())
 
     def _measured(self, rows: int, length: int) -> tuple[float, float]:
         found = self.timed.evaluations

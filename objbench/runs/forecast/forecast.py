@@ -25,6 +25,9 @@ KINDS = {
 }
 UNSURE = 0.25
 """Part of the price by which a time may be off that has not been measured."""
+AROUND = 12.0
+"""Seconds of a run beside its cells, on two cores: Python starts in every process, the text is opened,
+and the page and its pictures are made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,23 @@ class Forecast:
         return next((each.seconds for each in tasks), None)
 
     @property
+    def device_seconds(self) -> float | None:
+        """Of all cells whose seconds are estimated; None where those of a pretraining are not known."""
+        pretraining, evaluating = self.pretraining_seconds, self.evaluation_seconds
+        if pretraining is None and (self.pretrainings or evaluating is None):
+            return None
+        return (pretraining or 0.0) + (evaluating or 0.0)
+
+    @property
+    def seconds(self) -> float | None:
+        """From the command to its page, ``jobs`` cells at a time; None as for ``device_seconds``."""
+        seconds = self.device_seconds
+        if seconds is None:
+            return None
+        longest = max((one.each or 0.0 for one in self.pretrainings), default=0.0)
+        return AROUND + max(longest, seconds / self.jobs)
+
+    @property
     def not_estimated(self) -> dict[str, int]:
         """Suite -> its evaluations whose time is not known, and those without an encoder."""
         found: dict[str, int] = {}
@@ -168,16 +188,11 @@ def _evaluations(forecast: Forecast) -> str:
 
 def _whole(forecast: Forecast) -> list[str]:
     """All device time together, how long that is, and what it costs."""
-    pretraining, evaluating = forecast.pretraining_seconds, forecast.evaluation_seconds
-    if pretraining is None and evaluating is None:
+    seconds, waited = forecast.device_seconds, forecast.seconds
+    if seconds is None or waited is None:
         return []
-    if forecast.pretrainings and pretraining is None:
-        return []
-    seconds = (pretraining or 0.0) + (evaluating or 0.0)
     line = f"in all about {duration(seconds)} of one device"
     if forecast.jobs > 1:
-        longest = max((one.each or 0.0 for one in forecast.pretrainings), default=0.0)
-        waited = max(longest, seconds / forecast.jobs)
         line = f"in all about {duration(waited)}, {forecast.jobs} cells at a time"
     price = forecast.price
     if price is None:

@@ -42,6 +42,7 @@ def test_timed_jobs_take_turns(tiny, tmp_path, monkeypatch):
 
 
 def test_timed_steps_are_never_beyond_the_end_of_the_budget(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SHORT", float("inf"))
     # The job is of one step, of which many are timed; schedules over the budget end at 1.
     seen = []
     plain = Session.begin
@@ -53,8 +54,9 @@ def test_timed_steps_are_never_beyond_the_end_of_the_budget(tiny, tmp_path, monk
 
     monkeypatch.setattr(Session, "begin", noted)
     calibrate([tiny.tiny_job(tmp_path, steps=1)], timed=True)
-    assert seen[:2] == [0.5, 1.0]
-    assert set(seen[1:]) == {1.0}
+    # Each step is taken twice.
+    assert seen[:3] == [0.5, 0.5, 1.0]
+    assert set(seen[2:]) == {1.0}
 
 
 @pytest.mark.parametrize("slow_steps", [0, 5])
@@ -62,3 +64,15 @@ def test_a_few_slow_steps_do_not_count(tiny, tmp_path, monkeypatch, slow_steps):
     times = iter([9.0] * module.WARM_UP_STEPS + [9.0] * slow_steps + [1.0] * module.TIMED_STEPS)
     monkeypatch.setattr(module, "_seconds_of_step", lambda session, step: next(times))
     assert calibrate([tiny.tiny_job(tmp_path)], timed=True)[0].seconds == 1.0
+
+
+def test_a_short_step_is_timed_after_one_of_its_own(tiny, tmp_path, monkeypatch):
+    """As in a run, where no other objective's step comes between."""
+    cold, warm = module.SHORT / 2, module.SHORT / 4
+    times = iter([cold, warm] * (module.WARM_UP_STEPS + module.TIMED_STEPS))
+    monkeypatch.setattr(module, "_timed", lambda session, step, mode: next(times))
+    assert calibrate([tiny.tiny_job(tmp_path)], timed=True)[0].seconds == warm
+    assert next(times, None) is None
+    once = iter([2 * module.SHORT] * (module.WARM_UP_STEPS + module.TIMED_STEPS))
+    monkeypatch.setattr(module, "_timed", lambda session, step, mode: next(once))
+    assert calibrate([tiny.tiny_job(tmp_path)], timed=True)[0].seconds == 2 * module.SHORT

@@ -1,5 +1,7 @@
 """The plan of a study before anything of it is run."""
 
+from dataclasses import replace
+
 import pytest
 
 from objbench.cli.main import main
@@ -13,7 +15,7 @@ from objbench.runs.forecast import devices, evaluation_times, expected_seconds
 from objbench.runs.forecast.disk import PAGE
 from objbench.runs.forecast.expected_seconds import TimedHere
 from objbench.runs.forecast.expected_steps import expected_steps
-from objbench.runs.forecast.forecast import lines_of
+from objbench.runs.forecast.forecast import AROUND, lines_of
 from objbench.runs.forecast.plan_ahead import Asked, forecast_ahead, plan_ahead
 from objbench.runs.planning.configured_plugins import configure_plugins
 
@@ -131,9 +133,16 @@ def test_a_plan_counts_all_cells_and_multiplies_what_each_costs(make_study, regi
     assert (mlm.objective, mlm.runs, mlm.steps, mlm.exports) == ("mlm", 3, 1000, 2)
     whole = sum(3 * one.each for one in found.pretrainings)
     assert found.pretraining_seconds == pytest.approx(whole)
+    assert found.device_seconds == pytest.approx(whole + found.evaluation_seconds)
+    two = replace(found, jobs=2)
+    assert two.seconds == pytest.approx(AROUND + found.device_seconds / 2)
+    # More cells at a time than there are: none ends before the longest.
+    assert replace(found, jobs=1000).seconds == AROUND + max(
+        each.each for each in found.pretrainings
+    )
     (polarity,) = found.evaluations
     assert polarity.cells == 12 + 3
-    assert polarity.seconds > expected_seconds.LOADING
+    assert polarity.seconds > expected_seconds.BESIDE_STEPS
     text = "\n".join(lines_of(found))
     assert "6 pretrainings left: " in text and "on one H100 SXM 80 GB at an assumed 20% of" in text
     assert "USD at 2.00 to 4.00 an hour (remembered, not looked up, 2026-11-29)" in text
