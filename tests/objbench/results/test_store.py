@@ -8,13 +8,15 @@ import os
 import time
 
 import pytest
-from memory_objects import memory_objects, require_obstore
 
 from objbench.errors import ConfigError
 from objbench.results.local_store import LocalStore
 from objbench.results.object_store import ObjectStore
 from objbench.results.store import Moved
 from objbench.results.usable_store import open_object_store, require_conditional
+
+# By the name that spawned processes know too: they import this file, and no conftest.
+from tests.objbench.memory_objects import memory_objects, require_obstore
 
 SPAWN = multiprocessing.get_context("spawn")
 
