@@ -100,7 +100,9 @@ class LocalStore:
             return found
 
         def refuse(error: OSError) -> None:
-            raise error
+            # One that somebody else has removed meanwhile has no files.
+            if not isinstance(error, FileNotFoundError):
+                raise error
 
         # By default, a folder that cannot be listed would be an empty one.
         for parent, folders, files in os.walk(self.root / folder, onerror=refuse):

@@ -181,6 +181,22 @@ def test_names_are_listed_by_folder(store):
     assert store.list("records") == ["records/curve/c"]
 
 
+def test_a_folder_that_is_removed_while_it_is_listed_has_no_files(tmp_path, monkeypatch):
+    """As of somebody else's half-written encoder, or the last lease of a folder."""
+    store = LocalStore(tmp_path)
+    for name in ("records/a", "records/curve/b", "records/floor/c"):
+        store.write(name, b"")
+    plain = os.scandir
+
+    def scandir(folder):
+        if os.path.basename(folder) == "curve":
+            store.delete("records/curve/b")
+        return plain(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert store.list("records") == ["records/a", "records/floor/c"]
+
+
 def test_files_of_any_size_go_in_and_out(store, tmp_path):
     if isinstance(store, LocalStore):
         pytest.skip("a folder is where the files are made")
