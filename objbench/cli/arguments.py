@@ -118,10 +118,13 @@ def path(text: str) -> Path:
     """A path, with "~" as the home folder also where no shell has expanded it (``--out=~/runs``).
 
     Raises:
-        ValueError: it is empty, or names the home folder of nobody.
+        ValueError: it is empty, an address such as s3://BUCKET/RUN, which as a path would be a folder
+            called "s3:", or names the home folder of nobody.
     """
     if not text:
         raise ValueError("the path is empty")
+    if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE):
+        raise ValueError(f"{text!r} is an address; name a path on this machine")
     try:
         return Path(text).expanduser()
     except RuntimeError as error:

@@ -121,8 +121,9 @@ def _report(subject: Subject | SuiteSubject, checks: Sequence[Check]) -> int:
     started = time.monotonic()
     width = max(len(check.name) for check in checks)
     failed = skipped = 0
+    first: dict[str, str] = {}
     for result in run_checks(subject, checks):
-        say(_lines(result, width))
+        say(_lines(result, width, first))
         failed += result.status == "failed"
         skipped += result.status == "skipped"
     passed = len(checks) - failed - skipped
@@ -131,9 +132,18 @@ def _report(subject: Subject | SuiteSubject, checks: Sequence[Check]) -> int:
     return 1 if failed else 0
 
 
-def _lines(result: Result, width: int) -> str:
-    """The line of a result; under a failed one, what it means and how to fix it."""
+def _lines(result: Result, width: int, first: dict[str, str]) -> str:
+    """The line of a result; under a failed one, what it means and how to fix it.
+
+    A fault that keeps a step from running fails most checks alike, and only at the first is it told.
+
+    Args:
+        width: of the names of the checks.
+        first: what was observed -> the first check that it failed; this one is added.
+    """
     check = result.check
+    if result.status == "failed" and first.setdefault(result.note, check.name) != check.name:
+        return f"failed  {check.name:<{width}}  as {first[result.note]!r}"
     line = f"{result.status:<8}{check.name:<{width}}  {result.note}"
     if result.status != "failed":
         return line

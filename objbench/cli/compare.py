@@ -57,9 +57,9 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         raise ConfigError("--out goes with --format: without it the comparison is printed")
     match arguments.what:
         case [run, first, second]:
-            sides = ((Path(run), first), (Path(run), second))
+            sides = ((_run(run), first), (_run(run), second))
         case [run, first, other, second]:
-            sides = ((Path(run), first), (Path(other), second))
+            sides = ((_run(run), first), (_run(other), second))
         case _:
             raise ConfigError("give RUN A B, or RUN_A A RUN_B B: a run folder and two objectives")
     from objbench.results.run_folder import read_plan
@@ -91,3 +91,10 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     for path in write_compared(out, document, arguments.format):
         say(f"comparison: {os.path.relpath(path)}")
     return 0
+
+
+def _run(text: str) -> Path:
+    try:
+        return read.path(text)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -183,8 +184,12 @@ def write_and_print(
 def _open(page: Path) -> None:
     import webbrowser
 
-    if not webbrowser.open(page.resolve().as_uri()):
-        say(f"No browser was found; open {os.path.relpath(page)} in one.", file=sys.stderr)
+    is_shown = False
+    # The library splits what BROWSER says and is not prepared for a blank or an open quote.
+    with suppress(webbrowser.Error, IndexError, OSError, ValueError):
+        is_shown = webbrowser.open(page.resolve().as_uri())
+    if not is_shown:
+        say(f"No browser could be started; open {os.path.relpath(page)} in one.", file=sys.stderr)
 
 
 def _index(folder: Path, out: Path | None, formats: Sequence[str], is_opened: bool) -> int:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import shlex
 from pathlib import Path
 
 from objbench.cli import arguments as read
+from objbench.cli.chosen_study import ALL
 from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import known_plugins
 from objbench.cli.terminal import say
 from objbench.errors import ConfigError
-from objbench.plugins.new_project import require_name, write_project
+from objbench.plugins.new_project import module_of, require_name, write_project
 
 SUMMARY = "Create the project of a new objective or suite: working code, a test, a README."
 EPILOG = """\
@@ -49,6 +51,10 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         raise ConfigError(
             f"{name!r} is already the name of a plugin; `objbench plugins` shows whose"
         )
+    if name == ALL:
+        raise ConfigError(f"{ALL!r} stands for every objective of a study; choose another name")
+    if importlib.util.find_spec(module := module_of(name)) is not None:
+        raise ConfigError(f"a module {module} is installed already; choose another name")
     folder = arguments.dir or Path(f"objbench-{name.replace('_', '-')}")
     for path in write_project(name, folder, "suite" if arguments.suite else "objective"):
         say(str(path))

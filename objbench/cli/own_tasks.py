@@ -21,7 +21,8 @@ def require_tasks(file: Path) -> None:
         ConfigError: it is not.
     """
     if not file.is_file():
-        raise ConfigError(f"--tasks {file}: there is no such file; name a TOML file of tasks")
+        what = "it is no file" if file.exists() else "there is no such file"
+        raise ConfigError(f"--tasks {file}: {what}; name a TOML file of tasks")
 
 
 def tasks_layer(evaluation: Mapping[str, Any], file: Path) -> Layer:

@@ -12,6 +12,9 @@ from objbench.data.column_kinds import ONE, Schema, Value, class_name
 from objbench.data.file_lines import LONGEST_LINE, text_lines
 from objbench.errors import DataError, one_line
 
+_SHOWN = 60
+"""Characters of foreign text in a message."""
+
 
 def json_rows(path: Path, schema: Schema, *, may_be_array: bool) -> Iterator[tuple[Value, ...]]:
     """Yields the values of every object in the order of ``schema``.
@@ -74,9 +77,7 @@ def _parsed(text: str, where: str, schema: Schema) -> Any:
     except RecursionError as error:
         raise DataError(f"{where}: nested too deeply: write flat objects") from error
     except ValueError as error:
-        raise DataError(
-            f"{where}: not JSON ({one_line(error)[:120]}): write one object per line"
-        ) from error
+        raise DataError(f"{where}: not JSON ({_why(error)}): write one object per line") from error
 
 
 def _checked(row: Any, name: str, kind: str, where: str) -> Value:
@@ -93,4 +94,38 @@ def _checked(row: Any, name: str, kind: str, where: str) -> Value:
         with suppress(OverflowError):  # a whole number of hundreds of digits
             return float(value)
     example = "1" if kind == "number" else '"..."'
-    raise DataError(f'{where}: no {ONE[kind]} in the field "{name}": write {{"{name}": {example}}}')
+    raise DataError(
+        f'{where}: no {ONE[kind]} in the field "{name}"{_instead(row, name)}: write '
+        f'{{"{name}": {example}}}'
+    )
+
+
+def _instead(row: Any, name: str) -> str:
+    """What is there in place of a field of the kind that is wanted."""
+    if not isinstance(row, dict):
+        return f", but {_shown(row)} in place of an object"
+    if name in row:
+        return f", but {_shown(row[name])}"
+    return f" (its fields: {_cut(', '.join(row)) or 'none'})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    return _cut(json.dumps(value, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
+    line = one_line(text)
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
+
+
+def _why(error: ValueError) -> str:
+    """What is wrong and where in the line, or in the array from its first line on."""
+    if not isinstance(error, json.JSONDecodeError):  # a number of thousands of digits
+        return _cut(str(error))
+    text = error.doc.rstrip()
+    before = text[: error.pos]
+    line = before.count("\n") + 1
+    column = len(before) - before.rfind("\n")
+    return f"{error.msg}, {f'line {line}, ' if line > 1 else ''}column {column}"

@@ -99,6 +99,8 @@ class _Loader:
             _log.debug("plugin %s of %s", entry.name, origin, exc_info=True)
             kind = "" if isinstance(error, PluginError) else f"{type(error).__name__}: "
             reason = error.reason if isinstance(error, PluginError) else error
+            if isinstance(error, SyntaxError):
+                reason = error.msg  # its text ends with its place, which follows
             place = "" if isinstance(error, PluginError) else fault_place(error)
             at = f" ({place})" if place and place not in str(reason) else ""
             self._broken.append(BrokenPlugin(entry.name, origin, one_line(f"{kind}{reason}{at}")))

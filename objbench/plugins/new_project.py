@@ -42,6 +42,11 @@ def require_name(name: str) -> None:
         )
 
 
+def module_of(name: str) -> str:
+    """The module of the plugin ``name``, which no other that is installed may have."""
+    return f"objbench_{name}"
+
+
 def write_project(name: str, folder: Path, kind: Kind = "objective") -> tuple[Path, ...]:
     """Create the project of an objective or suite called ``name`` in the new folder ``folder``.
 
@@ -56,9 +61,9 @@ def write_project(name: str, folder: Path, kind: Kind = "objective") -> tuple[Pa
         raise ConfigError(f"{folder} already exists; name another folder with --dir")
     words = {
         "name": name,
-        "module": f"objbench_{name}",
+        "module": module_of(name),
         "project": f"objbench-{name.replace('_', '-')}",
-        "class_name": "".join(part.capitalize() for part in name.split("_") if part),
+        "class_name": _class_name(name, kind),
         "folder": str(folder),
         "kind": _DESCRIBED[kind],
     }
@@ -72,6 +77,13 @@ def write_project(name: str, folder: Path, kind: Kind = "objective") -> tuple[Pa
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written: {error.strerror}") from error
     return tuple(written)
+
+
+def _class_name(name: str, kind: Kind) -> str:
+    """The class of the plugin ``name``; none of Python's own words, and no other class's of its files."""
+    made = "".join(part.capitalize() for part in name.split("_") if part)
+    used = {word for own in _FILES.values() for word in re.findall(r"\w+", _template(own[kind]))}
+    return f"{made}{kind.capitalize()}" if made in used or keyword.iskeyword(made) else made
 
 
 def _template(name: str) -> str:

@@ -20,7 +20,7 @@ from objbench.blocks.heads import word_logits
 from objbench.contract.batch import Batch, Corrupted
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
-from objbench.contract.term import EncodedView, EncoderPass, Need
+from objbench.contract.term import EncodedView, EncoderPass, Need, TermLoss
 from objbench.engine.encoder.attention_mask import attention_mask
 from objbench.engine.encoder.build import word_embeddings
 
@@ -89,7 +89,16 @@ class TrainingStep(nn.Module):
         return self.with_views(batch, self.objective.corrupt(batch, streams), streams)
 
     def with_views(self, batch: Batch, corrupted: Corrupted, streams: Streams) -> Readings:
-        """``corrupted``, made from ``batch``, with the terms' further inputs."""
+        """``corrupted``, made from ``batch``, with the terms' further inputs.
+
+        Raises:
+            TypeError: it is something else, which is what the objective's ``corrupt`` returned.
+        """
+        if not isinstance(corrupted, Corrupted):
+            raise TypeError(
+                f"corrupt of {self.objective.name} returns {type(corrupted).__name__}, not a Corrupted: "
+                "make one with Corrupted.of"
+            )
         terms = self.objective.terms
         views = {term.name: term.view(batch, corrupted, streams) for term in terms}
         return Readings(corrupted, {name: view for name, view in views.items() if view is not None})
@@ -113,9 +122,18 @@ class TrainingStep(nn.Module):
         )
 
     def losses(self, encoder_pass: EncoderPass, streams: Streams) -> tuple[Tensor, Tensor]:
-        """The loss of every term on one pass of the encoder, as ``forward`` returns them."""
+        """The loss of every term on one pass of the encoder, as ``forward`` returns them.
+
+        Raises:
+            TypeError: a term returns something else than a TermLoss.
+        """
         encoder_pass = self.with_logits(encoder_pass)
         losses = [term(encoder_pass, streams) for term in self.objective.terms]
+        for term, loss in zip(self.objective.terms, losses, strict=True):
+            if not isinstance(loss, TermLoss):
+                raise TypeError(
+                    f"the term {term.name!r} returns {type(loss).__name__}, not a TermLoss"
+                )
         totals = torch.stack([loss.total.float() for loss in losses])
         counts = torch.stack([loss.count.float() for loss in losses])
         return totals, counts.detach()

@@ -177,6 +177,7 @@ def test_runs_that_are_not_alike_are_refused(make_study, here, capsys):
         (["run", "mlm", "tacoo"], "unknown objective 'tacoo' of run; did you mean 'taco'?"),
         (["run", "mlm", "mlm"], "mlm cannot be compared with itself"),
         (["nowhere", "mlm", "taco"], "nowhere holds no plan.json"),
+        (["s3://bucket/run", "mlm", "taco"], "is an address; name a path on this machine"),
         (["run", "mlm", "taco", "--format", "pdf"], "unknown value 'pdf'"),
         (["run", "mlm", "taco", "--out", "x"], "--out goes with --format"),
     ],

@@ -1,5 +1,7 @@
 """``objbench leaderboard`` from the command line: a page, an index, and errors of one line."""
 
+import webbrowser
+
 import pytest
 
 from objbench.cli.main import main
@@ -88,8 +90,24 @@ def test_formats_and_a_browser(make_study, tmp_path, monkeypatch, capsys):
     ]
     page = tmp_path / "run" / "leaderboard" / "index.html"
     assert opened == [page.as_uri()]
-    assert printed.err == "No browser was found; open run/leaderboard/index.html in one.\n"
+    assert printed.err == "No browser could be started; open run/leaderboard/index.html in one.\n"
     assert not (page.parent / "README.md").exists()
+
+
+@pytest.mark.parametrize("browser", [" ", 'x "%s', "/nowhere/browser"])
+def test_a_browser_that_does_not_start_is_one_line(
+    browser, make_study, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BROWSER", browser)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    # What the library remembers of the browsers that it has found.
+    monkeypatch.setattr(webbrowser, "_tryorder", None)
+    monkeypatch.setattr(webbrowser, "_browsers", {})
+    make_study(points=1).write(tmp_path / "run")
+    assert main(["leaderboard", "run", "--format", "html", "--open"]) == 0
+    said = "No browser could be started; open run/leaderboard/index.html in one.\n"
+    assert capsys.readouterr().err == said
 
 
 def test_pages_over_many_as_html(make_study, tmp_path, monkeypatch, capsys):

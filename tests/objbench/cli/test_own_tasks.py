@@ -80,6 +80,7 @@ def test_a_file_that_is_not_there_is_a_usage_error(command_line):
     assert "--tasks nowhere.toml: there is no such file" in command_line.refusal(
         [*DEMO, "--tasks", "nowhere.toml"]
     )
+    assert "--tasks ..: it is no file" in command_line.refusal([*DEMO, "--tasks", ".."])
 
 
 def test_the_suites_are_shown_without_a_file(capsys):

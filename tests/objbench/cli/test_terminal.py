@@ -83,6 +83,9 @@ def test_the_home_folder_is_meant_by_a_tilde_in_every_path_of_the_command_line(m
     assert path("~/runs") == Path("/home/me/runs")
     with pytest.raises(ValueError, match="the path is empty"):
         path("")
+    for address in ("s3://bucket/run", "file:///tmp/run", "HTTPS://host/run"):
+        with pytest.raises(ValueError, match="is an address; name a path on this machine"):
+            path(address)
     _, subparsers = command._parsers()
     found = 0
     for parser in subparsers.values():

@@ -125,7 +125,21 @@ def test_rows_without_any_text_at_first_have_no_other_kind(tmp_path: Path) -> No
 
 DEEP = "[" * 100_000 + "]" * 100_000
 FILES: dict[str, tuple[str, bytes, str]] = {
-    "text for a number": ("a.jsonl", b'{"text": "a", "label": "1"}', r":1: no number in the field"),
+    "text for a number": (
+        "a.jsonl",
+        b'{"text": "a", "label": "1"}',
+        r':1: no number in the field "label", but "1": write {"label": 1}$',
+    ),
+    "list for a text": (
+        "a.jsonl",
+        b'{"text": ["a"], "label": 1}',
+        r'in the field "text", but a list: write',
+    ),
+    "no object": (
+        "a.json",
+        b"[7]",
+        r', row 1: no text in the field "text", but 7 in place of an ob',
+    ),
     "truth for a number": ("a.jsonl", b'{"text": "a", "label": true}', r":1: no number in the fi"),
     "number for a text": ("a.jsonl", b'\n{"text": 1, "label": 1}', r":2: no text in the field"),
     "a number of 400 digits": (
@@ -138,7 +152,21 @@ FILES: dict[str, tuple[str, bytes, str]] = {
         b'{"text": "", "label": 1%s}' % (b"0" * 5000),
         ":1: not",
     ),
-    "no field": ("a.jsonl", b'{"text": "a"}', r':1: no number in the field "label"'),
+    "no field": (
+        "a.jsonl",
+        b'{"text": "a", "labels": 1}',
+        r':1: no number in the field "label" \(its fields: text, labels\): write {"label": 1}$',
+    ),
+    "many fields": (
+        "a.jsonl",
+        b'{"text": "a", "%s": 1}' % (b"x" * 5000),
+        r"\(its fields: text, x{54}\.\.\.\)",
+    ),
+    "cut line": (
+        "a.jsonl",
+        b'{"text": "a", "label": 1}\n{"text": "a"\n{}\n',
+        r":2: not JSON \(Expecting ',' delimiter, column 13\): write one object per line$",
+    ),
     "a field twice": (
         "a.jsonl",
         b'{"text": "a", "x": {"text": 1}, "label": 1, "text": "b"}',
@@ -148,10 +176,24 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     "latin-1": ("a.jsonl", b'{"text": "\xe9", "label": 1}', ":1: not UTF-8 at byte 10"),
     "utf-16": ("a.csv", "text,label\n".encode("utf-16"), ":1: not UTF-8 .*begins as UTF-16"),
     "array": ("a.json", b'[{"text": "a", "label": 1}, {"text": "b"}]', ", row 2: no number in"),
-    "cut array": ("a.json", b'[{"text": "a", "label": 1},\n', "not JSON"),
+    "cut array": (
+        "a.json",
+        b'[{"text": "a", "label": 1},\n{"text": 1,,\n}]\n',
+        r"not JSON \(Expecting property name enclosed in double quotes, line 2, column 12\)",
+    ),
     "csv without a column": ("a.csv", b"text\na\n", r"has no column 'label' \(its columns: text\)"),
     "csv with a column twice": ("a.csv", b"text,label,text\na,1,b\n", "has 2 columns 'text'"),
-    "csv with another row": ("a.csv", b"text,label\na,1\nb,2,3\n", ":3: 3 fields in a table of 2"),
+    "csv with another row": ("a.csv", b"text,label\na,1\nb,2,3\n", ":3: 3 fields .*: put quotes"),
+    "csv with a shorter row": (
+        "a.csv",
+        b"text,label\na,1\nb\n",
+        ":3: 1 field in a table of 2 columns: add what is missing$",
+    ),
+    "csv with a stray return": (
+        "a.csv",
+        b"text,label\na\r,1\n",
+        r":2: not CSV \(new-line character seen in unquoted field\): check the quotes$",
+    ),
     "csv with words": (
         "a.csv",
         b"text,label\na,one\n",

@@ -1,5 +1,6 @@
 """What ``objbench new`` makes is a plugin that loads, passes its own test, and is checked at once."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -121,6 +122,20 @@ def test_a_fault_is_told_with_its_meaning_and_remedy(made, monkeypatch, capsys):
     assert lines[at + 2].strip().startswith("to fix: create new tensors")
 
 
+def test_a_fault_of_every_step_is_told_once(made, monkeypatch, capsys):
+    source = made / "objbench_half_words.py"
+    text = source.read_text()
+    source.write_text(text.replace("        words =", "        return batch\n        words ="))
+    chosen = tuple(check for check in checks.CHECKS if check.name in QUICK)
+    monkeypatch.setattr(checks, "CHECKS", chosen)
+    assert main(["check", "half_words"]) == 1
+    printed = capsys.readouterr().out
+    assert "failed  finite scalar losses          TypeError: corrupt of half_words ret" in printed
+    alike = printed.count("  as 'finite scalar losses'\n")
+    assert alike >= 4
+    assert printed.count("to fix: ") == len(QUICK) - alike
+
+
 @pytest.mark.slow
 def test_it_passes_every_check(made, capsys):
     assert main(["check", "half_words", "--against", "mlm"]) == 0
@@ -134,6 +149,27 @@ def test_a_name_that_will_not_do_is_refused(name, tmp_path):
     with pytest.raises(ConfigError, match="cannot be the name of a plugin"):
         write_project(name, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "made"),
+    [
+        ("none", "objective", "NoneObjective"),
+        ("config_error", "objective", "ConfigErrorObjective"),
+        ("batch", "objective", "BatchObjective"),
+        ("path", "suite", "PathSuite"),
+        ("true", "suite", "TrueSuite"),
+    ],
+)
+def test_a_class_is_called_as_nothing_else_in_its_files(name, kind, made, tmp_path):
+    _, _, module, test = write_project(name, tmp_path / "new", kind)
+    assert f"class {made}(" in module.read_text()
+    for path in (module, test):
+        imports = [
+            n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)
+        ]
+        foreign = {alias.name for n in imports if n.module != module.stem for alias in n.names}
+        assert foreign and made not in foreign
 
 
 def test_a_folder_that_is_there_is_left_alone(tmp_path):
@@ -198,6 +234,9 @@ USAGE_ERRORS = [
     (["new", "mlm"], "'mlm' is already the name of a plugin"),
     (["new", "Half"], "'Half' cannot be the name of a plugin"),
     (["new", "mine", "--dir", "."], ". already exists"),
+    (["new", "all"], "'all' stands for every objective of a study; choose another name"),
+    (["new", "--suite", "suites"], "a module objbench_suites is installed already"),
+    (["new", "mine", "--dir", "s3://bucket/mine"], "is an address; name a path on this machine"),
     (["check", "tacoo"], "unknown objective 'tacoo'; did you mean 'taco'?"),
     (["check", "tc"], "'tc' is a term, not an objective; check it as part of one, as in OBJ"),
     (["check", "glue", "--against", "mlm"], "--against is for objectives, and glue is a suite"),

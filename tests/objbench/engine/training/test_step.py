@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from objbench.contract.batch import Batch, Rows
@@ -58,6 +59,18 @@ def test_the_encoder_runs_once_and_returns_what_is_needed(tiny):
         assert [set(call) for call in calls] == [asked]
         assert totals.shape == counts.shape == (len(step.objective.terms),)
         assert totals.requires_grad and not counts.requires_grad
+
+
+def test_what_is_no_corruption_or_loss_is_named_with_who_returned_it(tiny):
+    batch = batch_of(tiny)
+    step = build(tiny, tiny.TinyMlm)
+    step.objective.corrupt = lambda batch, streams: batch
+    with pytest.raises(TypeError, match=r"^corrupt of tiny returns Batch, not a Corrupted: "):
+        step(batch, streams_of(batch))
+    step = build(tiny, tiny.TinyMlm)
+    step.objective.terms[0].forward = lambda encoder_pass, streams: torch.zeros(())
+    with pytest.raises(TypeError, match=r"^the term 'recover' returns Tensor, not a TermLoss$"):
+        step(batch, streams_of(batch))
 
 
 def test_a_mask_goes_in_only_with_padding_and_hides_it(tiny):
