@@ -1,7 +1,4 @@
-"""How much there is to read and to learn in a task, for a plan; GLUE's data need not be at hand.
-
-Where it is, it is counted: a folder may have fewer examples than the hub.
-"""
+"""How much there is to read and to learn in a task, for a plan; GLUE's data need not be at hand."""
 
 from __future__ import annotations
 
@@ -32,22 +29,18 @@ class TaskSize:
 
 
 def task_size(task: SentenceTask, place: Place) -> TaskSize:
-    """The size of ``task``: what is counted in ``place``, or GLUE's official numbers where that is far.
+    """The size of ``task``: GLUE's official numbers, or what is counted in ``place``.
 
     Raises:
-        DataError: examples that have to be counted cannot be read.
+        DataError: examples that have no official number cannot be read.
     """
     rows = official_rows(task)
-    if rows is not None and not place.is_here:
+    if rows is not None:
         scored = sum(rows[split] for split in task.evaluation.values())
         assumed = "GLUE's official numbers of examples and usual lengths"
         return TaskSize(rows[task.train], scored, usual_tokens(task), assumed)
     train = place.read(task, task.train)
     scored = sum(len(place.read(task, split)) for split in task.evaluation.values())
-    if rows is not None:
-        return TaskSize(
-            len(train), scored, usual_tokens(task), "the usual lengths of GLUE's examples"
-        )
     sides = [side[:SAMPLE] for side in (train.first, train.second) if side is not None]
     words = sum(len(text.split()) for side in sides for text in side)
     # [CLS], and a [SEP] after each sentence.

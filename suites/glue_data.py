@@ -32,8 +32,6 @@ class Folder:
         flag: the option that names it.
     """
 
-    is_here = True
-
     def __init__(self, root: Path, flag: str = "--glue-dir") -> None:
         self.root = root
         self._flag = flag
@@ -120,8 +118,6 @@ class Hub:
     Args:
         flag: the option that names a folder to read instead.
     """
-
-    is_here = False
 
     def __init__(self, flag: str = "--glue-dir") -> None:
         self._flag = flag

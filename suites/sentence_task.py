@@ -38,13 +38,7 @@ class SentenceTask:
 
 
 class Place(Protocol):
-    """A place that the examples of a table's tasks can be read from.
-
-    Attributes:
-        is_here: whether they are read without a network.
-    """
-
-    is_here: bool
+    """A place that the examples of a table's tasks can be read from."""
 
     def missing(self) -> Mapping[str, str]:
         """Tasks whose data is absent -> why.

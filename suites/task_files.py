@@ -36,8 +36,6 @@ class TaskFiles:
         DataError: a task's files cannot be read, or its data cannot be learnt or scored.
     """
 
-    is_here = True
-
     def __init__(self, file: str | None, suite: str) -> None:
         self._suite = suite
         self._folder = Path()

@@ -41,8 +41,6 @@ TOY_TABLE: Mapping[str, SentenceTask] = {
 class Generated:
     """The toy tasks' examples, generated at every reading and always the same."""
 
-    is_here = True
-
     def missing(self) -> Mapping[str, str]:
         """Nothing is ever missing."""
         return {}

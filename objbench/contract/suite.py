@@ -253,8 +253,9 @@ class Suite(ConfiguredSuite):
         The source of a suite is part of the keys of its cells, and what they take is not: a better
         estimate must not have them run again. So the estimate may also be a function
         ``work(suite, task, most, length, sequences)`` of a module that no suite imports, named
-        after the suite's with ``_work`` at the end. There ``length`` is the tokens of a held-out
-        sequence, and ``sequences`` how many of them there are at most; None for enough.
+        after the suite's with ``_work`` at the end, which is then asked instead. There ``length`` is
+        the tokens of a held-out sequence, and ``sequences`` how many of them there are at most; None
+        for enough.
 
         Returns:
             None if neither says: a plan then calls the time of its evaluations "not estimated".

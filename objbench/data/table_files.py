@@ -164,16 +164,14 @@ def _csv_rows(path: Path, schema: Schema, comma: str) -> Iterator[tuple[Value, .
                 continue
             where = f"{path}:{reader.line_num}"
             if len(row) != len(names):
-                quotes = f"put quotes around texts with {'commas' if comma == ',' else 'tabs'}"
                 raise DataError(
-                    f"{where}: {len(row)} field{'s' * (len(row) != 1)} in a table of {len(names)} "
-                    f"columns: {quotes if len(row) > len(names) else 'add what is missing'}"
+                    f"{where}: {len(row)} fields in a table of {len(names)} columns: put quotes "
+                    f"around texts with {'commas' if comma == ',' else 'tabs'}"
                 )
             fields = dict(zip(names, row, strict=True))
             yield tuple(_field(fields[name], name, schema[name], where) for name in schema)
     except csv.Error as error:
-        why = str(error).partition(" - ")[0]  # then comes advice on how to open the file
-        raise DataError(f"{path}:{reader.line_num}: not CSV ({why}): check the quotes") from error
+        raise DataError(f"{path}:{reader.line_num}: not CSV ({error}): check the quotes") from error
 
 
 def _field(text: str, name: str, kind: str, where: str) -> Value:

@@ -13,7 +13,9 @@ from objbench.contract.suite import EvaluationContext
 from objbench.plugins.source_digest import sources
 from objbench_suites import blimp_work, heldout_work, representation_work
 from objbench_suites.blimp import BlimpSuite
+from objbench_suites.glue import GlueSuite
 from objbench_suites.heldout import HeldoutSuite
+from objbench_suites.probe import ProbeSuite
 from objbench_suites.representation import RepresentationSuite
 
 WORDS, PAD, LENGTH = 25, 0, 12
@@ -107,6 +109,9 @@ def test_representations(sequences, make_word_encoder, tmp_path):
     assert work.read * work.length == pytest.approx(found.tokens)
 
 
-@pytest.mark.parametrize("suite", [BlimpSuite, HeldoutSuite, RepresentationSuite])
+@pytest.mark.parametrize(
+    "suite", [BlimpSuite, HeldoutSuite, RepresentationSuite, GlueSuite, ProbeSuite]
+)
 def test_an_estimate_changes_no_key(suite):
-    assert not [name for name in sources(suite) if name.endswith("_work")]
+    estimates = (f"{suite.__module__}_work", "objbench_suites.counted_sizes")
+    assert not {*estimates} & {*sources(suite)}

@@ -11,8 +11,10 @@ from objbench.contract.options import configure
 from objbench.contract.suite import EvaluationContext
 from objbench.data.table_files import read_columns
 from objbench.errors import ConfigError, DataError, HubError, UnknownNameError
+from objbench_suites import glue_work, probe_work
 from objbench_suites.glue import GlueSuite
 from objbench_suites.glue_tasks import GLUE_TASKS, unofficial, usual_tokens
+from objbench_suites.probe import ProbeSuite
 from objbench_suites.sentence_table import examples_of, schema_of
 
 EIGHT = ["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte"]
@@ -368,17 +370,22 @@ def test_the_work_of_a_task_is_the_protocols_over_the_official_examples():
 
 
 def test_a_plan_counts_what_a_folder_has_and_takes_the_hubs_numbers_as_published(write_glue):
-    suite = _suite(write_glue("mnli"))
-    read = suite._place.read
-    task = GLUE_TASKS["mnli"]
-    found = suite.size("mnli")
-    assert found.train == len(read(task, "train")) < 392_702
-    scored = [read(task, split) for split in ("validation_matched", "validation_mismatched")]
-    assert found.scored == sum(map(len, scored)) < 9_815 + 9_832
+    suite, task = _suite(write_glue("mnli")), GLUE_TASKS["mnli"]
+    found = glue_work.work(suite, "mnli", None, 64, None)
+    train = len(suite._place.read(task, "train"))
+    scored = [
+        suite._place.read(task, split) for split in ("validation_matched", "validation_mismatched")
+    ]
+    assert found.trained % train == 0 and 0 < found.trained < 392_702
+    assert found.read == sum(map(len, scored)) < 9_815 + 9_832
     assert (found.length, found.assumed) == (
         usual_tokens(task),
         "the usual lengths of GLUE's examples",
     )
-    hub = GlueSuite(configure(GlueSuite, {})).size("mnli")
-    assert (hub.train, hub.scored, hub.length) == (392_702, 9_815 + 9_832, found.length)
-    assert "official numbers" in hub.assumed
+    hub = GlueSuite(configure(GlueSuite, {}))
+    assert glue_work.work(hub, "mnli", 1000, 64, None) == hub.work("mnli", 1000)
+    probe = ProbeSuite(configure(ProbeSuite, {"dir": suite.config.dir}))
+    # Sentences of a pair are read one by one.
+    assert probe_work.work(probe, "mnli", None, 64, None).read == 2 * (train + found.read)
+    toy = ProbeSuite(configure(ProbeSuite, {"of": "toy"}))
+    assert probe_work.work(toy, "polarity", None, 64, None) == toy.work("polarity", None)

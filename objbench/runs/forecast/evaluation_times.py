@@ -43,12 +43,12 @@ def works_of(
 
 
 def _work_of(suite: Suite, task: str, study: Study, sequences: int | None) -> Work | None:
-    """What the suite says itself, or the module beside it; see ``Suite.work``."""
-    most = study.evaluation.max_train_samples
-    work, beside = suite.work(task, most), f"{type(suite).__module__}_work"
-    if work is None and find_spec(beside) is not None:
-        work = import_module(beside).work(suite, task, most, study.data.length, sequences)
-    return work
+    """What the module beside the suite says, or else the suite itself; see ``Suite.work``."""
+    most, beside = study.evaluation.max_train_samples, f"{type(suite).__module__}_work"
+    if find_spec(beside) is None:
+        return suite.work(task, most)
+    found: Work | None = import_module(beside).work(suite, task, most, study.data.length, sequences)
+    return found
 
 
 def timed(

@@ -183,17 +183,7 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     ),
     "csv without a column": ("a.csv", b"text\na\n", r"has no column 'label' \(its columns: text\)"),
     "csv with a column twice": ("a.csv", b"text,label,text\na,1,b\n", "has 2 columns 'text'"),
-    "csv with another row": ("a.csv", b"text,label\na,1\nb,2,3\n", ":3: 3 fields .*: put quotes"),
-    "csv with a shorter row": (
-        "a.csv",
-        b"text,label\na,1\nb\n",
-        ":3: 1 field in a table of 2 columns: add what is missing$",
-    ),
-    "csv with a stray return": (
-        "a.csv",
-        b"text,label\na\r,1\n",
-        r":2: not CSV \(new-line character seen in unquoted field\): check the quotes$",
-    ),
+    "csv with another row": ("a.csv", b"text,label\na,1\nb,2,3\n", ":3: 3 fields in a table of 2"),
     "csv with words": (
         "a.csv",
         b"text,label\na,one\n",
