@@ -67,6 +67,11 @@ def _names_for(
         from objbench.judge.track.track import track_names
 
         return lambda **_: track_names()
+    if action.dest == "format":
+        from objbench.cli import compare, leaderboard
+
+        formats = compare.TABLES if command == "compare" else leaderboard.FORMATS
+        return lambda prefix, **_: _listed(prefix, formats)
     if action.dest == "set":
         return lambda **_: [f"{name}.{option}=" for name, option in _options(known)]
     if action.dest == "against":

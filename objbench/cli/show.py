@@ -19,7 +19,8 @@ from objbench.cli.presets import preset_text
 from objbench.cli.terminal import say
 from objbench.contract.composition import Composition, configured
 from objbench.contract.options import configure
-from objbench.errors import ConfigError, ObjbenchError, one_line
+from objbench.errors import ConfigError, ObjbenchError, UnknownNameError, one_line
+from objbench.plugins.registry import HINT
 from objbench.study.files import preset_layer, presets
 
 if TYPE_CHECKING:
@@ -57,7 +58,13 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         say(preset_text(arguments.name), end="")
         return 0
     names = [arguments.name, *([arguments.against] if arguments.against else [])]
-    check_names(names, arguments.set, any_kind=True)
+    try:
+        check_names(names, arguments.set, any_kind=True)
+    except UnknownNameError as error:
+        if error.name != arguments.name:
+            raise
+        known = [*known_plugins().names, *presets()]
+        raise UnknownNameError("plugin or preset", error.name, known, HINT) from error
     preset_layer(arguments.preset)
     registry = load(set(names))
     options = read.options_of(arguments.set)

@@ -38,7 +38,10 @@ def joined_runs(one: StudyResults, other: StudyResults, second: str) -> tuple[St
     for field, words in _ALIKE.items():
         values = [getattr(results.plan, field) for results in (one, other)]
         if values[0] != values[1]:
-            raise ConfigError(f"{words} is {values[0]} in one run and {values[1]} in the other")
+            raise ConfigError(
+                f"{words} is {values[0]} in one run and {values[1]} in the other: name two runs in which "
+                "it is the same"
+            )
     shared = [seed for seed in one.seeds if (second, seed) in other.pretraining]
     if not shared:
         raise ConfigError(

@@ -53,7 +53,8 @@ def _against(row: Row, holder: Row | None, target: Target) -> str:
     if holder is None:
         return "no row has reached this target yet"
     if row.runs_of == holder.runs_of:
-        return "it holds the record"
+        # Whoever runs the holder's recipe again has made the same runs, and no row of their own.
+        return f"its runs are those of {shortened(holder.name, 80)}, which holds the record"
     test = against(row, holder, target, "flops")
     verdict = "a record" if test.is_record else "no record, which needs p < 0.01"
     return f"speedup over {shortened(holder.name, 80)}: {tested_words(test)}; {verdict}"

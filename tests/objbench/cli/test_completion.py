@@ -56,6 +56,8 @@ def answers(monkeypatch, tmp_path, remembered_plugins):
         ("objbench run --set mlm.final", {"mlm.final_rate="}),
         ("objbench check ta", {"taco", "tacl"}),
         ("objbench show demo", {"demo", "demo-bert"}),
+        ("objbench leaderboard --format html,p", {"html,pdf", "html,png"}),
+        ("objbench compare --format l", {"latex"}),
         ("objbench plugins --m", {"--markdown"}),
         ("objbench track ", {"run", "check", "submit"}),
         ("objbench track check ", {"toy", "english"}),

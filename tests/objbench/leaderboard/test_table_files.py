@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from objbench.judge.statistics.speedup import Bound
-from objbench.leaderboard.document import Fold, Heading, Paragraph, Strong, Table
+from objbench.leaderboard.document import Fold, Heading, Notes, Paragraph, Strong, Table
 from objbench.leaderboard.quantity import Quantity, quantity
 from objbench.leaderboard.sections import page_document
 from objbench.leaderboard.table_files import (
@@ -77,12 +77,32 @@ def test_latex_is_escaped_and_shows_what_the_page_shows():
     text = latex_text(TABLE)
     assert r"a\_b \& c" in text
     assert r"\ensuremath{<} 1.02x, up to 1.50x" in text
-    assert "+0.33 [-1.00, +2.50]" in text
+    # A hyphen would stand where a minus is meant.
+    assert "+0.33 [$-$1.00, +2.50]" in text
     assert r"\toprule" in text
     hostile = latex_text(Table((r"\input{x}",), ((r"\write18{rm} $x$ #1 ~ ^ % {}",),)))
     assert r"\input{" not in hostile
     assert r"\write18" not in hostile
     assert "\n".join(hostile.splitlines()[1:]).count("$x$") == 0
+
+
+def test_only_the_sign_of_a_number_is_a_minus_in_latex():
+    cells = ("-5.75 [-21.91, -.5]", "1e-05", "mlm@30-15", "2026-11-30", "ladder-1", "-", "tc --x")
+    rows = tuple((cell,) for cell in cells)
+    found = [line.strip(" \\") for line in latex_text(Table(("what",), rows)).splitlines()[4:-2]]
+    assert found == ["$-$5.75 [$-$21.91, $-$.5]", *cells[1:]]
+
+
+def test_footnotes_are_with_the_table():
+    notes = Notes(("First.", "", "", "Fourth, =1."))
+    blocks = [Heading(2, "T"), TABLE, notes, TABLE]
+    first, second = table_files(blocks, "csv").values()
+    assert [row["notes"] for row in read(first)] == ["First. Fourth, =1.", ""]
+    assert [row["notes"] for row in read(second)] == ["1 4", ""]
+    made, _ = json.loads(json_text(blocks, "study"))["tables"]
+    assert made["rows"][0]["notes"] == "First. Fourth, =1."
+    tex, bare = table_files(blocks, "tex").values()
+    assert tex.startswith(bare) and tex.splitlines()[-4::3] == ["% 1 First.", "% 4 Fourth, =1."]
 
 
 def test_json_keeps_intervals_and_bounds():
@@ -108,7 +128,7 @@ def test_a_table_is_called_by_what_is_above_it():
         TABLE,
         Fold("../../C: d", [TABLE, Heading(4, "e"), TABLE]),
     ]
-    assert [name for name, _ in named_tables(blocks)] == ["A b", "../../C: d", "../../C: d e"]
+    assert [name for name, *_ in named_tables(blocks)] == ["A b", "../../C: d", "../../C: d e"]
     assert list(table_files(blocks, "csv")) == ["01-a-b.csv", "02-c-d.csv", "03-c-d-e.csv"]
 
 

@@ -247,7 +247,9 @@ USAGE_ERRORS = [
     (["check", "mlm", "--set", "mlm.rat=1"], "unknown option 'rat' of mlm; did you mean 'rate'?"),
     (["check", "mlm", "--set", "taco.weight=1"], "this command is about mlm; leave the option out"),
     (["check", "mlm", "--compil"], "unknown option '--compil'; did you mean '--compile'?"),
-    (["show", "tacoo"], "unknown plugin 'tacoo'; did you mean 'taco'?"),
+    (["show", "tacoo"], "unknown plugin or preset 'tacoo'; did you mean 'taco'?"),
+    (["show", "deom"], "unknown plugin or preset 'deom'; did you mean 'demo'?"),
+    (["show", "rtd+tcc"], "unknown term 'tcc'; did you mean 'tc'?"),
     (["show", "mlm", "--preset", "dem"], "unknown preset 'dem'; did you mean 'demo'?"),
 ]
 

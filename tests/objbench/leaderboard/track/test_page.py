@@ -144,5 +144,6 @@ def test_what_check_says_line_by_line(folder):
         and "no record" in lines[2]
     )
     assert lines[3].endswith("0 of 5 runs reached it")
-    assert [*report_lines(track, found["second"].rows, others)][2] == "    it holds the record"
+    again = [*report_lines(track, found["second"].rows, others)][2]
+    assert again == "    its runs are those of second: mlm, which holds the record"
     assert "no row has reached" in [*report_lines(track, found["first"].rows, [])][2]
