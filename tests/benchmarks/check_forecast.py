@@ -103,13 +103,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", help="text for the preset tiny")
     parser.add_argument("--glue-dir", help="GLUE for the preset tiny")
+    parser.add_argument("--budget", help="of the preset tiny, in place of its own")
+    parser.add_argument("--only", choices=["demo", "tiny"], help="of the two studies")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     studies = {"demo": ["--objectives", OBJECTIVES, "--preset", "demo"]}
     if given.corpus and given.glue_dir:
         text = ["--corpus", given.corpus, "--glue-dir", given.glue_dir]
         cap = ["--max-train-samples", "256"]
-        studies["tiny"] = ["--objectives", OBJECTIVES, "--preset", "tiny", *text, *cap]
+        budget = ["--budget", given.budget] if given.budget else []
+        studies["tiny"] = ["--objectives", OBJECTIVES, "--preset", "tiny", *text, *cap, *budget]
+    if given.only:
+        studies = {name: words for name, words in studies.items() if name == given.only}
     failed = False
     for name, words in studies.items():
         taken = stolen()
