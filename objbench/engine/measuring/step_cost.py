@@ -1,9 +1,9 @@
 """The cost of a step: FLOPs are counted, and seconds are measured if a budget needs them.
 
 Timed objectives take turns, step by step, so that a machine that is slow or shared for a while
-slows all of them alike and their ratio holds. A step that is so short that what the others left in
-the caches tells is taken twice, and the second counts, since a run's steps follow each other. An
-objective with several modes takes a step in each; its time is the mean weighted by the modes' shares,
+slows all of them alike and their ratio holds. In a run, steps of one objective follow each other and
+find its weights in the caches, which matters where they are short: such a step is taken twice in each
+turn, and the second is timed. An objective with several modes takes a step in each; its time is the mean weighted by the modes' shares,
 as its FLOPs are.
 """
 

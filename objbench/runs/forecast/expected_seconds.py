@@ -19,18 +19,19 @@ from objbench.runs.forecast.expected_steps import ExpectedStep
 from objbench.study.study import Study
 
 BESIDE_STEPS = 0.4
-"""Seconds of an evaluation beside its steps: the tokenizer, the examples' file, the metrics."""
+"""Seconds of an evaluation beside its steps: the tokenizer, the examples' file, the metrics. This and the next
+are what evaluations of the demo and of `tiny` took on two cores of a Xeon, beyond the steps measured there."""
 PER_EXAMPLE = 8e-5
 """Seconds of an example that is scored, beside its share of a batch."""
 PER_PARAMETER = 1e-8
-"""Seconds of loading an encoder, per parameter."""
+"""Seconds of loading an encoder, per parameter: assumed, as small encoders do not show it."""
 
 READ_TOKENS = 8192
 """Tokens of a batch that is only read."""
 
 
 def beside_steps(parameters: int, work: Work) -> float:
-    """Seconds of an evaluation beside its steps, of an encoder with so many parameters."""
+    """Seconds of an evaluation of an encoder with so many parameters that are not spent in its steps."""
     return BESIDE_STEPS + PER_PARAMETER * parameters + PER_EXAMPLE * work.read
 
 
@@ -139,7 +140,7 @@ class MeasuredSeconds:
 
     @cached_property
     def _parameters(self) -> int:
-        """Of an encoder."""
+        """The number of parameters of the study's encoder."""
         words = made_up_vocabulary(self.size)
         with torch.device("meta"):
             encoder = build_encoder(self.study.encoder, words, self.study.data.length, seed=0)
