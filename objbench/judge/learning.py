@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from objbench.results.learnt import RunStatus, bigram_line, point_status
-from objbench.results.records import CommonLoss, ExportedPoint
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.study_results import StudyResults
+from objbench.results.training_points import CommonLoss, ExportedPoint
 
 __all__ = [
     "Learning",

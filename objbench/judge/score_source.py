@@ -1,7 +1,7 @@
 """What a pair of objectives can be judged by, and those scores as arrays by seed.
 
 A source is an evaluating suite by name; "heldout:common", the loss that every objective is measured
-by alike (``records.CommonLoss``); or "heldout:TERM", the loss of one term on held-out text (see
+by alike (``training_points.CommonLoss``); or "heldout:TERM", the loss of one term on held-out text (see
 ``results.heldout_loss_names``): a pair has a loss in common only where the same terms arranged its
 text. Greater is better in every array: a loss, or a suite whose average is better when low, is
 negated.
@@ -20,9 +20,10 @@ from objbench.errors import UnknownNameError
 from objbench.judge.score_arrays import final_scores, score_curves
 from objbench.judge.statistics.estimate import FloatArray
 from objbench.results.plan import PlannedSuite
-from objbench.results.records import ExportedPoint, PretrainRecord
+from objbench.results.records import PretrainRecord
 from objbench.results.reference_lines import Predicted
 from objbench.results.study_results import StudyResults
+from objbench.results.training_points import ExportedPoint
 
 HELDOUT = "heldout:"
 COMMON = HELDOUT + "common"

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objbench.results.records import Meters, PretrainRecord, TrialRecord
+from objbench.results.records import PretrainRecord, TrialRecord
 from objbench.results.study_results import StudyResults
+from objbench.results.training_points import Meters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,5 +52,8 @@ def spent(results: StudyResults, objective: str) -> Spent:
 
 def last_meters(record: PretrainRecord) -> Meters | None:
     """The last spend that a run recorded."""
-    logged = record.points[-1:] or record.log[-1:]
-    return logged[0].meters if logged else None
+    if record.reached is not None:
+        return record.reached
+    # A record from before that was kept, in a published study, has its log with it.
+    found = record.points[-1:] or record.logged[-1:]
+    return found[0].meters if found else None

@@ -14,8 +14,8 @@ import numpy as np
 from objbench.judge.formatting import amount, duration, listed
 from objbench.judge.spending import spent
 from objbench.results.plan import Plan
-from objbench.results.records import Meters
 from objbench.results.study_results import StudyResults
+from objbench.results.training_points import Meters
 
 
 def teachers(plan: Plan, objective: str) -> tuple[str, ...]:

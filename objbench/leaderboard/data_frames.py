@@ -28,16 +28,10 @@ from objbench.judge.verdict_sentence import (
 from objbench.leaderboard.run_learning import run_learning
 from objbench.leaderboard.table_columns import COSTS, CURVES, FLOORS, SCORES, VERDICTS, TableColumn
 from objbench.leaderboard.text_bits import bits
-from objbench.results.records import (
-    CommonLoss,
-    Cost,
-    EvaluationRecord,
-    ExportedPoint,
-    Meters,
-    PretrainRecord,
-)
+from objbench.results.records import Cost, EvaluationRecord, PretrainRecord
 from objbench.results.scores import column_value
 from objbench.results.study_results import StudyResults, read_study_results
+from objbench.results.training_points import CommonLoss, ExportedPoint, Meters
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -68,7 +68,8 @@ def write_leaderboard(
     try:
         if copying:
             _refuse_foreign(out, page)
-            write_published(out, results.plan, results.records.values())
+            logged = map(RunFolder(run).with_log, results.records.values())
+            write_published(out, results.plan, logged)
             RunFolder(out).write_step_comparison(comparison)
             RunFolder(out).write_reference_lines(results.lines)
             if results.sent_in is not None:

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from objbench.judge.formatting import MOST_NAMES, count, listed
 from objbench.judge.learning import Learning, RunStatus, learning
 from objbench.judge.statistics.estimate import Estimate, FloatArray, estimate
-from objbench.results.records import CommonLoss
 from objbench.results.study_results import StudyResults
+from objbench.results.training_points import CommonLoss
 
 BoolArray = npt.NDArray[np.bool_]
 

@@ -19,9 +19,10 @@ from objbench.judge.spending import last_meters
 from objbench.judge.trial_learning import trial_status
 from objbench.results.heldout_loss_names import own_loss
 from objbench.results.plan import PlannedCell, PlannedSuite, tried_settings
-from objbench.results.records import EvaluationRecord, Meters, TrialRecord
+from objbench.results.records import EvaluationRecord, TrialRecord
 from objbench.results.scores import column_value
 from objbench.results.study_results import StudyResults
+from objbench.results.training_points import Meters
 
 SUM = "loss"
 

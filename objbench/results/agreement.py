@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from objbench.contract.suite import UNTRAINED
 from objbench.results.declared_looks import require_looks
-from objbench.results.records import AnyRecord, EvaluationRecord, Meters, PretrainRecord
+from objbench.results.records import AnyRecord, EvaluationRecord, PretrainRecord
+from objbench.results.training_points import Meters
 
 if TYPE_CHECKING:
     from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite

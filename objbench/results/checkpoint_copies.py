@@ -23,9 +23,9 @@ from objbench.results.foreign_values import Key
 from objbench.results.json_files import Stored, dump
 from objbench.results.object_store import ObjectStore
 from objbench.results.object_trees import fetch_tree, put_tree, remove_trees
-from objbench.results.records import ExportedPoint
 from objbench.results.sealed_folder import seal
 from objbench.results.store import Moved, Version
+from objbench.results.training_points import ExportedPoint
 
 KEPT = 2
 """Checkpoints of a cell, in a folder and in a store: should the latest be damaged, one is left."""

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from objbench.results.records import CommonLoss
 from objbench.results.reference_lines import Lines, ReferenceLines
+from objbench.results.training_points import CommonLoss
 
 RunStatus = Literal["learnt", "stuck", "unknown"]
 

@@ -49,6 +49,7 @@ from objbench.results.json_files import (
 from objbench.results.plan import Plan
 from objbench.results.records import RECORD, AnyRecord, Origin, Plugin
 from objbench.results.run_folder import RunFolder
+from objbench.results.training_points import LogApart
 
 KINDS = ("curve", "evaluation", "floor", "pretrain", "trial", "trial_evaluation")
 LOGS = "logs"
@@ -101,7 +102,7 @@ def write_published(folder: Path, plan: Plan, records: Iterable[AnyRecord]) -> N
     Args:
         folder: made if it is not there; copies of records in the form of a run are removed.
         plan: the study as planned.
-        records: current records, in any order, each at most once.
+        records: current records with their logs, in any order, each at most once.
     """
     used = sorted(((record, _rows(record)) for record in records), key=lambda it: _identity(it[0]))
     numbers = {
@@ -116,6 +117,8 @@ def write_published(folder: Path, plan: Plan, records: Iterable[AnyRecord]) -> N
         fields["provenance"] = {name: made[name] for name in ("started", "finished")}
         fields["provenance"]["origin"] = number.pop("origin")
         fields |= number
+        if isinstance(getattr(record, "log", None), LogApart):
+            raise TypeError(f"{record.id} comes without its log, which is apart")
         if log := fields.pop("log", None):
             whose = {"id": record.id, "key": record.key, "kind": record.kind}
             lines.setdefault(LOGS, []).append(canonical_line(whose | {"log": log}))

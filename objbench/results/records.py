@@ -16,12 +16,10 @@ from objbench.contract.meters import AXES
 from objbench.results.foreign_values import (
     Count,
     Fields,
-    Inside,
     Key,
     KeyOrNone,
     Label,
     Name,
-    Number,
     Scores,
     Share,
     Spend,
@@ -32,86 +30,17 @@ from objbench.results.foreign_values import (
 )
 from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
 from objbench.results.stored_examples import StoredExamples
+from objbench.results.training_points import (
+    ExportedPoint,
+    Log,
+    LogApart,
+    LoggedPoint,
+    Meters,
+    is_empty,
+    require_order,
+)
 
 Status = Literal["ok", "failed", "diverged"]
-
-
-def _is_empty(value: object) -> bool:
-    """Left out of the stored text, which is then that of records from before there was the field."""
-    return not value
-
-
-class Meters(Stored):
-    """What had been spent at a point, on the four compute axes.
-
-    Attributes:
-        steps: optimizer steps.
-        tokens: non-padding tokens seen, summed over processes.
-        flops: training FLOPs (forward and backward), by the convention of ``engine.training.flops``.
-        seconds: device seconds of training; evaluation, checkpoints and warm-up not counted.
-    """
-
-    steps: Steps
-    tokens: Count
-    flops: Spend
-    seconds: Spend
-
-
-class LoggedPoint(Stored):
-    """A point of the training log."""
-
-    meters: Meters
-    loss: Number
-    terms: dict[Name, Number]
-    learning_rate: Number
-
-
-class CommonLoss(Stored):
-    """A loss that every objective is measured by alike: the same masks of the same held-out text.
-
-    How it is measured, and why so, is said in ``engine.training.common_loss``.
-
-    Attributes:
-        of: what is predicted. "masked": tokens hidden by masked language modelling (15%, of which
-            80% become [MASK], 10% another token and 10% stay). "next": each token that is not
-            special from those before it, of a token head that is read from left to right. "own":
-            the objective's own loss, where it has no token head.
-        loss: nats per predicted token, or the objective's own unit where ``of`` is "own".
-        order_gain: the loss with the visible tokens of each sequence shuffled, minus the loss of the
-            same tokens as it is: near 0 for an encoder that makes nothing of the order of words.
-            Where ``of`` is "next", over the 15% of the tokens that "masked" would hide.
-        error: standard error of ``order_gain`` over the held-out sequences, each measured both ways;
-            over pieces of the held-out batches where ``of`` is "own". None for fewer than two.
-        tokens: number of predicted tokens; of all that are not special where ``of`` is "own".
-    """
-
-    of: Literal["masked", "next", "own"]
-    loss: Number
-    order_gain: Number
-    error: Spend | None
-    tokens: Count
-
-
-class ExportedPoint(Stored):
-    """An encoder exported along the budget.
-
-    Attributes:
-        meters: the spend at the export.
-        share: share of the cell's own budget spent.
-        encoder: folder relative to the run folder, and inside it: records come from other people.
-        heldout: mean of each term that has items in the held-out text, named as in
-            ``heldout_loss_names``, and "loss", their weighted sum.
-        digest: of that folder, as ``sealed_folder.seal`` makes it; "" in records from before
-            encoders were sealed.
-        common: the loss common to all objectives; None in records from before it was measured.
-    """
-
-    meters: Meters
-    share: Share
-    encoder: Inside
-    heldout: dict[Name, Number]
-    digest: KeyOrNone = Field(default="", exclude_if=_is_empty)
-    common: CommonLoss | None = Field(default=None, exclude_if=_is_empty)
 
 
 class Origin(Stored):
@@ -164,7 +93,7 @@ class CellRecord(Stored):
     objective: Name
     seed: Count
     provenance: Provenance
-    made_from: dict[Label, Key] = Field(default_factory=dict, exclude_if=_is_empty)
+    made_from: dict[Label, Key] = Field(default_factory=dict, exclude_if=is_empty)
 
 
 class Cost(Stored):
@@ -188,7 +117,7 @@ class Cost(Stored):
     memory_kind: Label
     branch_steps: Steps = 0
     branch_seconds: Spend = 0.0
-    compiled: bool = Field(default=False, exclude_if=_is_empty)
+    compiled: bool = Field(default=False, exclude_if=is_empty)
 
 
 class PretrainRecord(CellRecord):
@@ -197,6 +126,9 @@ class PretrainRecord(CellRecord):
     Attributes:
         teachers: objective whose final encoder this one learned from -> key of the cell that
             pretrained it.
+        reached: what a run that diverged had spent at the last step that it could take; None for
+            others, whose last point says it, and in records from before it was kept.
+        log: the points that are kept of its log; ``LogApart`` in a record that is stored in a run.
     """
 
     kind: Literal["pretrain"] = "pretrain"
@@ -205,18 +137,19 @@ class PretrainRecord(CellRecord):
     steps: Steps
     teachers: dict[Name, Key] = Field(default_factory=dict)
     cost: Cost | None = None
-    log: list[LoggedPoint] = Field(default_factory=list)
+    reached: Meters | None = Field(default=None, exclude_if=is_empty)
+    log: Log | LogApart = Field(default_factory=list)
     points: list[ExportedPoint] = Field(default_factory=list)
+
+    @property
+    def logged(self) -> list[LoggedPoint]:
+        """The points of its log, as far as they are not kept apart."""
+        return [] if isinstance(self.log, LogApart) else self.log
 
     @model_validator(mode="after")
     def _spends_more_and_more(self) -> Self:
         # A point of a trunk has the seconds of its own branch, which vary more than near points do.
-        counted = [axis for axis in AXES if axis != "seconds"]
-        for what, points, axes in (("log", self.log, AXES), ("points", self.points, counted)):
-            for axis in axes:
-                found = [getattr(point.meters, axis) for point in points]
-                if found != sorted(found) or (axis == "steps" and len({*found}) < len(found)):
-                    raise ValueError(f"the {axis} of its {what} are not in order")
+        require_order("points", self.points, [axis for axis in AXES if axis != "seconds"])
         return self
 
 
@@ -262,7 +195,7 @@ class EvaluationRecord(CellRecord):
     seconds: Spend = 0.0
     details: Fields = Field(default_factory=dict)
     unscored: dict[Label, Text] = Field(default_factory=dict)
-    examples: dict[Label, StoredExamples] = Field(default_factory=dict, exclude_if=_is_empty)
+    examples: dict[Label, StoredExamples] = Field(default_factory=dict, exclude_if=is_empty)
 
     @model_validator(mode="after")
     def _is_of_its_examples(self) -> Self:

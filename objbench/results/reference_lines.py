@@ -16,7 +16,7 @@ from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
 from objbench.results.records import Provenance
 
 Predicted = Literal["masked", "next"]
-"""What is predicted, as in ``records.CommonLoss``."""
+"""What is predicted, as in ``training_points.CommonLoss``."""
 
 LineName = Literal["uniform", "unigram", "bag", "bigram", "neighbours"]
 

@@ -24,6 +24,7 @@ COPIED = (
     "records/",
     "attempts/",
     "segments/",
+    "losses/",
     "costs/",
 )
 """What a page is made from: names, or the beginnings of names."""

@@ -20,6 +20,8 @@ Layout of a run folder::
     checkpoints/<cell id>.<key>/           while a pretraining cell is under way; in an object store
                                            see ``checkpoint_copies``
     logs/<cell id>.<key>.jsonl             a line per log and evaluation point of a pretraining cell
+    losses/<cell id>.<key>.<digest>.json   what is kept of a log when the cell has ended, see
+                                           ``kept_logs``
     tracking/<tracker>/                    files of a tracker, and which of its runs a cell is
     leaderboard/                           the page that ``objbench run`` writes
     .lock                                  held while a run lasts
@@ -33,6 +35,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from objbench.results.checkpoint_copies import CheckpointCopies
+from objbench.results.kept_logs import LOSSES
 from objbench.results.local_store import LocalStore
 from objbench.results.object_store import ObjectStore
 from objbench.results.object_trees import fetch_tree, put_tree
@@ -40,13 +43,14 @@ from objbench.results.own_files import require_own
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.record_names import ATTEMPTS, RECORDS, cell_name
 from objbench.results.record_segments import SEGMENTS
-from objbench.results.records import AnyRecord, ExportedPoint, PretrainRecord
+from objbench.results.records import AnyRecord, PretrainRecord
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.run_measurements import RunMeasurements
 from objbench.results.run_plans import PLAN, RunPlans
 from objbench.results.run_records import RunRecords
 from objbench.results.step_comparison import StepComparison
 from objbench.results.store import Store
+from objbench.results.training_points import ExportedPoint
 
 _FOLDERS = ("text", "costs", "encoders", "checkpoints", "logs", "tracking")
 
@@ -83,7 +87,7 @@ class RunFolder(RunPlans, RunMeasurements, RunRecords):
             ConfigError: a link in it leads out of it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        for name in (RECORDS, ATTEMPTS, SEGMENTS, *_FOLDERS):
+        for name in (RECORDS, ATTEMPTS, SEGMENTS, LOSSES, *_FOLDERS):
             require_own(self.path, name)
         with TemporaryFile(dir=self.path):
             pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from objbench.results.kept_logs import remove_logs, with_log, without_log
 from objbench.results.plan import TEXT_KINDS, CellKind, PlannedCell
 from objbench.results.record_files import RecordFiles
 from objbench.results.record_names import FINAL, RECORDS
@@ -36,10 +37,22 @@ class RunRecords:
     def write_record(self, record: AnyRecord) -> AnyRecord:
         """Store a record unless its cell has one, or a failed attempt beside earlier ones.
 
+        A log is stored apart, so that whoever finds the record finds it too.
+
         Returns:
             The record of the cell: this one, or that of whoever was first.
         """
-        return self._files_of(record).write(record)
+        apart = without_log(self.store, record)
+        stored = self._files_of(record).write(apart)
+        return record if stored is apart else stored
+
+    def with_log(self, record: AnyRecord) -> AnyRecord:
+        """``record`` of this run and its log.
+
+        Raises:
+            RecordError: the log is missing or damaged.
+        """
+        return with_log(self.store, record)
 
     def read_records(self) -> list[AnyRecord]:
         """What ``read_record`` returns for every cell, current or stale; sorted by kind and name.
@@ -54,8 +67,9 @@ class RunRecords:
         return self._records.has_any()
 
     def remove_records(self) -> None:
-        """Remove every record and failed attempt."""
+        """Remove every record with its log, and every failed attempt."""
         self._records.remove_all()
+        remove_logs(self.store)
 
     def finished_cells(self, cells: Iterable[PlannedCell]) -> dict[str, Status]:
         """Which of ``cells`` need not be run: id -> status of those with a record.

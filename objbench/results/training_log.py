@@ -35,7 +35,7 @@ class _Point(Stored):
         done: steps taken, with those of the cooldown branches of earlier points.
         total: what ``done`` will be at the end.
         step: optimizer steps of the model that is logged; as are ``tokens``, ``flops`` and
-            ``seconds``, which are the compute axes of ``records.Meters``.
+            ``seconds``, which are the compute axes of ``training_points.Meters``.
     """
 
     time: Time
@@ -74,8 +74,8 @@ class EvaluationLine(_Point):
 
     Attributes:
         share: of the cell's budget.
-        heldout: as in ``records.ExportedPoint``.
-        common_loss, order_gain: as in ``records.CommonLoss``.
+        heldout: as in ``training_points.ExportedPoint``.
+        common_loss, order_gain: as in ``training_points.CommonLoss``.
     """
 
     kind: Literal["evaluation"] = "evaluation"

@@ -235,6 +235,7 @@ def _compared(
             raise ConfigError(f"{cell.id} cannot be run here: {one_line(why)[:300]}")
         sent = results.records[cell.id]
         like = same_place(sent, record)
+        record = prepared.folder.with_log(record)
         seeds = by_seed(sent, results.records)
         found.append((compared(sent, record, seeds, drawn=cell.id in drawn, bits=like), like))
     return found

@@ -58,6 +58,8 @@ def make_submission(run: Path, out: Path, by: str = "") -> Checked:
             f"{run} is not finished ({'; '.join(unfinished[:_MOST_NAMED])}"
             f"{f'; {more} more' if more > 0 else ''}): run the same command again first"
         )
+    logged = {name: RunFolder(run).with_log(record) for name, record in results.records.items()}
+    results = replace(results, records=logged)
     sources, entries = _sent(results, registry_of(results.plan))
     statement = statement_of(results, entries, by)
     with whole_folder(out) as folder:

@@ -20,7 +20,7 @@ from statistics import median
 import pytest
 
 from objbench.results import atomic_files
-from objbench.results.records import LoggedPoint, Meters
+from objbench.results.training_points import LoggedPoint, Meters
 
 ROUNDS, MOST = 3, 3.0
 CHILD = """

@@ -14,7 +14,7 @@ from own_process import Row
 
 from objbench.cli.main import main
 from objbench.leaderboard import page  # noqa: F401 - so that no process of the command has to
-from objbench.results.run_folder import read_records
+from objbench.results.run_folder import RunFolder, read_records
 from objbench.runs import run_study  # noqa: F401
 
 STUDY = """
@@ -62,7 +62,8 @@ def run(setting: Any, row: Row) -> None:
 
 def content(folder: Path) -> dict[str, Any]:
     """Cell -> its record without what depends on the clock."""
-    return {record.id: _numbers(record.model_dump(mode="json")) for record in read_records(folder)}
+    logged = map(RunFolder(folder).with_log, read_records(folder))
+    return {record.id: _numbers(record.model_dump(mode="json")) for record in logged}
 
 
 def _numbers(value: Any) -> Any:
@@ -73,7 +74,11 @@ def _numbers(value: Any) -> Any:
 
 def _difference(one: Path, other: Path) -> float:
     logs = [
-        [point.loss for record in read_records(folder) for point in getattr(record, "log", ())]
+        [
+            point.loss
+            for record in read_records(folder)
+            for point in getattr(RunFolder(folder).with_log(record), "log", ())
+        ]
         for folder in (one, other)
     ]
     return max(abs(a - b) for a, b in zip(*logs, strict=True))

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from objbench.results.atomic_files import is_unfinished
 from objbench.results.generations import holds_generations
-from objbench.results.run_folder import read_plan, read_records
+from objbench.results.run_folder import RunFolder, read_plan, read_records
 from objbench.results.training_log import read_training_log
 
 # What a run took, and not what it computed.
@@ -75,7 +75,8 @@ def numbers(value: Any) -> Any:
 
 
 def _content(run: Path) -> dict[str, Any]:
-    return {record.id: numbers(record.model_dump(mode="json")) for record in read_records(run)}
+    logged = map(RunFolder(run).with_log, read_records(run))
+    return {record.id: numbers(record.model_dump(mode="json")) for record in logged}
 
 
 def _files(run: Path) -> dict[str, Path]:

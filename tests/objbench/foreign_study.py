@@ -17,11 +17,9 @@ from objbench.results.plan import Plan
 from objbench.results.realised_rate import RealisedRate
 from objbench.results.records import (
     RECORD,
-    CommonLoss,
     CurveRecord,
     EvaluationRecord,
     FloorRecord,
-    LoggedPoint,
     PretrainRecord,
     Provenance,
     TrialEvaluationRecord,
@@ -31,6 +29,7 @@ from objbench.results.reference_lines import Lines, ReferenceLines
 from objbench.results.step_comparison import ComparedStep, StepComparison
 from objbench.results.step_cost import StepCost
 from objbench.results.stored_examples import PackedValues, StoredExamples
+from objbench.results.training_points import CommonLoss, LoggedPoint
 
 MODELS = (
     Plan,
@@ -110,7 +109,13 @@ def whole_study(make_study):
             common = CommonLoss(of="masked", loss=4.0, order_gain=0.5, error=0.1, tokens=1000)
             whole = {"digest": HEX, "common": common}
             sealed = [p.model_copy(update=whole) for p in record.points]
-            more |= {"log": [log], "points": sealed, "teachers": {"mlm": HEX}, "config": {"a": "b"}}
+            more |= {
+                "log": [log],
+                "reached": point.meters,
+                "points": sealed,
+                "teachers": {"mlm": HEX},
+                "config": {"a": "b"},
+            }
         elif isinstance(record, EvaluationRecord):
             column, metrics = next(iter(record.scores.items()))
             packed = {

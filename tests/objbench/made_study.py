@@ -30,13 +30,10 @@ import pytest
 from objbench.contract.suite import Column, CurveValue
 from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
 from objbench.results.records import (
-    CommonLoss,
     Cost,
     CurveRecord,
     EvaluationRecord,
-    ExportedPoint,
     FloorRecord,
-    Meters,
     Plugin,
     PretrainRecord,
     Provenance,
@@ -45,6 +42,7 @@ from objbench.results.records import (
 from objbench.results.reference_lines import Lines, ReferenceLines
 from objbench.results.run_folder import RunFolder
 from objbench.results.study_results import StudyResults, join
+from objbench.results.training_points import CommonLoss, ExportedPoint, Meters
 
 COLUMNS = {
     "cola": ("cola", {"matthews": 0.20}),

@@ -8,18 +8,10 @@ from itertools import product
 from objbench.judge.track.rules import point_steps
 from objbench.judge.track.track import Track, read_track
 from objbench.results.plan import Plan, PlannedCell, PlannedObjective
-from objbench.results.records import (
-    CommonLoss,
-    Cost,
-    EvaluationRecord,
-    ExportedPoint,
-    Meters,
-    Plugin,
-    PretrainRecord,
-    Provenance,
-)
+from objbench.results.records import Cost, EvaluationRecord, Plugin, PretrainRecord, Provenance
 from objbench.results.run_folder import RunFolder
 from objbench.results.study_results import join
+from objbench.results.training_points import CommonLoss, ExportedPoint, Meters
 
 FLOPS = 1e9
 TOY = read_track("toy")

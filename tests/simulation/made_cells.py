@@ -21,20 +21,17 @@ from objbench.plugins.registry import Registry
 from objbench.results.plan import Plan, PlannedCell
 from objbench.results.records import (
     AnyRecord,
-    CommonLoss,
     Cost,
     CurveRecord,
     EvaluationRecord,
-    ExportedPoint,
     FloorRecord,
-    LoggedPoint,
-    Meters,
     Plugin,
     PretrainRecord,
     Provenance,
 )
 from objbench.results.reference_lines import Lines, ReferenceLines
 from objbench.results.step_cost import StepCost
+from objbench.results.training_points import CommonLoss, ExportedPoint, LoggedPoint, Meters
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
 from objbench.runs.planning.planner import make_plan
 from objbench.study.study import Study, build_study

@@ -2,7 +2,7 @@
 
 Objectives have losses of their own, which cannot be compared, and a run that never left its first
 plateau has one as well. So at every evaluation point the encoder is also measured by a loss that
-depends on the token head alone (``records.CommonLoss``), twice: on the text, and on the same
+depends on the token head alone (``training_points.CommonLoss``), twice: on the text, and on the same
 text with the visible tokens of each sequence shuffled. The difference is the order gain. An encoder
 that has learnt the frequencies of words, or which words occur together, loses nothing by that.
 
@@ -53,7 +53,7 @@ from objbench.engine.training.parts import Part, pieces
 from objbench.engine.training.session import Session
 from objbench.engine.training.step import TrainingStep
 from objbench.engine.training.word_order import reordered, shuffled_columns
-from objbench.results.records import CommonLoss
+from objbench.results.training_points import CommonLoss
 
 RATE = 0.15
 """Share of the tokens that are hidden; of these 80% become [MASK], 10% another token, 10% stay."""

@@ -9,7 +9,7 @@ from objbench.engine.training.common_loss import common_loss
 from objbench.engine.training.heldout_loss import heldout_losses
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.session import Session
-from objbench.results.records import ExportedPoint, Meters
+from objbench.results.training_points import ExportedPoint, Meters
 
 
 def export_point(job: PretrainJob, session: Session, meters: Meters) -> ExportedPoint:

@@ -13,9 +13,10 @@ from objbench.contract.composition import ObjectiveClass
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.data.heldout_split import HeldoutPart
 from objbench.data.packed_sequences import PackedSequences
-from objbench.results.records import Cost, ExportedPoint, LoggedPoint, Status
+from objbench.results.records import Cost, Status
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.training_log import LogLine
+from objbench.results.training_points import ExportedPoint, LoggedPoint
 from objbench.study.settings import EncoderSection, TrainingSection
 
 Report = Callable[[int, int, str], None]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from objbench.engine.training.job import PretrainJob
 from objbench.results.learnt import bigram_line, point_status
-from objbench.results.records import ExportedPoint
+from objbench.results.training_points import ExportedPoint
 
 _log = logging.getLogger(__name__)
 

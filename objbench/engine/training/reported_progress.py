@@ -7,8 +7,8 @@ from typing import Any
 
 from objbench.engine.training.job import LineLog, Report
 from objbench.engine.training.session import Session
-from objbench.results.records import ExportedPoint, LoggedPoint
 from objbench.results.training_log import EvaluationLine, TrainingLine
+from objbench.results.training_points import ExportedPoint, LoggedPoint
 
 
 class ReportedProgress:

@@ -8,7 +8,8 @@ from typing import Any
 from objbench.engine.training.peak_memory import PeakMemory
 from objbench.engine.training.session import Session
 from objbench.engine.training.stopwatch import Stopwatch
-from objbench.results.records import Cost, Meters
+from objbench.results.records import Cost
+from objbench.results.training_points import Meters
 
 
 class Spending:

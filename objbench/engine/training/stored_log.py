@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from objbench.engine.training.checkpoint_files import Checkpoint
-from objbench.results.records import LoggedPoint, Meters
+from objbench.results.training_points import LoggedPoint, Meters
 
 GROUP = "log"
 

@@ -35,7 +35,8 @@ from objbench.engine.training.schedule import plan_route
 from objbench.engine.training.session import Session
 from objbench.engine.training.spending import Spending
 from objbench.engine.training.stored_log import logged_points, with_log
-from objbench.results.records import Cost, ExportedPoint, LoggedPoint
+from objbench.results.records import Cost
+from objbench.results.training_points import ExportedPoint, LoggedPoint
 
 
 def pretrain(job: PretrainJob, report: Report, log: LineLog | None = None) -> PretrainOutcome:

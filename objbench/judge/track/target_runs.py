@@ -22,9 +22,10 @@ from objbench.judge.statistics.estimate import FloatArray
 from objbench.judge.statistics.time_to_target import Reached, reached
 from objbench.judge.track.track import SuiteScore, Target, Track, suite_digest
 from objbench.results.plan import PlannedCell, PlannedSuite
-from objbench.results.records import EvaluationRecord, Meters, PretrainRecord
+from objbench.results.records import EvaluationRecord, PretrainRecord
 from objbench.results.scores import column_value
 from objbench.results.study_results import StudyResults
+from objbench.results.training_points import Meters
 
 Point = tuple[Meters, float]
 """What had been spent at an evaluation point, and the score there: greater is better."""

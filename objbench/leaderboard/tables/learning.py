@@ -14,7 +14,7 @@ from objbench.leaderboard.quantity import Quantity, estimated, quantity
 from objbench.leaderboard.report import Report
 from objbench.leaderboard.run_learning import RunLearning
 from objbench.leaderboard.text_bits import BITS, in_bits
-from objbench.results.records import CommonLoss
+from objbench.results.training_points import CommonLoss
 
 _KINDS: Mapping[str, str] = dict([*KIND_WORDS.items(), ("own", "its own task")])
 

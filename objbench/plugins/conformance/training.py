@@ -21,7 +21,7 @@ from objbench.engine.training.plateau import unwarned
 from objbench.engine.training.trainer import pretrain
 from objbench.plugins.conformance.check import Broken, Check
 from objbench.plugins.conformance.subject import Subject, losses
-from objbench.results.records import LoggedPoint
+from objbench.results.training_points import LoggedPoint
 
 STEPS = 60
 """Number of steps on one batch, each with its own random numbers."""

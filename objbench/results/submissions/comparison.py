@@ -162,7 +162,7 @@ def _of_pretraining(record: PretrainRecord) -> Iterator[tuple[str, _Number]]:
         yield "encoder parameters", _Number(record.cost.encoder_parameters, "count")
         yield "head parameters", _Number(record.cost.head_parameters, "count")
         yield "FLOPs per step", _Number(record.cost.flops_per_step, "flops")
-    for logged in record.log:
+    for logged in record.logged:
         yield f"logged loss at step {logged.meters.steps}", _Number(logged.loss, "bits")
     for point in record.points:
         where = f"at step {point.meters.steps}"

@@ -12,9 +12,10 @@ import math
 from collections.abc import Iterator, Mapping
 
 from objbench.results.plan import Plan, PlannedObjective
-from objbench.results.records import Meters, PretrainRecord
+from objbench.results.records import PretrainRecord
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.submissions.record_faults import Records
+from objbench.results.training_points import Meters
 
 _ROUNDING = 1e-6
 # Machines may count the products of their own attention kernel a little differently.
@@ -49,8 +50,9 @@ def _spent(record: PretrainRecord, planned: PlannedObjective) -> Iterator[str]:
             f"{planned.flops_per_step:g}"
         )
     found: list[tuple[str, Meters]] = [
-        *((f"log at step {point.meters.steps}", point.meters) for point in record.log),
+        *((f"log at step {point.meters.steps}", point.meters) for point in record.logged),
         *((f"point at step {point.meters.steps}", point.meters) for point in record.points),
+        *(("its end", meters) for meters in [record.reached] if meters is not None),
     ]
     for where, spent in found:
         if not _near(spent.flops, spent.steps * cost.flops_per_step, _ROUNDING):
@@ -109,7 +111,7 @@ def _copies(records: Records) -> Iterator[str]:
         if not isinstance(record, PretrainRecord) or record.kind != "pretrain":
             continue
         held: list[Mapping[str, float]] = [point.heldout for point in record.points]
-        losses = [point.loss for point in record.log]
+        losses = [point.loss for point in record.logged]
         losses += [value for point in held for _, value in sorted(point.items())]
         if not losses:
             continue

@@ -8,7 +8,8 @@ from typing import Any
 
 from objbench.contract.suite import INITIAL_WEIGHTS, EvaluationContext, TaskResult
 from objbench.results.plan import PlannedCell
-from objbench.results.records import AnyRecord, FloorRecord, Meters
+from objbench.results.records import AnyRecord, FloorRecord
+from objbench.results.training_points import Meters
 from objbench.runs.cells.evaluation import EvaluationWork
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from objbench.errors import RecordError
 from objbench.results.plan import Plan, PlannedCell, PlannedSuite
-from objbench.results.records import EvaluationRecord, ExportedPoint, PretrainRecord
+from objbench.results.records import EvaluationRecord, PretrainRecord
 from objbench.results.sealed_folder import damage
+from objbench.results.training_points import ExportedPoint
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.progress import Report
 

@@ -14,7 +14,7 @@ from objbench.judge.obstacles import few_learnt
 from objbench.judge.score_source import COMMON, Pair
 from objbench.judge.statistics.estimate import MIN_RUNS
 from objbench.judge.verdict import judge_gain
-from objbench.results.records import CommonLoss
+from objbench.results.training_points import CommonLoss
 
 PAIR = Pair("taco", "mlm")
 SEEDS = (1, 2, 3, 4, 5)

@@ -23,7 +23,7 @@ from objbench.judge.score_source import Pair
 from objbench.judge.stuck_share import stuck_share, stuck_text
 from objbench.judge.verdict_sentence import sentence
 from objbench.judge.verdict_text import detail_text
-from objbench.results.records import CommonLoss
+from objbench.results.training_points import CommonLoss
 
 PAIR = Pair("taco", "mlm")
 SEEDS = (1, 2, 3, 4, 5)

@@ -6,9 +6,9 @@ from objbench.leaderboard.caveats import caveats
 from objbench.leaderboard.choice_caveats import choice_sentences, pairing_sentences
 from objbench.leaderboard.tables.tuning import tuning_sentence, tuning_table
 from objbench.leaderboard.tuning import study_tuning
-from objbench.results.records import CommonLoss
 from objbench.results.reference_lines import Lines, ReferenceLines
 from objbench.results.study_results import join
+from objbench.results.training_points import CommonLoss
 
 RATE = "training.learning_rate"
 

@@ -7,7 +7,7 @@ import pytest
 from objbench.leaderboard.settings import seeds_words
 from objbench.leaderboard.tables.costs import cost_table
 from objbench.leaderboard.tables.tuning import tuning_sentence, tuning_table
-from objbench.results.records import LoggedPoint
+from objbench.results.training_points import LoggedPoint
 
 BRANCHES = "cooldown branches (not in budget)"
 
@@ -41,11 +41,22 @@ def test_branches_are_counted_apart_in_the_mean_over_runs(make_study, costs):
     assert found["taco"]["steps"] == "900"
 
 
-def test_a_trial_that_diverged_has_spent_what_it_logged(make_study, report_of, rows, costs):
+@pytest.mark.parametrize(
+    "kept",
+    [
+        pytest.param(lambda meters: {"reached": meters}, id="in a record"),
+        pytest.param(
+            lambda meters: {
+                "log": [LoggedPoint(meters=meters, loss=9.0, terms={}, learning_rate=0.1)]
+            },
+            id="in the log of an earlier version",
+        ),
+    ],
+)
+def test_a_trial_that_diverged_has_spent_what_it_reached(make_study, report_of, rows, costs, kept):
     study = make_study(trials=2)
     meters = study.records["mlm.trial-1"].points[0].meters.model_copy(update={"flops": 1e12})
-    log = [LoggedPoint(meters=meters, loss=9.0, terms={}, learning_rate=0.1)]
-    study.change("mlm.trial-1", status="diverged", reason="nan", points=[], log=log)
+    study.change("mlm.trial-1", status="diverged", reason="nan", points=[], **kept(meters))
     del study.records["taco.trial-0"]
     report = report_of(study)
     assert costs(study)["mlm"]["tuning"].startswith("2 trials: 2.80e12 FLOPs")

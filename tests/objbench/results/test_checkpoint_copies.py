@@ -12,9 +12,9 @@ from objbench.errors import CheckpointError, StorageError
 from objbench.results.checkpoint_copies import CheckpointCopies
 from objbench.results.fence import LeaseLost, fenced
 from objbench.results.object_store import ObjectStore
-from objbench.results.records import ExportedPoint, Meters
 from objbench.results.sealed_folder import seal
 from objbench.results.store import Moved
+from objbench.results.training_points import ExportedPoint, Meters
 
 NAME = "checkpoints/mlm.abc"
 _numbers = itertools.count()

@@ -5,6 +5,7 @@ import json
 import pytest
 from foreign_study import (
     FREE,
+    HEX,
     MODELS,
     adapter,
     classes,
@@ -21,6 +22,7 @@ from foreign_study import (
 
 from objbench.errors import RecordError
 from objbench.results.json_files import read_from
+from objbench.results.training_points import LogApart
 
 FIELDS = sorted(
     {
@@ -87,9 +89,11 @@ def refusal(text, kind):
 def models(make_study):
     study = whole_study(make_study)
     records = {record.kind: record for record in study.records.values()}
+    apart = {"log": LogApart(points=1, digest=HEX)}
     return [
         study.plan,
         *records.values(),
+        records["pretrain"].model_copy(update=apart),
         step_cost(),
         step_comparison(study),
         reference_lines(study),

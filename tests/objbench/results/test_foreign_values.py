@@ -7,9 +7,10 @@ from foreign_study import stored
 
 from objbench.errors import RecordError
 from objbench.results.json_files import dump, parsed
-from objbench.results.records import RECORD, LoggedPoint
+from objbench.results.records import RECORD
 from objbench.results.run_folder import RunFolder
 from objbench.results.study_results import join
+from objbench.results.training_points import LoggedPoint
 
 HOSTILE = (
     "../x",

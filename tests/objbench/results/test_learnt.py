@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from objbench.results.learnt import bigram_line, point_status
-from objbench.results.records import CommonLoss, Provenance
+from objbench.results.records import Provenance
 from objbench.results.reference_lines import Lines, ReferenceLines
+from objbench.results.training_points import CommonLoss
 
 
 def lines(predicted="masked", unigram=6.3, bigram=4.5):

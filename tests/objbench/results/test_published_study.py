@@ -20,9 +20,6 @@ from objbench.results.records import (
     Cost,
     CurveRecord,
     EvaluationRecord,
-    ExportedPoint,
-    LoggedPoint,
-    Meters,
     Plugin,
     PretrainRecord,
     Provenance,
@@ -31,6 +28,7 @@ from objbench.results.records import (
 )
 from objbench.results.run_folder import RunFolder, read_plan, read_records
 from objbench.results.study_results import read_study_results
+from objbench.results.training_points import ExportedPoint, LoggedPoint, Meters
 
 ROOT = Path(__file__).parents[3]
 STUDIES = sorted(path.parent for path in (ROOT / "leaderboard").glob("*/plan.json"))
@@ -158,7 +156,7 @@ def there_and_back(plan, records, folder):
     found = read_published(folder / "published")
     for one in found:
         RunFolder(folder / "run").write_record(one)
-    as_run = read_records(folder / "run")
+    as_run = [*map(RunFolder(folder / "run").with_log, read_records(folder / "run"))]
     write_published(folder / "again", read_plan(folder / "published"), reversed(as_run))
     assert contents(folder / "published") == contents(folder / "again")
     return found

@@ -39,8 +39,11 @@ def test_it_goes_on_from_its_own(make_study, run, tmp_path, monkeypatch, capsys)
     capsys.readouterr()
     assert run(study, tmp_path / "own", store=store).complete
     assert f"continuing from step {STORED + 1}" in capsys.readouterr().err
-    (own,) = RunFolder(tmp_path / "own", store).read_records()
-    (whole,) = RunFolder(tmp_path / "whole").read_records()
+    own, whole = (
+        folder.with_log(record)
+        for folder in (RunFolder(tmp_path / "own", store), RunFolder(tmp_path / "whole"))
+        for record in folder.read_records()
+    )
     assert [point.loss for point in own.log] == [point.loss for point in whole.log]
     (lines,) = map(read_training_log, tmp_path.glob("own/logs/*.jsonl"))
     assert len({line.done for line in lines}) == 12

@@ -11,7 +11,7 @@ import pytest
 
 from objbench.cli.main import main
 from objbench.results.records import PretrainRecord
-from objbench.results.run_folder import read_plan, read_records
+from objbench.results.run_folder import RunFolder, read_plan, read_records
 
 STUDY = """
 objectives = ["mlm", "taco", "tacl"]
@@ -55,7 +55,8 @@ def pretrained(corpus, cache, tmp_path_factory):
             "convergence-toy.svg",
         }
         assert {record.id for record in read_records(out)} == {c.id for c in read_plan(out).cells}
-        return {r.id: r for r in read_records(out) if isinstance(r, PretrainRecord)}
+        found = map(RunFolder(out).with_log, read_records(out))
+        return {r.id: r for r in found if isinstance(r, PretrainRecord)}
 
     return run
 

@@ -10,8 +10,9 @@ import pytest
 from objbench.engine.training.plateau import unwarned, warn_if_stuck, warning
 from objbench.engine.training.trainer import pretrain
 from objbench.plugins.loading import load_plugins
-from objbench.results.records import CommonLoss, ExportedPoint, Meters, Provenance
+from objbench.results.records import Provenance
 from objbench.results.reference_lines import Lines, ReferenceLines
+from objbench.results.training_points import CommonLoss, ExportedPoint, Meters
 
 MLM = load_plugins().objectives["mlm"]
 ORIGIN = Provenance(

@@ -11,7 +11,7 @@ from objbench.engine.training.checkpoint_files import (
     write_checkpoint,
 )
 from objbench.engine.training.stored_log import GROUP, log_tables, logged_points
-from objbench.results.records import LoggedPoint, Meters
+from objbench.results.training_points import LoggedPoint, Meters
 
 TERMS = ("mlm", "contrast")
 FINITE = st.floats(-1e40, 1e40)

@@ -5,7 +5,8 @@ import pytest
 
 from objbench.leaderboard.across.comparison import compare
 from objbench.leaderboard.across.studies import studies
-from objbench.results.records import EvaluationRecord, ExportedPoint, Meters, PretrainRecord
+from objbench.results.records import EvaluationRecord, PretrainRecord
+from objbench.results.training_points import ExportedPoint, Meters
 
 SEEDS = (1, 2, 3, 4, 5)
 

@@ -82,7 +82,7 @@ def test_a_run_that_is_the_copy_of_another_seed_is_found(forger, study):
     ]
     log = [
         point.model_copy(update={"meters": mine.meters})
-        for point, mine in zip(copied.log, own.log, strict=True)
+        for point, mine in zip(copied.logged, own.logged, strict=True)
     ]
     faults = forger.faults(forger.with_record(OTHER, points=points, log=log))
     assert faults == [f"pretrain {OTHER}: its losses are those of {RUN}, which has another seed"]

@@ -92,7 +92,8 @@ def test_a_killed_worker_costs_its_cell_an_attempt_and_changes_no_number(
     assert run(study, tmp_path / "whole").complete
     for cell in read_plan(tmp_path / "whole").cells:
         ours, theirs = (
-            RunFolder(tmp_path / name).read_record(cell) for name in ("killed", "whole")
+            folder.with_log(folder.read_record(cell))
+            for folder in (RunFolder(tmp_path / name) for name in ("killed", "whole"))
         )
         assert ours.status == theirs.status == "ok"
         if cell.kind == "pretrain":

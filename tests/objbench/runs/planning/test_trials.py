@@ -9,19 +9,12 @@ import pytest
 from objbench.errors import ConfigError, UnknownNameError
 from objbench.judge.spending import spent
 from objbench.results.plan import tried_settings
-from objbench.results.records import (
-    CommonLoss,
-    ExportedPoint,
-    Meters,
-    Plugin,
-    Provenance,
-    TrialEvaluationRecord,
-    TrialRecord,
-)
+from objbench.results.records import Plugin, Provenance, TrialEvaluationRecord, TrialRecord
 from objbench.results.reference_lines import Lines, ReferenceLines
 from objbench.results.run_folder import RunFolder, read_records
 from objbench.results.step_cost import StepCost
 from objbench.results.study_results import read_study_results
+from objbench.results.training_points import CommonLoss, ExportedPoint, Meters
 from objbench.runs.dry_run import dry_run
 from objbench.runs.planning import evaluation_cells, pretraining_cells
 from objbench.runs.planning.configured_plugins import configure_plugins
