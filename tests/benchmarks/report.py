@@ -1,11 +1,14 @@
 """Writes leaderboard/performance.md, its picture and its record from pytest-benchmark's JSON.
 
-    python tests/benchmarks/report.py BENCHMARK.json [FOLDER]
+    python tests/benchmarks/report.py BENCHMARK.json [FOLDER [LATER.json ...]]
 
 The page has a row for each benchmark that stored one (see ``conftest.py``), the notes written by
 hand in FOLDER/performance-notes.md, and a table of the other benchmarks' seconds. The record,
 FOLDER/performance.json, is the part of the JSON that the page uses; the page can be made again from
 it. There is no date and no clock: the same JSON gives the same bytes.
+
+Benchmarks of LATER.json, which were measured again on their own, take the place of those of the same
+name; where they ran on another machine or with other versions, their notes say so.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ _HOW = (
     "its own with a limit; the files under `tests/benchmarks/` say how."
 )
 _FIELDS = ("row", "at", "floor", "ratio", "meets", "note", "at_least")
+_ELSEWHERE = "measured_on"
 _FIRST = "time to a held-out loss"  # what a user waits for
 _MET = {True: "yes", False: "**no**", None: "-"}
 _VERSIONS = ("objbench", "torch", "transformers", "tokenizers", "numpy", "python")
@@ -47,6 +51,8 @@ def main(arguments: list[str]) -> None:
     source = Path(arguments[0])
     folder = Path(arguments[1]) if len(arguments) > 1 else Path("leaderboard")
     found = json.loads(source.read_text("utf-8"))
+    for later in map(Path, arguments[2:]):
+        found = with_later(found, json.loads(later.read_text("utf-8")))
     rows = measured_rows(found)
     folder.mkdir(parents=True, exist_ok=True)
     folder.joinpath(RECORD).write_text(json.dumps(record(found), indent=1) + "\n", "utf-8")
@@ -56,6 +62,18 @@ def main(arguments: list[str]) -> None:
     folder.joinpath(PICTURE).write_bytes(picture(rows))
     missed = [f"{row['row']} ({row['at']})" for row in rows if row["meets"] is False]
     print(f"{folder / PAGE}: {len(rows)} rows, floors missed: {', '.join(missed) or 'none'}")
+
+
+def with_later(found: dict, later: dict) -> dict:
+    """``found`` with the benchmarks of ``later`` in place of its own of the same name."""
+    where = _machine(later)
+    for one in later["benchmarks"]:
+        one["extra_info"].pop(_ELSEWHERE, None)
+        if where != _machine(found):
+            one["extra_info"][_ELSEWHERE] = where
+    again = {one["name"]: one for one in later["benchmarks"]}
+    kept = [again.pop(one["name"], one) for one in found["benchmarks"]]
+    return found | {"benchmarks": [*kept, *again.values()]}
 
 
 def record(found: dict) -> dict:
@@ -83,8 +101,15 @@ def record(found: dict) -> dict:
 def measured_rows(found: dict) -> list[dict]:
     """What the benchmarks stored for a row, in the order in which they ran, after the first rows."""
     stored = (benchmark["extra_info"] for benchmark in found["benchmarks"])
-    rows = [{field: row.get(field) for field in _FIELDS} for row in stored if "row" in row]
+    rows = [_row(row) for row in stored if "row" in row]
     return sorted(rows, key=lambda row: not row["row"].startswith(_FIRST))
+
+
+def _row(stored: dict) -> dict:
+    row = {field: stored.get(field) for field in _FIELDS}
+    if where := stored.get(_ELSEWHERE):
+        row["note"] = "; ".join(part for part in (row["note"], f"on {where}") if part)
+    return row
 
 
 def page(found: dict, rows: list[dict], notes: str = "") -> str:
@@ -135,7 +160,9 @@ def _seconds_table(found: dict) -> str:
             "benchmark": f"{one['group'] or ''}: {one['name']}",
             "median": f"{three_digits(one['stats']['median'] * 1000)} ms",
             "rounds": str(one["stats"]["rounds"]),
-            "also": ", ".join(f"{k} {v:,}" for k, v in one["extra_info"].items()),
+            "also": ", ".join(
+                f"on {v}" if k == _ELSEWHERE else f"{k} {v:,}" for k, v in one["extra_info"].items()
+            ),
         }
         for one in plain
     ]
@@ -149,14 +176,16 @@ def _markdown(lines: list[dict[str, str]], left: int) -> str:
 
 
 def _where(found: dict) -> str:
+    threads = f"threads: {found['machine_info'].get('threads', '?')} unless a row says otherwise"
+    return f"Measured on {_machine(found)}, by `{COMMAND}` ({threads})."
+
+
+def _machine(found: dict) -> str:
     machine = found["machine_info"]
     versions = machine.get("versions", {})
     named = ", ".join(f"{name} {versions[name]}" for name in _VERSIONS if name in versions)
-    threads = f"threads: {machine.get('threads', '?')} unless a row says otherwise"
-    return (
-        f"Measured on {machine.get('device', machine['cpu'].get('brand_raw', 'a processor'))} "
-        f"({threads}), with {named}, by `{COMMAND}`."
-    )
+    device = machine.get("device", machine["cpu"].get("brand_raw", "a processor"))
+    return f"{device} with {named}"
 
 
 def _number(row: dict) -> str:

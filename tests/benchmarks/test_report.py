@@ -77,8 +77,8 @@ def test_what_a_user_waits_for_comes_first_as_a_bound_or_as_not_run(found):
 def test_the_page_says_where_with_what_and_how(found):
     text = report.page(found, report.measured_rows(found))
     assert (
-        "Test CPU (2 cores) (threads: 2 unless a row says otherwise), with torch 2.13.0, "
-        "python 3.11.9, by `make bench`" in text
+        "Measured on Test CPU (2 cores) with torch 2.13.0, python 3.11.9, by `make bench` "
+        "(threads: 2 unless a row says otherwise)." in text
     )
 
 
@@ -115,6 +115,38 @@ def test_the_page_is_made_again_from_its_record(found, tmp_path):
     for name in (report.PAGE, report.PICTURE, report.RECORD):
         first, again = tmp_path / "first" / name, tmp_path / "again" / name
         assert first.read_bytes() == again.read_bytes()
+
+
+def test_what_is_measured_later_takes_the_place_of_its_row_and_says_on_what(
+    found, tmp_path, capsys
+):
+    again = row("engine", "<= 3%, waiting <= 1%", 0.012)
+    slow = benchmark("test_objective[mlm]", tokens_per_second=99)
+    later = {
+        "machine_info": {"cpu": {}, "device": "Other CPU", "versions": {"torch": "2.14.0"}},
+        "benchmarks": [again, slow, row("new", ">= 1x", 2.0)],
+    }
+    for name, what in (("first", found), ("later", later)):
+        (tmp_path / name).write_text(json.dumps(what))
+    report.main([str(tmp_path / "first"), str(tmp_path), str(tmp_path / "later")])
+    assert "5 rows, floors missed: none" in capsys.readouterr().out
+    text = (tmp_path / report.PAGE).read_text()
+    assert cells(text, "engine")[2:] == [
+        *("1.20%", "<= 3%, waiting <= 1%", "yes"),
+        "as made; on Other CPU with torch 2.14.0",
+    ]
+    assert cells(text, "made: test_objective")[-1] == (
+        "tokens_per_second 99, on Other CPU with torch 2.14.0"
+    )
+    assert cells(text, "new")[2] == "2.00x"
+    assert cells(text, "step ")[-1] == "as made"
+    # Measured once more on the page's own machine it has no such note.
+    again["extra_info"].pop("measured_on", None)
+    (tmp_path / "later").write_text(json.dumps(found | {"benchmarks": [again]}))
+    report.main([str(tmp_path / report.RECORD), str(tmp_path), str(tmp_path / "later")])
+    text = (tmp_path / report.PAGE).read_text()
+    assert cells(text, "engine")[-1] == "as made"
+    assert "on Other CPU" in cells(text, "new")[-1]
 
 
 def test_without_benchmarks_there_is_a_page_all_the_same(found, tmp_path):
