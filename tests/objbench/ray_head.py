@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+_LONGEST = 300.0
+"""Seconds in which the cluster has to be there, on whatever machine."""
+
 
 def needs(package):
     """Skip where a package is not installed; fail where all must be."""
@@ -36,15 +39,17 @@ def ray_head(monkeypatch):
     monkeypatch.setenv("RAY_worker_niceness", "0")
     # In the folders of tests the names of its sockets would be too long.
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
-    command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block"]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     command += ["--node-ip-address=127.0.0.1", "--port=0", "--num-cpus=2", "--num-gpus=2"]
     command += ["--include-dashboard=false", f"--temp-dir={folder}"]
     log = folder / "start.txt"
     with log.open("w") as out:
         head = subprocess.Popen(command, stdout=out, stderr=out, process_group=0)
     try:
+        began = time.monotonic()
         while "runtime started" not in log.read_text():
-            assert head.poll() is None, log.read_text()
+            is_late = time.monotonic() - began > _LONGEST
+            assert head.poll() is None and not is_late, log.read_text()
             time.sleep(0.1)
         yield (folder / "ray_current_cluster").read_text().strip()
     finally:
