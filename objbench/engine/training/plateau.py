@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from objbench.engine.training.job import PretrainJob
@@ -26,14 +26,22 @@ def unwarned() -> Iterator[None]:
         _log.disabled = before
 
 
-def warn_if_stuck(job: PretrainJob, point: ExportedPoint) -> None:
-    """Warn that the encoder exported at ``point`` has not learnt, by the rule of ``results.learnt``.
+def warn_if_stuck(job: PretrainJob, points: Sequence[ExportedPoint]) -> None:
+    """Warn that the last encoder of ``points`` has not learnt, by the rule of ``results.learnt``.
 
-    Without the study's reference lines, only an encoder that makes nothing of the order of words is
-    known to be stuck.
+    It is said the first time that it is so, and once more at the end. Without the study's reference
+    lines, only an encoder that makes nothing of the order of words is known to be stuck.
+
+    Args:
+        job: the run.
+        points: what it has exported, in the order of its steps, before it was continued too.
     """
-    if point.share > PATIENCE and point_status(point.common, job.lines) == "stuck":
-        _log.warning("%s", warning(job, point))
+    stuck = [
+        point.share > PATIENCE and point_status(point.common, job.lines) == "stuck"
+        for point in points
+    ]
+    if stuck[-1] and (points[-1].share >= 1 or not any(stuck[:-1])):
+        _log.warning("%s", warning(job, points[-1]))
 
 
 def warning(job: PretrainJob, point: ExportedPoint) -> str:

@@ -229,7 +229,7 @@ class _Run:
         self.points.append(point)
         self.progress.evaluated(point, self.done)
         if self.session.is_main:
-            warn_if_stuck(self.job, point)
+            warn_if_stuck(self.job, self.points)
         self.clock.start()
 
     def _save_if_due(self) -> None:

@@ -1,4 +1,4 @@
-"""A run that is still at its first plateau says so, once per export, and says what to try."""
+"""A run that is still at its first plateau says so, at once and at its end, and says what to try."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_it_warns_of_a_stuck_run_past_a_third_of_its_budget(
     job, caplog, share, loss, gain, lines, warns
 ):
     with caplog.at_level(logging.WARNING):
-        warn_if_stuck(replace(job, lines=lines), point(share, loss, gain))
+        warn_if_stuck(replace(job, lines=lines), [point(share, loss, gain)])
     assert len(caplog.records) == warns
 
 
@@ -72,9 +72,28 @@ def test_the_line_in_words(job):
     )
 
 
-def test_a_run_warns_once_per_export(tiny, tmp_path, silent, caplog):
+@pytest.mark.parametrize(
+    ("losses", "warns"),
+    [
+        ((5.25, 5.2, 5.2, 5.2), ["4,800", "12,000"]),
+        ((5.25, 5.2, 5.2, 3.2), ["4,800"]),
+        ((5.25, 3.2, 5.2, 5.2), ["7,200", "12,000"]),
+        ((3.2, 3.2, 3.2, 5.2), ["12,000"]),
+        ((3.2, 3.2, 3.2, 3.2), []),
+    ],
+)
+def test_it_is_said_the_first_time_and_at_the_end(job, caplog, losses, warns):
+    job, points = replace(job, lines=LINES), []
+    with caplog.at_level(logging.WARNING):
+        for share, loss in zip((0.2, 0.4, 0.6, 1.0), losses, strict=True):
+            points.append(point(share, loss, 0.001 if loss > 5 else 2.0))
+            warn_if_stuck(job, points)
+    assert [r.getMessage().split(" after ")[1].split(" of ")[0] for r in caplog.records] == warns
+
+
+def test_a_run_warns_of_what_it_exports(tiny, tmp_path, silent, caplog):
     job = tiny.tiny_job(
-        tmp_path, learning_rate=1e-9, steps=12, export_steps=(4, 8, 12), heldout_batches=2
+        tmp_path, learning_rate=1e-9, steps=12, export_steps=(4, 8, 10, 12), heldout_batches=2
     )
     with caplog.at_level(logging.WARNING):
         pretrain(replace(job, objective=MLM, config=MLM.Config()), silent)
@@ -85,7 +104,7 @@ def test_a_run_warns_once_per_export(tiny, tmp_path, silent, caplog):
 def test_a_run_that_is_too_short_to_learn_may_train_without_it(job, caplog):
     with caplog.at_level(logging.WARNING):
         with unwarned():
-            warn_if_stuck(job, point(1.0))
+            warn_if_stuck(job, [point(1.0)])
         assert caplog.records == []
-        warn_if_stuck(job, point(1.0))
+        warn_if_stuck(job, [point(1.0)])
     assert len(caplog.records) == 1
