@@ -121,7 +121,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         raise ConfigError("--with-records publishes the markdown page: add markdown to --format")
     from objbench.results.run_folder import read_plan
 
-    found = run_place(arguments.run)
+    found = run_place(arguments.run, logs=arguments.with_records)
     run = found.folder
     read_plan(run)  # a wrong folder is reported before pandas and matplotlib are loaded
     write_and_print(

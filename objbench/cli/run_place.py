@@ -29,11 +29,11 @@ class RunPlace:
     def __str__(self) -> str:
         return str(self.folder) if self.store is None else self.store.url
 
-    def refresh(self) -> None:
-        """Bring what a page is made from into the folder."""
+    def refresh(self, *, logs: bool = False) -> None:
+        """Bring what a page is made from into the folder, and the logs that are published with it."""
         if self.store is not None:
             try:
-                copy_run(self.store, self.folder)
+                copy_run(self.store, self.folder, logs=logs)
             except OSError as error:
                 raise ConfigError(
                     f"{self} cannot be copied to {self.folder}: {error.strerror}"
@@ -66,7 +66,11 @@ def place(text: str) -> Path | ObjectStore:
 
 
 def run_place(
-    given: Path | ObjectStore, cache: Path | None = None, *, is_copied: bool = True
+    given: Path | ObjectStore,
+    cache: Path | None = None,
+    *,
+    is_copied: bool = True,
+    logs: bool = False,
 ) -> RunPlace:
     """The run at ``given``, once its store has been looked at and the small files copied.
 
@@ -74,6 +78,7 @@ def run_place(
         given: as ``place`` read it.
         cache: as for ``run``; what --cache names when it is given.
         is_copied: whether a page is to be made from the folder, for which the files are copied.
+        logs: whether records are to be published, with which the logs of pretrainings go.
 
     Raises:
         ConfigError: the store cannot be used.
@@ -83,5 +88,5 @@ def run_place(
     store = open_object_store(given.url)
     found = RunPlace(scratch_folder(store, cache or default_cache()), store)
     if is_copied:
-        found.refresh()
+        found.refresh(logs=logs)
     return found

@@ -16,6 +16,7 @@ seconds, from which nothing is computed.
 
 from __future__ import annotations
 
+import re
 from typing import Literal, overload
 
 from pydantic import TypeAdapter
@@ -36,6 +37,7 @@ from objbench.results.store import Store
 from objbench.results.training_points import Log, LogApart
 
 LOSSES = "losses"
+_OURS = re.compile(rf"{LOSSES}/[^/]+\.[0-9a-f]{{1,12}}\.[0-9a-f]{{12}}\.json")
 
 
 class _KeptLog(Stored):
@@ -86,8 +88,8 @@ def with_log(store: Store, record: AnyRecord) -> AnyRecord:
 
 
 def remove_logs(store: Store) -> None:
-    """Remove every log of a run."""
-    for name in store.list(LOSSES):
+    """Remove every log of a run; any other file stays, since a folder of that name may be another's."""
+    for name in filter(_OURS.fullmatch, store.list(LOSSES)):
         store.delete(name)
 
 

@@ -32,7 +32,7 @@ from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
 from objbench.results.stored_examples import StoredExamples
 from objbench.results.training_points import (
     ExportedPoint,
-    Log,
+    KeptLog,
     LogApart,
     LoggedPoint,
     Meters,
@@ -126,8 +126,9 @@ class PretrainRecord(CellRecord):
     Attributes:
         teachers: objective whose final encoder this one learned from -> key of the cell that
             pretrained it.
-        reached: what a run that diverged had spent at the last step that it could take; None for
-            others, whose last point says it, and in records from before it was kept.
+        reached: what a run that diverged had spent at the last step that it could take, on a cooldown
+            branch if it was on one; None for others, whose last point says it, and in records from
+            before it was kept.
         log: the points that are kept of its log; ``LogApart`` in a record that is stored in a run.
     """
 
@@ -138,7 +139,7 @@ class PretrainRecord(CellRecord):
     teachers: dict[Name, Key] = Field(default_factory=dict)
     cost: Cost | None = None
     reached: Meters | None = Field(default=None, exclude_if=is_empty)
-    log: Log | LogApart = Field(default_factory=list)
+    log: KeptLog = Field(default_factory=list)
     points: list[ExportedPoint] = Field(default_factory=list)
 
     @property
@@ -150,6 +151,15 @@ class PretrainRecord(CellRecord):
     def _spends_more_and_more(self) -> Self:
         # A point of a trunk has the seconds of its own branch, which vary more than near points do.
         require_order("points", self.points, [axis for axis in AXES if axis != "seconds"])
+        return self
+
+    @model_validator(mode="after")
+    def _reaches_its_end(self) -> Self:
+        # What a run spent is taken from here, whatever its points say.
+        if self.reached is not None and self.status != "diverged":
+            raise ValueError("what it reached is said of runs that diverged alone")
+        if self.reached is not None and self.reached.steps > self.steps:
+            raise ValueError(f"it reached step {self.reached.steps} of {self.steps}")
         return self
 
 

@@ -1,7 +1,8 @@
 """A run in an object store, with a folder of this machine for what has to be files.
 
 The plan, the records and what was measured are objects, read and written as such. Encoders are
-made in the folder and put into the store; the page is made from a copy of the small objects.
+made in the folder and put into the store; the page is made from a copy of the small objects. The
+logs of pretrainings are copied for whoever publishes them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from objbench.errors import one_line
+from objbench.results.kept_logs import LOSSES
 from objbench.results.local_store import LocalStore
 from objbench.results.object_store import ObjectStore
 
@@ -24,7 +26,6 @@ COPIED = (
     "records/",
     "attempts/",
     "segments/",
-    "losses/",
     "costs/",
 )
 """What a page is made from: names, or the beginnings of names."""
@@ -36,8 +37,13 @@ def scratch_folder(store: ObjectStore, cache: Path) -> Path:
     return cache / "runs" / key / (one_line(store.url.rsplit("/", 1)[-1]) or "run")
 
 
-def copy_run(store: ObjectStore, folder: Path) -> None:
+def copy_run(store: ObjectStore, folder: Path, *, logs: bool = False) -> None:
     """Make the plan, the records and the measurements in ``folder`` those of ``store``.
+
+    Args:
+        store: of the run.
+        folder: of this machine for it.
+        logs: bring the logs of its pretrainings too.
 
     Raises:
         OSError: one cannot be fetched or written.
@@ -45,14 +51,17 @@ def copy_run(store: ObjectStore, folder: Path) -> None:
     """
     for _ in range(_TRIES):
         with suppress(FileNotFoundError):  # A record was packed meanwhile.
-            return _copy(store, LocalStore(folder))
-    _copy(store, LocalStore(folder))
+            return _copy(store, LocalStore(folder), logs)
+    _copy(store, LocalStore(folder), logs)
 
 
-def _copy(store: ObjectStore, here: LocalStore) -> None:
+def _copy(store: ObjectStore, here: LocalStore, logs: bool) -> None:
     there = {*_copied(store.list(""))}
     for name in {*_copied(here.list(""))} - there:
         here.delete(name)
+    if logs:
+        # Looked for last, so that none is missing of a record that was found.
+        there |= {*store.list(LOSSES)}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for name, content in pool.map(lambda name: (name, store.read(name)), sorted(there)):
             here.write(name, content)

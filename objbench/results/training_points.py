@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from objbench.contract.meters import AXES, Axis
 from objbench.results.foreign_values import (
@@ -85,6 +85,16 @@ class LogApart(Stored):
 
     points: Count
     digest: Key
+
+
+def _where_kept(log: Any) -> str:
+    return "apart" if isinstance(log, dict | LogApart) else "points"
+
+
+KeptLog = Annotated[
+    Annotated[Log, Tag("points")] | Annotated[LogApart, Tag("apart")], Discriminator(_where_kept)
+]
+"""A log in a record; what cannot be read of it is told as a fault of that of the two which it is."""
 
 
 class CommonLoss(Stored):

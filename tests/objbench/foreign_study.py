@@ -111,7 +111,6 @@ def whole_study(make_study):
             sealed = [p.model_copy(update=whole) for p in record.points]
             more |= {
                 "log": [log],
-                "reached": point.meters,
                 "points": sealed,
                 "teachers": {"mlm": HEX},
                 "config": {"a": "b"},

@@ -16,7 +16,7 @@ from objbench.data.packed_sequences import PackedSequences
 from objbench.results.records import Cost, Status
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.training_log import LogLine
-from objbench.results.training_points import ExportedPoint, LoggedPoint
+from objbench.results.training_points import ExportedPoint, LoggedPoint, Meters
 from objbench.study.settings import EncoderSection, TrainingSection
 
 Report = Callable[[int, int, str], None]
@@ -111,10 +111,12 @@ class PretrainOutcome:
         log: the training log; each point is the mean since the one before.
         points: exported encoders with their held-out losses.
         cost: parameters, FLOPs, speed and memory.
+        reached: what a run that diverged had spent, up to its last good step; None for one that is ok.
     """
 
     status: Status
     reason: str
     cost: Cost
+    reached: Meters | None = None
     log: list[LoggedPoint] = field(default_factory=list)
     points: list[ExportedPoint] = field(default_factory=list)

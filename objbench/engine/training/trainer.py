@@ -118,11 +118,13 @@ class _Run:
         self.clock.pause()
         self.session.accelerator.wait_for_everyone()
         cost = self._cost()
+        reached = self.spending.meters(self.step) if self.reason else None
         self.session.close()
         return PretrainOutcome(
             status="diverged" if self.reason else "ok",
             reason=self.reason,
             cost=cost,
+            reached=reached,
             log=self.log,
             points=self.points,
         )

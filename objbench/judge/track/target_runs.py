@@ -98,8 +98,9 @@ def target_runs(
 
 
 def _spent(run: PretrainRecord, axis: Axis) -> float:
-    last = last_meters(run)
-    return 0.0 if last is None else float(getattr(last, axis))
+    # A run with a trunk may diverge at an earlier step than that of a point, whose branch is undone.
+    ends = [last_meters(run), *(point.meters for point in run.points[-1:])]
+    return max((float(getattr(end, axis)) for end in ends if end is not None), default=0.0)
 
 
 def _reached(

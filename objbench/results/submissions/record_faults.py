@@ -105,12 +105,12 @@ def _pretraining(
     teachers = {cells[need].objective: cells[need].key for need in cell.needs}
     if record.teachers != teachers:
         yield "its teachers are not those of the plan"
+    if record.cost is None and (record.status == "ok" or record.reached is not None):
+        yield "its cost is missing"
     if record.status != "ok":
         return
     if not record.points or record.points[-1].meters.steps != record.steps:
         yield "no encoder was exported at the end of its budget"
-    if record.cost is None:
-        yield "its cost is missing"
     for point in record.points:
         folder = f"encoders/{record.id}.{record.key[:12]}/step-{point.meters.steps}"
         if point.encoder != folder:

@@ -63,6 +63,8 @@ def _spent(record: PretrainRecord, planned: PlannedObjective) -> Iterator[str]:
             yield f"{where}: it took {record.steps} steps only"
         if spent.steps and not spent.seconds > 0:
             yield f"{where}: its steps took no time"
+    if record.reached and record.logged and record.reached.steps < record.logged[-1].meters.steps:
+        yield f"its end: it had logged step {record.logged[-1].meters.steps} before"
     if record.status == "ok" and record.points:
         last = record.points[-1].meters
         seconds = last.tokens / cost.tokens_per_second if cost.tokens_per_second else math.inf

@@ -49,7 +49,7 @@ class PretrainWork(CellWork):
             status=outcome.status,
             reason=outcome.reason,
             cost=outcome.cost,
-            reached=outcome.log[-1].meters if outcome.status != "ok" and outcome.log else None,
+            reached=outcome.reached,
             log=list(outcome.log),
             points=list(outcome.points),
             made_from=self._made_from(cell),

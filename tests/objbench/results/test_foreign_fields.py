@@ -89,7 +89,8 @@ def refusal(text, kind):
 def models(make_study):
     study = whole_study(make_study)
     records = {record.kind: record for record in study.records.values()}
-    apart = {"log": LogApart(points=1, digest=HEX)}
+    meters = records["pretrain"].points[0].meters
+    apart = {"log": LogApart(points=1, digest=HEX), "status": "diverged", "reached": meters}
     return [
         study.plan,
         *records.values(),

@@ -50,6 +50,35 @@ def refused(run, study, change):
         run.read_records()
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1000
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"status": "ok"}, "what it reached is said of runs that diverged alone"),
+        ({"status": "diverged", "steps": 3}, "it reached step 1200 of 3"),
+    ],
+)
+def test_no_run_reached_what_it_did_not(run, changes, message):
+    """A trial of a grid would cost what it says there."""
+
+    def change(fields):
+        fields.update(changes, reached=fields["points"][-1]["meters"])
+
+    assert message in refused(*run, change)
+
+
+@pytest.mark.parametrize(
+    ("log", "message"),
+    [
+        ([{"loss": "low"}], "pretrain.log.points.0.meters: Field required"),
+        ("none", "pretrain.log.points: Input should be a valid list"),
+        ({"points": 1, "digest": "z"}, "pretrain.log.apart.digest: String should match pattern"),
+    ],
+)
+def test_what_is_wrong_with_a_log_is_told_of_what_it_is(run, log, message):
+    assert message in refused(*run, lambda fields: fields.update(log=log))
 
 
 @pytest.mark.parametrize("value", HOSTILE)

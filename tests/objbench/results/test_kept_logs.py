@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
+from memory_objects import memory_objects
 from memory_store import MemoryStore
 
 from objbench.errors import RecordError
 from objbench.results.json_files import sealed
 from objbench.results.local_store import LocalStore
+from objbench.results.object_store import ObjectStore
 from objbench.results.published_study import read_published, write_published
+from objbench.results.remote_run import copy_run
 from objbench.results.run_folder import RunFolder
+from objbench.results.run_records import RunRecords
 from objbench.results.training_points import LogApart, LoggedPoint, Meters
 
 RUN = "mlm.seed-1"
@@ -102,8 +106,41 @@ def test_a_study_is_published_with_its_logs(stored, study, tmp_path):
 
 
 def test_logs_go_with_the_records(stored):
+    others = ["losses/mlm.seed-1.json", "losses/plots/mlm.png"]
+    for name in others:
+        stored.store.write(name, b"of somebody else, in a folder that a page is published in")
     stored.remove_records()
-    assert not stored.store.list("losses")
+    assert stored.store.list("losses") == others
+
+
+class WorkedOn(ObjectStore):
+    """A store in which a run ends between the answers that make up one listing: a page of names each."""
+
+    end = None
+
+    def list(self, folder):
+        if folder or WorkedOn.end is None:
+            return super().list(folder)
+        end, WorkedOn.end = WorkedOn.end, None
+        first = [name for name in super().list("") if name.startswith("losses/")]
+        end()
+        return first + [name for name in super().list("") if not name.startswith("losses/")]
+
+
+def test_logs_are_copied_for_whoever_publishes_them(study, tmp_path):
+    store = memory_objects(tmp_path.name, WorkedOn)
+    run = RunRecords(store)
+    last = study.records.pop(RUN)
+    for record in study.records.values():
+        run.write_record(record)
+    copy_run(store, tmp_path / "page")
+    copied = RunFolder(tmp_path / "page")
+    assert len(copied.read_records()) == len(study.records)
+    assert not copied.store.list("losses")
+    WorkedOn.end = lambda: run.write_record(last)
+    copy_run(store, tmp_path / "page", logs=True)
+    found = {record.id: copied.with_log(record) for record in copied.read_records()}
+    assert found == study.records | {RUN: last}
 
 
 def resealed(text, **changes):

@@ -31,7 +31,7 @@ def full(path):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
-@pytest.mark.parametrize("place", ["costs", "records/evaluation"])
+@pytest.mark.parametrize("place", ["costs", "losses", "records/evaluation"])
 def test_a_full_disk_stops_at_once_and_the_next_run_continues(
     whole, make_study, run, monkeypatch, tmp_path, place
 ):

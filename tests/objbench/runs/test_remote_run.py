@@ -9,6 +9,7 @@ import pytest
 from objbench.cli.main import main
 from objbench.cli.run_place import run_place
 from objbench.results.object_store import ObjectStore
+from objbench.results.published_study import read_published
 from objbench.results.records import EvaluationRecord
 from objbench.results.run_folder import RunFolder
 
@@ -70,6 +71,17 @@ def test_a_page_is_made_from_the_store_and_kept_there(remote, tmp_path, monkeypa
     page = run_place(remote).folder / "leaderboard" / "README.md"
     assert remote.read("leaderboard/README.md") == page.read_bytes()
     assert b"first" in page.read_bytes()
+    assert not list(run_place(remote).folder.glob("losses/*"))
+
+
+def test_a_run_in_a_store_is_published_with_its_logs(remote, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    out = tmp_path / "published"
+    assert main(["leaderboard", remote.url, "--out", str(out), "--with-records"]) == 0
+    run = RunFolder(tmp_path / "nothing", remote)
+    published = {record.id: record for record in read_published(out)}
+    assert published == {record.id: run.with_log(record) for record in run.read_records()}
+    assert any(getattr(record, "log", None) for record in published.values())
 
 
 def test_a_run_in_a_store_can_be_sent(remote, tmp_path, monkeypatch, capsys):

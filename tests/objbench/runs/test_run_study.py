@@ -349,7 +349,7 @@ def test_a_divergence_is_recorded_and_not_run_again(make_study, run, with_object
     assert (end.exit_code, [failure.status for failure in end.failures]) == (1, ["diverged"])
     record = next(r for r in read_records(tmp_path / "run") if r.id == "divergent.seed-0")
     assert record.status == "diverged"
-    assert "step" in record.reason
+    assert f"at step {record.reached.steps + 1} of 6" in record.reason
     again = run(study, tmp_path / "run", registry=registry)
     assert (again.exit_code, again.failures) == (1, ())
 

@@ -337,10 +337,64 @@ def test_a_point_of_a_trunk_is_what_a_run_of_its_length_gives(tiny, tmp_path, si
     assert whole.cost.branch_seconds > 0 == alone.cost.branch_seconds
 
 
+TRUNK = {"schedule": "trunk", "cooldown": 0.5, "export_steps": (9, 20)}
+
+
 def test_a_branch_that_diverges_ends_the_run(tiny, tmp_path, silent):
-    job = tiny.tiny_job(
-        tmp_path, "poisoned", poison_step=8, export_steps=(9, 20), schedule="trunk", cooldown=0.5
-    )
-    outcome = pretrain(job, silent)
+    outcome = pretrain(tiny.tiny_job(tmp_path, "poisoned", poison_step=8, **TRUNK), silent)
     assert outcome.status == "diverged"
     assert "at step 9 of 20" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("poisoned", "steps", "options"),
+    [
+        (0, 0, {}),
+        (7, 7, {}),
+        # Looked at after every step, so the refused one is alone and nothing is logged with it.
+        (7, 7, {"log_every": 1}),
+        # On the branch of the first point, whose log is not kept; then on the trunk after it, from
+        # step 6 on again; and on the last branch.
+        (8, 8, TRUNK),
+        (10, 7, TRUNK),
+        (20, 17, TRUNK),
+    ],
+)
+def test_a_run_that_diverged_says_what_it_spent_to_its_last_good_step(
+    tiny, tmp_path, silent, monkeypatch, poisoned, steps, options
+):
+    # As of a run so long that points are left out.
+    monkeypatch.setattr("objbench.engine.training.trainer.kept_steps", lambda *given: {1, 4})
+    outcome = pretrain(tiny.tiny_job(tmp_path, "poisoned", poison_step=poisoned, **options), silent)
+    assert outcome.status == "diverged"
+    reached = outcome.reached
+    assert (reached.steps, reached.tokens) == (steps, steps * 8 * 12)
+    assert reached.flops == steps * outcome.cost.flops_per_step
+    assert reached.seconds + outcome.cost.branch_seconds > 0
+    assert all(point.meters.seconds <= reached.seconds for point in outcome.log)
+
+
+def test_so_does_one_that_was_interrupted_before(tiny, tmp_path, silent, monkeypatch):
+    job = tiny.tiny_job(tmp_path, "poisoned", poison_step=3, checkpoint_every=0)
+    with monkeypatch.context() as patch:
+        interrupted(patch, 3)
+        with pytest.raises(Stop):
+            pretrain(job, silent)
+    before = read_checkpoint(job.checkpoints, job.key).state["seconds"]
+    reached = pretrain(job, silent).reached
+    # The poison counts the steps of its own process.
+    assert (reached.steps, reached.tokens) == (6, 6 * 8 * 12)
+    assert reached.seconds > before > 0
+
+
+def test_so_does_one_whose_encoder_cannot_be_scored(tiny, tmp_path, silent, monkeypatch):
+    def not_finite(*given):
+        raise FloatingPointError("a held-out loss is not finite")
+
+    monkeypatch.setattr("objbench.engine.training.trainer.export_point", not_finite)
+    outcome = pretrain(tiny.tiny_job(tmp_path, export_steps=(3, 20)), silent)
+    assert (outcome.status, outcome.log, outcome.reached.steps) == ("diverged", [], 3)
+
+
+def test_a_run_that_is_ok_says_it_by_its_last_point(tiny, tmp_path, silent):
+    assert pretrain(tiny.tiny_job(tmp_path), silent).reached is None

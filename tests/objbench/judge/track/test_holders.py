@@ -121,6 +121,16 @@ def test_a_run_that_diverged_is_never_the_fastest_of_the_holder(points, axis):
     assert against(candidate, holder, TARGET, axis).p == pytest.approx(1 / 252)
 
 
+def test_on_a_trunk_a_run_may_diverge_before_the_step_of_its_last_point():
+    """Nothing that did not arrive is known to be faster than what is known to have been spent."""
+    study = track_study({"mlm": [NEVER[:4]] * 5})
+    for name, record in study.records.items():
+        study.change(name, reached=record.points[0].meters)
+    (found,) = judged(TOY, "mine", study.results()).rows
+    spent = study.records["mlm.seed-0"].points[-1].meters.flops
+    assert {run.least for run in found.runs["bits", "flops"]} == {spent}
+
+
 def test_a_run_that_diverged_after_the_target_had_reached_it():
     whole, cut = row("a", 1), row("b", 1, [*RUNS[:4], RUNS[4][:5]])
     assert whole.runs["bits", "flops"][4] == cut.runs["bits", "flops"][4]

@@ -267,3 +267,30 @@ def test_runs_that_diverged_are_results_and_what_rests_on_them_is_not_missed(for
     )
     assert forger.faults(records | {RUN: record}) == []
     assert all(isinstance(study.records[n], EvaluationRecord) or "convergence" in n for n in gone)
+
+
+@pytest.mark.parametrize(
+    ("record", "reached", "fault"),
+    [
+        ({}, {}, ""),
+        ({}, {"steps": 3, "flops": 3, "tokens": 3}, "its end: it had logged step 4 before"),
+        ({}, {"steps": 7}, "it reached step 7 of 6"),
+        ({}, {"flops": 6}, "FLOPs are not its steps times"),
+        ({}, {"tokens": 4}, "tokens are not its steps times"),
+        ({}, {"seconds": 0}, "its end: its steps took no time"),
+        ({"cost": None}, {}, "its cost is missing"),
+        ({"status": "ok"}, {}, "what it reached is said of runs that diverged alone"),
+    ],
+)
+def test_a_run_that_diverged_reached_what_it_can_have_reached(
+    forger, study, record, reached, fault
+):
+    *log, last = study.records[RUN].logged
+    assert (log[-1].meters.steps, last.meters.steps) == (4, 6)
+    of = {**dict.fromkeys(("steps", "flops", "tokens", "seconds"), 5), **reached}
+    # What so many of its six steps took.
+    spent = {n: type(v)(v * of[n] / 6) for n, v in last.meters.model_dump().items()}
+    values = {"status": "diverged", "points": [], "log": log, "reached": type(last.meters)(**spent)}
+    faults = forger.faults(forger.with_record(RUN, **values | record))
+    own = [text for text in faults if "exported no encoder" not in text]
+    assert (fault in own[0] and len(own) == 1) if fault else not own

@@ -59,7 +59,7 @@ def test_the_disk_is_within_two_percent(finished, registry, cache):
     left = what_is_left(prepared, plan, plan.cells, jobs=1)
     assert left.disk.count == len(list(folder.glob("encoders/*/step-*"))) == 4
     assert left.disk.encoders == pytest.approx(_bytes(folder / "encoders"), rel=0.02)
-    stored = _bytes(folder / "encoders") + _bytes(folder / "records") + _bytes(folder / "costs")
+    stored = sum(_bytes(folder / part) for part in ("encoders", "records", "losses", "costs"))
     stored += (folder / "plan.json").stat().st_size
     assert left.disk.encoders + left.disk.records - PAGE == pytest.approx(stored, rel=0.02)
     # What a cell is expected to take adds up to what all are.
