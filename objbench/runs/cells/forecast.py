@@ -133,6 +133,7 @@ def _pretrainings(
                 heldout_batches=evaluation.heldout_batches,
                 exported_parameters=exported,
                 trained_parameters=trained,
+                is_trial=is_trial,
             )
         )
     return found

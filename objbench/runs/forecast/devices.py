@@ -57,6 +57,11 @@ class Device(BaseModel):
         return measured_peak(precision) if named is None else named
 
     @property
+    def is_here(self) -> bool:
+        """Whether it is this machine's, so that its peaks are measured."""
+        return self.fp32 is None
+
+    @property
     def bytes(self) -> float:
         """Bytes of its memory; this machine's where the table has none."""
         return available_memory() if self.memory is None else self.memory

@@ -71,7 +71,8 @@ class TableSeconds:
         """The device and the share."""
         share = self.device.share(self.study.preset)
         peak = amount(self.device.peak(self.study.training.precision))
-        return f"on one {self.device.name} at an assumed {share:.0%} of {peak} FLOP/s"
+        one = "" if self.device.is_here else "one "
+        return f"on {one}{self.device.name} at an assumed {share:.0%} of {peak} FLOP/s"
 
     def of_step(self, step: ExpectedStep) -> float:
         """Seconds of one optimizer step."""

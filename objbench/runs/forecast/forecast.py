@@ -142,8 +142,11 @@ def lines_of(forecast: Forecast) -> list[str]:
     whole = sum(forecast.cells.values())
     parts = [f"plan: {count(whole, 'cell')}: {', '.join(kinds)}"]
     if forecast.pretrainings:
-        each = "; ".join(_each(one) for one in forecast.pretrainings)
-        parts += [f"each pretraining: {each}", _pretrainings(forecast)]
+        for is_trial in (True, False):
+            own = [_each(one) for one in forecast.pretrainings if one.is_trial == is_trial]
+            kind = "trial" if is_trial else "pretraining"
+            parts += [f"each {kind}: {'; '.join(own)}"] if own else []
+        parts.append(_pretrainings(forecast))
     if forecast.evaluations or forecast.floors:
         parts.append(_evaluations(forecast))
     parts += _whole(forecast)
@@ -161,10 +164,12 @@ def _each(one: Pretraining) -> str:
 
 def _pretrainings(forecast: Forecast) -> str:
     made = forecast.pretrainings
-    runs = sum(one.runs for one in made)
+    trials = sum(one.runs for one in made if one.is_trial)
+    runs = sum(one.runs for one in made) - trials
+    kinds = [count(trials, "trial")] * bool(trials) + [count(runs, "pretraining")] * bool(runs)
     flops = sum(one.runs * one.route_steps * one.flops for one in made)
     tokens = sum(one.runs * one.route_steps * one.tokens for one in made)
-    line = f"{count(runs, 'pretraining')} left: {amount(flops)} FLOPs, {amount(tokens)} tokens"
+    line = f"{' and '.join(kinds)} left: {amount(flops)} FLOPs, {amount(tokens)} tokens"
     seconds = forecast.pretraining_seconds
     return line if seconds is None else f"{line}, about {duration(seconds)} {forecast.by}"
 

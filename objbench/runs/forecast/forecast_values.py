@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pretraining:
-    """All pretrainings of one objective that are to be run.
+    """All pretrainings of one objective that are to be run, or all its trials.
 
     Attributes:
         objective: its name.
@@ -20,6 +20,7 @@ class Pretraining:
         heldout_batches: scored at each export.
         exported_parameters: of an exported encoder, its token head included.
         trained_parameters: of encoder and objective.
+        is_trial: whether they try settings.
     """
 
     objective: str
@@ -33,6 +34,7 @@ class Pretraining:
     heldout_batches: int
     exported_parameters: int = 0
     trained_parameters: int = 0
+    is_trial: bool = False
 
     @property
     def each(self) -> float | None:

@@ -196,10 +196,10 @@ def _pretrainings(
     counts: CellCounts,
 ) -> list[Pretraining]:
     found = []
-    budgets = [(study.budget, counts.pretrain, study.evaluation.points)]
+    budgets = [(study.budget, counts.pretrain, study.evaluation.points, False)]
     if study.tuning is not None:
-        budgets.insert(0, (study.tuning.budget or study.budget, counts.trial, 1))
-    for budget, cells, points in budgets:
+        budgets.insert(0, (study.tuning.budget or study.budget, counts.trial, 1, True))
+    for budget, cells, points, is_trial in budgets:
         own = planned_steps(study, budget, costs, 1)
         if points == study.evaluation.points:
             require_points(study, own)
@@ -218,6 +218,7 @@ def _pretrainings(
                     heldout_batches=study.evaluation.heldout_batches,
                     exported_parameters=step.shape.exported_parameters,
                     trained_parameters=step.shape.trained_parameters,
+                    is_trial=is_trial,
                 )
             )
     return found

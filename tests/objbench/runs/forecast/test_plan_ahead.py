@@ -179,6 +179,11 @@ def test_trials_are_pretrainings_too(make_study, registry):
     assert found.cells["trial"] == 8
     trial = found.pretrainings[0]
     assert (trial.runs, trial.steps, trial.exports) == (4, 2, 1)
+    kinds, trials, runs, left, *_ = lines_of(found)
+    assert "8 trials" in kinds
+    assert trials.startswith("each trial: mlm 2 steps, ")
+    assert runs.startswith("each pretraining: mlm ") and "mlm 2 steps" not in runs
+    assert left.startswith("8 trials and 2 pretrainings left: ")
 
 
 def test_a_trunk_pays_for_its_branches(make_study, registry):
@@ -213,7 +218,7 @@ def test_a_step_that_is_too_long_to_measure_is_looked_up(make_study, registry, m
     monkeypatch.setattr("objbench.runs.forecast.made_up_jobs.LONGEST", 0.0)
     monkeypatch.setattr(devices, "measured_peak", lambda precision: 1e11)
     text = "\n".join(plan_ahead(make_study(), registry, Asked()))
-    assert "on one this machine's CPU at an assumed 40%" in text
+    assert "on this machine's CPU at an assumed 40%" in text
 
 
 def test_what_does_not_fit_is_named_with_its_parts(make_study, registry, monkeypatch):
