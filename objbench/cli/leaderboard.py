@@ -79,7 +79,7 @@ def add_arguments(parser: Parser) -> None:
         type=read.reading(read.path),
         nargs="+",
         metavar="STUDY",
-        help="compare studies of several scales or recipes, run folders or published ones: speedup "
+        help="compare studies of several scales or encoders, run folders or published ones: speedup "
         "and gain at each, and whether they change with scale; or make the page in one folder again",
     )
     parser.add_argument(

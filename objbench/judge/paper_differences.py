@@ -165,6 +165,8 @@ def _samples(results: StudyResults, pair: Pair, suite: PlannedSuite | None) -> s
         and not isinstance(record, FloorRecord)
         and record.suite == suite.name
         and record.objective in (pair.objective, pair.baseline)
+        # A suite that trains nothing is not limited by it.
+        and record.train_examples
     }
     sizes = [limit for limit in limits if limit is not None]
     return f"trained on at most {max(sizes):,} examples per task" if sizes else ""

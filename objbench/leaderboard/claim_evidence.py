@@ -45,6 +45,11 @@ class Evidence:
         return self.primary.finding is not None
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the verdict by that score is not inconclusive."""
+        return self.is_measured and self.primary.verdict != "inconclusive"
+
+    @property
     def words(self) -> str:
         """The verdict, or that there is none, such as "not tested; not found by probe"."""
         has_word = self.is_measured or not self.primary.is_tested
@@ -100,7 +105,7 @@ def claim_evidence(folder: Path, files: Sequence[ClaimFile]) -> ByClaim:
 
 def evidence_words(found: Sequence[Evidence]) -> str:
     """In a few words which studies have evidence on a claim, such as "small-english, not settled"."""
-    settled = [e.name for e in found if e.is_measured and e.primary.verdict != "inconclusive"]
+    settled = [e.name for e in found if e.is_settled]
     if settled:
         return f"{listed(settled)}: settled"
     open_ = [e.name for e in found if e.is_measured]

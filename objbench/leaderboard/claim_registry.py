@@ -60,6 +60,7 @@ def registry_page(files: Sequence[ClaimFile], evidence: ByClaim | None = None) -
         Comment("Made by `objbench claims --markdown`; edits are overwritten."),
         *paragraph(
             f"{count(len(claims), 'claim')} from {count(papers, 'source')}.",
+            "" if evidence is None else _settled_sentence(claims, evidence),
             _runs_sentence(claims),
             "A paper's own interval would have to come from its pretraining runs: with one per side "
             "there is none.",
@@ -71,9 +72,9 @@ def registry_page(files: Sequence[ClaimFile], evidence: ByClaim | None = None) -
         *bullets(list(_readings(claims))),
         Paragraph(
             (
-                "Claims that were found but could not be read anywhere sure enough are in ",
+                "Claims whose numbers could not be verified are in ",
                 Link(NOT_VERIFIED, NOT_VERIFIED),
-                "; none of their numbers is judged.",
+                " and are not judged.",
             )
         ),
         Paragraph("This page is made by:"),
@@ -123,10 +124,17 @@ def _runs_sentence(claims: Sequence[tuple[ClaimFile, Claim]]) -> str:
     more = sorted({number for number in runs if number is not None and number > 1})
     parts = [f"{single} rest on one pretraining run per side"]
     for number in more:
-        parts.append(f"{runs.count(number)} on {number}")
+        parts.append(f"{runs.count(number)} on {number} runs")
     if None in runs:
-        parts.append(f"of {runs.count(None)} the source does not say")
+        parts.append(f"for {runs.count(None)} the source does not say")
     return f"{listed(parts)}."
+
+
+def _settled_sentence(claims: Sequence[tuple[ClaimFile, Claim]], evidence: ByClaim) -> str:
+    settled = sum(
+        any(own.is_settled for own in _of(evidence, file, claim)) for file, claim in claims
+    )
+    return f"The studies here settle {settled or 'none'} of them by the score that the claim names."
 
 
 def _evidence_blocks(

@@ -77,9 +77,7 @@ def curve_details(report: Report) -> list[Block]:
         if targets:
             folds.append(Fold(_targets_title(report, curve), targets))
         if spends := line_spend_blocks(report, curve):
-            folds.append(
-                Fold(f"Spend until the {curve.source.words} was down at each line", spends)
-            )
+            folds.append(Fold(f"Spend until the {curve.source.words} reached each line", spends))
     return folds
 
 
@@ -119,13 +117,13 @@ def convergence_sentences(report: Report, curve: CurveReport) -> list[str]:
     else:
         each = ""
     seeds = len(report.seeds)
+    has_stuck = not all(counted.all() for counted in curve.counted.values())
+    but = ", without those whose run is stuck" if has_stuck else ""
     found = [
         f"Every point is one pretraining seed{each.replace(' each', '')}."
         if seeds == 1
-        else f"Every point is the mean over {seeds} pretraining seeds{each}."
+        else f"Every point is the mean over {seeds} pretraining seeds{each}{but}."
     ]
-    if not all(counted.all() for counted in curve.counted.values()):
-        found.append("Runs that are stuck are in no mean.")
     if curve.source.suite is None:
         own = "Each loss is under the objective's own corruption of the text."
         found.append(

@@ -1,7 +1,7 @@
 """The one sentence on top of a page, which a tired reader may quote without being wrong.
 
-What was compared, at which scale, on how many seeds, and what may be concluded: often nothing. What
-holds a conclusion back comes first: runs that did not learn, and scores that are at their floor.
+What was compared, at which scale, on how many seeds, and what may be concluded: often nothing. Of whom
+nothing can be concluded, since runs did not learn, comes first; scores that show nothing come last.
 Nothing follows from runs of which it is not known whether they learnt, nor from scores without floors.
 """
 
@@ -10,14 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from objbench.contract.meters import AXIS_WORDS, Axis
+from objbench.contract.meters import AXIS_WORDS
 from objbench.judge.formatting import MOST_NAMES, amount, count, listed, named
 from objbench.judge.score_source import COMMON
 from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.judge.verdict import Finding
+from objbench.judge.verdict import Comparison, Finding
 from objbench.judge.verdict_sentence import few_seeds_text
 from objbench.leaderboard.document import shortened
-from objbench.leaderboard.held_back import held_parts, leading_words, too_few_learnt, unmeasured
+from objbench.leaderboard.held_back import (
+    leading_words,
+    suite_parts,
+    too_few_learnt,
+    unlearnt_parts,
+    unmeasured,
+)
 from objbench.leaderboard.ranking import Row
 from objbench.leaderboard.report import CurveReport, Report
 from objbench.leaderboard.speedups import Speedups, speedup_quantity
@@ -62,7 +68,7 @@ def conclusion(report: Report) -> str:
         return f"nothing may be concluded about {which}, because {few_seeds_text(seeds)}"
     if missing := unmeasured(report):
         return f"nothing may be concluded, because it is not known {missing}"
-    parts = [*held_parts(report), *_parts(report)]
+    parts = [*unlearnt_parts(report), *_parts(report), *suite_parts(report)]
     if not parts:
         has_losses = any(
             item.headline
@@ -165,27 +171,32 @@ def loss_parts(report: Report, curve: CurveReport) -> list[str]:
 def _reaching(report: Report, curve: CurveReport, item: Speedups) -> str:
     """How a target is reached, as a pattern; "" where that is open or cannot be compared."""
     axis = report.plan.equalize
+    # One objective's number is not another's: many are said together, without.
+    is_few = len(report.others) <= MOST_NAMES
+    found = item.headline.get(axis)
+    known = _known(found, item.comparison) if found is not None and is_few else ""
     if item.comparison == "unclear":
-        found = item.headline.get(axis)
         if curve.source.name != COMMON or found is None or found.low is None:
             return ""
         if item.objective in too_few_learnt(report):
             return ""
-        few = len(report.others) <= MOST_NAMES
-        return f"{_NEITHER}{_known(found, axis) if few else ''}"
+        return f"{_NEITHER}{known and f' ({known} in {AXIS_WORDS[axis]})'}"
+    aside = known and f" ({known})"
     if item.comparison == "better":
-        return f"{{who}} reach{{es}} {{target}} with significantly fewer {AXIS_WORDS[axis]}"
+        return f"{{who}} reach{{es}} {{target}} with significantly fewer {AXIS_WORDS[axis]}{aside}"
     if item.headline[axis].estimate.side == "below":
         return "{who} never reach{es} {target} within the budget"
-    return f"{{who}} need{{s}} significantly more {AXIS_WORDS[axis]} to reach {{target}}"
+    return f"{{who}} need{{s}} significantly more {AXIS_WORDS[axis]} to reach {{target}}{aside}"
 
 
-def _known(found: Finding, axis: Axis) -> str:
-    """What is known of a speedup; "" where its own interval would seem to contradict the sentence."""
+def _known(found: Finding, direction: Comparison) -> str:
+    """A speedup with its interval; "" where that would seem to contradict the sentence."""
     low, high = found.low, found.high
-    if low is None or high is None or high.value < 1 or (low.value > 1 and low.side != "below"):
+    if low is None or high is None:
         return ""
-    return f" ({speedup_quantity(found).text} in {AXIS_WORDS[axis]})"
+    is_above, is_below = low.value > 1 and low.side != "below", high.value < 1
+    fits = {"better": is_above, "worse": is_below, "unclear": not (is_above or is_below)}
+    return speedup_quantity(found).text if fits[direction] else ""
 
 
 def _outcome(report: Report, rows: Sequence[Row]) -> str:

@@ -43,14 +43,19 @@ def too_few_learnt(report: Report) -> tuple[str, ...]:
     )
 
 
-def held_parts(report: Report) -> list[str]:
-    """Why nothing can be concluded: of whom, and from which suites; nothing where nothing is held."""
+def unlearnt_parts(report: Report) -> list[str]:
+    """About whom nothing can be concluded, since too few runs learnt; nothing where enough did."""
+    held = too_few_learnt(report)
+    sides = [report.learning[name] for name in (report.baseline, *held)]
+    about = f"nothing can be concluded about {named(held)}, because {stuck_words(sides)}"
+    return [about] if held else []
+
+
+def suite_parts(report: Report) -> list[str]:
+    """From which suites nothing can be concluded, and why; nothing where nothing is held back."""
     if len(report.seeds) < MIN_RUNS:
         return []
     held, found = too_few_learnt(report), []
-    if held:
-        sides = [report.learning[name] for name in (report.baseline, *held)]
-        found.append(f"nothing can be concluded about {named(held)}, because {stuck_words(sides)}")
     clauses = suite_clauses(report)
     if clauses and len(held) < len(report.others):
         number = sum(bool(_why(suite)) for suite in report.suites)

@@ -111,7 +111,9 @@ def index_document(folder: Path, runs: list[Path], *, is_html: bool = False) -> 
         *_titled("Published figures, replayed", list(_figures(folder))),
         *_titled("Reliability of the verdicts and timings", list(_tests(folder))),
         Heading(2, "The pages can be rebuilt byte for byte"),
-        Paragraph("Each study's folder has its plan and every record:"),
+        Paragraph(
+            "Each study's folder has its plan and every record. From the folder above this one:"
+        ),
         Listing(
             "sh",
             f"objbench leaderboard {name}/{runs[0].name} --out {name}/{runs[0].name}\n"
@@ -123,7 +125,8 @@ def index_document(folder: Path, runs: list[Path], *, is_html: bool = False) -> 
 def _row(run: Path, report: Report, *, is_html: bool, is_mixed: bool) -> dict[str, Cell]:
     said = conclusion(report)
     # Names are written as they are given on the command line.
-    said = said if said.startswith(report.others) else capitalised(said)
+    names = (*report.others, *(suite.suite.name for suite in report.suites))
+    said = said if said.startswith(names) else capitalised(said)
     gaps = gaps_sentence(len(report.plan.cells), report.gaps, report.stale)
     page = PAGE if is_html and require_own(run, PAGE).is_file() else "README.md"
     more: tuple[Inline, ...] = (Link("page", f"{run.name}/{page}"),)

@@ -75,11 +75,11 @@ def recipe_words(score: ScoreAcross) -> str:
         return ""
     real = [own for own in tested if own.is_significant]
     if not real:
-        return f"no difference of the {effect} between recipes can be seen"
+        return f"no significant difference in the {effect} between encoders"
     texts = [_difference_words(score, own) for own in real[:_MOST_NAMED]]
     if len(real) > _MOST_NAMED:
         texts.append(f"{len(real) - _MOST_NAMED} more")
-    return f"the {effect} depends on the recipe: {listed(texts)}"
+    return f"the {effect} depends on the encoder: {listed(texts)}"
 
 
 def correction_sentence(found: Comparison) -> str:
@@ -87,7 +87,7 @@ def correction_sentence(found: Comparison) -> str:
     number = len(found.tested)
     if number < 2:
         return ""
-    what = "trends and differences of recipes" if found.has_trends else "differences of recipes"
+    what = "trends and differences of encoders" if found.has_trends else "differences of encoders"
     return (
         f"The {number} {what} on this page are tested at once (Holm, {100 * ERROR_RATE:g}% in "
         "all); each interval is that of its change alone."

@@ -20,9 +20,9 @@ def reading(found: Comparison) -> list[Text]:
 
 
 _RUNG: Text = (
-    Strong("Recipe, scale"),
+    Strong("Encoder, scale"),
     (
-        ": the kind of encoder; the parameters of the encoder, and the tokens and training FLOPs of "
+        ": its architecture; the parameters of the encoder, and the tokens and training FLOPs of "
         "the baseline's pretraining, per seed."
     ),
 )
@@ -46,20 +46,20 @@ _TREND: Text = (
     Strong("Trend"),
     (
         ": the slope of the least-squares line of the gain, or of the logarithm of the speedup, over "
-        "log10 of the FLOPs, all studies of a recipe weighing the same; a t-test with the errors of "
+        "log10 of the FLOPs, all studies of an encoder weighing the same; a t-test with the errors of "
         "the studies' own seeds and Welch's degrees of freedom. Scales that differ by less than 1.25 "
         "times are one. What else differs between the studies, such as tuned settings, is part of it."
     ),
 )
 _RECIPES: Text = (
-    Strong("Recipes at one scale"),
+    Strong("Encoders at one scale"),
     (
-        ": the gain with one recipe less that with another, and the ratio of their speedups, by "
+        ": the gain with one encoder less that with another, and the ratio of their speedups, by "
         "Welch's t-test over the seeds of the two studies."
     ),
 )
 _LIMITS: Text = (
     "Within a study objectives are compared at once and at the look it has reached; over the studies "
-    "nothing is corrected but the trends and the differences of recipes, and these not for looks. "
+    "nothing is corrected but the trends and the differences of encoders, and these not for looks. "
     "Nothing is extrapolated beyond the largest scale."
 )

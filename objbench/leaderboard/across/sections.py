@@ -91,7 +91,7 @@ def picture_words(found: PairAcross) -> str:
     """What the picture of a pair shows."""
     return (
         f"speedup of {found.pair.objective} over {found.pair.baseline} with its interval against "
-        "the training FLOPs of the baseline, one series per recipe"
+        "the training FLOPs of the baseline, one series per encoder"
     )
 
 
@@ -123,7 +123,7 @@ def _line(
     found: PairAcross, score: ScoreAcross, series: Series, rung: Rung, has_learning: bool
 ) -> dict[str, Cell]:
     pair = found.pair
-    line: dict[str, Cell] = {"study": rung.study, "recipe": series.name}
+    line: dict[str, Cell] = {"study": rung.study, "encoder": series.name}
     line["parameters"] = None if rung.scale is None else amount(rung.scale.parameters)
     line["tokens"] = None if rung.scale is None else amount(rung.scale.tokens)
     line["FLOPs"] = None if rung.flops is None else quantity(rung.flops, "amount")
@@ -152,7 +152,7 @@ def _recipes(score: ScoreAcross) -> list[Block]:
             (id(first), id(second)),
             {
                 "studies": f"{first.study}, {second.study}",
-                "recipes": " against ".join(own.recipes),
+                "encoders": " against ".join(own.recipes),
                 f"gain, difference in {gain_unit(score)} [95%]": None,
                 "speedup, ratio [95%]": None,
                 "significant": "no",
@@ -165,7 +165,7 @@ def _recipes(score: ScoreAcross) -> list[Block]:
             row["significant"] = ", ".join([*named, own.effect])
     if not rows:
         return []
-    return [*paragraph("Recipes at one scale:"), table(list(rows.values()), text_columns=2)]
+    return [*paragraph("Encoders at one scale:"), table(list(rows.values()), text_columns=2)]
 
 
 def _missing(score: ScoreAcross) -> list[Text]:

@@ -28,7 +28,7 @@ _MOST_SHOWN = 3
 _FASTER: Mapping[Direction, str] = {
     "better": "significantly faster",
     "worse": "significantly slower",
-    "unclear": "not significantly different",
+    "unclear": "neither significantly faster nor slower",
 }
 _BETTER: Mapping[Direction, str] = {
     "better": "significantly better",
@@ -111,7 +111,8 @@ def _at(rung: Rung) -> str:
     text = found.text
     if found.notation == "speedup":
         # In brackets already: a target that was never reached is a bound.
-        text = interval_text(found.estimate, found.low, found.high, ratio)
+        bounds = interval_text(found.estimate, found.low, found.high, ratio)
+        text = f"{bounds} in {AXIS_WORDS[rung.likeness.axis]}"
     return f"{rung.scale_words} ({text})"
 
 

@@ -128,7 +128,7 @@ def _name_references(panel: Axes, inside: Mapping[str, float]) -> None:
     """Write the names of the reference lines above their lines, where the curves are not.
 
     Losses fall: that is at the right of the upper half and at the left of the lower half. Where
-    there are curves after all, they are drawn over the names.
+    there are curves after all, they show through the names' ground.
     """
     bottom, top = panel.get_ylim()
     places = {name: (value - bottom) / (top - bottom) for name, value in inside.items()}
@@ -147,7 +147,7 @@ def _name_references(panel: Axes, inside: Mapping[str, float]) -> None:
                 fontsize=7,
                 va="center",
                 ha=side,
-                zorder=1.5,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.4},
             )
 
 

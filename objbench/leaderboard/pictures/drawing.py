@@ -202,18 +202,21 @@ def _inches(name: str) -> float:
 
 
 def logarithmic_spend(panel: Axes, low: float, high: float) -> None:
-    """A logarithmic axis of spend from ``low`` to ``high``, with ticks at 1, 2 and 5."""
+    """A logarithmic axis of spend from ``low`` to ``high``, with ticks at 1, 2 and 5 or at all digits."""
+    low, high = low / 1.12, high * 1.12
     panel.set_xscale("log")
-    panel.set_xlim(low / 1.12, high * 1.12)
-    panel.xaxis.set_major_locator(FixedLocator(ticks_within(low / 1.12, high * 1.12)))
+    panel.set_xlim(low, high)
+    coarse = ticks_within(low, high)
+    ticks = coarse if len(coarse) > 1 else ticks_within(low, high, range(1, 10))
+    panel.xaxis.set_major_locator(FixedLocator(ticks))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def ticks_within(low: float, high: float) -> list[float]:
-    """The numbers 1, 2 and 5 times a power of ten within ``low`` and ``high``, both positive."""
+def ticks_within(low: float, high: float, digits: Sequence[int] = (1, 2, 5)) -> list[float]:
+    """The ``digits`` times a power of ten within ``low`` and ``high``, both positive."""
     first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
-    steps = [step * 10.0**power for power in range(first, last + 1) for step in (1, 2, 5)]
+    steps = [step * 10.0**power for power in range(first, last + 1) for step in digits]
     return [step for step in steps if low <= step <= high]
 
 

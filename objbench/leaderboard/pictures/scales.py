@@ -1,4 +1,4 @@
-"""The speedup against the scale: one point per study with its interval, one series per recipe.
+"""The speedup against the scale: one point per study with its interval, one series per encoder.
 
 One panel per score. An estimate of which a bound is all that is known is a hollow triangle; an
 interval runs off the panel where its end was not measured.
@@ -31,7 +31,7 @@ from objbench.leaderboard.pictures.speedup import band_edge
 MOST_PANELS = 4
 _TRIANGLES = {"above": "^", "below": "v"}
 _ROOM = 1.3
-# Series at one scale stand side by side, this factor apart.
+# Series at one scale are drawn side by side, this factor apart.
 _APART = 1.04
 # Budgets that span more have ticks at powers of ten alone.
 _WIDE = 300.0
@@ -54,7 +54,7 @@ class ScalePoint:
 
 
 Panel = Mapping[str, Sequence[ScalePoint]]
-"""Recipe -> its studies, from the smallest budget to the largest."""
+"""Kind of encoder -> its studies, from the smallest budget to the largest."""
 
 
 def scales_picture(
@@ -69,8 +69,8 @@ def scales_picture(
         title: names the pair that is compared.
         kind: "svg" or "png".
     """
-    recipes = sorted({name for panel in scores.values() for name in panel})
-    looks = {name: look(name, recipes, "") for name in recipes}
+    names = sorted({name for panel in scores.values() for name in panel})
+    looks = {name: look(name, names, "") for name in names}
     points = [p for panel in scores.values() for own in panel.values() for p in own]
     spends = [point.flops for point in points]
     ends = [b.value for p in points for b in (p.low, p.estimate, p.high) if b is not None]
@@ -84,7 +84,7 @@ def scales_picture(
             size = _frame(panel, low, high, min(spends), max(spends))
             panel.set_title(f"{shortened(words, LONGEST_LABEL)}, log scale", fontsize=9, loc="left")
             for name, own in series.items():
-                shift = _APART ** _place(name, recipes) / size
+                shift = _APART ** _place(name, names) / size
                 _draw(panel, own, looks[name], shift, low, high)
         for panel in panels[:: shape[1]]:
             panel.set_ylabel(shortened(label, LONGEST_LABEL))
@@ -95,17 +95,19 @@ def scales_picture(
             last = {name: own[-1].estimate.value for name, own in series.items()}
             name_lines(panel, last, {name: looks[name] for name in last}, is_marked=True)
 
+    alone = any(point.low is None and point.high is None for point in points)
     heading = (
-        "Points: studies, with the 95% interval over seeds. Triangles: only a bound is known; an "
-        "interval runs off the panel where its end was not measured. Recipes at one scale stand "
-        "side by side."
+        "Points: studies, with the 95% interval over seeds"
+        f"{'; a point without one has too few seeds that learnt' if alone else ''}. Triangles: only a "
+        "bound is known; an interval runs off the panel where its end was not measured. Encoders at "
+        "one scale are drawn side by side."
     )
     return picture(draw, title, [heading], looks, kind, is_titled=True, shape=shape)
 
 
-def _place(name: str, recipes: Sequence[str]) -> float:
+def _place(name: str, names: Sequence[str]) -> float:
     """How many places a series is to the right of the middle."""
-    return recipes.index(name) - (len(recipes) - 1) / 2
+    return names.index(name) - (len(names) - 1) / 2
 
 
 def _frame(panel: Axes, low: float, high: float, first: float, last: float) -> float:

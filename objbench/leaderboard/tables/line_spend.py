@@ -11,9 +11,8 @@ from objbench.leaderboard.report import CurveReport, Report
 from objbench.leaderboard.text_bits import BITS, in_bits
 
 _HOW = (
-    "What an objective had spent when its mean loss, over the runs that learnt, was first down at a "
-    "line{interval}. A bound (<, >) was reached before the first measured point, or not within the "
-    "budget."
+    "What an objective had spent when its mean loss, over the runs that learnt, first reached a line"
+    "{interval}. Bounds: < was reached before the first measured point, > not within the budget."
 )
 
 

@@ -86,7 +86,7 @@ def track_document(folder: Path) -> list[Block]:
         ),
         Paragraph(
             "An evaluation point is a step of a run after which its encoder is scored and its spend is "
-            "read. A track fixes how many a run has and at which parts of its budget they lie; the last "
+            "read. A track fixes how many a run has and at which parts of its budget they are; the last "
             "is at its end."
         ),
         *(block for track in tracks for block in _track(track, folder)),
@@ -120,7 +120,7 @@ def _track(track: Track, folder: Path) -> Iterator[Block]:
         yield from ranking_blocks(rows, target)
         history = history_blocks(rows, target)
         if history:
-            yield Fold("The rows in the order of time", history)
+            yield Fold("The rows by date", history)
         yield from bullets(_unscored(rows, target))
     yield from bullets(_studies(track, folder, found))
 

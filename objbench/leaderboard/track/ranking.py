@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from objbench.contract.meters import Axis
-from objbench.judge.formatting import amount, count, duration, listed
+from objbench.judge.formatting import amount, count, duration, listed, named
 from objbench.judge.statistics.record_test import RECORD_LEVEL, RecordTest
 from objbench.judge.statistics.time_to_target import MedianSpend, median_spend
 from objbench.judge.track.holders import Challenge, against, challenges, holder_of, ranked
@@ -137,17 +137,18 @@ def _levels(rows: Sequence[Row], holder: Row | None, target: Target) -> str:
     """What the brackets of a table cover, by the numbers of runs in it."""
     own = {len(row.runs[target.id, "flops"]): row for row in rows}
     parts = [
-        f"{percent_text(_median(row, target, 'flops').coverage)} around a median of {count(runs, 'run')}"
+        f"the {percent_text(_median(row, target, 'flops').coverage)} interval of a median of "
+        f"{count(runs, 'run')}"
         for runs, row in sorted(own.items())
     ]
     if holder is not None and len(rows) > 1:
         theirs = len(holder.runs[target.id, "flops"])
         parts += [
-            f"{percent_text(against(row, holder, target, 'flops').coverage)} around the speedup of "
+            f"the {percent_text(against(row, holder, target, 'flops').coverage)} interval of the speedup of "
             f"{count(runs, 'run')} over {theirs}"
             for runs, row in sorted(own.items())
         ]
-    return f"Brackets cover {listed(parts)}."
+    return f"Brackets: {listed(parts)}."
 
 
 def _encoder(row: Row) -> str:
@@ -186,7 +187,7 @@ def _challenge(challenge: Challenge) -> dict[str, Cell]:
 
 
 def _seconds(rows: Sequence[Row], target: Target) -> list[Block]:
-    """Who holds the record in device time, device by device."""
+    """Who holds the record in device time, device by device, and who has a smaller median for all that."""
     devices = sorted({row.devices[0] for row in rows if len(row.devices) == 1})
     said = []
     for device in devices:
@@ -198,4 +199,11 @@ def _seconds(rows: Sequence[Row], target: Target) -> list[Block]:
                 f"In device time on {shortened(device, 60)} the record is held by "
                 f"{shortened(holder.name, 80)}: {spent}."
             )
+            least = _median(holder, target, "seconds").estimate.value
+            lower = [r.name for r in own if _median(r, target, "seconds").estimate.value < least]
+            if lower:
+                said.append(
+                    f"A smaller median is not enough to take over: {named(lower)} had p >= "
+                    f"{RECORD_LEVEL:g} against the holder."
+                )
     return [Paragraph(" ".join(said))] if said else []

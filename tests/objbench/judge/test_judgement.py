@@ -103,6 +103,14 @@ def test_an_up_to_that_is_refuted_leaves_other_settings_open(make_study):
     assert "other settings may still reach it" not in sentence(plainly)
 
 
+def test_a_suite_that_trains_nothing_is_not_limited_in_its_training(make_study):
+    study = make_study(seeds=SEEDS)
+    for cell in study.plan.cells:
+        if cell.kind == "evaluation":
+            study.change(cell.id, max_train_samples=1000, train_examples=0)
+    assert not any("trained on at most" in sentence(item) for item in judged(study))
+
+
 def test_the_axis_claimed_decides(make_study):
     study = make_study(seeds=SEEDS, points=20)
     for axis, verdict in [("steps", "confirmed"), ("flops", "inconclusive")]:
@@ -114,7 +122,7 @@ def test_every_label_of_another_measurement_is_in_the_sentence(make_study):
     study = make_study(seeds=SEEDS)
     for cell in study.plan.cells:
         if cell.kind == "evaluation":
-            study.change(cell.id, max_train_samples=1000)
+            study.change(cell.id, max_train_samples=1000, train_examples=1000)
     speedup, gain = judged(study)
     for item in (speedup, gain):
         # 1,200 steps of 2,048 tokens.

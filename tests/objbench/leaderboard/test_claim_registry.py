@@ -63,7 +63,12 @@ def test_a_score_that_no_study_has_is_no_evidence(studies):
 def test_the_page_has_every_claim_and_counts_what_was_not_measured(studies):
     files = [TACO, ELECTRA]
     page = render_markdown(registry_page(files, claim_evidence(studies, files)))
-    assert "5 claims from 2 sources. 5 rest on one pretraining run per side." in page
+    settled = sum(
+        any(own.is_settled for own in found) for found in claim_evidence(studies, files).values()
+    )
+    said = f"The studies here settle {settled or 'none'} of them by the score that the claim names."
+    assert f"5 claims from 2 sources. {said} 5 rest on one pretraining run per side." in page
+    assert "by the score that the claim names" not in render_markdown(registry_page(files))
     assert "[four](../four/README.md)" in page
     assert "[taco-2022 gain](taco-2022.toml)" in page
     assert "- 3 claims: no study here has both sides." in page
@@ -87,5 +92,6 @@ def test_runs_are_counted_as_the_sources_give_them():
     file = TACO.model_copy(update={"claims": tuple(claims)})
     page = render_markdown(registry_page([file]))
     assert (
-        "1 rest on one pretraining run per side, 2 on 3, 1 on 5 and of 1 the source does not say."
+        "1 rest on one pretraining run per side, 2 on 3 runs, 1 on 5 runs and for 1 the source does not "
+        "say."
     ) in page

@@ -90,9 +90,9 @@ def test_the_page_has_the_table_of_the_common_loss_alone(make_study, report_of):
     study.measure_learning()
     report = report_of(study)
     folds = [block for block in curve_details(report) if isinstance(block, Fold)]
-    titled = [fold for fold in folds if "was down at each line" in fold.title]
+    titled = [fold for fold in folds if "reached each line" in fold.title]
     assert [fold.title for fold in titled] == [
-        "Spend until the common held-out loss was down at each line"
+        "Spend until the common held-out loss reached each line"
     ]
     table = next(block for block in titled[0].blocks if isinstance(block, Table))
     assert table.columns[:3] == ("line", "objective", "loss")

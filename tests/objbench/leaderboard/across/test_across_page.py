@@ -82,7 +82,7 @@ def test_the_page_answers_first_and_then_shows(folders, rows):
     )
     assert [block.file for block in blocks if isinstance(block, Picture)] == [file]
     table = rows(score_table(pair, pair.scores[0]))
-    assert [(row["study"], row["recipe"]) for row in table] == [
+    assert [(row["study"], row["encoder"]) for row in table] == [
         ("old", "bert"),
         ("small", "modernbert"),
         ("medium", "modernbert"),
@@ -97,12 +97,12 @@ def test_the_page_answers_first_and_then_shows(folders, rows):
     assert {row[2] for row in verdicts[0].rows} == {"old", "small", "medium", "large"}
 
 
-def test_the_picture_has_one_series_per_recipe(folders):
+def test_the_picture_has_one_series_per_encoder(folders):
     ((_, (_, picture)),) = pictures(compare_studies(folders)).items()
     tree = ElementTree.fromstring(picture)
     text = picture.decode()
     assert tree.tag.endswith("svg")
-    # Blue is the first recipe, vermilion the second; their intervals are collections of lines.
+    # Blue is the first encoder, vermilion the second; their intervals are collections of lines.
     assert text.count('id="LineCollection_') == 2 * 2
     assert "#0072b2" in text and "#d55e00" in text
 

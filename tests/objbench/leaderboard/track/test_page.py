@@ -44,7 +44,7 @@ def test_it_says_who_holds_the_record_and_why_a_study_is_not_ranked(folder):
     assert order == ["second: mlm", "first: mlm", "first: wwm"]
     assert any("first: wwm" in line and "0 of 5" in line and "> 240B" in line for line in lines)
     assert (
-        "Brackets cover 93.75% around a median of 5 runs and 96.83% around the speedup of 5 runs over 5."
+        "Brackets: the 93.75% interval of a median of 5 runs and the 96.83% interval of the speedup of 5 runs over 5."
         in text
     )
     assert any("2026-01-02" in line and "takes over" in line and "0.004" in line for line in lines)
