@@ -200,10 +200,15 @@ def _seconds(rows: Sequence[Row], target: Target) -> list[Block]:
                 f"{shortened(holder.name, 80)}: {spent}."
             )
             least = _median(holder, target, "seconds").estimate.value
-            lower = [r.name for r in own if _median(r, target, "seconds").estimate.value < least]
+            refused = [c for c in challenges(own, target, "seconds") if c.test and not c.is_faster]
+            lower = [
+                shortened(c.row.name, 80)
+                for c in refused
+                if _median(c.row, target, "seconds").estimate.value < least
+            ]
             if lower:
                 said.append(
-                    f"A smaller median is not enough to take over: {named(lower)} had p >= "
-                    f"{RECORD_LEVEL:g} against the holder."
+                    f"A smaller median is not enough to take over: {named(lower, 'row')} had p >= "
+                    f"{RECORD_LEVEL:g} against the holder of the time."
                 )
     return [Paragraph(" ".join(said))] if said else []

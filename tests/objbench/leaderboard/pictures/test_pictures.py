@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from objbench.judge.statistics.speedup import Bound, SpeedupAt
 from objbench.leaderboard.curve_pictures import picture_title
@@ -13,7 +14,12 @@ from objbench.leaderboard.curve_sources import (
     source_curves,
 )
 from objbench.leaderboard.pictures.convergence import convergence_picture
-from objbench.leaderboard.pictures.drawing import look, ticks_within, within_panel
+from objbench.leaderboard.pictures.drawing import (
+    logarithmic_spend,
+    look,
+    ticks_within,
+    within_panel,
+)
 from objbench.leaderboard.pictures.speedup import ClaimedSpeedup, band_edge, speedup_picture
 from objbench.results.study_results import join
 
@@ -186,6 +192,14 @@ def test_ticks_are_1_2_and_5():
     assert ticks_within(0.3, 12.0) == pytest.approx([0.5, 1.0, 2.0, 5.0, 10.0])
     assert ticks_within(1.0, 1.0) == [1.0]
     assert ticks_within(80.0, 600.0) == pytest.approx([100.0, 200.0, 500.0])
+
+
+def test_a_narrow_logarithmic_axis_has_ticks_at_other_digits():
+    panel = Figure().subplots()
+    logarithmic_spend(panel, 29.0, 49.0)
+    assert panel.get_xticks() == pytest.approx([30.0, 40.0, 50.0])
+    logarithmic_spend(panel, 1.0, 12.0)
+    assert panel.get_xticks() == pytest.approx([1.0, 2.0, 5.0, 10.0])
 
 
 def test_names_stay_below_the_title():

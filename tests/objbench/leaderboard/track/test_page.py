@@ -50,6 +50,14 @@ def test_it_says_who_holds_the_record_and_why_a_study_is_not_ranked(folder):
     assert any("2026-01-02" in line and "takes over" in line and "0.004" in line for line in lines)
 
 
+def test_a_smaller_median_that_does_not_take_over_is_explained(folder):
+    said = "A smaller median is not enough to take over: "
+    assert said not in page(folder)
+    lower = [tuple(loss - 0.002 for loss in losses) for losses in RUNS]
+    track_study({"mlm": lower}, day=4).write(folder / "toy" / "lower")
+    assert f"{said}lower: mlm had p &gt;= 0.01 against the holder of the time." in page(folder)
+
+
 def test_a_study_without_a_suite_is_named_below_the_target_in_it(folder):
     digest = "0" * 64
     with (folder / "toy.toml").open("a") as file:
