@@ -66,10 +66,12 @@ def main(arguments: list[str]) -> None:
 
 def with_later(found: dict, later: dict) -> dict:
     """``found`` with the benchmarks of ``later`` in place of its own of the same name."""
-    where = _machine(later)
+    device, versions = _device(later), _versions(later)
+    is_like = versions == _versions(found)
+    where = device if is_like else f"{device} with {versions}"
     for one in later["benchmarks"]:
         one["extra_info"].pop(_ELSEWHERE, None)
-        if where != _machine(found):
+        if not is_like or device != _device(found):
             one["extra_info"][_ELSEWHERE] = where
     again = {one["name"]: one for one in later["benchmarks"]}
     kept = [again.pop(one["name"], one) for one in found["benchmarks"]]
@@ -107,7 +109,7 @@ def measured_rows(found: dict) -> list[dict]:
 
 def _row(stored: dict) -> dict:
     row = {field: stored.get(field) for field in _FIELDS}
-    if where := stored.get(_ELSEWHERE):
+    if (where := stored.get(_ELSEWHERE)) and row["ratio"] is not None:
         row["note"] = "; ".join(part for part in (row["note"], f"on {where}") if part)
     return row
 
@@ -177,15 +179,18 @@ def _markdown(lines: list[dict[str, str]], left: int) -> str:
 
 def _where(found: dict) -> str:
     threads = f"threads: {found['machine_info'].get('threads', '?')} unless a row says otherwise"
-    return f"Measured on {_machine(found)}, by `{COMMAND}` ({threads})."
+    where = f"{_device(found)} with {_versions(found)}"
+    return f"Measured on {where}, by `{COMMAND}` ({threads})."
 
 
-def _machine(found: dict) -> str:
+def _device(found: dict) -> str:
     machine = found["machine_info"]
-    versions = machine.get("versions", {})
-    named = ", ".join(f"{name} {versions[name]}" for name in _VERSIONS if name in versions)
-    device = machine.get("device", machine["cpu"].get("brand_raw", "a processor"))
-    return f"{device} with {named}"
+    return machine.get("device", machine["cpu"].get("brand_raw", "a processor"))
+
+
+def _versions(found: dict) -> str:
+    versions = found["machine_info"].get("versions", {})
+    return ", ".join(f"{name} {versions[name]}" for name in _VERSIONS if name in versions)
 
 
 def _number(row: dict) -> str:

@@ -140,6 +140,14 @@ def test_what_is_measured_later_takes_the_place_of_its_row_and_says_on_what(
     )
     assert cells(text, "new")[2] == "2.00x"
     assert cells(text, "step ")[-1] == "as made"
+    # With the same versions the device alone is named, and nothing of what was not run.
+    like = {"machine_info": found["machine_info"] | {"device": "Other CPU"}}
+    nothing = row("start", "< 0.5 s", None, meets=None)
+    (tmp_path / "later").write_text(json.dumps(like | {"benchmarks": [again, nothing]}))
+    report.main([str(tmp_path / report.RECORD), str(tmp_path / "like"), str(tmp_path / "later")])
+    text = (tmp_path / "like" / report.PAGE).read_text()
+    assert cells(text, "engine")[-1] == "as made; on Other CPU"
+    assert cells(text, "start")[-1] == "as made"
     # Measured once more on the page's own machine it has no such note.
     again["extra_info"].pop("measured_on", None)
     (tmp_path / "later").write_text(json.dumps(found | {"benchmarks": [again]}))
