@@ -122,7 +122,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     from objbench.results.run_folder import read_plan
 
     found = run_place(arguments.run, logs=arguments.with_records)
-    run = found.folder
+    run = found.planned()
     read_plan(run)  # a wrong folder is reported before pandas and matplotlib are loaded
     write_and_print(
         run,

@@ -29,6 +29,18 @@ class RunPlace:
     def __str__(self) -> str:
         return str(self.folder) if self.store is None else self.store.url
 
+    def planned(self) -> Path:
+        """The folder of a run that has been planned, as a page needs it.
+
+        Raises:
+            RecordError: no run was planned there; the place is named as the user named it.
+        """
+        if self.store is not None:
+            from objbench.results.run_folder import RunFolder
+
+            RunFolder(self.folder, self.store).require_plan()
+        return self.folder
+
     def refresh(self, *, logs: bool = False) -> None:
         """Bring what a page is made from into the folder, and the logs that are published with it."""
         if self.store is not None:

@@ -60,7 +60,7 @@ def make_and_print(arguments: argparse.Namespace) -> int:
     """Make the folder ``out`` of ``run``, and print what ``main`` does; returns the exit code."""
     from objbench.results.run_folder import read_plan
 
-    run = run_place(arguments.run, logs=True).folder
+    run = run_place(arguments.run, logs=True).planned()
     read_plan(run)  # a wrong folder is reported before the plugins are loaded
     from objbench.runs.submission import make_submission
 

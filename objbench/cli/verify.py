@@ -77,7 +77,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     if arguments.run is None:
         _named_claims(arguments.claim)  # a claim that does not exist is reported first
         raise ConfigError("nothing to verify: name a run folder, or --figure FILE")
-    say(_judged(run_place(arguments.run).folder, arguments.claim, arguments.score), end="")
+    say(_judged(run_place(arguments.run).planned(), arguments.claim, arguments.score), end="")
     return 0
 
 

@@ -3,8 +3,8 @@
 Files are created with ``If-None-Match: *`` and swapped with ``If-Match``, so it must be one that
 heeds these two: ``usable_store`` finds out. Where it is, and who asks, is said in the
 environment, as its own tools want it: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,
-AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is http), GOOGLE_APPLICATION_CREDENTIALS and
-the like.
+AWS_ENDPOINT_URL (also one with http://, unless AWS_ALLOW_HTTP=false), GOOGLE_APPLICATION_CREDENTIALS
+and the like.
 
 The library is obstore (the extra ``objbench[s3]``): of those that reach S3 it alone offers both
 conditions as a part of its interface, without other packages and for every such store.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,11 +28,18 @@ from objbench.errors import ConfigError, one_line
 from objbench.results.store import Moved, Version
 
 SCHEMES = ("s3", "gs", "az")
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 PROBES = ".probes"
 """Where objects are that say nothing of a run."""
 # A store that is away for longer stops the run, which then continues with the same command.
 _CLIENT: Any = {"connect_timeout": timedelta(seconds=30), "timeout": timedelta(minutes=10)}
 _RETRY: Any = {"max_retries": 8, "retry_timeout": timedelta(minutes=2)}
+
+
+_TRIED = re.compile(
+    r"Generic \w+ error: Error performing \w+ (\w+://\S+?)(?:/\.probes/\w+)? in \d.*? - "
+)
+"""How obstore begins what it says of a request: with how often and how long it tried."""
 
 
 def is_url(text: str) -> bool:
@@ -167,8 +175,8 @@ def _client(url: str) -> Any:
         return MemoryStore()
     try:
         # Options that are given take the place of those in the environment, this one too.
-        http = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"true", "1"}
-        return from_url(url, retry_config=_RETRY, client_options=_CLIENT | {"allow_http": http})
+        options = _CLIENT | {"allow_http": _is_http_allowed()}
+        return from_url(url, retry_config=_RETRY, client_options=options)
     except (BaseError, ValueError) as error:
         raise OSError(errno.EINVAL, _reason(error), url) from error
 
@@ -196,4 +204,11 @@ def _errors(store: ObjectStore, name: str) -> Iterator[None]:
 def _reason(error: BaseException) -> str:
     """What a library's error says, without its details for programmers, at most 200 characters."""
     text, _, _ = str(error).partition("Debug source:")
-    return one_line(text)[:200]
+    return _TRIED.sub(r"\1: ", one_line(text))[:200]
+
+
+def _is_http_allowed() -> bool:
+    """Whether requests may go unencrypted: who names an address with http:// has asked for it."""
+    if (said := os.environ.get("AWS_ALLOW_HTTP")) is not None:
+        return said.lower() in {"true", "1"}
+    return any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)

@@ -83,6 +83,7 @@ class CellRecord(Stored):
             the token cache, "encoder" and "teacher NAME" are exported encoders, "checkpoint" is what
             the run continues from. Empty for a curve, which reads records only, and in records from
             before there were digests.
+        fixable: whether a failure is one that the user can fix, such as bad input.
     """
 
     schema_version: SchemaVersion = SCHEMA_VERSION
@@ -90,6 +91,7 @@ class CellRecord(Stored):
     key: Key
     status: Status
     reason: Text = ""
+    fixable: bool = Field(default=False, exclude_if=is_empty)
     objective: Name
     seed: Count
     provenance: Provenance

@@ -41,15 +41,23 @@ class RunPlans:
         Raises:
             RecordError: there is none, or it cannot be read.
         """
+        self.require_plan()
+        return read_from(self.store, PLAN, _PLANS)
+
+    def require_plan(self) -> None:
+        """Make sure that there is a plan, whatever is in it.
+
+        Raises:
+            RecordError: there is none.
+        """
         if not self.has_plan():
             where, why = self.store.where(""), ""
             if isinstance(self.store, LocalStore) and not Path(where).is_dir():
                 why = ", since it is a file" if Path(where).exists() else ", since it is not there"
             raise RecordError(
-                f"{where} holds no {PLAN}{why}: name a folder made by `objbench run`, which writes it "
+                f"{where} holds no {PLAN}{why}: name a run made by `objbench run`, which writes it "
                 "once a step of each objective has been measured"
             )
-        return read_from(self.store, PLAN, _PLANS)
 
     def write_plan(self, plan: Plan) -> None:
         """Store the plan, in place of an older one."""

@@ -54,6 +54,9 @@ class Display:
     def update(self, cell: str, done: int, total: int, text: str, stays: bool = False) -> None:
         """Show how far ``cell`` is, and ``text`` of it; as a line of its own if it ``stays``."""
 
+    def leave(self, cell: str, text: str) -> None:
+        """Show that ``cell`` is not run here any longer although it has not ended, and why."""
+
     def end(self, cell: str, text: str) -> None:
         """Show that ``cell`` has ended."""
 
@@ -97,6 +100,12 @@ class Lines(Display):
         self._left.update(cell, done / max(total, 1))
         if self._is_due(cell) or stays:
             self.say(f"{cell}: {done:,}/{total:,} {text}".rstrip())
+
+    def leave(self, cell: str, text: str) -> None:
+        """Print why."""
+        self._left.leave(cell)
+        self._last.pop(cell, None)
+        self.say(f"{cell}: {text}")
 
     def end(self, cell: str, text: str) -> None:
         """Print how the cell ended, and what is left if that was not printed for a while."""
@@ -169,9 +178,17 @@ class Bars(Display):
             self._tasks[cell] = self._progress.add_task(cell, total=total, text=text)
         self._progress.update(self._tasks[cell], completed=done, total=total, text=text)
 
+    def leave(self, cell: str, text: str) -> None:
+        """Replace the cell's bar by a line."""
+        self._progress.left.leave(cell)
+        self._replace(cell, text)
+
     def end(self, cell: str, text: str) -> None:
         """Replace the cell's bar by a line."""
         self._progress.left.end(cell)
+        self._replace(cell, text)
+
+    def _replace(self, cell: str, text: str) -> None:
         if cell in self._tasks:
             self._progress.remove_task(self._tasks.pop(cell))
         self.say(f"{cell}: {text}")

@@ -57,6 +57,11 @@ class TimeLeft:
         if cell not in self._running:
             self.update(cell, 0.0)
 
+    def leave(self, cell: str) -> None:
+        """Note that a cell is not run any longer, and is still to be run."""
+        if self._running.pop(cell, None) is not None and cell in self._sorts:
+            self._waiting[self._sorts[cell]] += 1
+
     def end(self, cell: str) -> None:
         """Note that a cell has ended."""
         sort = self._sorts.pop(cell, None)

@@ -63,11 +63,19 @@ class Watch(Display):
         self._reported.pop(cell, None)
         self._shown.update(cell, done, total, text, stays)
 
+    def leave(self, cell: str, text: str) -> None:
+        """Note and show that ``cell`` is not run here any longer: nothing is to be heard of it."""
+        self._forget(cell)
+        self._shown.leave(cell, text)
+
     def end(self, cell: str, text: str) -> None:
         """Note and show that ``cell`` has ended."""
+        self._forget(cell)
+        self._shown.end(cell, text)
+
+    def _forget(self, cell: str) -> None:
         self._heard.pop(cell, None)
         self._reported.pop(cell, None)
-        self._shown.end(cell, text)
 
     def look(self) -> None:
         """Report the cells from which nothing was heard for too long."""

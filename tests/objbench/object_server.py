@@ -37,7 +37,6 @@ def object_server(monkeypatch):
         _make_bucket(f"{place}/bucket", server)
         for name, value in {
             "AWS_ENDPOINT_URL": place,
-            "AWS_ALLOW_HTTP": "true",
             "AWS_ACCESS_KEY_ID": "made",
             "AWS_SECRET_ACCESS_KEY": "up",
             "AWS_REGION": "us-east-1",

@@ -20,7 +20,7 @@ from objbench.results.records import AnyRecord
 from objbench.results.storage_faults import refuse_storage_fault, storage_faults
 from objbench.runs.cells.cell_kinds import KINDS
 from objbench.runs.cells.out_of_memory import is_out_of_memory
-from objbench.runs.cells.outcome import Outcome
+from objbench.runs.cells.outcome import Outcome, outcome_of
 from objbench.runs.cells.plugin_fault import reason_of
 from objbench.runs.cells.run_context import RunContext
 from objbench.runs.processes import is_main
@@ -54,11 +54,10 @@ class CellRunner:
         self._context.know(needs)
         work = self._works[cell.kind]
         started = now()
-        fixable = False
         self._report(cell.id, 0, 1, "")  # It has started, so it may be missed.
         try:
             with time_limit(self._time):
-                record, text = work.do(cell, started)
+                record = work.do(cell, started)
         # The one place that stores any failure; foreign code may also try to end the program.
         except (Exception, SystemExit, TimeUp) as error:  # noqa: BLE001
             refuse_storage_fault(error, self.folder)
@@ -68,23 +67,24 @@ class CellRunner:
                 return Outcome(cell.id, "failed", reason_of(error), out_of_memory=True)
             if not fixable:
                 traceback.print_exc(file=sys.stderr)
-            text = reason_of(error)
-            record = work.record(cell, started, status="failed", reason=text)
+            record = work.record(
+                cell, started, status="failed", reason=reason_of(error), fixable=fixable
+            )
         if _is_mine(cell):
             with storage_faults(self.folder):
-                stored = self._store(record)
-            if stored is not record:
-                record, text = stored, "done elsewhere meanwhile"
+                record = self._store(record)
             work.remove_leftovers(cell, record)
-        return Outcome(cell.id, record.status, text, fixable)
+        return outcome_of(record)
 
-    def refuse(self, cell: PlannedCell, reason: str) -> Outcome:
-        """Store that ``cell`` cannot be run, and why."""
-        record = self._works[cell.kind].record(cell, now(), status="failed", reason=reason)
+    def refuse(self, cell: PlannedCell, reason: str, fixable: bool = False) -> Outcome:
+        """Store that ``cell`` cannot be run, why, and whether the user can fix that."""
+        record = self._works[cell.kind].record(
+            cell, now(), status="failed", reason=reason, fixable=fixable
+        )
         if _is_mine(cell):
             with storage_faults(self.folder):
                 self._store(record)
-        return Outcome(cell.id, record.status, reason)
+        return outcome_of(record)
 
     def _store(self, record: AnyRecord) -> AnyRecord:
         """Store a record, but never make the folder again that was removed meanwhile.

@@ -31,8 +31,8 @@ class CellWork(ABC):
         self._kind = kind
 
     @abstractmethod
-    def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
-        """The cell's record, and what to show of it in a few words.
+    def do(self, cell: PlannedCell, started: str) -> AnyRecord:
+        """The cell's record.
 
         Args:
             cell: the cell to run.

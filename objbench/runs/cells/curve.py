@@ -6,7 +6,7 @@ from typing import Any
 
 from objbench.contract.composition import Composition
 from objbench.contract.meters import AXES
-from objbench.contract.suite import CurvePoint, CurveValue
+from objbench.contract.suite import CurvePoint
 from objbench.errors import RecordError
 from objbench.results.plan import PlannedCell, PlannedSuite
 from objbench.results.records import AnyRecord, EvaluationRecord
@@ -17,7 +17,7 @@ from objbench.runs.cells.cell_work import CellWork
 class CurveWork(CellWork):
     """Puts the two curves together from stored evaluations and hands them to the curve suite."""
 
-    def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
+    def do(self, cell: PlannedCell, started: str) -> AnyRecord:
         """Measure the curve.
 
         Raises:
@@ -30,8 +30,7 @@ class CurveWork(CellWork):
             self._curve(cell, followed, cell.objective),
             followed.direction,
         )
-        record = self.record(cell, started, status="ok", values=dict(values))
-        return record, ", ".join(_shown(name, value) for name, value in values.items())
+        return self.record(cell, started, status="ok", values=dict(values))
 
     def plugin(self, cell: PlannedCell) -> type[Any] | Composition:
         """The curve suite."""
@@ -77,8 +76,3 @@ def _point(suite: PlannedSuite, records: list[EvaluationRecord]) -> CurvePoint |
         scores.append(score)
     spend: dict[str, float] = {axis: float(getattr(records[0].meters, axis)) for axis in AXES}
     return CurvePoint(spend=spend, score=sum(scores) / len(scores))
-
-
-def _shown(name: str, entry: CurveValue) -> str:
-    words = [entry.note] if entry.note else []
-    return " ".join([name, *words, *([] if entry.value is None else [f"{entry.value:.2f}"])])

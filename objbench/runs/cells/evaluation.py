@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from objbench.runs.cells.cell_work import CellWork
 class EvaluationWork(CellWork):
     """Hands the encoder to the suite and stores what it measured."""
 
-    def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
+    def do(self, cell: PlannedCell, started: str) -> AnyRecord:
         """Evaluate.
 
         Raises:
@@ -49,10 +48,10 @@ class EvaluationWork(CellWork):
         )
         encoder = self.encoder(cell, read)
         if (known := self.known(cell, read)) is not None:
-            return self.copied(known, cell, started), _shown(known.scores, known.unscored)
+            return self.copied(known, cell, started)
         clock = time.perf_counter()
         result = self.score(cell, encoder, context)
-        record = self.record(
+        return self.record(
             cell,
             started,
             status="ok",
@@ -66,7 +65,6 @@ class EvaluationWork(CellWork):
             examples=_examples(cell, result),
             made_from=read,
         )
-        return record, _shown(result.scores, result.unscored)
 
     def known(self, cell: PlannedCell, read: dict[str, str]) -> EvaluationRecord | None:
         """The record of another cell that has scored the same encoder alike; None where none has.
@@ -117,16 +115,6 @@ class EvaluationWork(CellWork):
             "share": cell.share,
             "max_train_samples": self.prepared.study.evaluation.max_train_samples,
         }
-
-
-def _shown(scores: Mapping[str, Mapping[str, float]], unscored: Mapping[str, str]) -> str:
-    """What came out, in a few words."""
-    shown = [
-        f"{name} {metric} {value:.3f}"
-        for name, metrics in scores.items()
-        for metric, value in metrics.items()
-    ]
-    return ", ".join(shown) or f"not scored: {'; '.join(dict.fromkeys(unscored.values()))}"
 
 
 def _examples(cell: PlannedCell, result: TaskResult) -> dict[str, StoredExamples]:

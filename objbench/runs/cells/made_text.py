@@ -74,7 +74,7 @@ class TextWork(CellWork):
 class TokenizerWork(TextWork):
     """Trains the tokenizer."""
 
-    def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
+    def do(self, cell: PlannedCell, started: str) -> AnyRecord:
         """Train it, unless it is there."""
         prepared, corpus = self.prepared, self.corpus()
         spec = prepared.study.data.tokenizer
@@ -82,13 +82,13 @@ class TokenizerWork(TextWork):
         if self.plan.is_shared:
             share_tokenizer(spec, corpus.fingerprint, prepared.cache, prepared.folder.store)
         words = tokenizer.vocabulary().size
-        return self.record(cell, started, status="ok", tokens=words), f"{words:,} words"
+        return self.record(cell, started, status="ok", tokens=words)
 
 
 class TokensWork(TextWork):
     """Makes the parts of one share."""
 
-    def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
+    def do(self, cell: PlannedCell, started: str) -> AnyRecord:
         """Make those that are not there."""
         prepared, corpus, made = self.prepared, self.corpus(), 0
         share, shares = cell.settings["share"], cell.settings["shares"]
@@ -105,16 +105,16 @@ class TokensWork(TextWork):
             self.context.report(cell.id, 0, 1, f"{tokens:,} tokens")
 
         make_parts(parts, corpus, tokenizer, share=share, shares=shares, progress=tokenised)
-        return self.record(cell, started, status="ok", tokens=made), f"{made:,} tokens"
+        return self.record(cell, started, status="ok", tokens=made)
 
 
 class CacheWork(TextWork):
     """Puts the cache together, where all others find it."""
 
-    def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
+    def do(self, cell: PlannedCell, started: str) -> AnyRecord:
         """Put it together; what is missing of it is made first."""
         prepared = self.prepared
         shared = prepared.folder if self.plan.is_shared else None
         text = open_text(prepared.study, prepared.cache, prepared.display.say, self.corpus, shared)
         tokens = len(text.train.tokens) + len(text.heldout.tokens)
-        return self.record(cell, started, status="ok", tokens=tokens), f"{tokens:,} tokens"
+        return self.record(cell, started, status="ok", tokens=tokens)

@@ -19,7 +19,7 @@ from objbench.runs.tracking.tracked_cell import TrackedCell
 class PretrainWork(CellWork):
     """Pretrains; the checkpoint of a cell is kept until its record is stored."""
 
-    def do(self, cell: PlannedCell, started: str) -> tuple[AnyRecord, str]:
+    def do(self, cell: PlannedCell, started: str) -> AnyRecord:
         """Pretrain, or continue from the cell's checkpoint.
 
         Raises:
@@ -43,7 +43,7 @@ class PretrainWork(CellWork):
             memory_faults(job),
         ):
             outcome = pretrain(job, report, log)
-        record = self.record(
+        return self.record(
             cell,
             started,
             status=outcome.status,
@@ -54,9 +54,6 @@ class PretrainWork(CellWork):
             points=list(outcome.points),
             made_from=self._made_from(cell),
         )
-        if outcome.status != "ok":
-            return record, outcome.reason
-        return record, f"held-out loss {outcome.points[-1].heldout['loss']:.3f}"
 
     def remove_leftovers(self, cell: PlannedCell, record: AnyRecord) -> None:
         """Remove the checkpoints of a finished cell; one that failed continues from them."""

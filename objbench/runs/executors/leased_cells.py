@@ -31,8 +31,9 @@ class LeasedCells(PlannedCells):
     """The cells that this worker can have.
 
     Args:
-        cells, finished, folder, refuse, say, ended, shares_memory: as for ``PlannedCells``; ``ended``
-            hears of the cells that were run here.
+        cells, finished, folder, refuse, leave, ended, shares_memory: as for ``PlannedCells``;
+            ``ended`` hears of the cells that were run here.
+        say: shows one line.
         leases: of the study.
         owner: who this worker is, as ``this_worker`` says.
         beat: seconds after which a lease is renewed.
@@ -46,7 +47,8 @@ class LeasedCells(PlannedCells):
         folder: RunFolder,
         leases: Leases,
         *,
-        refuse: Callable[[PlannedCell, str], Outcome],
+        refuse: Callable[[PlannedCell, str, bool], Outcome],
+        leave: Callable[[str, str], None],
         say: Callable[[str], None],
         ended: Ended,
         shares_memory: bool,
@@ -59,12 +61,12 @@ class LeasedCells(PlannedCells):
             finished,
             folder,
             refuse=refuse,
-            say=say,
+            leave=leave,
             ended=ended,
             shares_memory=shares_memory,
         )
         self._leases, self._beat, self._look = leases, beat, look
-        self._owner = owner
+        self._owner, self._say = owner, say
         self._held: dict[str, Lease] = {}
         self._renewed: dict[str, float] = {}
         # Those that others have, or had when they were last asked for.
@@ -162,7 +164,7 @@ class LeasedCells(PlannedCells):
         self._renewed.clear()
 
     def _leave(self, cell: str) -> None:
-        self._say(f"{cell}: another worker has taken it over")
+        self._show_leaving(cell, "another worker has taken it over")
         del self._held[cell], self._renewed[cell]
         self._elsewhere[cell] = None
 

@@ -7,7 +7,6 @@ the other cells are dealt out by rank.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from objbench.results.plan import Plan
 from objbench.results.records import Status
@@ -54,7 +53,7 @@ class OneProcess:
                     outcome = runner(cell)
                     if outcome.out_of_memory:
                         # Nothing else runs here that could leave it more another time.
-                        outcome = replace(runner.refuse(cell, outcome.text), fixable=True)
+                        outcome = runner.refuse(cell, outcome.text, fixable=True)
                     ended(outcome)
             wait_for_all()
             done |= succeeded(prepared.folder.finished_cells(of_kind))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 
 from objbench.results.plan import PlannedCell
 from objbench.results.records import Status
@@ -21,8 +20,9 @@ class PlannedCells:
         cells: of the plan.
         finished: those not to run, as ``RunFolder.finished_cells`` finds them.
         folder: the run folder.
-        refuse: stores the record of a cell that was not run to its end, which says why.
-        say: shows one line.
+        refuse: stores the record of a cell that was not run to its end, which says why, and whether
+            the user can fix that.
+        leave: shows that a cell is not run here any longer although it has not ended, and why.
         ended: called with how each cell ended.
         shares_memory: as ``Attempts.shares_memory``.
     """
@@ -33,15 +33,15 @@ class PlannedCells:
         finished: Mapping[str, Status],
         folder: RunFolder,
         *,
-        refuse: Callable[[PlannedCell, str], Outcome],
-        say: Callable[[str], None],
+        refuse: Callable[[PlannedCell, str, bool], Outcome],
+        leave: Callable[[str, str], None],
         ended: Ended,
         shares_memory: bool,
     ) -> None:
         self._by_id = {cell.id: cell for cell in cells}
         self._folder = folder
         self._refuse = refuse
-        self._say = say
+        self._show_leaving = leave
         self._ended = ended
         self._ready = ReadyCells(cells, finished)
         self._attempts = Attempts(shares_memory)
@@ -88,7 +88,7 @@ class PlannedCells:
 
     def refuse(self, cell: PlannedCell, reason: str, fixable: bool = False) -> None:
         """Give a cell the record that it was not run to its end, and why."""
-        self.finish(cell, replace(self._refuse(cell, reason), fixable=fixable))
+        self.finish(cell, self._refuse(cell, reason, fixable))
 
     def _give_up(self, cell: PlannedCell, loss: Loss) -> None:
         # The reason names what to change so that it fits into the memory.
@@ -99,6 +99,6 @@ class PlannedCells:
         if again is None:
             return False
         alone = " when no other cell runs" if again.alone else ""
-        self._say(f"{cell.id}: {loss.words}; attempt {again.number} follows{alone}")
+        self._show_leaving(cell.id, f"{loss.words}; attempt {again.number} follows{alone}")
         self._ready.again(cell.id, again.delay, alone=again.alone)
         return True

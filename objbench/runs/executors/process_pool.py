@@ -69,8 +69,8 @@ class ProcessPool:
             plan.cells,
             finished,
             prepared.folder,
-            refuse=lambda cell, why: CellRunner(context).refuse(cell, why),
-            say=prepared.display.say,
+            refuse=lambda *refused: CellRunner(context).refuse(*refused),
+            leave=prepared.display.leave,
             ended=ended,
             shares_memory=not self.gpus,
         )

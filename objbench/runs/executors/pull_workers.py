@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from objbench import __version__
 from objbench.engine import ENGINE_VERSION
 from objbench.plugins.source_digest import source_digest
-from objbench.results.plan import Plan, PlannedCell
+from objbench.results.plan import Plan
 from objbench.results.provenance import device_name
-from objbench.results.records import AnyRecord, Status
+from objbench.results.records import Status
 from objbench.results.worker_terms import WorkerTerms
-from objbench.runs.cells.outcome import Ended, Outcome
+from objbench.runs.cells.outcome import Ended, outcome_of
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.cells.step_costs import is_timed
 from objbench.runs.executors.crew import Crew
@@ -69,25 +69,33 @@ class PullWorkers:
             RecordedCells(folder, plan.cells, finished),
         )
         waiting = set(_given(ready))
-        leases = Leases(folder.store)
+        leases, heard = Leases(folder.store), time.monotonic()
+        start = f"start objbench work --run {folder}"
         leased = {lease_name(cell): cell.id for cell in plan.cells if cell.id not in finished}
         if waiting and self.crew:
             self.crew.start(prepared, sum(cell.kind in _LONG for cell in plan.cells))
         elif waiting:
-            prepared.display.say(f"waiting for workers: start objbench work --run {folder}")
+            prepared.display.say(f"waiting for workers: {start}")
         while waiting:
             found = [*recorded.new()]
             for cell, record in found:
                 waiting.discard(cell.id)
                 ready.end(cell.id, record.status)
-                ended(_outcome(cell, record))
+                ended(outcome_of(record))
             # Of what was waited for and what waited for that, both records may have come since.
             waiting |= {cell for cell in _given(ready) if recorded.is_left(cell)}
             for name in leases.names() if waiting else ():
                 if (under_way := leased.get(name)) in waiting:
                     prepared.display.begin(under_way)
+            now = time.monotonic()
+            heard = now if found else heard
             if waiting and self.crew:
                 self.crew.keep(bool(found))
+            elif waiting and now - heard >= leases.stale:
+                heard = now
+                # One that was killed is no longer among them by now.
+                if next(leases.held(), None) is None:
+                    prepared.display.say(f"no worker has a cell of {folder} by now: {start}")
             if waiting:
                 time.sleep(self.look)
 
@@ -111,7 +119,3 @@ def _given(ready: ReadyCells) -> list[str]:
     while (cell := ready.next()) is not None:
         found.append(cell.id)
     return found
-
-
-def _outcome(cell: PlannedCell, record: AnyRecord) -> Outcome:
-    return Outcome(cell.id, record.status, getattr(record, "reason", "") or "done")

@@ -9,6 +9,7 @@ leave the run to the cluster, submit the command itself: ``ray job submit -- obj
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import re
@@ -29,7 +30,14 @@ _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_USAGE_STATS_PROMPT_ENABLED": "0"}
 """A cluster that is begun for a run sends nothing to Ray's makers."""
 
 _ANSWER = 10.0
-"""Seconds in which a cluster must answer. Ray itself asks for minutes, without a word."""
+"""Seconds in which a cluster must answer. Ray itself asks for minutes, without a word, and does not hear
+Ctrl-C meanwhile."""
+
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""How every connection of HTTP/2 begins, with settings that are empty (RFC 9113, section 3.4). Ray speaks
+gRPC, which is HTTP/2, and whatever does answers with settings of its own."""
+_SETTINGS = 4
+_HEADER = 9
 
 _GRACE = 30.0
 """Seconds that workers are given to end: those that they give the processes of their cells, and more."""
@@ -126,14 +134,14 @@ class RayCluster:
 
 
 def require_answer(address: str, given_as: str) -> None:
-    """Make sure that something listens at the address of a cluster.
+    """Make sure that what listens at the address of a cluster speaks its language.
 
     Args:
         address: HOST:PORT, also after "ray://"; or "auto" or "local", which Ray looks up itself.
         given_as: the flag or variable that has it.
 
     Raises:
-        ConfigError: nothing does, or it is no address.
+        ConfigError: nothing listens, it is something else, or it is no address.
     """
     if address in ("auto", "local"):
         return
@@ -143,7 +151,8 @@ def require_answer(address: str, given_as: str) -> None:
             f"{given_as} {address}: not the address of a Ray cluster; write it as 10.0.0.1:6379"
         )
     try:
-        socket.create_connection((parts[1], int(parts[2])), _ANSWER).close()
+        with socket.create_connection((parts[1], int(parts[2])), _ANSWER) as connection:
+            _require_grpc(connection)
     # A name whose parts are empty or too long for one is no OSError.
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or one_line(error)
@@ -151,6 +160,22 @@ def require_answer(address: str, given_as: str) -> None:
             f"{given_as} {address}: no Ray cluster answers there ({why}): begin one with ray start "
             f"--head, or leave {given_as} out"
         ) from error
+
+
+def _require_grpc(connection: socket.socket) -> None:
+    """Make sure that gRPC is spoken at the other end; encrypted, it cannot be told.
+
+    Raises:
+        OSError: it is not, or nothing is said in time.
+    """
+    if os.environ.get("RAY_USE_TLS", "0").lower() not in ("", "0", "false"):
+        return
+    connection.sendall(_GREETING)
+    said = b""
+    while len(said) < _HEADER and (more := connection.recv(_HEADER - len(said))):
+        said += more
+    if len(said) < _HEADER or said[3] != _SETTINGS:
+        raise OSError(errno.EPROTO, "what listens there is no Ray cluster")
 
 
 def spread(

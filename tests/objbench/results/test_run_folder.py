@@ -32,7 +32,7 @@ def unsealed(content):
 
 def test_the_plan_and_the_records_are_read_back(run, make_study):
     study = make_study()
-    with pytest.raises(RecordError, match=r"holds no plan\.json.*: name a folder made by"):
+    with pytest.raises(RecordError, match=r"holds no plan\.json.*: name a run made by"):
         run.read_plan()
     run.write_plan(study.plan)
     for record in study.records.values():

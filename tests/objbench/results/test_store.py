@@ -10,6 +10,7 @@ import time
 import pytest
 
 from objbench.errors import ConfigError
+from objbench.results import object_store
 from objbench.results.local_store import LocalStore
 from objbench.results.object_store import ObjectStore
 from objbench.results.store import Moved
@@ -287,3 +288,32 @@ def test_what_is_said_depends_on_whether_there_were_keys(monkeypatch, fault, sai
     monkeypatch.setattr("objbench.results.usable_store.require_conditional", fail)
     with pytest.raises(ConfigError, match=f"gs://bucket/run cannot be used: {said}"):
         open_object_store("gs://bucket/run")
+
+
+@pytest.mark.parametrize(
+    ("environment", "allowed"),
+    [
+        ({}, False),
+        ({"AWS_ENDPOINT_URL": "https://store.example"}, False),
+        ({"AWS_ENDPOINT_URL": "http://10.0.0.1:9000"}, True),
+        ({"AWS_ENDPOINT_URL_S3": "http://10.0.0.1:9000"}, True),
+        ({"AWS_ENDPOINT_URL": "http://10.0.0.1:9000", "AWS_ALLOW_HTTP": "false"}, False),
+        ({"AWS_ALLOW_HTTP": "true"}, True),
+    ],
+)
+def test_a_store_may_be_asked_unencrypted_where_its_address_says_so(
+    monkeypatch, environment, allowed
+):
+    for name in os.environ:
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert object_store._is_http_allowed() is allowed
+
+
+def test_of_a_request_that_failed_the_address_and_the_reason_are_said():
+    asked = "Error performing PUT http://10.0.0.1:9000/bucket/x"
+    tried = "in 1.468368495s, after 8 retries, max_retries: 8, retry_timeout: 120s"
+    error = OSError(f"Generic S3 error: {asked}/.probes/e7ebcc15 {tried} - HTTP error: no answer")
+    assert object_store._reason(error) == "http://10.0.0.1:9000/bucket/x: HTTP error: no answer"

@@ -97,11 +97,15 @@ def test_a_run_in_a_store_can_be_sent(remote, tmp_path, monkeypatch, capsys):
         (["leaderboard", "s3://bucket"], "names no run in a bucket: write it as s3://BUCKET/RUN"),
         (["leaderboard", "s3:///run"], "names no run in a bucket"),
         (["leaderboard", "s3://other/run"], "s3://other/run cannot be used: "),
-        (["leaderboard", "s3://bucket/nothing"], "nothing holds no plan.json"),
+        (["leaderboard", "s3://bucket/nothing"], "error: s3://bucket/nothing holds no plan.json"),
+        (["verify", "s3://bucket/nothing"], "error: s3://bucket/nothing holds no plan.json"),
         (["run", "--objectives", "mlm", "--out", "s3://bucket"], "names no run in a bucket"),
         (["work", "--run", "s3://bucket"], "names no run in a bucket"),
         (["work", "--run", "s3://bucket/nothing"], "nothing holds no plan.json"),
-        (["submit", "s3://bucket/nothing", "--out", "sent"], "nothing holds no plan.json"),
+        (
+            ["submit", "s3://bucket/nothing", "--out", "sent"],
+            "error: s3://bucket/nothing holds no plan.json",
+        ),
     ],
 )
 def test_a_wrong_url_is_told_in_one_line(bucket, words, message, command_line):

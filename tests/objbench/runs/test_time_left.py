@@ -46,6 +46,18 @@ def test_every_sort_is_counted_by_what_its_own_cells_took(clock):
     assert left.words == "7 of 7 cells"
 
 
+def test_a_cell_that_is_left_to_others_is_still_to_be_run(clock):
+    left = TimeLeft(CELLS, total=7, jobs=1, expected={"long": 600.0, "short": 60.0})
+    before = left.words
+    left.update("a.0", 0.5)
+    clock[0] += 60
+    left.update("a.0", 0.9)
+    left.leave("a.0")
+    left.leave("a.0")
+    left.leave("unknown")
+    assert left.words == before
+
+
 def test_cells_that_others_run_are_timed_from_the_first_sight_to_the_end(clock):
     left = TimeLeft(CELLS, total=5, jobs=1, expected={"long": 600.0, "short": 60.0})
     for _ in range(3):  # At every look it is there again.

@@ -43,6 +43,22 @@ def test_a_quiet_cell_is_reported_until_it_moves_or_ends(monkeypatch):
     assert len(shown.said) == 3
 
 
+def test_nothing_is_expected_of_a_cell_that_is_left_to_another_worker(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("objbench.runs.watch.time.monotonic", lambda: now[0])
+    shown = Heard()
+    watch = Watch(shown)
+    watch.update("mlm.seed-0", 5, 9, "")
+    watch.leave("mlm.seed-0", "another worker has taken it over")
+    now[0] = 1000.0
+    watch.look()
+    assert shown.said == []
+    watch.update("mlm.seed-0", 6, 9, "")
+    now[0] = 1301.0
+    watch.look()
+    assert len(shown.said) == 1
+
+
 def test_the_limit_interrupts_python_code_and_is_lifted_after():
     with pytest.raises(TimeUp), time_limit(0.05):
         try:

@@ -11,6 +11,7 @@ import torch
 
 from objbench.cli.main import main
 from objbench.errors import ConfigError
+from objbench.results.local_store import LocalStore
 from objbench.results.run_folder import RunFolder, read_plan, read_records
 from objbench.runs.executors import pull_workers
 from objbench.runs.executors.leases import Leases
@@ -108,9 +109,33 @@ def test_all_records_may_come_between_two_looks(small, whole, wanted, run, tmp_p
         looks.append(seconds)
         shutil.copytree(whole / "records", tmp_path / "records", dirs_exist_ok=True)
 
-    monkeypatch.setattr(pull_workers, "time", SimpleNamespace(sleep=work_meanwhile))
+    monkeypatch.setattr(
+        pull_workers, "time", SimpleNamespace(sleep=work_meanwhile, monotonic=time.monotonic)
+    )
     assert run(small, tmp_path, jobs=None, place=Place("workers")).complete
     assert looks and content(tmp_path) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_run_says_that_no_worker_is_there(
+    small, whole, run, tmp_path, monkeypatch, capsys, is_held
+):
+    now = [0.0]
+
+    def sleep(seconds):
+        if is_held and not now[0]:
+            Leases(LocalStore(tmp_path)).take(read_plan(tmp_path).cells[0], "node-7:12")
+        now[0] += 200
+        if now[0] >= 800:
+            shutil.copytree(whole / "records", tmp_path / "records", dirs_exist_ok=True)
+
+    monkeypatch.setattr(
+        pull_workers, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0])
+    )
+    assert run(small, tmp_path, jobs=None, place=Place("workers")).complete
+    said = f"no worker has a cell of {tmp_path} by now: start objbench work --run {tmp_path}\n"
+    assert capsys.readouterr().err.count(said) == (0 if is_held else 1)
 
 
 def test_a_folder_that_was_not_planned_for_workers_is_refused(tmp_path, capsys):

@@ -36,10 +36,10 @@ class Folder:
             return None
         return SimpleNamespace(status=self.store.read(f"records/{one.id}").decode().split()[0])
 
-    def refuse(self, one, reason):
+    def refuse(self, one, reason, fixable):
         require_lease()
         self.store.put_once(f"records/{one.id}", f"failed {reason}".encode())
-        return Outcome(one.id, "failed", reason)
+        return Outcome(one.id, "failed", reason, fixable)
 
 
 class Start:
@@ -83,6 +83,7 @@ def main(root, stale, names):
         folder,
         Leases(folder.store, stale),
         refuse=folder.refuse,
+        leave=lambda cell, text: print(f"{cell}: {text}", flush=True),
         say=lambda text: print(text, flush=True),
         ended=lambda outcome: print(outcome.id, outcome.status, flush=True),
         shares_memory=False,

@@ -1,6 +1,8 @@
 """How a study is spread over the machines of a Ray cluster, and an address where none is."""
 
 import socket
+import threading
+from contextlib import contextmanager, suppress
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from objbench.errors import ConfigError
 from objbench.runs.executors.process_pool import ProcessPool
+from objbench.runs.starters import ray_cluster
 from objbench.runs.starters.ray_cluster import require_answer, spread
 
 MACHINES = st.lists(st.tuples(st.integers(1, 64), st.just(0)), min_size=1, max_size=6)
@@ -53,11 +56,37 @@ def test_threads_that_were_asked_for_are_kept():
     assert ProcessPool(4, share=3).threads == 3
 
 
+@contextmanager
+def server(greeting):
+    """The address of a server on this machine that greets whoever asks, or is silent."""
+
+    def greet():
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                connection.sendall(greeting)
+                open_ones.append(connection)
+
+    open_ones = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        # Closing it alone does not end a call that waits for the next connection.
+        listening.shutdown(socket.SHUT_RDWR)
+        greeter.join()
+    for connection in open_ones:
+        connection.close()
+
+
+SETTINGS = bytes((0, 0, 6, 4, 0, 0, 0, 0, 0)) + bytes((0, 4, 0, 1, 0, 0))
+
+
 def test_an_address_where_nothing_listens_is_refused_at_once():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "auto", "local"):
+    with server(SETTINGS) as place:
+        for address in (place, f"ray://{place}", "auto", "local"):
             require_answer(address, "--address")
+    port = place.partition(":")[2]
     with pytest.raises(
         ConfigError, match=rf"--address 127\.0\.0\.1:{port}: no Ray cluster answers"
     ):
@@ -67,6 +96,26 @@ def test_an_address_where_nothing_listens_is_refused_at_once():
             ConfigError, match=rf"RAY_ADDRESS {no_host}: .* or leave RAY_ADDRESS out"
         ):
             require_answer(no_host, "RAY_ADDRESS")
+
+
+@pytest.mark.parametrize(
+    ("greeting", "why"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what listens there is no Ray cluster"),
+        (b"SSH-2.0", "timed out"),
+        (b"", "timed out"),
+    ],
+)
+def test_what_listens_and_is_no_ray_cluster_is_refused(greeting, why, monkeypatch):
+    monkeypatch.setattr(ray_cluster, "_ANSWER", 0.3)
+    with server(greeting) as place, pytest.raises(ConfigError, match=rf"{place}: .*\({why}\)"):
+        require_answer(place, "--address")
+
+
+def test_an_encrypted_cluster_is_left_to_ray(monkeypatch):
+    monkeypatch.setenv("RAY_USE_TLS", "1")
+    with server(b"") as place:
+        require_answer(place, "--address")
 
 
 @pytest.mark.parametrize(
