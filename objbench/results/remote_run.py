@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from objbench.errors import one_line
-from objbench.results.kept_logs import LOSSES
 from objbench.results.local_store import LocalStore
 from objbench.results.object_store import ObjectStore
 
@@ -29,6 +28,7 @@ COPIED = (
     "costs/",
 )
 """What a page is made from: names, or the beginnings of names."""
+_LOGS = "losses"
 
 
 def scratch_folder(store: ObjectStore, cache: Path) -> Path:
@@ -61,7 +61,7 @@ def _copy(store: ObjectStore, here: LocalStore, logs: bool) -> None:
         here.delete(name)
     if logs:
         # Looked for last, so that none is missing of a record that was found.
-        there |= {*store.list(LOSSES)}
+        there |= {*store.list(_LOGS)}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for name, content in pool.map(lambda name: (name, store.read(name)), sorted(there)):
             here.write(name, content)

@@ -8,9 +8,13 @@ PUBLISHED = json.loads((ROOT / "tests/data/published_values.json").read_text())
 
 
 def _has_stuck_runs(published):
-    """Whether an objective's published held-out losses are over fewer runs than another's."""
+    """Whether an objective's published held-out losses are over fewer runs than another's.
+
+    Where all of them are stuck, it is their mean without an interval.
+    """
     losses = [old for terms in published["heldout"].values() for old in terms.values()]
-    return len({old["runs"] for old in losses if old is not None}) > 1
+    kinds = {(old["runs"], old["interval"] is None) for old in losses if old is not None}
+    return len(kinds) > 1
 
 
 # A page's means are over the runs that are not stuck, and those of the judge and of the tables over

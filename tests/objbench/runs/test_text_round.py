@@ -225,7 +225,7 @@ def test_a_worker_without_the_corpus_makes_no_text(small, run, corpus, tmp_path,
         seen.append(main(["watch", str(folder), "--once"]))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pull_workers, "time", SimpleNamespace(sleep=look))
+    monkeypatch.setattr(pull_workers, "time", SimpleNamespace(sleep=look, monotonic=time.monotonic))
     with pytest.raises(KeyboardInterrupt):
         run(
             small.model_copy(update={"data": data}),

@@ -86,7 +86,7 @@ def test_equal_initial_weights_are_scored_once(work_of, monkeypatch):
     monkeypatch.setattr(suite, "evaluate", counted)
     records = {}
     for cell in cells.values():
-        records[cell.objective], _ = work.do(cell, "")
+        records[cell.objective] = work.do(cell, "")
         work.prepared.folder.write_record(records[cell.objective])
     # A causal encoder has the same weights and is read in another way.
     assert scored == ["mlm", "clm"]
@@ -179,7 +179,7 @@ def test_the_untrained_scores_are_those_of_the_suites_own_evaluation(finished, w
     cell = cells["toy.polarity.floor-untrained.taco.seed-1.ft-0"]
     (stored,) = (record for record in read_records(folder) if record.id == cell.id)
     suite = work.prepared.plugins.suites["toy"]
-    record, _ = work.do(cell, "")
+    record = work.do(cell, "")
     assert record.scores == stored.scores
     assert record.train_examples == 32
     assert suite.protocol == record.protocol
