@@ -54,6 +54,6 @@ def last_meters(record: PretrainRecord) -> Meters | None:
     """The last spend that a run recorded."""
     if record.reached is not None:
         return record.reached
-    # A record from before that was kept, in a published study, has its log with it.
+    # Records from before that was kept have their log with them.
     found = record.points[-1:] or record.logged[-1:]
     return found[0].meters if found else None

@@ -5,7 +5,7 @@
     losses/<cell id>.<key>.<digest>.json    the points that are kept of the log of one run
 
 A record is read whenever a page is made or a tuning looks at its trials, and nothing of either comes
-from the log, which would be nine tenths of the record. So a record that is stored says how many
+from the log, which would be two thirds of the record or more. So a record that is stored says how many
 points its log has and what their digest is; the beginning of that is in the name too. The file is
 there before the record is.
 
@@ -17,7 +17,7 @@ seconds, from which nothing is computed.
 from __future__ import annotations
 
 import re
-from typing import Literal, overload
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -40,7 +40,7 @@ LOSSES = "losses"
 _OURS = re.compile(rf"{LOSSES}/[^/]+\.[0-9a-f]{{1,12}}\.[0-9a-f]{{12}}\.json")
 
 
-class _KeptLog(Stored):
+class _LogFile(Stored):
     """The log of one run, and whose it is."""
 
     schema_version: SchemaVersion = SCHEMA_VERSION
@@ -50,23 +50,26 @@ class _KeptLog(Stored):
     log: Log
 
 
-_KEPT: TypeAdapter[_KeptLog] = TypeAdapter(_KeptLog)
+_LOG_FILE: TypeAdapter[_LogFile] = TypeAdapter(_LogFile)
 
 
-def without_log(store: Store, record: AnyRecord) -> AnyRecord:
-    """``record`` as it is to be stored: its log, if there is one, has been put into ``store``."""
+def put_log(store: Store, record: AnyRecord) -> AnyRecord:
+    """Put the log of ``record``, if it has one, into ``store``.
+
+    Returns:
+        The record as it is to be stored, which says how many points there are and their digest.
+
+    Raises:
+        OSError: the log cannot be written.
+    """
     if not isinstance(record, PretrainRecord) or not record.logged:
         return record
-    kept = _KeptLog(id=record.id, key=record.key, kind=record.kind, log=record.logged)
+    kept = _LogFile(id=record.id, key=record.key, kind=record.kind, log=record.logged)
     apart = _apart(kept.log)
     write_to(store, _name(record, apart), kept)
     return record.model_copy(update={"log": apart})
 
 
-@overload
-def with_log(store: Store, record: PretrainRecord) -> PretrainRecord: ...
-@overload
-def with_log(store: Store, record: AnyRecord) -> AnyRecord: ...
 def with_log(store: Store, record: AnyRecord) -> AnyRecord:
     """``record`` and its log, which is read from ``store`` where it is apart.
 
@@ -78,7 +81,7 @@ def with_log(store: Store, record: AnyRecord) -> AnyRecord:
     name = _name(record, record.log)
     again = f"delete the record of {record.kind} {record.id} and run the study again"
     try:
-        kept = read_from(store, name, _KEPT)
+        kept = read_from(store, name, _LOG_FILE)
     except RecordError as error:
         raise RecordError(f"{str(error).partition('; ')[0]}; {again}") from error
     theirs = (kept.id, kept.key, kept.kind, _apart(kept.log))

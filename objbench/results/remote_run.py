@@ -28,7 +28,7 @@ COPIED = (
     "costs/",
 )
 """What a page is made from: names, or the beginnings of names."""
-_LOGS = "losses"
+_LOGS = "losses"  # Not imported: the command line names places before pydantic is loaded.
 
 
 def scratch_folder(store: ObjectStore, cache: Path) -> Path:

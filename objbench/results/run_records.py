@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from objbench.results.kept_logs import remove_logs, with_log, without_log
+from objbench.results.kept_logs import put_log, remove_logs, with_log
 from objbench.results.plan import TEXT_KINDS, CellKind, PlannedCell
 from objbench.results.record_files import RecordFiles
 from objbench.results.record_names import FINAL, RECORDS
@@ -42,7 +42,7 @@ class RunRecords:
         Returns:
             The record of the cell: this one, or that of whoever was first.
         """
-        apart = without_log(self.store, record)
+        apart = put_log(self.store, record)
         stored = self._files_of(record).write(apart)
         return record if stored is apart else stored
 

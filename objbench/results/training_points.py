@@ -44,7 +44,15 @@ class Meters(Stored):
 
 
 class LoggedPoint(Stored):
-    """A point of the training log."""
+    """A point of the training log.
+
+    Attributes:
+        meters: the spend at the point.
+        loss: the weighted sum of ``terms``.
+        terms: each term that had items, as its mean over the steps since the point before, in the
+            term's own unit (nats for cross-entropies).
+        learning_rate: of the last of these steps.
+    """
 
     meters: Meters
     loss: Number
@@ -55,10 +63,15 @@ class LoggedPoint(Stored):
 def require_order(
     what: str, points: Sequence[LoggedPoint | ExportedPoint], axes: Collection[Axis]
 ) -> None:
-    """Have more steps at each point than at the one before, and no less on the other ``axes``.
+    """Check that steps increase from point to point, and that nothing decreases on another axis.
+
+    Args:
+        what: the points, as a message calls them.
+        points: in the order in which they are stored.
+        axes: those that are checked.
 
     Raises:
-        ValueError: that is not so.
+        ValueError: an axis is out of order.
     """
     for axis in axes:
         found = [getattr(point.meters, axis) for point in points]
@@ -72,7 +85,7 @@ def _log_in_order(points: list[LoggedPoint]) -> list[LoggedPoint]:
 
 
 Log = Annotated[list[LoggedPoint], AfterValidator(_log_in_order)]
-"""The points of a log that are kept: more is spent at each than at the one before, on every axis."""
+"""The points of a log that are kept: steps increase from each to the next, and no axis decreases."""
 
 
 class LogApart(Stored):

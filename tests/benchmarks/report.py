@@ -48,6 +48,10 @@ def main(arguments: list[str]) -> None:
         missing = arguments[0] if arguments else "BENCHMARK.json"
         print(f"report.py: {missing}: no such file; make it with `{COMMAND}`")
         sys.exit(2)
+    missing = [name for name in arguments[2:] if not Path(name).is_file()]
+    if missing:
+        print(f"report.py: {missing[0]}: no such file; leave it out, or make it with `{COMMAND}`")
+        sys.exit(2)
     source = Path(arguments[0])
     folder = Path(arguments[1]) if len(arguments) > 1 else Path("leaderboard")
     found = json.loads(source.read_text("utf-8"))

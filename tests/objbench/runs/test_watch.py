@@ -16,11 +16,16 @@ class Heard(Display):
         self.said.append(text)
 
 
-def test_a_quiet_cell_is_reported_until_it_moves_or_ends(monkeypatch):
-    now = [0.0]
+@pytest.fixture
+def watched(monkeypatch):
+    """A watch, what it shows, and the time in seconds, which a test may change."""
+    now, shown = [0.0], Heard()
     monkeypatch.setattr("objbench.runs.watch.time.monotonic", lambda: now[0])
-    shown = Heard()
-    watch = Watch(shown)
+    return Watch(shown), shown, now
+
+
+def test_a_quiet_cell_is_reported_until_it_moves_or_ends(watched):
+    watch, shown, now = watched
     watch.update("mlm.seed-0", 0, 1, "")
     watch.update("taco.seed-0", 0, 1, "")
     now[0] = 200.0
@@ -43,11 +48,8 @@ def test_a_quiet_cell_is_reported_until_it_moves_or_ends(monkeypatch):
     assert len(shown.said) == 3
 
 
-def test_nothing_is_expected_of_a_cell_that_is_left_to_another_worker(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr("objbench.runs.watch.time.monotonic", lambda: now[0])
-    shown = Heard()
-    watch = Watch(shown)
+def test_nothing_is_expected_of_a_cell_that_is_left_to_another_worker(watched):
+    watch, shown, now = watched
     watch.update("mlm.seed-0", 5, 9, "")
     watch.leave("mlm.seed-0", "another worker has taken it over")
     now[0] = 1000.0
