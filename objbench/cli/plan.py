@@ -20,7 +20,7 @@ SUMMARY = (
 EPILOG = """\
 Takes the arguments of objbench run. FLOPs are exact: the training step is run on tensors that have
 shapes and no numbers. Neither the corpus nor the data of GLUE need be at hand; the last line says
-what is assumed.
+what is assumed. Cells that the run folder has already are not counted.
 
 Times are of the device that --device names, by a dated table of peaks and assumed shares of them.
 Without --device some steps are taken on this machine, on made-up text, if they are short enough.
@@ -76,7 +76,9 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     registry = load({*study.objectives, *study.evaluation.suites})
     run.check_options(registry, study)
     from objbench.engine.training.devices import default_device
+    from objbench.results.run_folder import RunFolder
     from objbench.runs.executors.choose import choose_executor
+    from objbench.runs.finished_part import part_of_study
     from objbench.runs.forecast.devices import device_names
     from objbench.runs.forecast.plan_ahead import Asked, plan_ahead
 
@@ -89,6 +91,8 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         pretrainings = len(study.objectives) * len(study.seeds)
         executor = choose_executor(arguments.jobs, here, pretrainings)
         jobs, threads = executor.jobs, executor.threads
+    folder = RunFolder(chosen.run.folder, chosen.run.store)
+    on = default_device() if device is None or device in device_names() else device
     asked = Asked(
         device=device,
         jobs=jobs,
@@ -97,6 +101,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         difference=arguments.difference,
         deviation=arguments.deviation,
         has_corpus=chosen.has_corpus,
+        done=part_of_study(study, registry, folder, on).cells,
     )
     for line in plan_ahead(study, registry, asked):
         say(line)

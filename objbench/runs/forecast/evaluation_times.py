@@ -65,6 +65,8 @@ def timed(
     """
     found = []
     for (suite, task), cells in counts.items():
+        if not cells:
+            continue
         work = works.get((suite, task))
         time = None if work is None or seconds is None else seconds(work)
         found.append(Evaluations(suite=suite, task=task, cells=cells, seconds=time))

@@ -64,6 +64,7 @@ class Forecast:
         memory: lines on the memory of a step.
         seeds: a line on what the seeds can show; "" for none.
         assumed: what is assumed.
+        done: cells of the study that are there already, and not among the others.
     """
 
     cells: Mapping[str, int]
@@ -77,6 +78,7 @@ class Forecast:
     memory: Sequence[str] = ()
     seeds: str = ""
     assumed: Sequence[str] = ()
+    done: int = 0
 
     @property
     def pretraining_seconds(self) -> float | None:
@@ -140,7 +142,10 @@ def lines_of(forecast: Forecast) -> list[str]:
     """What a forecast says, line by line, the most important first."""
     kinds = [count(number, KINDS[kind]) for kind, number in forecast.cells.items() if number]
     whole = sum(forecast.cells.values())
-    parts = [f"plan: {count(whole, 'cell')}: {', '.join(kinds)}"]
+    if forecast.done and not whole:
+        return [f"plan: nothing is left: all {count(forecast.done, 'cell')} are done"]
+    done = f" left, {forecast.done:,} done" if forecast.done else ""
+    parts = [f"plan: {count(whole, 'cell')}{done}: {', '.join(kinds)}"]
     if forecast.pretrainings:
         for is_trial in (True, False):
             own = [_each(one) for one in forecast.pretrainings if one.is_trial == is_trial]
@@ -221,8 +226,10 @@ def _range(low: float, high: float) -> str:
 
 def _disk(forecast: Forecast) -> str:
     disk = forecast.disk
-    text = f"about {memory(disk.encoders)} of disk for {count(disk.count, 'encoder')}"
-    text += f", {memory(disk.records)} for records and page"
+    text = f"about {memory(disk.records)} of disk for records and page"
+    if disk.count:
+        text = f"about {memory(disk.encoders)} of disk for {count(disk.count, 'encoder')}"
+        text += f", {memory(disk.records)} for records and page"
     if disk.checkpoints:
         text += f", at most {memory(disk.checkpoints)} for checkpoints at a time"
     return f"{text}, {memory(disk.tokens)} for tokens" if disk.tokens is not None else text

@@ -1,11 +1,11 @@
-"""The forecast of a study of which nothing has been run: ``objbench plan``.
+"""The forecast of a study, or of what a run folder lacks of it: ``objbench plan``.
 
 Neither the corpus nor the tasks need be at hand; what is assumed of them is said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from objbench.engine.training.schedule import plan_route
 from objbench.judge.formatting import memory
 from objbench.plugins.registry import Registry
 from objbench.results.evaluation_points import export_steps
+from objbench.results.plan import PlannedCell
 from objbench.results.step_cost import StepCost
 from objbench.runs.forecast.devices import (
     CPU,
@@ -52,6 +53,7 @@ class Asked:
         price: of an hour; None for the table's.
         difference, deviation: as for ``seeds.seeds_line``.
         has_corpus: whether the study names its text.
+        done: cells of the study that need not be run again.
     """
 
     device: str | None = None
@@ -61,6 +63,7 @@ class Asked:
     difference: float | None = None
     deviation: float | None = None
     has_corpus: bool = True
+    done: Sequence[PlannedCell] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +112,12 @@ def forecast_ahead(study: Study, registry: Registry, asked: Asked) -> Forecast:
         name: StepCost(tokens=step.tokens, flops=step.flops, seconds=of_step[name])
         for name, step in steps.items()
     }
-    counts = count_cells(study, plugins, planned_tasks)
+    counts = count_cells(study, plugins, planned_tasks).without(asked.done)
     pretrainings = _pretrainings(study, steps, costs, counts)
     works = works_of(study, plugins)
     of_tasks = together(counts.evaluation, counts.trial_evaluation, counts.untrained)
     known = seconds.of_evaluation
-    kinds = {
-        "trial": counts.trial,
-        "pretrain": counts.pretrain,
-        "evaluation": sum(counts.evaluation.values()),
-        "trial_evaluation": sum(counts.trial_evaluation.values()),
-        "floor": sum(counts.untrained.values()) + sum(counts.floor.values()),
-        "curve": counts.curve,
-    }
+    kinds = counts.kinds
     assumed = _assumed(study, asked, words)
     assumed += [*dict.fromkeys(work.assumed for work in works.values() if work and work.assumed)]
     if target.row is not None and target.planned == "cuda":
@@ -143,9 +139,10 @@ def forecast_ahead(study: Study, registry: Registry, asked: Asked) -> Forecast:
             forks=study.training.schedule == "trunk",
         ),
         price=_price(asked, target),
-        memory=_memory(study, plugins, steps, target),
+        memory=_memory(plugins, {o.objective: steps[o.objective] for o in pretrainings}, target),
         seeds=seeds_line(len(study.seeds), asked.difference, asked.deviation),
         assumed=assumed,
+        done=len(asked.done),
     )
 
 
@@ -204,11 +201,13 @@ def _pretrainings(
         if points == study.evaluation.points:
             require_points(study, own)
         for name, step in steps.items():
+            if not cells[name]:
+                continue
             exports = export_steps(own[name], points, study.evaluation.spacing)
             found.append(
                 Pretraining(
                     objective=name,
-                    runs=cells // len(study.objectives),
+                    runs=cells[name],
                     steps=own[name],
                     route_steps=plan_route(own[name], exports, step.training).total,
                     flops=costs[name].flops,
@@ -225,12 +224,13 @@ def _pretrainings(
 
 
 def _memory(
-    study: Study,
     plugins: ConfiguredPlugins,
     steps: Mapping[str, ExpectedStep],
     target: _Target,
 ) -> list[str]:
-    """A line for each step that does not fit; if all do, one for the largest."""
+    """A line for each step that does not fit; if all do, one for the largest; nothing for no step."""
+    if not steps:
+        return []
     room, planned = target.room, target.planned
     lines = [
         does_not_fit(

@@ -11,6 +11,7 @@ from objbench.results.run_folder import RunFolder, read_plan
 from objbench.runs.cells import forecast
 from objbench.runs.cells.forecast import what_is_left
 from objbench.runs.cells.prepared_study import prepare
+from objbench.runs.finished_part import part_of_study
 from objbench.runs.forecast import devices, evaluation_times, expected_seconds
 from objbench.runs.forecast.disk import PAGE
 from objbench.runs.forecast.expected_seconds import TimedHere
@@ -73,6 +74,39 @@ def test_the_disk_is_within_two_percent(finished, registry, cache):
     assert lines[1].startswith("each pretraining: mlm 6 steps, ")
     assert any(line.startswith("5 evaluations left: about ") for line in lines)
     assert any("time not estimated: floors without an encoder 2" in line for line in lines)
+
+
+def test_a_plan_leaves_out_what_the_run_folder_has(finished, registry, make_study, tmp_path):
+    study, folder = finished
+    done = part_of_study(study, registry, RunFolder(folder), "cpu").cells
+    assert len(done) == len(read_plan(folder).cells)
+    asked = replace(ON_H100, done=done)
+    assert lines_of(forecast_ahead(study, registry, asked)) == [
+        f"plan: nothing is left: all {len(done)} cells are done"
+    ]
+    more = study.model_copy(update={"seeds": (0, 1)})
+    kinds, each, left, *_ = plan_ahead(more, registry, asked)
+    assert kinds.startswith("plan: 9 cells left, 11 done: 2 pretrainings, 4 evaluations, ")
+    assert each.startswith("each pretraining: mlm 6 steps") and "taco" in each
+    assert left.startswith("2 pretrainings left: ")
+    # All that one objective has, and nothing of the other.
+    own = [cell for cell in done if cell.objective == "mlm" and cell.kind == "pretrain"]
+    half = forecast_ahead(study, registry, replace(ON_H100, done=own))
+    assert [one.objective for one in half.pretrainings] == ["taco"]
+    assert half.cells["pretrain"] == 1
+    # Another study's folder has nothing of this one, nor has one where nothing was begun.
+    other = make_study(budget="12-steps")
+    for place in (folder, tmp_path / "new"):
+        assert part_of_study(other, registry, RunFolder(place), "cpu").cells == ()
+
+
+def test_what_is_left_of_evaluations_alone_names_no_encoder(finished, registry):
+    study, folder = finished
+    done = part_of_study(study, registry, RunFolder(folder), "cpu").cells
+    trained = [cell for cell in done if cell.kind == "pretrain"]
+    lines = plan_ahead(study, registry, replace(ON_H100, done=trained))
+    assert not any("pretraining" in line or "disk for 0" in line for line in lines)
+    assert any(line.startswith("about ") and "of disk for records" in line for line in lines)
 
 
 def test_steps_that_no_run_has_timed_are_timed_for_the_plan(finished, registry, cache, monkeypatch):
