@@ -47,6 +47,11 @@ from objbench.results.study_results import read_study_results
 
 MARK = "Made by `objbench leaderboard --index`; edits are overwritten."
 NOTES, PERFORMANCE = "NOTES.md", "performance.md"
+_OPENING = (
+    "Each row is one study: pretraining objectives, or recipes, that were trained side by side under "
+    "one budget. Its result holds at the scale in its row and says nothing about another; those with "
+    "the most seeds come first, and only they can settle something."
+)
 
 
 def write_index(folder: Path, out: Path | None = None, *, is_html: bool = False) -> Path:
@@ -105,6 +110,7 @@ def index_document(folder: Path, runs: list[Path], *, is_html: bool = False) -> 
     return [
         Heading(1, "Results"),
         Comment(MARK),
+        Paragraph(_OPENING),
         table(rows, text_columns=7 if is_mixed else 6),
         *_titled("Across scales", list(_across(folder))),
         *_titled("Claims that are judged", list(_claims(folder))),
