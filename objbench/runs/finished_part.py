@@ -70,7 +70,7 @@ def finished_part(
     cells: list[PlannedCell] = []
     if study.tuning is not None:
         tuner = Tuner(study, study.tuning, chosen, folder)
-        costs, unmeasured = _stored_costs(study, chosen, folder, plan.data, device)
+        costs, unmeasured = stored_costs(study, chosen, folder, plan.data, device)
         for names in tuner.rounds() if costs else ():
             best = tuner.best(cells, unmeasured)
             cells += tuner.cells(names, best, plan.data, costs, processes())
@@ -79,7 +79,7 @@ def finished_part(
                 return _part(cells, ended)
         study = tuner.tuned(cells, unmeasured)
         chosen = configure_plugins(study, registry)
-    costs, _ = _stored_costs(study, chosen, folder, plan.data, device)
+    costs, _ = stored_costs(study, chosen, folder, plan.data, device)
     if costs:
         made = make_plan(
             study,
@@ -98,7 +98,7 @@ def _part(cells: Iterable[PlannedCell], ended: Mapping[str, Status]) -> Finished
     return FinishedPart(tuple(cell for cell in cells if cell.id in ended), ended)
 
 
-def _stored_costs(
+def stored_costs(
     study: Study,
     chosen: ConfiguredPlugins,
     folder: RunFolder,

@@ -4,10 +4,11 @@ import pytest
 
 from objbench.results.run_folder import RunFolder
 from objbench.results.step_cost import StepCost
-from objbench.runs import dry_run
 from objbench.runs.cells import step_costs as module
 from objbench.runs.cells.prepared_study import prepare
 from objbench.runs.cells.step_costs import cost_key, step_cost_keys, timed_on
+from objbench.runs.finished_part import stored_costs
+from objbench.runs.planning.configured_plugins import configure_plugins
 
 
 @pytest.fixture
@@ -53,12 +54,12 @@ def test_what_is_only_counted_is_the_same_everywhere(keys, named, monkeypatch):
 def test_a_cost_timed_elsewhere_is_not_found(make_study, registry, tmp_path, named):
     study = make_study(budget="10-seconds")
     folder = RunFolder(tmp_path)
-    chosen = dry_run.configure_plugins(study, registry)
+    chosen = configure_plugins(study, registry)
     data = {"key": "a" * 64, "vocabulary": 400}
     for name in study.objectives:
         key = cost_key(study, chosen, name, data, timed_on("cuda:0"))
         folder.write_cost(name, key, StepCost(tokens=64.0, flops=1e6, seconds=0.01))
     for device, there in (("cuda:0", True), ("cuda:2", True), ("cuda:1", False), ("cpu", False)):
-        costs, unmeasured = dry_run._stored_costs(study, chosen, folder, data, device)
+        costs, unmeasured = stored_costs(study, chosen, folder, data, device)
         assert bool(costs) == there
         assert unmeasured == (set() if there else {"mlm", "taco"})
