@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from objbench.cli import arguments as read
 from objbench.cli import run
-from objbench.cli.chosen_study import chosen_study
+from objbench.cli.chosen_study import ChosenStudy, chosen_study
 from objbench.cli.machine_choice import described
 from objbench.cli.parser import Parser
 from objbench.cli.plugin_arguments import load
 from objbench.cli.terminal import say
 from objbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from objbench.plugins.registry import Registry
+    from objbench.results.plan import PlannedCell
 
 SUMMARY = (
     "Say what a study would take: cells, FLOPs, memory, disk, time, price, and what its seeds show."
@@ -20,7 +26,7 @@ SUMMARY = (
 EPILOG = """\
 Takes the arguments of objbench run. FLOPs are exact: the training step is run on tensors that have
 shapes and no numbers. Neither the corpus nor the data of GLUE need be at hand; the last line says
-what is assumed. Cells that the run folder has already are not counted.
+what is assumed. Cells that are already in the run folder are not counted.
 
 Times are of the device that --device names, by a dated table of peaks and assumed shares of them.
 Without --device some steps are taken on this machine, on made-up text, if they are short enough.
@@ -76,9 +82,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     registry = load({*study.objectives, *study.evaluation.suites})
     run.check_options(registry, study)
     from objbench.engine.training.devices import default_device
-    from objbench.results.run_folder import RunFolder
     from objbench.runs.executors.choose import choose_executor
-    from objbench.runs.finished_part import part_of_study
     from objbench.runs.forecast.devices import device_names
     from objbench.runs.forecast.plan_ahead import Asked, plan_ahead
 
@@ -91,8 +95,8 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         pretrainings = len(study.objectives) * len(study.seeds)
         executor = choose_executor(arguments.jobs, here, pretrainings)
         jobs, threads = executor.jobs, executor.threads
-    folder = RunFolder(chosen.run.folder, chosen.run.store)
-    on = default_device() if device is None or device in device_names() else device
+    is_here = device is not None and device not in device_names()
+    done = _done(chosen, registry, str(device) if is_here else default_device())
     asked = Asked(
         device=device,
         jobs=jobs,
@@ -101,8 +105,23 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         difference=arguments.difference,
         deviation=arguments.deviation,
         has_corpus=chosen.has_corpus,
-        done=part_of_study(study, registry, folder, on).cells,
+        done=done,
     )
     for line in plan_ahead(study, registry, asked):
         say(line)
     return 0
+
+
+def _done(chosen: ChosenStudy, registry: Registry, device: str) -> Sequence[PlannedCell]:
+    """The cells that are in the run folder; none, and a line that says so, if it is another study's."""
+    from objbench.results.run_folder import RunFolder
+    from objbench.runs.finished_part import finished_part
+    from objbench.runs.planning.folder_owner import require_same_study
+
+    folder = RunFolder(chosen.run.folder, chosen.run.store)
+    try:
+        require_same_study(chosen.study, folder)
+    except ConfigError as error:
+        say(f"objbench run would refuse this: {error}", file=sys.stderr, wrap=True)
+        return ()
+    return finished_part(chosen.study, registry, folder, device).cells

@@ -50,7 +50,7 @@ NOTES, PERFORMANCE = "NOTES.md", "performance.md"
 _OPENING = (
     "Each row is one study: pretraining objectives, or recipes, that were trained side by side under "
     "one budget. Its result holds at the scale in its row and says nothing about another; those with "
-    "the most seeds come first, and only they can settle something."
+    "the most seeds come first, since fewer than three settle nothing."
 )
 
 

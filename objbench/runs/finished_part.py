@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from objbench.errors import ConfigError
 from objbench.plugins.registry import Registry
 from objbench.results.plan import PlannedCell
 from objbench.results.records import Status
@@ -19,7 +18,6 @@ from objbench.results.run_folder import RunFolder
 from objbench.results.step_cost import StepCost
 from objbench.runs.cells.step_costs import cost_key, is_timed, timed_on
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins, configure_plugins
-from objbench.runs.planning.folder_owner import require_same_study
 from objbench.runs.planning.planner import make_plan
 from objbench.runs.planning.trials import Tuner, cells_out_of_reach
 from objbench.runs.processes import processes
@@ -28,34 +26,24 @@ from objbench.study.study import Study
 
 @dataclass(frozen=True, slots=True)
 class FinishedPart:
-    """Cells that have a record of their present keys.
+    """The cells of a study that have a record of their present keys.
 
     Attributes:
-        cells: the cells.
-        statuses: id of each -> how it ended.
+        cells: as they are planned.
+        statuses: id of each of them -> how it ended; "diverged" too, since it would diverge again.
     """
 
     cells: tuple[PlannedCell, ...] = ()
     statuses: Mapping[str, Status] = field(default_factory=dict)
 
 
-def part_of_study(study: Study, registry: Registry, folder: RunFolder, device: str) -> FinishedPart:
-    """As ``finished_part``, of a folder that may be another study's, which has nothing of this one."""
-    try:
-        require_same_study(study, folder)
-    except ConfigError:
-        return FinishedPart()
-    return finished_part(study, configure_plugins(study, registry), folder, registry, device)
-
-
-def finished_part(
-    study: Study, chosen: ConfiguredPlugins, folder: RunFolder, registry: Registry, device: str
-) -> FinishedPart:
+def finished_part(study: Study, registry: Registry, folder: RunFolder, device: str) -> FinishedPart:
     """What ``folder`` has of ``study``.
 
     Args:
-        study, chosen, registry: the study, its plugins, and all there are.
-        folder: of a run of this study, or of none.
+        study: the study.
+        registry: the installed plugins.
+        folder: where it runs; nothing may have been run there yet, but no other study.
         device: the torch device that it would run on, which a budget in time depends on.
 
     Raises:
@@ -67,6 +55,7 @@ def finished_part(
     is_same = plan.study.get("data") == study.model_dump(mode="json")["data"]
     if not is_same or not {"key", "vocabulary"} <= plan.data.keys():
         return FinishedPart()
+    chosen = configure_plugins(study, registry)
     cells: list[PlannedCell] = []
     if study.tuning is not None:
         tuner = Tuner(study, study.tuning, chosen, folder)

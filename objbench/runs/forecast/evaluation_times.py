@@ -65,18 +65,7 @@ def timed(
     """
     found = []
     for (suite, task), cells in counts.items():
-        if not cells:
-            continue
         work = works.get((suite, task))
         time = None if work is None or seconds is None else seconds(work)
         found.append(Evaluations(suite=suite, task=task, cells=cells, seconds=time))
     return tuple(found)
-
-
-def together(*counts: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    """(suite, task) -> its cells of all these kinds."""
-    whole: dict[tuple[str, str], int] = {}
-    for each in counts:
-        for task, number in each.items():
-            whole[task] = whole.get(task, 0) + number
-    return whole

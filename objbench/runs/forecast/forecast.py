@@ -64,7 +64,7 @@ class Forecast:
         memory: lines on the memory of a step.
         seeds: a line on what the seeds can show; "" for none.
         assumed: what is assumed.
-        done: cells of the study that are there already, and not among the others.
+        done: cells that are in the run folder already and counted nowhere else here.
     """
 
     cells: Mapping[str, int]
@@ -226,10 +226,12 @@ def _range(low: float, high: float) -> str:
 
 def _disk(forecast: Forecast) -> str:
     disk = forecast.disk
-    text = f"about {memory(disk.records)} of disk for records and page"
-    if disk.count:
-        text = f"about {memory(disk.encoders)} of disk for {count(disk.count, 'encoder')}"
-        text += f", {memory(disk.records)} for records and page"
+    parts = [f"{memory(disk.encoders)} of disk for {count(disk.count, 'encoder')}"] * bool(
+        disk.count
+    )
+    parts.append(f"{memory(disk.records)}{'' if parts else ' of disk'} for records and page")
     if disk.checkpoints:
-        text += f", at most {memory(disk.checkpoints)} for checkpoints at a time"
-    return f"{text}, {memory(disk.tokens)} for tokens" if disk.tokens is not None else text
+        parts.append(f"at most {memory(disk.checkpoints)} for checkpoints at a time")
+    if disk.tokens is not None:
+        parts.append(f"{memory(disk.tokens)} for tokens")
+    return f"about {', '.join(parts)}"

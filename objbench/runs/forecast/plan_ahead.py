@@ -26,10 +26,10 @@ from objbench.runs.forecast.devices import (
     table_date,
 )
 from objbench.runs.forecast.disk import disk_of
-from objbench.runs.forecast.evaluation_times import planned_tasks, timed, together, works_of
+from objbench.runs.forecast.evaluation_times import planned_tasks, timed, works_of
 from objbench.runs.forecast.expected_seconds import MeasuredSeconds, Seconds, table_seconds
 from objbench.runs.forecast.expected_steps import ExpectedStep, expected_steps, vocabulary_size
-from objbench.runs.forecast.forecast import Forecast, Price, lines_of
+from objbench.runs.forecast.forecast import KINDS, Forecast, Price, lines_of
 from objbench.runs.forecast.forecast_values import Pretraining
 from objbench.runs.forecast.made_up_jobs import measured_steps, takes_too_long
 from objbench.runs.forecast.memory_fit import does_not_fit, needed
@@ -115,18 +115,17 @@ def forecast_ahead(study: Study, registry: Registry, asked: Asked) -> Forecast:
     counts = count_cells(study, plugins, planned_tasks).without(asked.done)
     pretrainings = _pretrainings(study, steps, costs, counts)
     works = works_of(study, plugins)
-    of_tasks = together(counts.evaluation, counts.trial_evaluation, counts.untrained)
-    known = seconds.of_evaluation
+    of_tasks = counts.tasks("evaluation", "trial_evaluation", "untrained")
     kinds = counts.kinds
     assumed = _assumed(study, asked, words)
     assumed += [*dict.fromkeys(work.assumed for work in works.values() if work and work.assumed)]
     if target.row is not None and target.planned == "cuda":
         assumed.append("one GPU; its speed and its memory are estimates that no GPU has confirmed")
     return Forecast(
-        cells=kinds,
+        cells={kind: kinds[kind] for kind in KINDS},
         pretrainings=pretrainings,
-        evaluations=timed(of_tasks, works, known),
-        floors=sum(counts.floor.values()),
+        evaluations=timed(of_tasks, works, seconds.of_evaluation),
+        floors=counts.tasks("floor").total(),
         jobs=asked.jobs,
         by=seconds.words,
         disk=disk_of(
@@ -193,21 +192,22 @@ def _pretrainings(
     counts: CellCounts,
 ) -> list[Pretraining]:
     found = []
-    budgets = [(study.budget, counts.pretrain, study.evaluation.points, False)]
+    budgets = [(study.budget, "pretrain", study.evaluation.points)]
     if study.tuning is not None:
-        budgets.insert(0, (study.tuning.budget or study.budget, counts.trial, 1, True))
-    for budget, cells, points, is_trial in budgets:
+        budgets.insert(0, (study.tuning.budget or study.budget, "trial", 1))
+    for budget, kind, points in budgets:
         own = planned_steps(study, budget, costs, 1)
         if points == study.evaluation.points:
             require_points(study, own)
         for name, step in steps.items():
-            if not cells[name]:
+            runs = counts.of[kind, name, ""]
+            if not runs:
                 continue
             exports = export_steps(own[name], points, study.evaluation.spacing)
             found.append(
                 Pretraining(
                     objective=name,
-                    runs=cells[name],
+                    runs=runs,
                     steps=own[name],
                     route_steps=plan_route(own[name], exports, step.training).total,
                     flops=costs[name].flops,
@@ -217,7 +217,7 @@ def _pretrainings(
                     heldout_batches=study.evaluation.heldout_batches,
                     exported_parameters=step.shape.exported_parameters,
                     trained_parameters=step.shape.trained_parameters,
-                    is_trial=is_trial,
+                    is_trial=kind == "trial",
                 )
             )
     return found
@@ -228,7 +228,7 @@ def _memory(
     steps: Mapping[str, ExpectedStep],
     target: _Target,
 ) -> list[str]:
-    """A line for each step that does not fit; if all do, one for the largest; nothing for no step."""
+    """A line for each step that does not fit; if all do, one for the largest; none without steps."""
     if not steps:
         return []
     room, planned = target.room, target.planned

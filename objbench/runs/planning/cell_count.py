@@ -7,10 +7,9 @@ keep a machine busy for years, without a word.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from math import prod
-from typing import TypeVar
 
 from objbench.contract.suite import INITIAL_WEIGHTS, Suite
 from objbench.errors import ConfigError
@@ -23,74 +22,44 @@ MOST_CELLS = 200_000
 """More than this, cells and exported encoders together, is a slip: at a second each it is two days. What
 150,000 cells take beside their own work is measured by ``make simulate``."""
 
-_Key = TypeVar("_Key")
-
 Tasks = Callable[[Suite], tuple[str, ...]]
 """The tasks of a suite."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+Sort = tuple[str, str, str]
+"""Of a pretraining or a trial ("pretrain" or "trial", objective, ""); of all else its kind, suite and
+task, where "untrained" are the floors that evaluate initial weights, or a checkpoint as it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class CellCounts:
-    """The cells of a study by kind.
+    """The cells of a study by sort.
 
     Attributes:
-        pretrain, trial: objective -> its cells.
-        curve: their number.
-        evaluation: (suite, task) -> evaluations of encoders at points of the budget.
-        trial_evaluation: (suite, task) -> evaluations that settings are chosen by.
-        untrained: (suite, task) -> floors that evaluate initial weights, or a checkpoint as it is.
-        floor: (suite, task) -> floors without any encoder.
+        of: sort -> its cells; those of which there are none are left out.
     """
 
-    pretrain: Mapping[str, int]
-    trial: Mapping[str, int]
-    curve: int
-    evaluation: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    trial_evaluation: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    untrained: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    floor: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    of: Counter[Sort]
 
     @property
-    def kinds(self) -> dict[str, int]:
-        """Kind of cell -> their number."""
-        return {
-            "trial": sum(self.trial.values()),
-            "pretrain": sum(self.pretrain.values()),
-            "evaluation": sum(self.evaluation.values()),
-            "trial_evaluation": sum(self.trial_evaluation.values()),
-            "floor": sum(self.untrained.values()) + sum(self.floor.values()),
-            "curve": self.curve,
-        }
+    def kinds(self) -> Counter[str]:
+        """Kind of cell, as plans name it -> its cells."""
+        found: Counter[str] = Counter()
+        for (kind, _, _), number in self.of.items():
+            found["floor" if kind == "untrained" else kind] += number
+        return found
 
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return sum(self.kinds.values())
+    def tasks(self, *kinds: str) -> Counter[tuple[str, str]]:
+        """(suite, task) -> its cells of all these kinds."""
+        found: Counter[tuple[str, str]] = Counter()
+        for (kind, suite, task), number in self.of.items():
+            if kind in kinds:
+                found[suite, task] += number
+        return found
 
     def without(self, cells: Iterable[PlannedCell]) -> CellCounts:
         """What is left where ``cells`` of the study are done."""
-        objectives: dict[str, Counter[str]] = {"pretrain": Counter(), "trial": Counter()}
-        tasks: dict[str, Counter[tuple[str, str]]] = {
-            kind: Counter() for kind in ("evaluation", "trial_evaluation", "untrained", "floor")
-        }
-        curves = 0
-        for cell in cells:
-            if cell.kind in objectives:
-                objectives[cell.kind][cell.objective] += 1
-            elif cell.kind == "curve":
-                curves += 1
-            else:
-                kind = "untrained" if cell.floor in INITIAL_WEIGHTS else cell.kind
-                tasks[kind][cell.suite, cell.task] += 1
-        return CellCounts(
-            pretrain=_less(self.pretrain, objectives["pretrain"]),
-            trial=_less(self.trial, objectives["trial"]),
-            curve=max(self.curve - curves, 0),
-            evaluation=_less(self.evaluation, tasks["evaluation"]),
-            trial_evaluation=_less(self.trial_evaluation, tasks["trial_evaluation"]),
-            untrained=_less(self.untrained, tasks["untrained"]),
-            floor=_less(self.floor, tasks["floor"]),
-        )
+        return CellCounts(self.of - Counter(_sort(cell) for cell in cells))
 
 
 def require_countable(study: Study, plugins: ConfiguredPlugins, tasks: Tasks | None = None) -> None:
@@ -102,7 +71,7 @@ def require_countable(study: Study, plugins: ConfiguredPlugins, tasks: Tasks | N
     Raises:
         ConfigError: one line says how many it makes, of what, and what to lower.
     """
-    cells = count_cells(study, plugins, tasks).total
+    cells = count_cells(study, plugins, tasks).of.total()
     encoders = len(study.objectives) * len(study.seeds) * study.evaluation.points
     if cells + encoders > MOST_CELLS:
         raise ConfigError(
@@ -121,33 +90,32 @@ def count_cells(study: Study, plugins: ConfiguredPlugins, tasks: Tasks | None = 
         tasks: which tasks a suite has; None for those whose data is at hand.
     """
     tasks = tasks or (lambda suite: suite.tasks())
-    trials = _trials(study)
-    pretrainings = len(study.objectives) * len(study.seeds)
-    evaluation: dict[tuple[str, str], int] = {}
-    chosen_by: dict[tuple[str, str], int] = {}
-    untrained: dict[tuple[str, str], int] = {}
-    floor: dict[tuple[str, str], int] = {}
+    seeds, trials = len(study.seeds), _trials(study)
+    pretrainings = len(study.objectives) * seeds
+    found: dict[Sort, int] = {}
+    for name in study.objectives:
+        found["trial", name, ""] = trials[name]
+        found["pretrain", name, ""] = seeds
     for name, suite in plugins.suites.items():
         each = pretrainings * _evaluations(study, plugins, name, suite)
-        initial = len(study.seeds) * len(untrained_objectives(study, suite))
+        initial = seeds * len(untrained_objectives(study, suite))
         if study.encoder.init is not None:
             initial = len(suite.seeds())
+        is_score = study.tuning is not None and study.tuning.score == name
         for task in tasks(suite):
-            evaluation[name, task] = each
-            untrained[name, task] = initial
-            if suite.floors():
-                floor[name, task] = len(suite.floors())
-            if study.tuning is not None and study.tuning.score == name:
-                chosen_by[name, task] = sum(trials.values())
-    return CellCounts(
-        pretrain=dict.fromkeys(study.objectives, len(study.seeds)),
-        trial=trials,
-        curve=pretrainings * len(plugins.curves),
-        evaluation=evaluation,
-        trial_evaluation=chosen_by,
-        untrained=untrained,
-        floor=floor,
-    )
+            found["evaluation", name, task] = each
+            found["trial_evaluation", name, task] = sum(trials.values()) if is_score else 0
+            found["untrained", name, task] = initial
+            found["floor", name, task] = len(suite.floors())
+    for name in plugins.curves:
+        found["curve", name, ""] = pretrainings
+    return CellCounts(+Counter(found))
+
+
+def _sort(cell: PlannedCell) -> Sort:
+    if cell.kind in ("pretrain", "trial"):
+        return cell.kind, cell.objective, ""
+    return "untrained" if cell.floor in INITIAL_WEIGHTS else cell.kind, cell.suite, cell.task
 
 
 def _evaluations(study: Study, plugins: ConfiguredPlugins, name: str, suite: Suite) -> int:
@@ -170,7 +138,3 @@ def _trials(study: Study) -> dict[str, int]:
         name: prod(len(values) for values in grid.values()) * len(tuning.seeds)
         for name, grid in grids.items()
     }
-
-
-def _less(whole: Mapping[_Key, int], done: Mapping[_Key, int]) -> dict[_Key, int]:
-    return {key: max(number - done.get(key, 0), 0) for key, number in whole.items()}

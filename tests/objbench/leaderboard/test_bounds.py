@@ -1,4 +1,4 @@
-"""A speedup of which a bound is all that is known is explained where a reader first meets it."""
+"""A speedup that its digits do not say is explained where a reader first meets it."""
 
 import pytest
 
@@ -70,6 +70,28 @@ def test_every_form_of_a_bound_is_explained_by_its_example(found, said):
     assert bounds_sentence([found]) == said
     # Whatever shows a < or > is explained.
     assert bool(said) == any(sign in found.text for sign in "<>")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            speedup((1.32,), (1.0001,), (1.41,)),
+            '"1.32x [1.00x, 1.41x]": the interval begins above 1, by less than its digits show.',
+        ),
+        (
+            speedup((0.91,), (0.87,), (0.9999,)),
+            '"0.91x [0.87x, 1.00x]": the interval ends below 1, by less than its digits show.',
+        ),
+        # Nothing is hidden: 1 is in it, or is its end.
+        (speedup((1.32,), (0.9999,), (1.41,)), ""),
+        (speedup((1.32,), (1.0,), (1.41,)), ""),
+        (speedup((0.91,), (0.87,), (1.0001,)), ""),
+        (speedup((1.32,), (1.01,), (1.41,)), ""),
+    ],
+)
+def test_an_interval_that_only_its_digits_take_to_one_is_explained(found, said):
+    assert bounds_sentence([found]) == said
 
 
 def test_each_form_is_explained_once_and_not_again_below():

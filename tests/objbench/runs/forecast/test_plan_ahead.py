@@ -11,7 +11,7 @@ from objbench.results.run_folder import RunFolder, read_plan
 from objbench.runs.cells import forecast
 from objbench.runs.cells.forecast import what_is_left
 from objbench.runs.cells.prepared_study import prepare
-from objbench.runs.finished_part import part_of_study
+from objbench.runs.finished_part import finished_part
 from objbench.runs.forecast import devices, evaluation_times, expected_seconds
 from objbench.runs.forecast.disk import PAGE
 from objbench.runs.forecast.expected_seconds import TimedHere
@@ -76,9 +76,9 @@ def test_the_disk_is_within_two_percent(finished, registry, cache):
     assert any("time not estimated: floors without an encoder 2" in line for line in lines)
 
 
-def test_a_plan_leaves_out_what_the_run_folder_has(finished, registry, make_study, tmp_path):
+def test_a_plan_leaves_out_what_the_run_folder_has(finished, registry, tmp_path):
     study, folder = finished
-    done = part_of_study(study, registry, RunFolder(folder), "cpu").cells
+    done = finished_part(study, registry, RunFolder(folder), "cpu").cells
     assert len(done) == len(read_plan(folder).cells)
     asked = replace(ON_H100, done=done)
     assert lines_of(forecast_ahead(study, registry, asked)) == [
@@ -94,15 +94,20 @@ def test_a_plan_leaves_out_what_the_run_folder_has(finished, registry, make_stud
     half = forecast_ahead(study, registry, replace(ON_H100, done=own))
     assert [one.objective for one in half.pretrainings] == ["taco"]
     assert half.cells["pretrain"] == 1
-    # Another study's folder has nothing of this one, nor has one where nothing was begun.
-    other = make_study(budget="12-steps")
-    for place in (folder, tmp_path / "new"):
-        assert part_of_study(other, registry, RunFolder(place), "cpu").cells == ()
+    assert finished_part(study, registry, RunFolder(tmp_path / "new"), "cpu").cells == ()
+
+
+def test_the_folder_of_another_study_is_named_and_has_nothing_of_this_one(finished, capsys):
+    words = ["--objectives", "mlm,taco", "--preset", "demo", "--corpus", "toy", "--device", "h100"]
+    assert main(["plan", *words, "--out", str(finished[1])]) == 0
+    said, refused = capsys.readouterr()
+    assert said.startswith("plan: ") and " done" not in said.splitlines()[0]
+    assert refused.startswith("objbench run would refuse this: ") and "another study" in refused
 
 
 def test_what_is_left_of_evaluations_alone_names_no_encoder(finished, registry):
     study, folder = finished
-    done = part_of_study(study, registry, RunFolder(folder), "cpu").cells
+    done = finished_part(study, registry, RunFolder(folder), "cpu").cells
     trained = [cell for cell in done if cell.kind == "pretrain"]
     lines = plan_ahead(study, registry, replace(ON_H100, done=trained))
     assert not any("pretraining" in line or "disk for 0" in line for line in lines)
