@@ -51,6 +51,7 @@ def finished_part(study: Study, registry: Registry, folder: RunFolder, device: s
     """
     if not folder.has_plan():
         return FinishedPart()
+    folder.read_records()  # As a run does, which refuses a folder with a damaged one.
     plan = folder.read_plan()
     is_same = plan.study.get("data") == study.model_dump(mode="json")["data"]
     if not is_same or not {"key", "vocabulary"} <= plan.data.keys():

@@ -79,6 +79,7 @@ def pruning(run: Path) -> Pruning:
     """
     folder = RunFolder(run)
     cells = {cell.id: cell for cell in folder.read_plan().cells}
+    folder.read_records()  # The cell of a damaged one has to be run again, maybe with what is here.
     finished = folder.finished_cells(cells.values())
     unfinished = [cell for cell in cells.values() if cell.id not in finished]
     needed = {name for cell in unfinished for name in _needed(folder, cell, cells)}

@@ -132,6 +132,8 @@ def run_study(
     rehearse(study, prepared.plugins, folder)
     with _locked(folder), storage_faults(folder), shown, place.crew or nullcontext():
         require_same_study(study, folder)
+        # A name says that a cell is done; the page, which comes after all others, reads what is in it.
+        folder.read_records()
         if is_main():
             _require_no_workers(folder, executor)
             # Workers write there too, and none of them writes to one file for a day.

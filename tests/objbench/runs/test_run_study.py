@@ -1,6 +1,7 @@
 """A study from its settings to its leaderboard, and everything that can come in between."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -15,6 +16,7 @@ from objbench.results.packed_values import unpacked
 from objbench.results.run_folder import RunFolder, read_plan, read_records
 from objbench.runs import study_rounds
 from objbench.runs.dry_run import dry_run
+from objbench.runs.prune import prune
 from objbench_objectives.mlm import MaskedLanguageModeling
 
 
@@ -103,22 +105,39 @@ def test_a_deleted_record_is_made_again_alike(copy, make_study, run):
     assert json.loads(lost.read_text())["scores"] == old["scores"]
 
 
-def test_a_damaged_record_is_named_and_nothing_is_lost(copy, make_study, run):
-    victim = next((copy / "records" / "pretrain").glob("mlm*"))
-    victim.write_text(victim.read_text()[:100])
-    with pytest.raises(RecordError, match=r"mlm\.seed-0.*delete it") as caught:
-        run(make_study(), copy)
-    assert "\n" not in str(caught.value)
-    assert victim.is_file()
+def _cut(record, other):
+    record.write_text(record.read_text()[:100])
 
 
-def test_a_record_copied_over_another_is_neither_done_nor_missing(copy, make_study, run, page_of):
-    one, other = sorted((copy / "records" / "evaluation").iterdir())[:2]
-    shutil.copyfile(one, other)
-    for read in (lambda: run(make_study(), copy), lambda: page_of(copy)):
-        with pytest.raises(RecordError, match="holds the record of another cell") as caught:
-            read()
+def _replace_by_another(record, other):
+    shutil.copyfile(other, record)
+
+
+def _change_a_digit(record, other):
+    text = record.read_text()
+    at = max(place for place, letter in enumerate(text) if letter in "0123456789")
+    record.write_text(f"{text[:at]}{9 - int(text[at])}{text[at + 1 :]}")
+
+
+@pytest.mark.parametrize("damage", [_cut, _replace_by_another, _change_a_digit])
+@pytest.mark.parametrize("kind", ["pretrain", "evaluation", "curve", "floor"])
+def test_a_damaged_record_is_named_before_anything_is_run_or_removed(
+    kind, damage, copy, make_study, run, registry, page_of, monkeypatch
+):
+    monkeypatch.setattr("objbench.runs.run_study.make_text", None)
+    record, other = sorted((copy / "records" / kind).glob("*.json"))[:2]
+    damage(record, other)
+    before = _times(copy)
+    for refuse in (
+        lambda: run(make_study(), copy),
+        lambda: dry_run(make_study(), run=copy, registry=registry),
+        lambda: prune(copy),
+        lambda: page_of(copy),
+    ):
+        with pytest.raises(RecordError, match=f"{re.escape(record.name)}.*delete it") as caught:
+            refuse()
         assert "\n" not in str(caught.value)
+    assert _times(copy) == before
 
 
 def test_complete_is_what_the_page_sees(copy, make_study, run, monkeypatch):
