@@ -116,8 +116,8 @@ class TokenDifficulty(nn.Module):
 
     Attributes:
         weights: (V,) float32, of mean 1.
-        right: (V,) float32, the right predictions of each id in this window.
-        made: (V,) float32, its predictions.
+        right: (V,) int64, the right predictions of each id in this window.
+        made: (V,) int64, its predictions.
         passes: () int64, parts of batches that were counted in this window.
     """
 
@@ -130,8 +130,10 @@ class TokenDifficulty(nn.Module):
         super().__init__()
         self.window, self.decay, self.floor = window, decay, floor
         self.register_buffer("weights", torch.ones(words))
-        self.register_buffer("right", torch.zeros(words))
-        self.register_buffer("made", torch.zeros(words))
+        # Whole numbers: a float32 stops counting at 2**24, which a frequent word reaches in a few
+        # thousand large batches.
+        self.register_buffer("right", torch.zeros(words, dtype=torch.int64))
+        self.register_buffer("made", torch.zeros(words, dtype=torch.int64))
         self.register_buffer("passes", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()

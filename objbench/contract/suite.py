@@ -277,8 +277,10 @@ class Suite(ConfiguredSuite):
     def floors(self) -> tuple[str, ...]:
         """What the tasks can be scored by without an encoder.
 
-        Beside ``UNTRAINED``, which always is, or ``CHECKPOINT`` in its place. Such as "majority", the most frequent answer, and "bag-of-words", a linear model of which
-        word pieces occur. Names are those of plugins; each is scored by ``evaluate_floor``.
+        Examples are "majority", the most frequent answer, and "bag-of-words", a linear model of
+        which word pieces occur. The names are the suite's own, and ``evaluate_floor`` scores each.
+        ``UNTRAINED``, or ``CHECKPOINT`` in its place, is scored beside them in every study and is
+        not listed here.
         """
         return ()
 

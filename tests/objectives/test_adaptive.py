@@ -64,6 +64,19 @@ def test_weights_are_those_of_plain_loops():
     assert weights[2] == max(weights) and min(weights) < 0.7
 
 
+def test_predictions_are_counted_beyond_what_a_float32_can_count():
+    difficulty = TokenDifficulty(3, 10**6, 0.2, 0.005)
+    difficulty.made += torch.tensor([2**24, 2**40, 0])
+    difficulty.right += torch.tensor([2**24, 0, 0])
+    before = difficulty.weights.clone()
+    for _ in range(5):
+        hits = torch.tensor([[True, False]])
+        difficulty.count(torch.tensor([[0, 1]]), hits, 1, 0.15)
+    assert difficulty.made.tolist() == [2**24 + 5, 2**40 + 5, 0]
+    assert difficulty.right.tolist() == [2**24 + 5, 0, 0]
+    assert torch.equal(difficulty.weights, before)
+
+
 def test_a_batch_in_parts_counts_once():
     whole, parts = TokenDifficulty(7, 2, 0.2, 0.005), TokenDifficulty(7, 2, 0.2, 0.005)
     targets = torch.randint(0, 7, (4, 4, 3), generator=torch.Generator().manual_seed(0))

@@ -55,7 +55,7 @@ class ReportedProgress:
         meters = point.meters
         left = (self._total - done) * seconds / max(done, 1)
         speed = meters.tokens / max(meters.seconds, 1e-9)
-        words = f"loss {point.loss:.3f}, {speed:,.0f} tokens/s, {duration(left)} left"
+        words = f"loss {point.loss:.3f}, {speed:,.0f} tokens/s, {clock_time(left)} left"
         self._report(done, self._total, words)
         steps, spent = done - self._last[0], seconds - self._last[1]
         self._last = (done, seconds)
@@ -104,7 +104,7 @@ class ReportedProgress:
         }
 
 
-def duration(seconds: float) -> str:
+def clock_time(seconds: float) -> str:
     """Hours, minutes and seconds, such as 1:02:03 or 2:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -9,7 +9,8 @@ steps, the model is exported, and the trunk continues from where the branch left
     trunk  0 ------ t1 ------------ t2 ------------ t3
                       \ c1 -> F1       \ c2 -> F2      \ c3 -> F3 = N
 
-with c = round(cooldown * t), at least 1, and t + c = F, the export's own number of steps: each
+with c = max(1, round(F * cooldown / (1 + cooldown))) and t = F - c, F the export's own number of
+steps and halves rounded to the even number: c is ``cooldown * t`` but for rounding. Each
 exported model is what a run of F steps would have given, and has cost what such a run costs
 (Hoffmann et al. 2022 train each length from scratch; Hägele et al. 2024, arXiv:2405.18392, cool
 down from one trunk). What the branches of all but the last model cost beyond that is the price of

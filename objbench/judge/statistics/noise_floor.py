@@ -63,7 +63,7 @@ def noise_floors(scores: FloatArray, level: float = 0.95) -> tuple[Noise, ...]:
 
     Args:
         scores: (O, S, T, F) float64, none missing; one objective is O = 1, and a suite's average
-            is a task of its own (``tasks.average`` with axis -2).
+            is a task of its own (``gain_by_task.average`` with axis -2).
         level: coverage of the floor, in (0, 1).
 
     Raises:

@@ -73,6 +73,13 @@ def test_progress_is_that_of_the_cooldown_on_a_trunk_and_of_the_budget_elsewhere
     assert [plain.progress(0, step) for step in (0, 99, 150)] == [0.005, 0.995, 1.0]
 
 
+@pytest.mark.parametrize(("steps", "branch"), [(1, 1), (11, 1), (16, 1), (17, 2), (220, 20)])
+def test_a_branch_is_the_documented_share_of_its_point(steps, branch):
+    # c = max(1, round(F * cooldown / (1 + cooldown))): 16 / 11 is 1.45, and 17 / 11 is 1.55.
+    *_, last = plan_route(steps, [steps], training(cooldown=0.1)).legs
+    assert last.stop - last.start == branch
+
+
 @given(st.integers(1, 400), st.integers(1, 20), st.floats(0.01, 1.0))
 def test_a_trunk_finishes_every_export_once_and_walks_without_gaps(steps, points, cooldown):
     exports = export_steps(steps, points)
