@@ -133,9 +133,11 @@ class OptimizerSettings(Section):
     """The optimizer and its options.
 
     Attributes:
-        name: "adamw"; or "muon" for the hidden matrices of the encoder, with AdamW for the rest.
-            See ``engine.training.optimizer``.
-        weight_decay: on matrices only, not on biases and layer normalisation.
+        name: "adamw"; or "muon" for the hidden matrices of the encoder (weights of exactly two
+            dimensions that are no embeddings), with AdamW for the rest: embeddings, heads, biases of
+            any shape, kernels of convolutions. See ``engine.training.optimizer``.
+        weight_decay: on parameters of two or more dimensions, not on biases and layer normalisation
+            of one.
         beta1, beta2: of AdamW: decay rates of the first and second moment.
         epsilon: of AdamW: added to the root of the second moment. The default is torch's and
             transformers'; Google's BERT and ELECTRA code (``optimization.py`` of both) has 1e-6,

@@ -34,7 +34,7 @@ from objbench.engine.measuring.extended_counts import (
 )
 from objbench.engine.measuring.fake_network import Planned, materialise, planned_network
 from objbench.engine.measuring.fake_passes import Counted, FakePasses
-from objbench.engine.training.parameter_groups import parameter_groups
+from objbench.engine.training.parameter_groups import parameter_groups, product_matrices
 from objbench.engine.training.step import TrainingStep
 from objbench.engine.training.teachers import stand_ins
 from objbench.study.settings import EncoderSection, TrainingSection
@@ -164,10 +164,13 @@ class FakeStep:
         """Bytes of weights, buffers and optimizer state, which are there all the time."""
         tensors = {id(t): t for t in (*self._step.parameters(), *self._step.buffers())}
         weights = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-        state = 0
-        for name, group in parameter_groups(self._step).items():
-            moments = 1 if self._training.optimizer.name == "muon" and name == "matrices" else 2
-            state += sum(4 * (moments * p.numel() + 1) for p in group if p.requires_grad)
+        by_muon = product_matrices(self._step) if self._training.optimizer.name == "muon" else ()
+        one = {id(parameter) for parameter in by_muon}
+        state = sum(
+            4 * ((1 if id(parameter) in one else 2) * parameter.numel() + 1)
+            for group in parameter_groups(self._step).values()
+            for parameter in group
+        )
         return weights + state
 
     def counted(self, rows: int, after_others: bool = False, recomputes: bool = False) -> Counted:

@@ -3,8 +3,9 @@
 Every group of parameters (see ``parameter_groups``) has its own weight decay, and its own factor of
 the learning rate, which is kept in the optimizer's group as "rate".
 
-"muon" orthogonalises the updates of the hidden matrices of the encoder and trains everything else
-by AdamW (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon). Its updates are scaled to
+"muon" orthogonalises the updates of the hidden matrices of the encoder (``product_matrices``:
+weights of exactly two dimensions, no biases, no embeddings) and trains everything else, kernels of
+convolutions included, by AdamW (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon). Its updates are scaled to
 the size that AdamW's have (Liu et al. 2025, arXiv:2502.16982, equation 4), so that both parts share
 one learning rate. torch's ``Muon`` knows no ``found_inf``, so the host reads the latch of
 ``guarded_update`` at every step. The matrix products of the orthogonalisation are no part of the
@@ -21,7 +22,7 @@ from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from objbench.engine.training.joined_optimizer import JoinedOptimizer
-from objbench.engine.training.parameter_groups import parameter_groups
+from objbench.engine.training.parameter_groups import parameter_groups, product_matrices
 from objbench.study.settings import ParameterGroup, TrainingSection
 
 Groups = Mapping[ParameterGroup, Sequence[nn.Parameter]]
@@ -32,18 +33,21 @@ class OptimizerBuilder:
     """How an optimizer of one name is built.
 
     Attributes:
-        build: makes it from the parameters to train, by group, and the settings of the training.
-            Every group of its ``param_groups`` has the factor of its learning rate as "rate".
+        build: makes it from the module to train and the settings of the training. Every group of its ``param_groups`` has the factor of its learning rate as "rate".
         supports_found_inf: whether it skips a step where its ``found_inf`` is 1 and divides the
             gradients by its ``grad_scale``.
     """
 
-    build: Callable[[Groups, TrainingSection], Optimizer]
+    build: Callable[[nn.Module, TrainingSection], Optimizer]
     supports_found_inf: bool
 
 
-def _adamw(groups: Groups, training: TrainingSection) -> AdamW:
-    """Fused AdamW."""
+def _adamw(module: nn.Module, training: TrainingSection) -> AdamW:
+    """Fused AdamW for everything."""
+    return _adamw_of(parameter_groups(module), training)
+
+
+def _adamw_of(groups: Groups, training: TrainingSection) -> AdamW:
     options = training.optimizer
     return AdamW(
         _with_settings(groups, training),
@@ -54,21 +58,26 @@ def _adamw(groups: Groups, training: TrainingSection) -> AdamW:
     )
 
 
-def _muon(groups: Groups, training: TrainingSection) -> Optimizer:
+def _muon(module: nn.Module, training: TrainingSection) -> Optimizer:
     """Muon for the hidden matrices, fused AdamW for the rest."""
     options = training.optimizer
-    hidden: Groups = {name: found for name, found in groups.items() if name == "matrices"}
+    hidden = product_matrices(module)
+    taken = {id(parameter) for parameter in hidden}
+    left = {
+        name: [parameter for parameter in found if id(parameter) not in taken]
+        for name, found in parameter_groups(module).items()
+    }
+    rest = {name: found for name, found in left.items() if found}
     if not hidden:
-        return _adamw(groups, training)
+        return _adamw_of(rest, training)
     muon = Muon(
-        _with_settings(hidden, training),
+        _with_settings({"matrices": hidden}, training),
         lr=training.learning_rate,
         momentum=options.momentum,
         ns_steps=options.newton_schulz_steps,
         adjust_lr_fn="match_rms_adamw",
     )
-    rest = {name: found for name, found in groups.items() if name not in hidden}
-    return JoinedOptimizer([muon, _adamw(rest, training)] if rest else [muon])
+    return JoinedOptimizer([muon, _adamw_of(rest, training)] if rest else [muon])
 
 
 OPTIMIZERS: Mapping[str, OptimizerBuilder] = {
@@ -80,7 +89,7 @@ OPTIMIZERS: Mapping[str, OptimizerBuilder] = {
 
 def build_optimizer(module: nn.Module, training: TrainingSection) -> Optimizer:
     """The optimizer that the settings name, for the parameters of ``module`` that are trained."""
-    return OPTIMIZERS[training.optimizer.name].build(parameter_groups(module), training)
+    return OPTIMIZERS[training.optimizer.name].build(module, training)
 
 
 def _with_settings(groups: Groups, training: TrainingSection) -> list[dict[str, Any]]:

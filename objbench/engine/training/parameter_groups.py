@@ -12,10 +12,10 @@ def parameter_groups(module: nn.Module) -> dict[ParameterGroup, list[nn.Paramete
     """The groups of ``settings.ParameterGroup`` that ``module`` has parameters of, in their order.
 
     - "matrices": of Hugging Face models (the encoder, and a generator), those with two or more
-      dimensions, but for embeddings;
+      dimensions, but for embeddings: matrices, kernels of convolutions, and ConvBERT's bias;
     - "embeddings": the parameters of every ``nn.Embedding``, also where a decoder shares them;
     - "heads": those of the objective with two or more dimensions;
-    - "vectors": biases, and the scales of normalisations.
+    - "vectors": those of one dimension, which are biases and the scales of normalisations.
     """
     embedded: set[int] = set()
     hidden: set[int] = set()
@@ -42,3 +42,22 @@ def parameter_groups(module: nn.Module) -> dict[ParameterGroup, list[nn.Paramete
             name = "matrices" if id(parameter) in hidden else "heads"
         groups[name].append(parameter)
     return {name: found for name, found in groups.items() if found}
+
+
+def product_matrices(module: nn.Module) -> list[nn.Parameter]:
+    """The parameters of the group "matrices" that are a matrix of a product, which Muon trains.
+
+    Those of exactly two dimensions that are no bias, whatever the shape of a bias: an update can be
+    orthogonalised if it is one linear map. A kernel of a convolution is several.
+    """
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+    return [
+        parameter
+        for parameter in parameter_groups(module).get("matrices", [])
+        if parameter.ndim == 2 and not _is_bias(names[id(parameter)])
+    ]
+
+
+def _is_bias(name: str) -> bool:
+    # Of a parametrised bias the name is "...parametrizations.bias.original0".
+    return any(part == "bias" or part.endswith("_bias") for part in name.split(".")[-2:])

@@ -11,6 +11,7 @@ from torch import nn
 from objbench.engine.training.devices import make_accelerator
 from objbench.engine.training.guarded_update import GuardedUpdate
 from objbench.engine.training.optimizer import OptimizerBuilder, build_optimizer
+from objbench.engine.training.parameter_groups import parameter_groups
 from objbench.errors import ConfigError
 from objbench.study.settings import OptimizerSettings, TrainingSection
 
@@ -39,9 +40,10 @@ def advance(module, update, step, scale=1.0, rate=1e-2):
     return update.apply(rate)
 
 
-def plain_adamw(groups, training):
+def plain_adamw(module, training):
     """An optimizer that knows nothing of ``found_inf``."""
-    own = [{"params": list(found), "rate": 1.0} for found in groups.values()]
+    groups = parameter_groups(module).values()
+    own = [{"params": list(found), "rate": 1.0} for found in groups]
     return torch.optim.AdamW(own, lr=training.learning_rate, foreach=False, fused=False)
 
 

@@ -16,10 +16,15 @@ from objbench.engine.training.devices import make_accelerator
 from objbench.engine.training.guarded_update import GuardedUpdate
 from objbench.engine.training.joined_optimizer import JoinedOptimizer
 from objbench.engine.training.optimizer import OPTIMIZERS, build_optimizer
-from objbench.engine.training.parameter_groups import parameter_groups
+from objbench.engine.training.parameter_groups import parameter_groups, product_matrices
 from objbench.engine.training.step import TrainingStep
 from objbench.engine.training.trainer import pretrain
-from objbench.study.settings import OptimizerSettings, ParameterGroup, TrainingSection
+from objbench.study.settings import (
+    EncoderSection,
+    OptimizerSettings,
+    ParameterGroup,
+    TrainingSection,
+)
 
 
 def step_of(tiny, objective="tiny") -> TrainingStep:
@@ -135,6 +140,44 @@ def test_muon_moves_hidden_matrices_by_its_formula_and_the_rest_as_adamw(tiny):
     for name, other in parameter_groups(reference).items():
         for mine, theirs in zip(groups[name], other, strict=True):
             assert torch.allclose(mine, theirs) == (name != "matrices")
+
+
+CONVOLUTIONAL = {
+    "convbert": {"conv_kernel_size": 3},
+    "nystromformer": {"conv_kernel_size": 3, "num_landmarks": 4, "segment_means_seq_len": 16},
+}
+
+
+@pytest.mark.parametrize("kind", [*CONVOLUTIONAL, "bert"])
+def test_muon_takes_matrices_of_products_and_leaves_kernels_and_biases(tiny, kind):
+    config = {**tiny.encoder_section().config, **CONVOLUTIONAL.get(kind, {})}
+    section = EncoderSection(model_type=kind, config=config)
+    encoder = build_encoder(section, tiny.VOCABULARY, tiny.LENGTH, seed=0)
+    own = tiny.OBJECTIVES["tiny"]
+    objective = build_objective(
+        own, own.Config(), encoder_spec_of(encoder, tiny.VOCABULARY), seed=0
+    )
+    module = TrainingStep(encoder, objective)
+    # What a product multiplies by, found where the products are.
+    linear = {id(part.weight) for part in encoder.modules() if isinstance(part, nn.Linear)}
+    assert {id(parameter) for parameter in product_matrices(module)} == linear
+    others = [
+        parameter
+        for parameter in parameter_groups(module)["matrices"]
+        if id(parameter) not in linear
+    ]
+    assert bool(others) == (kind != "bert")
+    optimizer = build_optimizer(module, settings(name="muon", weight_decay=0.1))
+    assert isinstance(optimizer, JoinedOptimizer)
+    held = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(held) == sorted(id(parameter) for parameter in module.parameters())
+    # Under AdamW they are in the groups that they have always been in, with that decay.
+    of = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    assert all(of[id(parameter)]["weight_decay"] == 0.1 for parameter in others)
+    with_gradients(module, 0)
+    before = [parameter.detach().clone() for parameter in module.parameters()]
+    optimizer.step()
+    assert not any(map(torch.equal, before, module.parameters()))
 
 
 def test_parts_share_groups_and_moments_also_after_loading(tiny):
