@@ -146,10 +146,12 @@ class HybridLanguageModeling(Objective):
         return TokenReading(reads="previous", attention="causal" if causal else "bidirectional")
 
     def slots(self, length: int) -> int:
-        """T - 1 where some batches are causal, else M of the highest masking rate."""
-        if CAUSAL in self.modes:
-            return next_token_slots(length)
-        return slot_count(self.config.highest_rate, length)
+        """T - 1 in causal batches, M of the highest masking rate in masked ones; the larger of both."""
+        own = {
+            CAUSAL: next_token_slots(length),
+            MASKED: slot_count(self.config.highest_rate, length),
+        }
+        return max(own[mode] for mode in self.counted_modes)
 
     def declared_rate(self, progress: float) -> float | None:
         """The rate of the masks of masked batches at ``progress``."""

@@ -12,7 +12,8 @@ Shape legend: B sequences of this process, T tokens, D width of the encoder.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -102,6 +103,7 @@ class Objective(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.encoder_spec = encoder_spec
+        self._counted: str | None = None
         self._terms = nn.ModuleList()
 
     def __setattr__(self, name: str, value: Tensor | nn.Module) -> None:
@@ -169,10 +171,28 @@ class Objective(nn.Module, ABC):
         # Reached only through rounding.
         return modes[-1][0]
 
+    @property
+    def counted_modes(self) -> Mapping[str, float]:
+        """The modes that ``slots`` and ``extra_flops`` are asked about, with their shares.
+
+        All of them, or within ``counting`` one.
+        """
+        modes = self.modes
+        return modes if self._counted is None else {self._counted: modes[self._counted]}
+
+    @contextmanager
+    def counting(self, mode: str) -> Iterator[None]:
+        """Meanwhile ``slots`` and ``extra_flops`` are those of batches in ``mode``."""
+        before, self._counted = self._counted, mode
+        try:
+            yield
+        finally:
+            self._counted = before
+
     def slots(self, length: int) -> int:
         """M, the number of predicted slots per sequence of ``length`` tokens; 0 for none.
 
-        The maximum over the modes.
+        The maximum over ``counted_modes``: where modes differ, every one of them has its own number.
         """
         return 0
 
@@ -239,6 +259,7 @@ class Objective(nn.Module, ABC):
     def extra_flops(self, batch: int, length: int) -> float:
         """Training FLOPs of one batch that torch's counter cannot see, including all terms.
 
-        The expected value, if modes differ.
+        Asked for within ``counting`` each mode, so that a term may use ``slots``. An override that
+        knows no modes returns the expected value each time.
         """
         return sum(term.extra_flops(batch, length) for term in self.terms)

@@ -118,6 +118,18 @@ def test_a_mode_without_a_share_is_not_there(build, batch_of, share, terms):
     assert objective.slots(12) == (11 if share == 1 else 4)
 
 
+@pytest.mark.parametrize("rate", [0.15, 0.3, 1.0])
+@pytest.mark.parametrize("share", [0.0, 1 / 16, 1.0])
+def test_the_slots_declared_are_those_made(build, batch_of, rate, share):
+    objective = build(HybridLanguageModeling, rate=rate, causal_share=share).objective
+    batch, found = batch_of(), {}
+    for mode in objective.modes:
+        found[mode] = objective.corrupt(replace(batch, mode=mode), streams()).positions.shape[1]
+        with objective.counting(mode):
+            assert objective.slots(batch.input_ids.shape[1]) == found[mode]
+    assert objective.slots(batch.input_ids.shape[1]) == max(found.values())
+
+
 def test_its_flops_are_the_mean_of_those_of_masked_and_of_causal_batches(build, batch_of):
     def flops(kind, **options):
         return count_training_flops(build(kind, **options), batch_of(), streams()).flops

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,8 +12,11 @@ from objbench.contract.composition import ComposedConfig, Composition
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
 from objbench.contract.term import EncoderPass, Need
+from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError
+from objbench_objectives.clm_mlm import CausalThenMasked
+from objbench_objectives.hybrid import HybridLanguageModeling
 from objbench_objectives.mlm import MaskedLanguageModeling
 from objbench_objectives.rtd import ReplacedTokenDetection
 from objbench_objectives.taco import TokenAlignedMaskedLanguageModeling
@@ -73,6 +77,33 @@ def test_it_stands_on_another_objectives_corruption(build, batch_of, options):
     assert loss.total.isfinite()
     anchors = corrupted.predicted if "anchors" in options else corrupted.real
     assert loss.count.item() == anchors.sum().item()
+
+
+@pytest.mark.parametrize("sampling", ["drawn", "all"])
+@pytest.mark.parametrize("anchors", ["masked", "all"])
+@pytest.mark.parametrize("base", [HybridLanguageModeling, CausalThenMasked])
+def test_flops_are_those_of_the_anchors_that_each_mode_has(
+    build, batch_of, base, anchors, sampling
+):
+    module, batch, streams = build(base), batch_of(), Streams(0, rows=6)
+    spec = module.objective.encoder_spec
+    objective = joined(base, spec, anchors=anchors, sampling=sampling)
+    step = TrainingStep(module.encoder, objective)
+    counted = count_training_flops(step, batch, streams)
+    without = count_training_flops(module, batch, streams)
+    rows, length = batch.input_ids.shape
+    of_all, expected = 0.0, 0.0
+    for mode, share in objective.modes.items():
+        made = objective.corrupt(replace(batch, mode=mode), streams)
+        each = made.positions.shape[1] if anchors == "masked" else length
+        # 2 per multiply-add: the products forward, and the weighted sums backward.
+        candidates = 51 if sampling == "drawn" else rows * length
+        own = 2 * 2 * rows * each * candidates * spec.width
+        assert counted.by_mode[mode] - without.by_mode[mode] == own
+        expected += share * own
+        of_all = max(of_all, own)
+    assert counted.flops - without.flops == pytest.approx(expected, rel=1e-12)
+    assert (expected < of_all) == (anchors == "masked")
 
 
 def test_anchors_at_predicted_positions_need_an_objective_that_predicts(encoder_spec):

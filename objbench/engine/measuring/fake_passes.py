@@ -17,7 +17,7 @@ from objbench.contract.random_streams import Streams
 from objbench.engine.encoder.recomputed_layers import recompute_layers
 from objbench.engine.measuring.counted_work import CountedWork
 from objbench.engine.measuring.fake_network import DTYPES
-from objbench.engine.training.flops import flop_counter
+from objbench.engine.training.flops import declared_flops, expected, flop_counter
 from objbench.engine.training.step import TrainingStep
 from objbench.study.choices import Precision
 
@@ -108,7 +108,9 @@ class FakePasses:
             peaks.append(work.peak)
         if not recomputes:  # the counter's hooks on modules hold what a layer computes again
             self._peaks[rows, after_others, recomputes] = max(peaks)
-        declared = float(self._step.objective.extra_flops(rows, self._length))
+        declared = expected(
+            declared_flops(self._step.objective, rows, self._length), self._step.objective.modes
+        )
         peak = self.peak(rows, after_others, recomputes)
         return Counted(flops + declared, peak, launches, moved)
 

@@ -11,8 +11,9 @@
   and saves none of them.
 - Work that replaces a matrix product without being one (gather and sum, a custom kernel) is what
   the objective declares in ``extra_flops``.
-- An objective with several modes (see ``Objective.modes``) is counted in each of them. Its FLOPs
-  are the mean weighted by their shares: the expectation of a step, the same at every seed.
+- An objective with several modes (see ``Objective.modes``) is counted in each of them, and what it
+  declares is asked for in each. Its FLOPs are the mean weighted by their shares: the expectation of a
+  step, the same at every seed.
 
 torch's counter learns the attention kernels that it does not know (the CPU's) and is overruled on
 those that it counts with recomputation.
@@ -20,7 +21,7 @@ those that it counts with recomputation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +31,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from objbench.contract.batch import Batch
+from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams
 from objbench.engine.global_generators import forked_generators
 from objbench.engine.training.step import TrainingStep
@@ -49,10 +51,12 @@ class CountedPass:
 
     Attributes:
         flops: of this process for one part of the batch, forward and backward, in expectation.
+        by_mode: the same of a batch in each mode.
         unused: names of trainable parameters that got no gradient in some mode.
     """
 
     flops: float
+    by_mode: Mapping[str, float]
     unused: tuple[str, ...]
 
 
@@ -66,18 +70,36 @@ def count_training_flops(step: TrainingStep, batch: Batch, streams: Streams) -> 
         batch: one process's rows of one part of the batch.
         streams: that part's.
     """
-    flops, unused = 0.0, set()
-    for mode, share in step.objective.modes.items():
+    rows, length = batch.input_ids.shape
+    modes, declared = step.objective.modes, declared_flops(step.objective, rows, length)
+    flops, by_mode, unused = 0.0, {}, set()
+    for mode, share in modes.items():
         with leaving_no_trace(step, batch), flop_counter() as counter:
             totals, _ = step(replace(batch, mode=mode), streams)
             totals.sum().backward()
             unused |= {n for n, p in step.named_parameters() if p.requires_grad and p.grad is None}
         flops += share * counter.get_total_flops()
-    rows, length = batch.input_ids.shape
+        by_mode[mode] = counter.get_total_flops() + declared[mode]
     return CountedPass(
-        flops=flops + float(step.objective.extra_flops(rows, length)),
+        flops=flops + expected(declared, modes),
+        by_mode=by_mode,
         unused=tuple(name for name, _ in step.named_parameters() if name in unused),
     )
+
+
+def declared_flops(objective: Objective, rows: int, length: int) -> dict[str, float]:
+    """What ``objective`` declares of a batch of ``rows`` x ``length`` tokens, in each of its modes."""
+    found = {}
+    for mode in objective.modes:
+        with objective.counting(mode):
+            found[mode] = float(objective.extra_flops(rows, length))
+    return found
+
+
+def expected(by_mode: Mapping[str, float], shares: Mapping[str, float]) -> float:
+    """The mean over modes weighted by their shares; to the bit their value where all have one."""
+    first, *_ = by_mode.values()
+    return first + sum(share * (by_mode[mode] - first) for mode, share in shares.items())
 
 
 def flop_counter() -> FlopCounterMode:

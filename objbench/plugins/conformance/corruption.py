@@ -6,12 +6,14 @@ Shape legend: B sequences, T tokens, M predicted slots per sequence.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.contract.objective import Objective
 from objbench.engine.encoder.build import word_embeddings
 from objbench.plugins.conformance.check import Broken, Check
 from objbench.plugins.conformance.subject import Subject
@@ -43,10 +45,20 @@ def corruption_fits(subject: Subject) -> str:
         if (made.positions is None) != (made.targets is None):
             raise Broken("it has positions without targets, or targets without positions")
         return "no tokens are predicted"
-    declared = objective.slots(ids.shape[1])
-    if declared and made.positions.shape[1] > declared:
-        raise Broken(f"slots() declares {declared} for {ids.shape[1]} tokens, but there are more")
+    _require_declared(objective, subject.mode, ids.shape[1], made.positions.shape[1])
     return _slots(made.positions, made.targets, ids.shape, words)
+
+
+def _require_declared(objective: Objective, mode: str | None, length: int, found: int) -> None:
+    """The slots that there are must be declared; of one mode among several, exactly these."""
+    with objective.counting(mode) if mode is not None else nullcontext():
+        declared = objective.slots(length)
+    if declared and (found > declared or (mode is not None and found < declared)):
+        relation = "more" if found > declared else "fewer"
+        raise Broken(
+            f"slots() declares {declared} for {length} tokens, but there are {relation}, {found}: "
+            "terms that join the objective count their FLOPs by it"
+        )
 
 
 def _require_words(ids: Tensor, words: int, which: str) -> None:

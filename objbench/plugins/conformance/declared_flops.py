@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from objbench.engine.training.flops import flop_counter
+from objbench.engine.training.flops import declared_flops, expected, flop_counter
 from objbench.plugins.conformance.check import Broken, Check, NotChecked
 from objbench.plugins.conformance.contractions import ContractionCounter
 from objbench.plugins.conformance.subject import Subject, losses
@@ -26,9 +26,10 @@ def declared_and_counted(subject: Subject) -> str:
     Both are expectations over the objective's modes.
     """
     objective, shape = subject.step().objective, subject.batch().input_ids.shape
-    declared = objective.extra_flops(*shape)
-    if not isinstance(declared, int | float) or not 0 <= declared < math.inf:
-        raise Broken(f"extra_flops returns {declared!r}, not a non-negative number")
+    plain = objective.extra_flops(*shape)
+    if not isinstance(plain, int | float) or not 0 <= plain < math.inf:
+        raise Broken(f"extra_flops returns {plain!r}, not a non-negative number")
+    declared = expected(declared_flops(objective, *shape), objective.modes)
     seen, found = 0.0, 0.0
     opaque: set[str] = set()
     for mode, share in objective.modes.items():

@@ -17,7 +17,7 @@ from planted import (
 )
 
 from objbench.blocks.heads import TokenPrediction
-from objbench.blocks.masking import mask_tokens
+from objbench.blocks.masking import mask_tokens, slot_count
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
 from objbench.contract.term import TermLoss
 
@@ -193,6 +193,20 @@ class FewerSlots(Plain):
 
     def slots(self, length):
         return 1
+
+
+@fails("corruption fits")
+class LargestSlots(Turns):
+    """Fills fewer slots in one mode than in the other, and declares the same for both."""
+
+    def slots(self, length):
+        return slot_count(0.3, length)
+
+    def corrupt(self, batch, streams):
+        made = super().corrupt(batch, streams)
+        if not made.causal:
+            return made
+        return replace(made, positions=made.positions[:, :2], targets=made.targets[:, :2])
 
 
 @fails("corruption fits")
