@@ -39,7 +39,7 @@ WITHIN_SEEDS = (
     "score where there are fewer than three seeds; counts must be equal, and FLOPs within 1%."
 )
 
-_ENCODER = "encoder at"
+_ENCODER, _SPENT = "encoder at", "spent before it diverged:"
 _FEWEST = 3
 _OF_LOSS = 0.05
 _OF_FLOPS = 0.01
@@ -91,9 +91,11 @@ def compared(
             {n: v for n, v in own.items() if v.kind != "bits"} for own in (theirs, ours)
         )
     if sent.provenance.git_commit != found.provenance.git_commit:
-        # Another commit may write other files beside the same weights.
+        # Another commit may write other files beside the same weights, and earlier ones did not
+        # say what a diverged run had spent.
         theirs, ours = (
-            {n: v for n, v in own.items() if not n.startswith(_ENCODER)} for own in (theirs, ours)
+            {n: v for n, v in own.items() if not n.startswith((_ENCODER, _SPENT))}
+            for own in (theirs, ours)
         )
     spreads = [dict(_numbers(record)) for record in seeds]
     differences = []
@@ -162,6 +164,10 @@ def _of_pretraining(record: PretrainRecord) -> Iterator[tuple[str, _Number]]:
         yield "encoder parameters", _Number(record.cost.encoder_parameters, "count")
         yield "head parameters", _Number(record.cost.head_parameters, "count")
         yield "FLOPs per step", _Number(record.cost.flops_per_step, "flops")
+    if record.reached is not None:
+        # Where sums are rounded in another order it may diverge at another step.
+        for axis in ("steps", "tokens", "flops"):
+            yield f"{_SPENT} {axis}", _Number(getattr(record.reached, axis), "bits")
     for logged in record.logged:
         yield f"logged loss at step {logged.meters.steps}", _Number(logged.loss, "bits")
     for point in record.points:

@@ -51,6 +51,22 @@ def test_on_the_same_machine_the_last_bit_counts(study):
     assert differing(record, other, [record], bits=True) == []
 
 
+def test_what_a_diverged_run_had_spent_is_compared_where_it_has_to_diverge_alike(study):
+    record = study.records[RUN]
+    before, at = (point.meters for point in record.points)
+    changes = {"status": "diverged", "points": record.points[:1]}
+    sent = record.model_copy(update={**changes, "reached": at})
+    found = record.model_copy(update={**changes, "reached": before})
+    spent = [f"spent before it diverged: {axis}" for axis in ("steps", "tokens", "flops")]
+    for one, other in ((sent, found), (sent, record.model_copy(update=changes))):
+        assert differing(one, other, [one], bits=True) == spent
+        assert differing(one, other, [one]) == []
+        # A commit of before did not say it.
+        made = other.provenance.model_copy(update={"git_commit": "another"})
+        other = other.model_copy(update={"provenance": made})
+        assert differing(one, other, [one], bits=True) == []
+
+
 def test_elsewhere_a_loss_may_differ_as_two_seeds_do(study):
     record = study.records[RUN]
     seeds = by_seed(record, study.records)
