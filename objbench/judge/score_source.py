@@ -19,6 +19,7 @@ from objbench.contract.meters import AXES
 from objbench.errors import UnknownNameError
 from objbench.judge.score_arrays import final_scores, score_curves
 from objbench.judge.statistics.estimate import FloatArray
+from objbench.results import heldout_loss_names
 from objbench.results.plan import PlannedSuite
 from objbench.results.records import PretrainRecord
 from objbench.results.reference_lines import Predicted
@@ -26,10 +27,10 @@ from objbench.results.study_results import StudyResults
 from objbench.results.training_points import ExportedPoint
 
 HELDOUT = "heldout:"
-COMMON = HELDOUT + "common"
+COMMON = HELDOUT + heldout_loss_names.COMMON
 # The weighted sum of each objective's own terms: two objectives' sums measure different things. A
 # term that is called "common" would be taken for the common loss.
-_NO_TERMS = ("loss", COMMON.removeprefix(HELDOUT))
+_NO_TERMS = ("loss", heldout_loss_names.COMMON)
 
 # Share by which sums in another order, at most of bfloat16, may differ.
 _SAME_LOSS = 1e-3

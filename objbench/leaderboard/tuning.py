@@ -17,7 +17,7 @@ from objbench.judge.learning import RunStatus
 from objbench.judge.score_arrays import suite_average
 from objbench.judge.spending import last_meters
 from objbench.judge.trial_learning import trial_status
-from objbench.results.heldout_loss_names import own_loss
+from objbench.results.heldout_loss_names import own_loss, point_losses
 from objbench.results.plan import PlannedCell, PlannedSuite, tried_settings
 from objbench.results.records import EvaluationRecord, TrialRecord
 from objbench.results.scores import column_value
@@ -118,7 +118,7 @@ def _loss(results: StudyResults, cell: PlannedCell, term: str) -> float | str:
     state = results.state(cell)
     if not isinstance(record, TrialRecord) or state != "ok" or not record.points:
         return state
-    found = own_loss(record.points[-1].heldout, term)
+    found = own_loss(point_losses(record.points[-1]), term)
     return "no such loss" if found is None else found
 
 

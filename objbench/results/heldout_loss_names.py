@@ -10,6 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from objbench.results.training_points import ExportedPoint
+
+COMMON = "common"
+"""What the loss that every objective is measured by is called, see ``training_points.CommonLoss``; a
+term of that name is hidden behind it."""
+
 AFTER = " after "
 """What stands between a term and the terms that have arranged what it is measured on."""
 
@@ -24,6 +30,12 @@ def heldout_name(term: str, arranging: Sequence[str]) -> str:
     """
     others = [name for name in arranging if name != term]
     return f"{term}{AFTER}{' and '.join(others)}" if others else term
+
+
+def point_losses(point: ExportedPoint) -> dict[str, float]:
+    """All held-out losses of a point by their names, the common one among them."""
+    common = {} if point.common is None else {COMMON: point.common.loss}
+    return {**point.heldout, **common}
 
 
 def own_loss(losses: Mapping[str, float], name: str) -> float | None:

@@ -25,7 +25,7 @@ from objbench.engine.measuring.objective_size import made_up_vocabulary
 from objbench.engine.training.causality import require_causal_family
 from objbench.engine.training.heldout_loss import loss_names
 from objbench.errors import BudgetError, ObjbenchError, UnknownNameError
-from objbench.results.heldout_loss_names import own_loss
+from objbench.results.heldout_loss_names import COMMON, own_loss
 from objbench.results.json_files import content_key
 from objbench.results.run_folder import RunFolder
 from objbench.results.step_cost import StepCost
@@ -69,7 +69,7 @@ def rehearse(study: Study, plugins: ConfiguredPlugins, folder: RunFolder) -> Non
     tried = rehearse_models(study, plugins)
     if study.tuning is not None and study.tuning.score not in plugins.suites:
         for name, losses in tried.items():
-            known = None if losses is None else dict.fromkeys(["loss", *losses], 0.0)
+            known = None if losses is None else dict.fromkeys(["loss", COMMON, *losses], 0.0)
             if known is not None and own_loss(known, study.tuning.score) is None:
                 raise UnknownNameError(
                     "tuning.score", study.tuning.score, known, where=f"for {name}"

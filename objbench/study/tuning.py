@@ -44,8 +44,9 @@ class TuningSection(Section):
             seed the choice may be luck.
         budget: of a trial of the baseline; the budget of the study when None.
         score: what the settings of an objective are chosen by. A held-out loss: "loss", the
-            weighted sum of the objective's terms, or one term, such as "mlm", where the grid
-            varies the others. Or a suite of the study, whose tasks are then scored on a fifth of
+            weighted sum of the objective's terms; one term, such as "mlm", where the grid varies
+            the others; or "common", the loss that every objective is measured by, also where no
+            term is in all of them. Or a suite of the study, whose tasks are then scored on a fifth of
             their training examples.
     """
 

@@ -30,7 +30,7 @@ from objbench.judge.trial_learning import (
     trial_status,
     without_reliable_setting,
 )
-from objbench.results.heldout_loss_names import own_loss
+from objbench.results.heldout_loss_names import own_loss, point_losses
 from objbench.results.plan import PlannedCell, tried_settings
 from objbench.results.records import TrialEvaluationRecord, TrialRecord
 from objbench.results.run_folder import RunFolder
@@ -218,7 +218,7 @@ class Tuner:
         record = self.folder.read_record(trial)
         if not isinstance(record, TrialRecord) or record.status != "ok":
             return {}
-        return record.points[-1].heldout
+        return point_losses(record.points[-1])
 
     def _nothing_to_choose(self, objective: str, trials: Sequence[PlannedCell]) -> Exception:
         """Why no setting of an objective has a score."""

@@ -261,7 +261,7 @@ REFUSED = [
     ({"data": {"tokenizer": "train:many"}}, "'train:many' is malformed"),
     ({"budget": "1-steps"}, "too few for 2 evaluation points"),
     ({"budget": "100-tokens"}, "too few for 2 evaluation points"),
-    ({"tuning": {"score": "tc"}}, r"tuning\.score 'tc' for mlm \(known: loss, mlm\)"),
+    ({"tuning": {"score": "tc"}}, r"tuning\.score 'tc' for mlm \(known: common, loss, mlm\)"),
     (
         {"tuning": {"grid": {"training.learning_rate": [1e-3, -1.0]}}},
         "settings of mlm: training.learning_rate = -1.0",

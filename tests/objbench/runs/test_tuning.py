@@ -89,7 +89,9 @@ def test_the_best_trial_gives_its_settings_and_a_second_run_adds_nothing(
 
 def test_a_score_that_is_no_heldout_loss_is_refused(make_study, run, tmp_path):
     grid = {"training.learning_rate": [1e-3]}
-    with pytest.raises(UnknownNameError, match=r"tuning\.score 'tc' for mlm \(known: loss, mlm\)"):
+    with pytest.raises(
+        UnknownNameError, match=r"tuning\.score 'tc' for mlm \(known: common, loss, mlm\)"
+    ):
         run(make_study(tuning={"grid": grid, "score": "tc"}), tmp_path)
 
 

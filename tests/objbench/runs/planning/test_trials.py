@@ -348,6 +348,18 @@ def test_a_term_is_found_also_where_another_has_arranged_its_text(trials, tmp_pa
     assert choice(trials, tmp_path, {"score": "mlm", "seeds": [5]}, [[2.0], [1.0]], names) == 1
 
 
+def test_the_common_loss_chooses_where_no_term_is_in_all_objectives(trials, tmp_path):
+    tuning, learnt = {"score": "common", "seeds": [5]}, [[False], [True]]
+    assert choice(trials, tmp_path, tuning, [[1.0], [2.0]], ["tc", "tc"], learnt) == 1
+
+
+def test_the_common_loss_is_a_score_only_where_it_was_measured(trials, tmp_path):
+    with pytest.raises(
+        UnknownNameError, match=r"tuning\.score 'common' for mlm \(known: loss, mlm\)"
+    ):
+        choice(trials, tmp_path, {"score": "common", "seeds": [5]}, [[1.0], [2.0]])
+
+
 def test_a_setting_without_the_term_is_not_the_best(trials, tmp_path):
     assert (
         choice(trials, tmp_path, {"score": "mlm", "seeds": [5]}, [[0.0], [3.0]], ["tc", "mlm"]) == 1
