@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "Measure the error rates of the judge itself, on simulated studies with a known truth."
 EPILOG = """\
-Exit code 1 if a bound is broken: more than 5% false confirmations or refutations, or coverage of
-the 95% interval outside 92% to 98%, in a study that the method is made for. With fewer than 4,000
-studies per row, a bound is broken only where chance does not explain it.
+Exit code 1 if a bound is broken: more than 5% false confirmations or refutations, coverage of the
+95% interval below 92%, or above 98% by its test alone, in a study that the method is made for. With
+fewer than 4,000 studies per row, a bound is broken only where chance does not explain it.
 
 The same arguments give the same rates.
 

@@ -5,5 +5,5 @@
 records alone. Findings are numbers and codes; ``verdict_sentence`` puts them into words.
 """
 
-JUDGE_VERSION = 4
+JUDGE_VERSION = 5
 """Raised whenever a verdict may change; error rates of another version are not shown."""

@@ -34,6 +34,7 @@ from objbench.judge.obstacles import (
 from objbench.judge.papers.claims import Claim
 from objbench.judge.score_source import Pair, is_loss
 from objbench.judge.sensitivity import insensitive
+from objbench.judge.statistics.estimate import MIN_RUNS, FloatArray, t_interval
 from objbench.judge.verdict import (
     Finding,
     judge_early_speedup,
@@ -122,7 +123,7 @@ def _gain(
         unequal_spend(results, pair) if finding else None,
         divergence(whole.left_out),
         *_of_runs(part, pair, look, found.seeds, found.left_out),
-        insensitive(part, pair, source, _half_width(finding)),
+        insensitive(part, pair, source, _half_width(found.differences)),
     ]
     return Answer(
         finding=finding,
@@ -207,7 +208,6 @@ def _of_runs(
     return [look_not_reached(look, left_out), learning_unknown(results, pair, seeds), few]
 
 
-def _half_width(gain: Finding | None) -> float | None:
-    if gain is None or gain.low is None or gain.high is None:
-        return None
-    return (gain.high.value - gain.low.value) / 2
+def _half_width(differences: FloatArray) -> float | None:
+    """Of the gain's 95% interval, at whatever level its look judges it; None without an interval."""
+    return float(t_interval(differences)[1]) if differences.size >= MIN_RUNS else None

@@ -33,10 +33,15 @@ def shared_masking(plan: Plan, term: str, objectives: tuple[str, ...]) -> str:
 
 
 def masking(options: Mapping[str, Any], term: str) -> dict[str, Any]:
-    """The masking options of ``term``, those of a combination under its name; None is no option."""
-    found = {}
-    for name in _MASKING:
-        value = options.get(f"{term}.{name}", options.get(name))
-        if value is not None:
-            found[name] = value
-    return found
+    """The masking options of what masks the text of ``term``; None is no option.
+
+    Of a combination that is the part of the term's name, or the only part that has such options.
+    """
+    parts = {place.rpartition(".")[0] for place in options if place.split(".")[-1] in _MASKING}
+    if term in parts:
+        parts = {term}
+    if len(parts) != 1:
+        return {}
+    (part,) = parts
+    values = {name: options.get(f"{part}.{name}" if part else name) for name in _MASKING}
+    return {name: value for name, value in values.items() if value is not None}

@@ -23,7 +23,7 @@ from objbench.judge.statistics.estimate import LEVEL, MIN_RUNS, FloatArray, t_in
 from objbench.judge.statistics.multiple_tests import ERROR_RATE
 from objbench.judge.statistics.power import SETTLED, MoreSeeds, more_seeds
 from objbench.judge.statistics.proportions import BoolArray, PairedShares, paired_shares
-from objbench.judge.statistics.seed_curves import SAME_SPEND, SeedCurves
+from objbench.judge.statistics.seed_curves import SeedCurves
 from objbench.judge.statistics.speedup import Bound, TargetGaps, read_speedup, target_gaps
 from objbench.judge.statistics.target_crossing import Crossing, crossing
 from objbench.judge.statistics.ties import difference, mean_without_rounding
@@ -148,7 +148,7 @@ def judge_speedup(
     reason: Reason = "settled"
     if verdict == "inconclusive":
         reason = "not measured" if gaps is None else "within"
-        if spends.is_widened:
+        if spends.is_between(at):
             reason, needed = "between points", None
     return Finding(
         verdict=verdict,
@@ -216,10 +216,10 @@ def judge_reliability(candidate: BoolArray, baseline: BoolArray, level: float = 
 def speedup_comparison(found: TargetGaps, spends: Crossing) -> Comparison:
     """Whether the candidate is faster or slower than the baseline at all: 1 is neither."""
     at = found.spend / NO_SPEEDUP
-    # An interval that ends at exactly 1 confirms "at least 1" and is no advantage.
-    touches = bool(spends.late >= at * (1 - SAME_SPEND))
-    faster = bool(spends.reached_by(at)) and not touches
-    return _comparison(faster, bool(spends.missed_at(at, found.slack)))
+    # An interval that ends at exactly 1 confirms "at least 1" and is no advantage, unless that end is
+    # open: a candidate that is ahead at the same spend was there before it.
+    is_faster = bool(spends.reached_before(at))
+    return _comparison(is_faster, bool(spends.missed_at(at, found.slack)))
 
 
 def compare_at_once(

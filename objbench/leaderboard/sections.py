@@ -34,7 +34,7 @@ from objbench.leaderboard.sent_words import sent_blocks
 from objbench.leaderboard.shared_start import start_sentence
 from objbench.leaderboard.tables.bounds import bounds_sentence
 from objbench.leaderboard.tables.ranking import ranking_table
-from objbench.leaderboard.tables.verdicts import found_speedups, verdict_blocks
+from objbench.leaderboard.tables.verdicts import found_speedups, smaller_sentence, verdict_blocks
 
 VERDICTS, RANKING = "Verdicts on papers' claims", "Ranking"
 
@@ -90,6 +90,7 @@ def verdict_lead(report: Report) -> list[Block]:
     untested = any(not item.is_tested for item in report.verdicts)
     return paragraph(
         lead,
+        smaller_sentence(report),
         "A claim is not tested if the study lacks the score that it names." if untested else "",
         correction_sentence(report.verdicts),
         bounds_sentence(found_speedups(report)),

@@ -65,6 +65,8 @@ class RateRow(Stored):
         coverage: share of the 95% intervals that cover the truth; one that is open at an end covers
             everything beyond it. Of a study with several looks all intervals must cover it. None where
             a verdict has no interval.
+        test_coverage: the same share for the ends that the test alone gives, without the points
+            around the estimate, which an interval always holds: only these can be too far apart.
         open_ended: share of the intervals with an unmeasured end.
         percentile_coverage: the same share for the percentile bootstrap; None where not measured.
         claims: by rising value.
@@ -80,6 +82,7 @@ class RateRow(Stored):
     is_measured: bool = True
     judged: float = Field(default=1.0, gt=0, le=1)
     coverage: float | None = Field(ge=0, le=1)
+    test_coverage: float | None = Field(ge=0, le=1)
     open_ended: float = Field(ge=0, le=1)
     percentile_coverage: float | None = None
     claims: tuple[ClaimRates, ...]
@@ -134,12 +137,12 @@ class RateRow(Stored):
             found.append(f"{where}: {self.false_confirm:.1%} false confirmations")
         if is_above(self.false_refute, repetitions, MOST_ERRORS):
             found.append(f"{where}: {self.false_refute:.1%} false refutations")
-        if self.coverage is None:
+        if self.coverage is None or self.test_coverage is None:
             return tuple(found)
-        too_small = is_below(self.coverage, repetitions, LEAST_COVERAGE)
-        too_large = self.is_measured and is_above(self.coverage, repetitions, MOST_COVERAGE)
-        if too_small or too_large:
+        if is_below(self.coverage, repetitions, LEAST_COVERAGE):
             found.append(f"{where}: coverage {self.coverage:.1%}")
+        if self.is_measured and is_above(self.test_coverage, repetitions, MOST_COVERAGE):
+            found.append(f"{where}: coverage by the test alone {self.test_coverage:.1%}")
         return tuple(found)
 
 

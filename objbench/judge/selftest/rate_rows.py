@@ -34,11 +34,14 @@ class Outcomes:
     Attributes:
         covers: (R,) bool, whether the interval covers the truth.
         is_open: (R,) bool, whether the interval has an unmeasured end.
+        test_covers: (R,) bool, whether the test alone covers it, without the points around the
+            estimate that an interval always holds.
         confirmed, refuted: (C, R) bool, the verdicts on each claim.
     """
 
     covers: BoolArray
     is_open: BoolArray
+    test_covers: BoolArray
     confirmed: BoolArray
     refuted: BoolArray
 
@@ -57,7 +60,7 @@ def gain_outcomes(
     mean, half = t_interval(differences, level)
     confirmed, refuted = _decided(claims, lambda at: mean - half >= at, lambda at: mean + half < at)
     covers = np.abs(mean - truth) <= half
-    return Outcomes(covers, np.zeros_like(covers), confirmed, refuted)
+    return Outcomes(covers, np.zeros_like(covers), covers, confirmed, refuted)
 
 
 def speedup_outcomes(
@@ -88,8 +91,9 @@ def speedup_outcomes(
     confirmed, refuted = _decided(claims, lambda at: found.reached_by(target_spend / at), missed)
     # Where the truth is refuted within the slack, the interval is open and does not cover it.
     covers = found.covers(target_spend / truth) & ~missed(truth)
+    test_covers = found.is_open_at(target_spend / truth) & ~missed(truth)
     is_open = (found.early == BEFORE) | np.isposinf(found.late)
-    return Outcomes(covers, is_open, confirmed, refuted)
+    return Outcomes(covers, is_open, test_covers, confirmed, refuted)
 
 
 def first_settled(looks: Iterable[Outcomes]) -> Outcomes:
@@ -99,7 +103,7 @@ def first_settled(looks: Iterable[Outcomes]) -> Outcomes:
     of all looks cover it.
     """
     first, *later = looks
-    covers, is_open = first.covers, first.is_open
+    covers, is_open, test_covers = first.covers, first.is_open, first.test_covers
     confirmed, refuted = first.confirmed, first.refuted
     for look in later:
         waiting = ~(confirmed | refuted)
@@ -108,7 +112,8 @@ def first_settled(looks: Iterable[Outcomes]) -> Outcomes:
             refuted | (waiting & look.refuted),
         )
         covers, is_open = covers & look.covers, look.is_open
-    return Outcomes(covers, is_open, confirmed, refuted)
+        test_covers = test_covers & look.test_covers
+    return Outcomes(covers, is_open, test_covers, confirmed, refuted)
 
 
 def among_learnt(
@@ -125,7 +130,8 @@ def among_learnt(
             is asked once for every number of pairs s, of the Q studies that have as many.
     """
     studies = len(learnt)
-    covers, is_open = np.ones(studies, dtype=bool), np.zeros(studies, dtype=bool)
+    covers, test_covers = np.ones((2, studies), dtype=bool)
+    is_open = np.zeros(studies, dtype=bool)
     confirmed, refuted = np.zeros((2, claims, studies), dtype=bool)
     # A stable sort: the pairs that count come first, in their order.
     order = np.argsort(~learnt, axis=1, kind="stable")
@@ -134,14 +140,16 @@ def among_learnt(
         which = pairs == size
         found = judge(which, order[which, :size])
         covers[which], is_open[which] = found.covers, found.is_open
+        test_covers[which] = found.test_covers
         confirmed[:, which], refuted[:, which] = found.confirmed, found.refuted
-    return Outcomes(covers, is_open, confirmed, refuted)
+    return Outcomes(covers, is_open, test_covers, confirmed, refuted)
 
 
 def rate_row(outcomes: Outcomes, claims: Claims, **fields: Any) -> RateRow:
     """The row of these outcomes; ``fields`` are the others of the ``RateRow``."""
     return RateRow(
         coverage=share(outcomes.covers),
+        test_coverage=share(outcomes.test_covers),
         open_ended=share(outcomes.is_open),
         claims=tuple(
             ClaimRates(place=place, claimed=claimed, confirmed=share(yes), refuted=share(no))

@@ -43,6 +43,7 @@ def reliability_row(
         is_held=scenario.is_held,
         topic=scenario.topic,
         coverage=None,
+        test_coverage=None,
         open_ended=0.0,
         claims=(claim,),
     )

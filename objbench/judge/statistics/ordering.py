@@ -21,6 +21,7 @@ from scipy.special import ndtr
 from scipy.stats import mannwhitneyu
 
 from objbench.judge.statistics.estimate import FloatArray
+from objbench.judge.statistics.ties import difference, leveled
 
 _MOST_EXACT_PAIRS = 5_000
 """Pairs whose number against the loss has an exact distribution here."""
@@ -62,7 +63,8 @@ def order_within(groups: Sequence[tuple[FloatArray, FloatArray]]) -> Ordering | 
     concordant = discordant = pairs = 0
     for scores, losses in groups:
         first, second = np.triu_indices(len(scores), k=1)
-        against = np.sign(scores[first] - scores[second]) * np.sign(losses[first] - losses[second])
+        by_score, by_loss = (difference(v[first], v[second]) for v in (scores, losses))
+        against = np.sign(by_score) * np.sign(by_loss)
         concordant += int((against < 0).sum())
         discordant += int((against > 0).sum())
         pairs += len(against)
@@ -92,7 +94,8 @@ def order_of_learnt(learnt: FloatArray, stuck: FloatArray) -> Ordering | None:
     """
     if not learnt.size or not stuck.size:
         return None
-    found = mannwhitneyu(learnt, stuck, alternative="less")
+    scores = leveled(np.concatenate([learnt, stuck]))
+    found = mannwhitneyu(scores[: learnt.size], scores[learnt.size :], alternative="less")
     p_against = float(found.pvalue)
     # Without any spread there is no order.
     return Ordering(

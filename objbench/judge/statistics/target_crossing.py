@@ -8,9 +8,13 @@ gaps at any slope of the curve, unlike an error propagated to a ratio or a perce
 rejects at every measured spend.
 
 An interval is never finer than the points it was measured at. The test knows how much the seeds
-differ, not how a curve bends between two points, and with quiet seeds that is the larger error: an
-interval that fits between two neighbouring points is widened to them, which assumes only that the
-mean curve rises.
+differ, not how a curve bends between two points, and with quiet seeds that is the larger error: the
+interval always holds the two points around the estimate, which assumes only that the mean curve
+rises. The points are the same at every level, so intervals of rising levels hold each other, and
+neither a wider one nor noisier seeds settle what a narrower one leaves open.
+
+An end that is one of the two points is open: the test rejects there, so the target is reached
+strictly before the later point, or after the earlier one.
 
 Codes of a spend: 0 where it is below the first measured one ("reached before"), infinity where it
 is beyond the last ("not reached"). They are bounds; nothing is extrapolated.
@@ -43,16 +47,17 @@ class Crossing:
 
     Attributes:
         estimate: where the mean curve, made to rise by isotonic regression, first reaches it.
-        early, late: ends of the interval, which contains the estimate; NaN below ``MIN_RUNS`` seeds.
-        is_widened: whether the interval was widened to two neighbouring points: more points would
-            make it finer, more seeds would not.
+        early, late: ends of the interval, which contains the estimate and the two points around it;
+            NaN below ``MIN_RUNS`` seeds.
+        tested_early, tested_late: ends by the test alone, within the interval; likewise NaN.
         first, last: the measured range of spend.
     """
 
     estimate: FloatArray
     early: FloatArray
     late: FloatArray
-    is_widened: BoolArray
+    tested_early: FloatArray
+    tested_late: FloatArray
     first: float
     last: float
 
@@ -62,7 +67,8 @@ class Crossing:
             self.estimate[index],
             self.early[index],
             self.late[index],
-            self.is_widened[index],
+            self.tested_early[index],
+            self.tested_late[index],
             self.first,
             self.last,
         )
@@ -72,19 +78,40 @@ class Crossing:
         known = np.where(self.late == BEFORE, self.first, self.late)
         return np.asarray(known <= spend * (1 + SAME_SPEND))
 
+    def reached_before(self, spend: float) -> BoolArray:
+        """Whether the whole interval is before ``spend``, which may be its open end."""
+        return self.reached_by(spend) & (self.tested_late < spend * (1 - SAME_SPEND))
+
     def missed_at(self, spend: float, slack: float = SAME_SPEND) -> BoolArray:
-        """Whether the whole interval is after ``spend``.
+        """Whether the whole interval is after ``spend``, which may be its open end.
 
         Where the target was never reached, that is known of a spend up to the last one measured and
         a share ``slack`` beyond it.
         """
         measured = spend <= self.last * (1 + slack)
-        return np.where(np.isposinf(self.early), measured, self.early > spend * (1 + SAME_SPEND))
+        is_after = self.tested_early > spend * (1 + SAME_SPEND)
+        is_after &= self.early >= spend * (1 - SAME_SPEND)
+        return np.where(np.isposinf(self.early), measured, is_after)
 
     def covers(self, spend: float) -> BoolArray:
         """Whether the interval covers ``spend``; one that is open at an end covers all beyond it."""
-        begun = np.where(np.isposinf(self.early), spend > self.last, self.early <= spend)
-        ended = np.where(self.late == BEFORE, spend < self.first, self.late >= spend)
+        return self._holds(self.early, self.late, spend)
+
+    def is_open_at(self, spend: float) -> BoolArray:
+        """Whether the test alone does not reject ``spend``."""
+        return self._holds(self.tested_early, self.tested_late, spend)
+
+    def is_between(self, spend: float) -> BoolArray:
+        """Whether only more points, and no more seeds, could keep ``spend`` out of the interval.
+
+        It is covered, and the test alone rejects it or has its whole interval between two points.
+        """
+        is_fine = (self.tested_early > self.early) & (self.tested_late < self.late)
+        return self.covers(spend) & (is_fine | ~self.is_open_at(spend))
+
+    def _holds(self, early: FloatArray, late: FloatArray, spend: float) -> BoolArray:
+        begun = np.where(np.isposinf(early), spend > self.last, early <= spend)
+        ended = np.where(late == BEFORE, spend < self.first, late >= spend)
         return np.asarray(begun & ended)
 
 
@@ -105,21 +132,28 @@ def crossing(gaps: FloatArray, spend: FloatArray, level: float = LEVEL) -> Cross
     first, last = float(spend[0]), float(spend[-1])
     if gaps.shape[-2] < MIN_RUNS:
         missing = np.full_like(estimate, np.nan)
-        return Crossing(estimate, missing, missing, np.isnan(estimate), first, last)
+        return Crossing(estimate, missing, missing, missing, missing, first, last)
     mean, half = t_interval(gaps, level, axis=-2)
     early = _first_open(-mean - half, -gaps, spend, level)
     # The last open spend is the first one of the reversed curve.
     late = _first_open((mean - half)[..., ::-1], gaps[..., ::-1], spend[::-1], level)
     late = np.where(late == BEFORE, NEVER, np.where(late == NEVER, BEFORE, late))
     early, late = np.minimum(early, estimate), np.maximum(late, estimate)
-    # A crossing exactly at a point was measured there and is not widened.
-    near = early * (1 + SAME_SPEND)
-    left = np.clip(np.searchsorted(spend, near, side="right") - 1, 0, max(spend.size - 2, 0))
-    right = np.minimum(left + 1, spend.size - 1)
-    is_widened = (early >= first) & (late <= spend[right]) & (late > spend[left] * (1 + SAME_SPEND))
-    early = np.where(is_widened, spend[left], early)
-    late = np.where(is_widened, spend[right], late)
-    return Crossing(estimate, early, late, is_widened, first, last)
+    left, right = _points_around(estimate, spend)
+    return Crossing(
+        estimate, np.minimum(early, left), np.maximum(late, right), early, late, first, last
+    )
+
+
+def _points_around(estimate: FloatArray, spend: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The measured spends around an estimate (...): (...) each; both itself where there are none.
+
+    A crossing exactly at a point was measured there, and one at a code is beyond all points.
+    """
+    right = np.clip(np.searchsorted(spend, estimate), 1, max(spend.size - 1, 1))
+    left, right = spend[right - 1], spend[np.minimum(right, spend.size - 1)]
+    is_inside = (left * (1 + SAME_SPEND) < estimate) & (estimate < right * (1 - SAME_SPEND))
+    return np.where(is_inside, left, estimate), np.where(is_inside, right, estimate)
 
 
 def first_zero(means: FloatArray, spend: FloatArray) -> FloatArray:

@@ -118,8 +118,8 @@ class MedianSpend:
 def median_spend(runs: Sequence[Reached]) -> MedianSpend:
     """The median of what runs spent, with the exact interval of order statistics.
 
-    An interval that fits between two points is widened to them, since no number of runs says how a curve
-    bends between them.
+    The interval holds the points around the runs in the middle, since no number of runs says how a curve
+    bends between two points.
 
     Args:
         runs: at least one.
@@ -134,12 +134,16 @@ def median_spend(runs: Sequence[Reached]) -> MedianSpend:
     ordered = _sorted(runs)
     middle = ordered[(number - 1) // 2 : number // 2 + 1]
     estimate = middle[0].bound if len(middle) == 1 else _between(*middle)
-    low, high = ordered[place - 1], ordered[number - place]
-    is_between = low.is_exact and high.is_exact and low.point == high.point
+    low, high = ordered[place - 1].bound, ordered[number - place].bound
+    measured = [run for run in middle if run.is_exact]
+    if measured and not low.side:
+        low = Bound(min(low.value, *(run.before for run in measured)))
+    if measured and not high.side:
+        high = Bound(max(high.value, *(run.after for run in measured)))
     return MedianSpend(
         estimate=estimate,
-        low=Bound(min(low.before, high.before)) if is_between else low.bound,
-        high=Bound(max(low.after, high.after)) if is_between else high.bound,
+        low=low,
+        high=high,
         coverage=1.0 - 2.0 * float(binom.cdf(place - 1, number, 0.5)),
         reached=(sum(run.point > 0 for run in runs), number),
     )

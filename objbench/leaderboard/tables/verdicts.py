@@ -10,7 +10,7 @@ from objbench.judge.obstacle_text import obstacle_texts
 from objbench.judge.papers.claims import Claim
 from objbench.judge.reliability_text import learnt_counts
 from objbench.judge.verdict import Finding
-from objbench.judge.verdict_sentence import limits, look_note, verdict_words
+from objbench.judge.verdict_sentence import limits, look_note, number, verdict_words
 from objbench.leaderboard.curve_sources import score_words
 from objbench.leaderboard.document import (
     Block,
@@ -76,6 +76,22 @@ def found_speedups(report: Report) -> list[Quantity]:
         for item in report.listed_verdicts
         if item.finding is not None and item.claim.kind == "speedup"
     ]
+
+
+def smaller_sentence(report: Report) -> str:
+    """That "not" says less than claimed, by the first effect that is; "" where there is none."""
+    for item in report.listed_verdicts:
+        finding = item.finding
+        if item.verdict == "refuted" and finding is not None and finding.comparison == "better":
+            found, claimed = (
+                finding_quantity(item.claim, finding),
+                number(item.claim, item.claim.value),
+            )
+            return (
+                f'"Not" says that less was found than is claimed, which may still be a '
+                f"{item.claim.kind}: {found.text} is one, below the {claimed} claimed."
+            )
+    return ""
 
 
 def claim_words(claim: Claim) -> str:

@@ -109,6 +109,18 @@ def test_a_gain_needs_an_interval_that_fits_into_the_room(make_study):
     assert "half-width of 2.05" in held_back_text(gain)
 
 
+def test_the_room_is_that_of_the_95_interval_at_whatever_level_a_look_judges(make_study):
+    """At the first of three looks the interval is wider, which says nothing of the score."""
+    study = study_with(make_study, {"majority": 3})
+    (_, plain) = judge_claims(study.results(), [TACO])
+    study.plan = study.plan.model_copy(update={"looks": (len(SEEDS), 40, 60)})
+    (_, early) = judge_claims(study.results(), [TACO])
+    assert early.finding.level > plain.finding.level
+    widths = [item.finding.high.value - item.finding.low.value for item in (plain, early)]
+    assert widths[0] / 2 < 2.25 < widths[1] / 2
+    assert plain.held_back == early.held_back == ()
+
+
 def test_a_score_that_is_better_when_low_has_its_floor_above(make_study):
     for floor, expected in [(-20, ()), (20, ("insensitive",))]:
         study = study_with(make_study, {"untrained": floor})

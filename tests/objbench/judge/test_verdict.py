@@ -151,6 +151,19 @@ def test_where_the_points_are_too_coarse_more_seeds_are_no_answer():
     assert found.reason == "between points"
 
 
+def test_who_is_ahead_at_the_same_spend_is_faster_though_the_interval_ends_at_1():
+    """The target is reached between the last two points, and surely before the last of them."""
+    baseline, equal = (line(1.0, shifts, points=4) for shifts in ([0.0] * 3, [-0.01, 0.0, 0.01]))
+    found = judge_speedup(baseline, line(1.0, [0.49, 0.5, 0.51], points=4), 1.2)
+    assert (found.low, found.high) == (Bound(1.0), Bound(10 / 7))
+    assert found.estimate.value > 1
+    assert (found.verdict, found.reason) == ("inconclusive", "between points")
+    assert found.comparison == "better"
+    # One that is just as good, with as little noise, is not.
+    assert judge_speedup(baseline, equal, 1.2).comparison == "unclear"
+    assert judge_speedup(baseline, baseline, 1.2).comparison == "unclear"
+
+
 def critical(seeds):
     """The mixture's critical value, by its formula."""
     k = 1 + 4 * seeds

@@ -1,6 +1,8 @@
 """What runs of one seed share is said only where it is so."""
 
-from objbench.judge.shared_corruption import shared_masking
+import pytest
+
+from objbench.judge.shared_corruption import masking, shared_masking
 from objbench.leaderboard.reading import reading
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.leaderboard.sections import page_document
@@ -63,3 +65,25 @@ def test_losses_are_comparable_where_masking_is_the_same(make_study):
     assert shared_masking(other, "mlm", ("mlm", "taco")) == ""
     neither = changed(plan, mlm={"options": {}}, taco={"options": {}})
     assert shared_masking(neither, "mlm", ("mlm", "taco")) == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "term", "found"),
+    [
+        ({"rate": 0.15, "temperature": 0.1}, "mlm", {"rate": 0.15}),
+        ({"taco.rate": 0.15, "taco.temperature": 0.1}, "mlm", {"rate": 0.15}),
+        ({"taco.rate": 0.15, "simcse.temperature": 0.1}, "tc", {"rate": 0.15}),
+        (
+            {"mlm.rate": 0.3, "mlm.final_rate": 0.15, "tc.window": 5},
+            "mlm",
+            {"rate": 0.3, "final_rate": 0.15},
+        ),
+        ({"mlm.rate": 0.3, "span.rate": 0.15}, "span", {"rate": 0.15}),
+        # Which of the two masks the text of a third is not known from the options.
+        ({"mlm.rate": 0.3, "span.rate": 0.15}, "tc", {}),
+        ({"rate": 0.15, "final_rate": None}, "mlm", {"rate": 0.15}),
+        ({"temperature": 0.1}, "mlm", {}),
+    ],
+)
+def test_masking_is_that_of_the_part_that_masks(options, term, found):
+    assert masking(options, term) == found

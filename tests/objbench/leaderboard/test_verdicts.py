@@ -87,6 +87,20 @@ def test_a_row_is_claim_score_verdict_and_numbers(make_study, report_of, rows):
     assert (gain["notes"], loss["notes"]) == ("¹ ² ⁵ ⁶", "¹ ³ ⁴ ⁵ ⁸")
 
 
+def test_not_found_is_said_to_be_less_than_claimed_where_something_was(make_study, report_of):
+    study = make_study(seeds=(1, 2, 3, 4), points=20, floors=FLOORS)
+    study.measure_learning()
+    lead = render_markdown(verdict_lead(report_of(study)))
+    assert (
+        '"Not" says that less was found than is claimed, which may still be a speedup: '
+        "1.62x [1.44x, 1.85x] is one, below the 5.00x claimed."
+    ) in lead
+    # Two seeds find nothing.
+    study = make_study(floors=FLOORS)
+    study.measure_learning()
+    assert '"Not" says' not in render_markdown(verdict_lead(report_of(study)))
+
+
 def test_the_scores_that_claims_name_come_first_measured_or_not(make_study, report_of, rows):
     study = make_study(seeds=(1, 2, 3, 4))
     for cell_id, record in list(study.records.items()):
@@ -190,6 +204,7 @@ def row(scenario, *, held, confirmed, refuted):
         truth=1.2,
         is_held=held,
         coverage=0.95,
+        test_coverage=0.95,
         open_ended=0.0,
         claims=claims,
     )

@@ -53,6 +53,12 @@ def test_groups_are_permuted_within_themselves():
 def test_ties_are_no_evidence():
     tied = order_within([(np.ones(5), np.arange(5.0))])
     assert (tied.value, tied.p_against) == (0.0, pytest.approx(1.0))
+    # The same score and the same loss, but for rounding, in an order that looks like evidence.
+    nearly = 0.3 + np.arange(5) * 5.6e-17
+    for scores, losses in ((nearly, np.arange(5.0)), (np.arange(5.0), nearly)):
+        found = order_within([(scores, losses)])
+        assert (found.value, found.p_against) == (0.0, pytest.approx(1.0))
+    assert order_of_learnt(nearly[:2], nearly[2:]) == order_of_learnt(np.ones(2), np.ones(3))
     assert order_within([(np.ones(1), np.ones(1))]) is None
     assert order_within([]) is None
 

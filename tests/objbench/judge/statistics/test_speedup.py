@@ -70,14 +70,13 @@ def test_rejected_between_two_points_only_at_the_root():
         3 * np.log(spend * 2) + generator.normal(0, 1.0, (4, 1)) + generator.normal(0, 0.3, (4, 10))
     )
     found = crossing(gaps, spend)
-    assert not found.is_widened
     grid = np.linspace(0.1, 1.0, 20001)
     values = np.array([np.interp(grid, spend, row) for row in gaps])
     half = 3.182446 * values.std(axis=0, ddof=1) / 2  # t(3, 0.975), sqrt(4)
     early = grid[np.argmax(values.mean(axis=0) >= -half)]
     late = grid[np.flatnonzero(values.mean(axis=0) <= half)[-1]]
-    assert float(found.early) == pytest.approx(early, abs=1e-4)
-    assert float(found.late) == pytest.approx(late, abs=1e-4)
+    assert float(found.tested_early) == pytest.approx(early, abs=1e-4)
+    assert float(found.tested_late) == pytest.approx(late, abs=1e-4)
 
 
 def test_an_interval_is_never_finer_than_the_points():
@@ -86,6 +85,48 @@ def test_an_interval_is_never_finer_than_the_points():
     found = speedup_at(curves([1.0, 12.0], *[[-4.0, 0.0]] * 3), curves([2.0, 4.0, 6.0, 8.0], *rows))
     assert found.estimate.value == pytest.approx(12 / 5)
     assert (found.low, found.high) == (Bound(12 / 6), Bound(12 / 4))
+
+
+SPENDS = np.array([1.0, 2.0, 4.0, 8.0])
+
+
+def drawn(generator):
+    """Gaps of three to eight seeds at ``SPENDS``, some quiet and some noisy, that rise on the whole."""
+    seeds, noise = generator.integers(3, 9), 10.0 ** generator.uniform(-4, 0.3)
+    return np.sort(generator.normal(size=4)) + noise * generator.normal(size=(seeds, 4))
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 0.99), st.floats(0.0, 1.0))
+def test_a_wider_interval_or_noisier_seeds_never_settle_what_was_open(seed, level, more):
+    """Of intervals at two levels, and of seeds twice as far from their mean, one holds the other."""
+    gaps = drawn(np.random.default_rng(seed))
+    found, wider = (
+        crossing(gaps, SPENDS, level),
+        crossing(gaps, SPENDS, level + more * (0.999 - level)),
+    )
+    mean = gaps.mean(axis=0)
+    noisier = crossing(mean + 2 * (gaps - mean), SPENDS, level)
+    for other in (wider, noisier):
+        assert np.isclose(other.estimate, found.estimate, rtol=1e-9)
+        assert other.early <= found.early * (1 + 1e-9)
+        assert other.late >= found.late * (1 - 1e-9)
+    inside = [place for place in SPENDS if place < found.estimate]
+    if inside and np.isfinite(found.estimate) and found.estimate > inside[-1] * (1 + 1e-6):
+        assert found.early <= inside[-1]
+        assert found.late >= SPENDS[len(inside)]
+
+
+def test_the_points_around_the_estimate_are_in_an_interval_that_ends_beyond_one_of_them():
+    """By hand: the test ends at 1.996 and 2.004, on either side of a point; the estimate is below 2."""
+    spread = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])[:, None]
+    gaps = np.array([-1.0, 0.002, 1.0]) + 0.004 * spread
+    found = crossing(gaps, np.array([1.0, 2.0, 3.0]))
+    assert 1.99 < found.tested_early < found.estimate < 2.0 < found.tested_late < 2.01
+    assert (found.early, found.late) == (1.0, found.tested_late)
+    # 1.5 was settled by the test alone on a line that nobody has measured.
+    assert not found.missed_at(1.5)
+    assert found.is_between(1.5)
+    assert not found.is_between(2.001)
 
 
 def test_a_crossing_at_a_point_itself_is_not_widened():

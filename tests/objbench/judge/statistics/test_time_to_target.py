@@ -125,7 +125,8 @@ def test_what_is_no_run_is_refused(steps, spend, scores):
 @pytest.mark.parametrize("runs", range(1, 13))
 def test_the_interval_covers_what_counting_all_orders_says(runs):
     """Each run is below the median or above it like a coin: count the patterns that leave it outside."""
-    found = median_spend([run_of(10.0 * 3.0**number) for number in range(runs)])
+    places = [10.0 * 3.0**number for number in range(runs)]
+    found = median_spend([Reached(at, at, 0.9 * at, 1.1 * at, 2) for at in places])
     low, high = (round(math.log(end.value / 10.0, 3)) for end in (found.low, found.high))
     if runs > 1:
         inside = sum(
@@ -189,10 +190,15 @@ def outside(place, runs):
     return 2 * sum(math.comb(runs, heads) for heads in range(place)) / 2**runs
 
 
-def test_an_interval_between_two_looks_is_widened_to_them():
+def test_the_two_looks_around_the_median_are_in_its_interval():
     runs = [Reached(value, value, 40.0, 80.0, 2) for value in (50.0, 51.0, 52.0, 53.0, 54.0)]
     found = median_spend(runs)
     assert (found.low, found.estimate, found.high) == (Bound(40.0), Bound(52.0), Bound(80.0))
+    # Also where the interval ends beyond one of them, or is open.
+    late = median_spend([*runs[:4], Reached(90.0, 90.0, 80.0, 160.0, 3)])
+    assert (late.low, late.estimate, late.high) == (Bound(40.0), Bound(52.0), Bound(90.0))
+    never_one = median_spend([*runs[:4], never(90.0)])
+    assert (never_one.low, never_one.high) == (Bound(40.0), Bound(90.0, "above"))
 
 
 @pytest.mark.parametrize(
