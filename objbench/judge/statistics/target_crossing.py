@@ -150,8 +150,8 @@ def _points_around(estimate: FloatArray, spend: FloatArray) -> tuple[FloatArray,
 
     A crossing exactly at a point was measured there, and one at a code is beyond all points.
     """
-    right = np.clip(np.searchsorted(spend, estimate), 1, max(spend.size - 1, 1))
-    left, right = spend[right - 1], spend[np.minimum(right, spend.size - 1)]
+    place = np.clip(np.searchsorted(spend, estimate), 1, max(spend.size - 1, 1))
+    left, right = spend[place - 1], spend[np.minimum(place, spend.size - 1)]
     is_inside = (left * (1 + SAME_SPEND) < estimate) & (estimate < right * (1 - SAME_SPEND))
     return np.where(is_inside, left, estimate), np.where(is_inside, right, estimate)
 
