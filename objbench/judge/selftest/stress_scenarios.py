@@ -72,9 +72,9 @@ STRESS_TESTS = (
         study=Simulated(speedup=2.0, points=5, noise=QUIET),
         below=1.5,
         above=2.6,
-        stress="the same with 5 points: the interval is finer than the points and is widened to "
-        "the two around the crossing, so it always covers the truth and settles less (not "
-        "widened, it would cover the truth in 70% of the studies with 10 seeds)",
+        stress="the same with 5 points: the test is finer than the points, and the interval holds "
+        "the two around the crossing, so it always covers the truth and settles less (without "
+        "them it would cover the truth in 70% of the studies with 10 seeds)",
     ),
     Scenario(
         name="5 times with 7 points",
@@ -83,7 +83,8 @@ STRESS_TESTS = (
         below=3.33,
         above=6.5,
         stress="the crossing is between the first two points, where a straight line runs below "
-        "a bent curve: the speedup is underestimated, and true claims at its edge are refuted",
+        "a bent curve: the speedup is underestimated, and only the two points around it keep true "
+        "claims at its edge from being refuted",
     ),
     Scenario(
         name="quiet score, 4.3 times with 8 points",
@@ -91,8 +92,8 @@ STRESS_TESTS = (
         study=Simulated(speedup=4.3, points=8, noise=QUIET),
         below=3.0,
         above=6.0,
-        stress="quiet, and so curved between its first points that the interval ends up on the "
-        "wrong side of one",
+        stress="quiet, and so curved between its first points that the test alone ends up on the "
+        "wrong side of the truth",
     ),
     Scenario(
         name="differences of skewness 1 (A/A)",

@@ -123,7 +123,7 @@ class Rung:
         """The speedup for a trend; None where the estimate or an end of its interval is a bound.
 
         Its interval is close to symmetric on a logarithmic scale; a t-interval of that length has
-        this error. One that was widened to two neighbouring points counts with that length.
+        this error. The points around the estimate, which it always holds, count with that length.
         """
         found = self.speedup
         if self.held_back or found is None or found.low is None or found.high is None:
