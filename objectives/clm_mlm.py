@@ -24,9 +24,10 @@ token before, must relearn that in the second phase.
 What follows from the phases:
 
 - The share is one of steps. A causal step costs more than a masked one, because of its T - 1
-  predictions, so a quarter of the steps is more than a quarter of the FLOPs. What a step costs is
-  the mean over both phases, so the whole budget is met exactly, and at equal FLOPs the objective gets
-  more steps than ``clm`` and fewer than ``mlm`` at the same masking rate.
+  predictions, so a quarter of the steps is more than a quarter of the FLOPs. The number of steps
+  follows from the mean over both phases, so the whole budget is met to within the rounding of the
+  causal steps to whole ones, and at equal FLOPs the objective gets more steps than ``clm`` and fewer
+  than ``mlm`` at the same masking rate. What a point on the way has spent is summed by phase.
 - The learning rate is one schedule over both phases.
 - An encoder that is exported before the switch has been trained causally only, and its head is read
   at masked positions all the same: such points of a curve are far from finished, and may be called
@@ -64,6 +65,7 @@ class CausalThenMasked(InPhases, HybridLanguageModeling):
     name = "clm_mlm"
     summary = "causal language modelling first, masked after; or in alternation"
     reference = "Gisserot-Boukhlef et al. 2025, https://arxiv.org/abs/2507.00994"
+    phases = (CAUSAL, MASKED)
 
     @dataclass(frozen=True, kw_only=True)
     class Config(HybridLanguageModeling.Config):
@@ -105,12 +107,6 @@ class CausalThenMasked(InPhases, HybridLanguageModeling):
         if MASKED in self.modes:
             return TokenReading()
         return TokenReading(reads="previous", attention="causal")
-
-    def mode_of(self, batch: Batch, streams: Streams) -> str:
-        """The mode of ``batch``: its own, that of its phase, or one drawn if they alternate."""
-        if batch.mode is not None or not self.has_phases(self.config):
-            return super().mode_of(batch, streams)
-        return CAUSAL if batch.progress < self.config.causal_share else MASKED
 
     def corrupt(self, batch: Batch, streams: Streams) -> Corrupted:
         """Mask ``batch``, or leave it to the causal mask, as its mode says."""

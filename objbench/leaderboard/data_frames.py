@@ -270,7 +270,8 @@ def _costs(results: StudyResults) -> Iterator[Row]:
             "seed": seed,
             "status": results.state(cells[cell_id]),
             **_spend(last_meters(found) if found else None),
-            **{name: getattr(cost, name, None) for name in Cost.model_fields},
+            # Phases are no single value: what they make of a point is in its FLOPs.
+            **{name: getattr(cost, name, None) for name in Cost.model_fields if name in COSTS},
             "device": found.provenance.device if found else "",
             **_learning(results, learnt[objective].runs.get(seed)),
         }

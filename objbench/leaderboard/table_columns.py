@@ -126,7 +126,9 @@ COSTS: Mapping[str, TableColumn] = {
     **_WHICH,
     "status": _STATUS,
     **_SPEND,
-    "flops_per_step": TableColumn("float64", "training FLOPs of one optimizer step"),
+    "flops_per_step": TableColumn(
+        "float64", "training FLOPs of one optimizer step, as the mean over the budget"
+    ),
     "tokens_per_second": TableColumn("float64", "non-padding tokens per device second"),
     "peak_memory": TableColumn("Int64", "bytes; memory_kind says of what"),
     "memory_kind": TableColumn("string", "what peak_memory is measured of"),

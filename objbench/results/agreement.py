@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from objbench.contract.suite import UNTRAINED
 from objbench.results.declared_looks import require_looks
+from objbench.results.phase_costs import spent_flops
 from objbench.results.records import AnyRecord, EvaluationRecord, PretrainRecord
 from objbench.results.training_points import Meters
 
@@ -152,7 +153,7 @@ def disagreement(record: AnyRecord, cell: PlannedCell, planned: PlannedObjective
 
 
 def _flops(spent: Meters, planned: PlannedObjective) -> str:
-    wanted = spent.steps * planned.flops_per_step
+    wanted = spent_flops(spent.steps, planned.steps, planned.flops_per_step, planned.phases)
     if wanted / _MOST_FLOPS <= spent.flops <= wanted * _MOST_FLOPS:
         return ""
     return (

@@ -29,6 +29,7 @@ from objbench.results.foreign_values import (
     Text,
 )
 from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
+from objbench.results.phase_costs import PhaseCosts
 from objbench.results.planned_study import PlannedStudy, PlannedTraining, require_readable
 from objbench.results.realised_rate import RealisedRate
 
@@ -112,7 +113,7 @@ class PlannedObjective(Stored):
 
     Attributes:
         steps: optimizer steps it may take.
-        flops_per_step: counted on the real step.
+        flops_per_step: counted on the real step, as the mean over its kinds of batches.
         tokens_per_step: non-padding tokens of a batch.
         seconds_per_step: calibrated once; None where no time enters the budget.
         options: its hyperparameters in full.
@@ -122,6 +123,7 @@ class PlannedObjective(Stored):
         rate: the share of the tokens that it predicts, counted on the study's text; None where
             none is declared.
         across_sequences: why its loss depends on other sequences of the batch; "" if it does not.
+        phases: what a step costs in each phase of the budget; empty where there are none.
     """
 
     name: Name
@@ -137,6 +139,7 @@ class PlannedObjective(Stored):
     # Plans of before these were known are written as they were.
     rate: RealisedRate | None = Field(default=None, exclude_if=lambda rate: rate is None)
     across_sequences: Text = Field(default="", exclude_if=lambda why: not why)
+    phases: PhaseCosts = Field(default=(), exclude_if=lambda phases: not phases)
 
     @property
     def encoder_overrides(self) -> dict[str, Any]:

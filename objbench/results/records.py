@@ -29,6 +29,7 @@ from objbench.results.foreign_values import (
     Time,
 )
 from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
+from objbench.results.phase_costs import PhaseCosts
 from objbench.results.stored_examples import StoredExamples
 from objbench.results.training_points import (
     ExportedPoint,
@@ -103,7 +104,8 @@ class Cost(Stored):
 
     Attributes:
         encoder_parameters, head_parameters: counts.
-        flops_per_step: training FLOPs of one optimizer step.
+        flops_per_step: training FLOPs of one optimizer step, as the mean over its kinds of batches.
+        phases: the same in each phase of the budget; empty where there are none.
         tokens_per_second: non-padding tokens per device second, all processes.
         peak_memory: bytes; ``memory_kind`` says of what.
         branch_steps, branch_seconds: spent on the cooldown branches of earlier points, beyond the
@@ -120,6 +122,7 @@ class Cost(Stored):
     branch_steps: Steps = 0
     branch_seconds: Spend = 0.0
     compiled: bool = Field(default=False, exclude_if=is_empty)
+    phases: PhaseCosts = Field(default=(), exclude_if=is_empty)
 
 
 class PretrainRecord(CellRecord):

@@ -6,13 +6,15 @@ study is continued.
 
 from __future__ import annotations
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from objbench.contract.meters import Axis
 from objbench.errors import BudgetError
 from objbench.results.foreign_values import Positive
 from objbench.results.json_files import Stored
+from objbench.results.phase_costs import PhaseCosts
 from objbench.results.realised_rate import RealisedRate
+from objbench.results.training_points import is_empty
 
 
 class StepCost(Stored):
@@ -23,12 +25,15 @@ class StepCost(Stored):
         flops: training FLOPs, over all processes.
         seconds: device seconds; None where it has not been calibrated.
         rate: the share of the tokens that it predicts; None where none is declared.
+        phases: what a step costs in each phase of the budget; empty where there are none. ``flops``
+            is their mean.
     """
 
     tokens: Positive
     flops: Positive
     seconds: Positive | None = None
     rate: RealisedRate | None = None
+    phases: PhaseCosts = Field(default=(), exclude_if=is_empty)
 
     def on(self, axis: Axis) -> float:
         """The cost of a step on ``axis``.

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter
 
 from objbench.contract.suite import Column, CurveValue
+from objbench.results.phase_costs import PhaseCost
 from objbench.results.plan import Plan
 from objbench.results.realised_rate import RealisedRate
 from objbench.results.records import (
@@ -139,7 +140,8 @@ def whole_study(make_study):
 
 def step_cost():
     rate = RealisedRate(declared=0.15, predicted=0.148, tokens=10_000)
-    return StepCost(tokens=100.0, flops=1e9, seconds=0.5, rate=rate)
+    phases = (PhaseCost(mode="only", share=1.0, flops_per_step=1e9),)
+    return StepCost(tokens=100.0, flops=1e9, seconds=0.5, rate=rate, phases=phases)
 
 
 def step_comparison(study):

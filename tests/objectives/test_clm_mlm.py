@@ -13,6 +13,8 @@ from objbench.contract.phases import has_phases
 from objbench.contract.random_streams import Streams
 from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.schedule import plan_route
+from objbench.engine.training.session import Session
+from objbench.engine.training.trainer import pretrain
 from objbench.errors import ConfigError
 from objbench.plugins.loading import load_plugins
 from objbench.runs.planning.configured_plugins import configure_plugins
@@ -51,6 +53,19 @@ def test_the_first_share_of_the_steps_is_causal_and_no_later_one(build, batch_of
     assert causal == [True] * switch + [False] * (steps - switch)
     # What the cost of a step is counted with.
     assert objective.modes == pytest.approx({MASKED: 1 - share, CAUSAL: share})
+
+
+def test_an_early_point_has_spent_more_than_its_share(tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(tiny.OBJECTIVES, "clm_mlm", CausalThenMasked)
+    job = tiny.tiny_job(tmp_path, "clm_mlm", steps=20, log_every=1, export_steps=(2, 20))
+    early, end = (point.meters for point in pretrain(job, lambda *told: None).points)
+    causal, masked = (
+        Session(tiny.tiny_job(tmp_path / str(share), "clm_mlm", causal_share=share)).flops_per_step
+        for share in (1.0, 0.0)
+    )
+    assert early.flops == 2 * causal
+    assert end.flops == 5 * causal + 15 * masked
+    assert early.flops / end.flops > 2 / 20
 
 
 def test_alternating_batches_have_the_same_share_at_any_time(build, batch_of):

@@ -40,12 +40,7 @@ def calibrate(jobs: Sequence[PretrainJob], timed: bool) -> list[StepCost]:
             return [_counted(job) for job in jobs]
         sessions = [Session(job) for job in jobs]
         costs = [
-            StepCost(
-                tokens=session.tokens_per_step,
-                flops=session.flops_per_step,
-                seconds=median(seconds),
-                rate=realised_rate(session),
-            )
+            _cost(session, median(seconds))
             for session, seconds in zip(sessions, time_steps(sessions), strict=True)
         ]
         for session in sessions:
@@ -77,13 +72,19 @@ def take_step(session: Session, step: int, mode: str) -> None:
 
 def _counted(job: PretrainJob) -> StepCost:
     session = Session(job)
-    cost = StepCost(
-        tokens=session.tokens_per_step,
-        flops=session.flops_per_step,
-        rate=realised_rate(session),
-    )
+    cost = _cost(session, None)
     session.close()
     return cost
+
+
+def _cost(session: Session, seconds: float | None) -> StepCost:
+    return StepCost(
+        tokens=session.tokens_per_step,
+        flops=session.flops_per_step,
+        seconds=seconds,
+        rate=realised_rate(session),
+        phases=session.phases,
+    )
 
 
 def _seconds_of_step(session: Session, step: int) -> float:

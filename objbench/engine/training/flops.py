@@ -13,7 +13,8 @@
   the objective declares in ``extra_flops``.
 - An objective with several modes (see ``Objective.modes``) is counted in each of them, and what it
   declares is asked for in each. Its FLOPs are the mean weighted by their shares: the expectation of a
-  step, the same at every seed.
+  step, the same at every seed. Where the modes follow each other as phases of a budget, what was
+  spent up to a step is summed by phase (``results.phase_costs``).
 
 torch's counter learns the attention kernels that it does not know (the CPU's) and is overruled on
 those that it counts with recomputation.

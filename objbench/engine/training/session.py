@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from objbench.contract.batch import Batch
+from objbench.contract.phases import phase_shares
 from objbench.contract.random_streams import Streams, stream_key
 from objbench.data.loader import Loader
 from objbench.engine.encoder.compiled import compile_encoder
@@ -38,6 +39,7 @@ from objbench.engine.training.optimizer import build_optimizer
 from objbench.engine.training.parts import Part, counts_of, deal
 from objbench.engine.training.step import TrainingStep, mean_loss, term_weights
 from objbench.engine.training.teachers import frozen_teachers
+from objbench.results.phase_costs import PhaseCost
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Session:
         progress_at: number of a step -> ``Batch.progress`` there.
         flops_per_step: training FLOPs of an optimizer step over all processes, in expectation
             over the modes.
+        phases: what a step costs in each phase of the budget; empty if the objective has none.
         tokens_per_step: non-padding tokens of an optimizer step over all processes.
 
     Raises:
@@ -98,6 +101,14 @@ class Session:
         if training.activation_checkpointing:
             recompute_layers(self.module)
         self.flops_per_step = counted.flops * self._parts * self.processes
+        self.phases = tuple(
+            PhaseCost(
+                mode=mode,
+                share=share,
+                flops_per_step=counted.by_mode[mode] * self._parts * self.processes,
+            )
+            for mode, share in phase_shares(objective).items()
+        )
         self.tokens_per_step = training.batch * job.length
         self.optimizer: Optimizer = build_optimizer(self.module, training)
         self.model = prepared(self.accelerator, self.module, bool(counted.unused))

@@ -8,6 +8,7 @@ from typing import Any
 from objbench.engine.training.peak_memory import PeakMemory
 from objbench.engine.training.session import Session
 from objbench.engine.training.stopwatch import Stopwatch
+from objbench.results.phase_costs import spent_flops
 from objbench.results.records import Cost
 from objbench.results.training_points import Meters
 
@@ -32,6 +33,8 @@ class Spending:
     def meters(self, step: int, seconds: float | None = None) -> Meters:
         """What the model of ``step`` steps has cost, without branches that it does not contain.
 
+        FLOPs of an objective in phases are summed by phase, so that the points of both are true.
+
         Args:
             step: optimizer steps of the model.
             seconds: as the clock was just read; reading it waits for the device.
@@ -40,7 +43,9 @@ class Spending:
         return Meters(
             steps=step,
             tokens=step * self._session.tokens_per_step,
-            flops=step * self._session.flops_per_step,
+            flops=spent_flops(
+                step, self._session.job.steps, self._session.flops_per_step, self._session.phases
+            ),
             seconds=read - self._branch_seconds,
         )
 
@@ -60,6 +65,7 @@ class Spending:
             encoder_parameters=sum(p.numel() for p in module.encoder.parameters()),
             head_parameters=sum(p.numel() for p in module.objective.parameters()),
             flops_per_step=self._session.flops_per_step,
+            phases=self._session.phases,
             tokens_per_second=meters.tokens / max(meters.seconds, 1e-9),
             peak_memory=self._peak_so_far,
             memory_kind=self._memory.kind,

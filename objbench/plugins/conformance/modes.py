@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from objbench.contract.batch import Batch
+from objbench.contract.phases import phase_at, phase_shares
 from objbench.contract.random_streams import Streams
 from objbench.engine.training.step import TrainingStep
 from objbench.plugins.conformance.check import Broken, Check
@@ -26,6 +27,7 @@ def one_kind_a_mode(subject: Subject) -> str:
     modes = module.objective.modes
     _require_shares(modes)
     kinds = {mode: _one_kind(subject, module, mode) for mode in modes}
+    _require_phases(subject, module)
     for number in range(STEPS):
         batch = subject.batch(number)
         drawn = module.objective.mode_of(batch, subject.streams(batch, number))
@@ -44,6 +46,20 @@ def _require_shares(modes: Mapping[str, float]) -> None:
         )
     if not math.isclose(sum(modes.values()), 1.0, abs_tol=1e-9):
         raise Broken(f"the shares of the modes add up to {sum(modes.values()):.6g}, not 1")
+
+
+def _require_phases(subject: Subject, module: TrainingStep) -> None:
+    """The modes of an objective in phases must come in the order that it declares."""
+    shares = phase_shares(module.objective)
+    for number in range(STEPS if shares else 0):
+        progress = (number + 0.5) / STEPS
+        batch = replace(subject.batch(number), progress=progress)
+        found = module.objective.mode_of(batch, subject.streams(batch, number))
+        if found != (wanted := phase_at(shares, progress)):
+            raise Broken(
+                f"with {progress:.0%} of the budget spent the mode is {found!r}, and by `phases` and "
+                f"the shares of the modes {wanted!r}"
+            )
 
 
 def _one_kind(subject: Subject, module: TrainingStep, mode: str) -> str:

@@ -164,6 +164,8 @@ def _of_pretraining(record: PretrainRecord) -> Iterator[tuple[str, _Number]]:
         yield "encoder parameters", _Number(record.cost.encoder_parameters, "count")
         yield "head parameters", _Number(record.cost.head_parameters, "count")
         yield "FLOPs per step", _Number(record.cost.flops_per_step, "flops")
+        for phase in record.cost.phases:
+            yield f"FLOPs per step, {phase.mode}", _Number(phase.flops_per_step, "flops")
     if record.reached is not None:
         # Where sums are rounded in another order it may diverge at another step.
         for axis in ("steps", "tokens", "flops"):

@@ -1,7 +1,7 @@
 """Whether what the runs of a submission spent, and the losses that they reached, can be.
 
-FLOPs and tokens are steps times the cost of one, as the engine counts them; what is spent rises from
-point to point, or no record is read. A masked or next-token loss is a cross-entropy in nats, so it
+FLOPs and tokens are steps times the cost of one, as the engine counts them, phase by phase if the
+objective has phases; what is spent rises from point to point, or no record is read. A masked or next-token loss is a cross-entropy in nats, so it
 is not negative, and the line of equal chances is the logarithm of the vocabulary. Two seeds never
 give the same losses: one of them would be a copy.
 """
@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from objbench.results.phase_costs import mean_flops, spent_flops
 from objbench.results.plan import Plan, PlannedObjective
-from objbench.results.records import PretrainRecord
+from objbench.results.records import Cost, PretrainRecord
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.submissions.record_faults import Records
 from objbench.results.training_points import Meters
@@ -49,14 +50,20 @@ def _spent(record: PretrainRecord, planned: PlannedObjective) -> Iterator[str]:
             f"a step cost {cost.flops_per_step:g} FLOPs, and its budget was planned with "
             f"{planned.flops_per_step:g}"
         )
+    yield from _phases(record, cost, planned)
     found: list[tuple[str, Meters]] = [
         *((f"log at step {point.meters.steps}", point.meters) for point in record.logged),
         *((f"point at step {point.meters.steps}", point.meters) for point in record.points),
         *(("its end", meters) for meters in [record.reached] if meters is not None),
     ]
     for where, spent in found:
-        if not _near(spent.flops, spent.steps * cost.flops_per_step, _ROUNDING):
-            yield f"{where}: {spent.flops:g} FLOPs are not its steps times {cost.flops_per_step:g}"
+        steps = spent_flops(spent.steps, record.steps, cost.flops_per_step, cost.phases)
+        if not _near(spent.flops, steps, _ROUNDING):
+            by_phase = ", phase by phase" if cost.phases else ""
+            yield (
+                f"{where}: {spent.flops:g} FLOPs are not its steps times {cost.flops_per_step:g}"
+                f"{by_phase}"
+            )
         if abs(spent.tokens - spent.steps * planned.tokens_per_step) > spent.steps:
             yield f"{where}: {spent.tokens} tokens are not its steps times {planned.tokens_per_step}"
         if spent.steps > record.steps:
@@ -73,6 +80,27 @@ def _spent(record: PretrainRecord, planned: PlannedObjective) -> Iterator[str]:
             yield (
                 f"{cost.tokens_per_second:g} tokens per second are not its {last.tokens} tokens in "
                 f"{last.seconds:g} seconds"
+            )
+
+
+def _phases(record: PretrainRecord, cost: Cost, planned: PlannedObjective) -> Iterator[str]:
+    """Where the phases of a run are not those that were planned, or not those of its step."""
+    if cost.phases and not _near(mean_flops(cost.phases), cost.flops_per_step, _ROUNDING):
+        yield (
+            f"a step cost {cost.flops_per_step:g} FLOPs, and its phases "
+            f"{mean_flops(cost.phases):g} on average"
+        )
+    if record.kind != "pretrain":
+        return  # A trial may try other shares.
+    shares = [[(phase.mode, phase.share) for phase in one] for one in (cost.phases, planned.phases)]
+    if shares[0] != shares[1]:
+        yield f"its phases are {shares[0] or 'none'}, planned {shares[1] or 'none'}"
+        return
+    for own, wanted in zip(cost.phases, planned.phases, strict=True):
+        if not _near(own.flops_per_step, wanted.flops_per_step, _COUNTED):
+            yield (
+                f"a step of the phase {own.mode} cost {own.flops_per_step:g} FLOPs, and its budget "
+                f"was planned with {wanted.flops_per_step:g}"
             )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from objbench.contract.composition import recorded_options
+from objbench.contract.phases import has_phases
 from objbench.engine import ENGINE_VERSION
 from objbench.errors import BudgetError, ConfigError
 from objbench.results.agreement import suite_misfits
@@ -184,6 +185,8 @@ def _planned_objectives(
             teachers=teachers[name],
             rate=costs[name].rate,
             across_sequences=objective.across_sequences,
+            # Of a plan that others sent, phases of an objective that has none are not taken over.
+            phases=costs[name].phases if has_phases(objective, config) else (),
         )
 
 

@@ -163,6 +163,7 @@ def _costs(plan: Plan) -> dict[str, StepCost]:
             flops=o.flops_per_step,
             seconds=o.seconds_per_step,
             rate=o.rate,
+            phases=o.phases,
         )
         for o in plan.objectives
     }

@@ -39,7 +39,7 @@ SHOWN = {
     *("reason", "unscored", "memory_kind", "note", "metrics"),
 }
 """Text for readers, which the renderers escape: see ``leaderboard.test_foreign_pages``."""
-LABELS = {("Column", "name"), ("Plan", "name")}
+LABELS = {("Column", "name"), ("Plan", "name"), ("PhaseCost", "mode")}
 """Names that are only shown."""
 NO_NUMBER = ('"0.99"', "true", "NaN", "Infinity", "-Infinity", "1e999", "1" * 400, "[1]", "{}")
 NO_COUNT = ("-1", "1.5", str(10**40))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pytest
 import torch
 
+from objbench.contract.phases import InPhases
 from objbench.contract.term import Need, TermLoss
 from objbench.engine.measuring import step_cost as calibration
 from objbench.engine.measuring.step_comparison import compare_steps
@@ -15,6 +16,7 @@ from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.heldout_loss import heldout_losses, over_modes
 from objbench.engine.training.session import Session
 from objbench.engine.training.trainer import pretrain
+from objbench.results.phase_costs import mean_flops
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,12 @@ def kinds(tiny):
                 return made
             return replace(made, positions=made.positions[:, :1], targets=made.targets[:, :1])
 
+    class InOrder(InPhases, InTurns):
+        """Three slots in the first quarter of its steps, one after it."""
+
+        name = "in-order"
+        phases = ("many", "few")
+
     class Few(InTurns):
         name = "few"
         modes = MappingProxyType({"few": 1.0})
@@ -66,7 +74,7 @@ def kinds(tiny):
         def make_terms(self, encoder_spec):
             return [OfMode(encoder_spec, mode) for mode in ("few", "many")]
 
-    found = {kind.name: kind for kind in (InTurns, Few, Many, Never)}
+    found = {kind.name: kind for kind in (InTurns, InOrder, Few, Many, Never)}
     tiny.OBJECTIVES.update(found)
     yield found
     for name in found:
@@ -85,6 +93,51 @@ def test_flops_are_the_mean_over_the_modes(session_of, micro_batches):
     assert few < many
     assert both == 0.75 * few + 0.25 * many
     assert all(p.grad is None for p in sessions[2].module.parameters())
+
+
+@pytest.mark.parametrize("micro_batches", [1, 2])
+@pytest.mark.parametrize("steps", [6, 20])
+def test_what_was_spent_by_a_point_is_summed_over_its_steps(
+    tiny, tmp_path, silent, kinds, session_of, steps, micro_batches
+):
+    few, many = (
+        session_of(name, micro_batches=micro_batches).flops_per_step for name in ("few", "many")
+    )
+    job = tiny.tiny_job(
+        tmp_path,
+        "in-order",
+        steps=steps,
+        log_every=1,
+        export_steps=(steps // 2, steps),
+        micro_batches=micro_batches,
+    )
+    outcome = pretrain(job, silent)
+    assert len(outcome.log) == steps
+    spent = 0.0
+    for step, point in enumerate(outcome.log):
+        # What the step did, by the loss that it has.
+        (mode,) = point.terms
+        assert mode == ("many" if step + 0.5 < steps / 4 else "few")
+        spent += {"few": few, "many": many}[mode]
+        assert point.meters.flops == spent
+        assert all(p.meters.flops == spent for p in outcome.points if p.meters.steps == step + 1)
+    # Planned with the mean, which rounding the switch to a whole step misses by less than a step.
+    cost = outcome.cost
+    assert cost.flops_per_step == mean_flops(cost.phases) == 0.75 * few + 0.25 * many
+    assert abs(spent - steps * cost.flops_per_step) < many - few
+    assert [(phase.mode, phase.share) for phase in cost.phases] == [("many", 0.25), ("few", 0.75)]
+
+
+def test_without_phases_a_step_costs_the_mean_anywhere(tiny, tmp_path, silent, kinds):
+    outcome = pretrain(tiny.tiny_job(tmp_path, "in-turns", log_every=1), silent)
+    assert outcome.cost.phases == ()
+    for point in (*outcome.log, *outcome.points):
+        assert point.meters.flops == point.meters.steps * outcome.cost.flops_per_step
+
+
+def test_the_cost_that_a_budget_is_planned_with_has_the_phases(tiny, tmp_path, kinds, session_of):
+    (cost,) = calibration.calibrate([tiny.tiny_job(tmp_path, "in-order")], timed=False)
+    assert cost.phases == session_of("in-order").phases != ()
 
 
 def test_what_some_mode_leaves_out_is_named(session_of):

@@ -19,6 +19,7 @@ from planted import (
 from objbench.blocks.heads import TokenPrediction
 from objbench.blocks.masking import mask_tokens, slot_count
 from objbench.contract.batch import IGNORE_INDEX, Batch, Corrupted
+from objbench.contract.phases import InPhases
 from objbench.contract.term import TermLoss
 
 
@@ -138,6 +139,22 @@ class Halved(Turns):
     @property
     def modes(self):
         return {"masked": 0.25, "causal": 0.25}
+
+
+@fails("one kind of batch per mode")
+class Backwards(InPhases, Turns):
+    """The second of its phases comes first."""
+
+    phases = ("masked", "causal")
+
+    @property
+    def modes(self):
+        return {"masked": 0.5, "causal": 0.5}
+
+    def mode_of(self, batch, streams):
+        if batch.mode is not None:
+            return batch.mode
+        return "causal" if batch.progress < 0.5 else "masked"
 
 
 @fails("global generators untouched")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from objbench.results.phase_costs import PhaseCost, spent_flops
 from objbench.results.records import EvaluationRecord, PretrainRecord
 from objbench.results.submissions.score_faults import score_faults, uncounted
 from objbench.results.submissions.statement import statement_of
@@ -118,6 +119,67 @@ def test_a_cheaper_step_than_was_planned_is_found(forger, study, factor):
     }
     faults = forger.faults(forger.with_record(RUN, cost=cost, **spent))
     assert any("its budget was planned with" in fault for fault in faults)
+
+
+def phases_of(per_step, dear=1.5, share=0.5):
+    """A dear phase and then a cheap one, of ``per_step`` FLOPs on average."""
+    cheap = (1 - share * dear) / (1 - share)
+    return (
+        PhaseCost(mode="dear", share=share, flops_per_step=dear * per_step),
+        PhaseCost(mode="cheap", share=1 - share, flops_per_step=cheap * per_step),
+    )
+
+
+def in_phases(study, planned, of_run, spent=None):
+    """Plan and records with an mlm in phases.
+
+    Args:
+        planned, of_run: its phases in the plan and in the costs of its runs.
+        spent: those by which its points were summed; None for ``of_run``.
+    """
+    (mlm,) = (o for o in study.plan.objectives if o.name == "mlm")
+
+    def summed(point):
+        meters, by = point.meters, of_run if spent is None else spent
+        flops = spent_flops(meters.steps, mlm.steps, mlm.flops_per_step, by)
+        return point.model_copy(update={"meters": meters.model_copy(update={"flops": flops})})
+
+    records = {}
+    for name, record in study.records.items():
+        if record.objective == "mlm" and isinstance(record, PretrainRecord):
+            changed = {
+                "cost": record.cost.model_copy(update={"phases": of_run}),
+                "log": [summed(point) for point in record.logged],
+                "points": [summed(point) for point in record.points],
+            }
+            record = record.model_copy(update=changed)
+        elif record.objective == "mlm" and isinstance(record, EvaluationRecord):
+            record = summed(record) if record.meters.steps else record
+        records[name] = record
+    objectives = tuple(
+        o.model_copy(update={"phases": planned}) if o is mlm else o for o in study.plan.objectives
+    )
+    return records, objectives
+
+
+def test_what_was_spent_in_phases_is_checked_phase_by_phase(forger, study):
+    (step,) = (o.flops_per_step for o in study.plan.objectives if o.name == "mlm")
+    right = phases_of(step)
+
+    def faults(*phases, **options):
+        records, objectives = in_phases(study, *phases, **options)
+        return [fault for fault in forger.faults(records, objectives=objectives) if RUN in fault]
+
+    assert faults(right, right) == []
+    assert any("phase by phase" in fault for fault in faults(right, right, spent=()))
+    assert any("its phases are" in fault and "planned none" in fault for fault in faults((), right))
+    assert any("its phases are none" in fault for fault in faults(right, ()))
+    dear, cheap = right
+    # The dear phase said to be cheaper, with the mean as it was planned, and with its own.
+    other = phases_of(step, dear=1.4)
+    assert any("a step of the phase dear cost" in fault for fault in faults(right, other))
+    cheaper = (dear, cheap.model_copy(update={"flops_per_step": 0.5 * cheap.flops_per_step}))
+    assert any("on average" in fault for fault in faults(cheaper, cheaper))
 
 
 @forged
