@@ -106,7 +106,8 @@ def _solve(looks: tuple[int, ...], error: float) -> tuple[float, ...]:
         before = seeds
         statistic = np.abs(total) / np.sqrt(squares * seeds / (seeds - 1))
         if number:
-            rank = round(float(spent[number]) * _STUDIES)
+            # Less than one study in all is spent where a look adds next to no seeds to a great many.
+            rank = max(round(float(spent[number]) * _STUDIES), 1)
             left = statistic[going_on]
             values.append(float(np.partition(left, left.size - rank)[left.size - rank]))
         going_on &= statistic <= values[-1]

@@ -25,9 +25,10 @@ from objbench.results.plan import TUNING_KINDS, Plan, PlannedCell
 from objbench.results.records import PretrainRecord
 from objbench.results.step_cost import StepCost
 from objbench.results.study_results import StudyResults
-from objbench.runs.planning.cell_count import require_countable
+from objbench.runs.planning.cell_count import count_cells, require_countable
 from objbench.runs.planning.configured_plugins import ConfiguredPlugins
 from objbench.runs.planning.planner import make_plan
+from objbench.runs.planning.restated_settings import restated_faults
 from objbench.runs.planning.retuned import retuned, why_not
 from objbench.runs.planning.usable_part import Options, UsablePart
 from objbench.study.settings import WITHOUT_EFFECT_ON_NUMBERS
@@ -63,19 +64,20 @@ def replanned(results: StudyResults, registry: Registry, options: Options) -> Re
         ConfigError: one of the options is of no suite of the study.
     """
     plan, records, found = results.plan, results.records, Replanned()
-    if plan.engine_version != ENGINE_VERSION:
+    is_older = plan.engine_version != ENGINE_VERSION
+    if is_older:
         found.unchecked.append(
             f"no key: the study was run by engine version {plan.engine_version}, and this is "
             f"version {ENGINE_VERSION}"
         )
-        return found
     try:
         study = build_study([plan.study], "plan.json")
     except ObjbenchError as error:
-        found.faults.append(one_line(error)[:400])
+        # Another version may have had other settings.
+        (found.unchecked if is_older else found.faults).append(one_line(error)[:400])
         return found
-    found.faults.extend(_head_faults(plan, study))
-    if found.faults:
+    found.faults.extend(restated_faults(plan, study))
+    if found.faults or is_older:
         return found
     sources = {record.plugin.name: record.plugin.source for record in records.values()}
     study = _with_options(study, options)
@@ -84,8 +86,11 @@ def replanned(results: StudyResults, registry: Registry, options: Options) -> Re
     found.unchecked.extend(dict.fromkeys(usable.reasons))
     if plugins is None:
         return found
+    # With all objectives and the trials, which are made again too.
+    whole = study.model_copy(update={"evaluation": reduced.evaluation})
     try:
-        require_countable(reduced, plugins)
+        require_countable(whole, plugins)
+        _require_as_many(plan, count_cells(whole, plugins).of.total())
         costs, devices = _costs(plan), _devices(results)
         made = make_plan(
             reduced,
@@ -101,7 +106,7 @@ def replanned(results: StudyResults, registry: Registry, options: Options) -> Re
         why = why_not(study, reduced)
         trials: list[PlannedCell] | None = None
         if not why:
-            trials, wrong = retuned(plan, study, registry, records, results.lines, costs, devices)
+            trials, wrong = retuned(plan, whole, registry, records, results.lines, costs, devices)
             found.faults.extend(wrong)
         found.faults.extend(_config_faults(results, study, plugins))
     # What a stranger's settings make of the planner is no bug of ours.
@@ -116,6 +121,18 @@ def replanned(results: StudyResults, registry: Registry, options: Options) -> Re
             f"{why}"
         )
     return found
+
+
+def _require_as_many(plan: Plan, cells: int) -> None:
+    """Refuse to make far more cells than a plan has; those of a few that it lacks are named.
+
+    Raises:
+        ConfigError: its study makes more than twice as many.
+    """
+    if cells > 2 * len(plan.cells):
+        raise ConfigError(
+            f"its study makes {count(cells, 'cell')}, and it has {len(plan.cells):,} of them"
+        )
 
 
 def _with_options(study: Study, options: Options) -> Study:
@@ -138,21 +155,6 @@ def _with_options(study: Study, options: Options) -> Study:
 
 def _devices(results: StudyResults) -> int:
     return max((r.provenance.processes for r in results.records.values()), default=1)
-
-
-def _head_faults(plan: Plan, study: Study) -> Iterator[str]:
-    """Where the settings that the plan repeats are not those of its study."""
-    names = [objective.name for objective in plan.objectives]
-    for what, said, of_study in (
-        ("objectives", names, list(study.objectives)),
-        ("baseline", plan.baseline, study.objectives[0]),
-        ("budget", plan.budget, study.budget),
-        ("equalize", plan.equalize, study.equalize),
-    ):
-        if said != of_study:
-            yield f"plan.json: its {what} are not those of its study"
-    if not isinstance(plan.data.get("key"), str):
-        yield "plan.json: its data have no key"
 
 
 def _costs(plan: Plan) -> dict[str, StepCost]:

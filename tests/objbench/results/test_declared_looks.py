@@ -3,7 +3,13 @@
 import pytest
 
 from objbench.judge.statistics.estimate import MIN_RUNS
-from objbench.results.declared_looks import FIRST_LOOK, first_look, require_looks
+from objbench.results.declared_looks import (
+    FIRST_LOOK,
+    LAST_LOOK,
+    MOST_LOOKS,
+    first_look,
+    require_looks,
+)
 from objbench.results.plan import Plan
 
 
@@ -17,7 +23,15 @@ def test_rising_looks_are_kept(looks):
 
 
 @pytest.mark.parametrize(
-    ("looks", "fault"), [((5, 5), "larger"), ((5, 4), "larger"), ((2, 9), "2")]
+    ("looks", "fault"),
+    [
+        ((5, 5), "larger"),
+        ((5, 4), "larger"),
+        ((2, 9), "2"),
+        ((3, 10**18), "no study has 1,000,000,000,000,000,000 seeds"),
+        ((3, LAST_LOOK + 1), "100,000 at the latest"),
+        (tuple(range(3, MOST_LOOKS + 4)), "51 looks are too many"),
+    ],
 )
 def test_other_looks_are_refused(looks, fault):
     with pytest.raises(ValueError, match=fault):

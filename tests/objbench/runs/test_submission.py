@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from objbench.cli.main import main
+from objbench.engine import ENGINE_VERSION
 from objbench.errors import ConfigError
 from objbench.plugins.loading import load_plugins
 from objbench.results.run_folder import RunFolder
@@ -18,6 +19,7 @@ from objbench.results.submissions.statement import statement_of
 from objbench.runs.planning.drawn_cells import drawn_cells, with_needs
 from objbench.runs.planning.replanned import replanned
 from objbench.runs.submission import check_submission, make_submission, registry_of
+from objbench.study.tuning import TuningSection
 
 ON_THE_WAY = "toy.polarity.mlm.seed-0.50pct.ft-0"
 
@@ -120,6 +122,38 @@ def in_study(plan, place, value):
 )
 def test_settings_that_were_changed_give_other_keys(study, forged, place, value):
     assert faults(forged(study=in_study(study.plan, place, value)))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "fault"),
+    [
+        (("evaluation", "suites"), ["glue", "convergence"], "its suites are not"),
+        (("evaluation", "suites"), ["toy"], "its suites are not"),
+        (("overrides", "taco"), {"training.learning_rate": 1e-4}, "the overrides of taco are not"),
+    ],
+)
+@pytest.mark.parametrize("version", [ENGINE_VERSION, ENGINE_VERSION - 1])
+def test_what_a_plan_says_twice_is_compared(study, place, value, fault, version):
+    """Also where no key can be made again."""
+    plan = study.plan.model_copy(
+        update={"study": in_study(study.plan, place, value), "engine_version": version}
+    )
+    found = replanned(replace(study, plan=plan), registry_of(plan), {})
+    assert [f"plan.json: {fault} those of its study"] == found.faults
+
+
+def test_looks_of_a_plan_are_those_of_its_study_where_it_has_some(study):
+    registry = registry_of(study.plan)
+    for looks, of_study, faults in (
+        ((3, 5), [3, 5], []),
+        # The command that came last did not repeat them.
+        ((3, 5), [], []),
+        ((3, 6), [3, 5], ["plan.json: its looks are not those of its study"]),
+        ((), [3, 5], ["plan.json: its looks are not those of its study"]),
+    ):
+        settings = {**study.plan.study, "looks": of_study}
+        plan = study.plan.model_copy(update={"study": settings, "looks": looks})
+        assert replanned(replace(study, plan=plan), registry, {}).faults == faults
 
 
 def test_steps_that_the_budget_does_not_give_are_found(study, forged):
@@ -313,6 +347,26 @@ def test_trials_are_made_again_and_choose_the_settings(tuned):
         found = replanned(replace(tuned, plan=plan), registry, {})
         assert len(found.faults) == 1
         assert "mlm.trial-" in found.faults[0]
+
+
+@pytest.mark.parametrize(
+    ("grid", "fault"),
+    [
+        ({f"training.f{n}": list(range(50)) for n in range(12)}, "at most 200,000 are run"),
+        (
+            {"training.warmup": [n / 100_000 for n in range(20_000)]},
+            "makes 40002 cells, and it has 6",
+        ),
+    ],
+)
+def test_trials_are_counted_before_they_are_made_again(tuned, monkeypatch, grid, fault):
+    """A grid takes a line to write down, and its trials would take days to make."""
+    monkeypatch.setattr(TuningSection, "trials", lambda *_: pytest.fail("they are made"))
+    study = in_study(tuned.plan, ("tuning", "grid"), grid)
+    plan = tuned.plan.model_copy(update={"study": study})
+    found = replanned(replace(tuned, plan=plan), registry_of(plan), {})
+    assert len(found.faults) == 1
+    assert fault in found.faults[0]
 
 
 FOREIGN = """

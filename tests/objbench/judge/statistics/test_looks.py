@@ -9,6 +9,8 @@ from scipy.stats import t
 from objbench.judge.statistics import looks as module
 from objbench.judge.statistics.estimate import t_factor, t_interval
 from objbench.judge.statistics.looks import any_look_level, planned_levels
+from objbench.judge.verdict_sentence import level_text
+from objbench.results.declared_looks import LAST_LOOK
 
 
 def critical(level, seeds):
@@ -44,6 +46,13 @@ def test_planned_looks_together_keep_the_level():
     plan = (3, 6, 12)
     rate = rejections(dict(zip(plan, planned_levels(plan), strict=True)))
     assert rate == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / 6_000))
+
+
+def test_looks_as_far_apart_as_they_may_be_have_levels_below_one():
+    """The last of these adds one seed to very many, which is less than one simulated study."""
+    levels = planned_levels((3, LAST_LOOK - 1, LAST_LOOK), level=1 - 0.05 / 200)
+    assert all(0.99 < level < 1 for level in levels)
+    assert [level_text(level) for level in levels] == ["99.999999%", "99.97%", "99.97%"]
 
 
 def test_the_plain_level_at_every_look_does_not_keep_it():
