@@ -77,11 +77,15 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
 
     (run, first), (other, second) = sides
     results = read_study_results(run)
+    studies = {results.plan.name: results.sent_in}
     if other != run:
         from objbench.results.joined_runs import joined_runs
 
-        results, second = joined_runs(results, read_study_results(other), second)
-    document = compared_document(results, Pair(second, first))
+        more = read_study_results(other)
+        # By their folders: a stranger's study may be called like one's own.
+        studies = dict(zip(_names(run, other), (results.sent_in, more.sent_in), strict=True))
+        results, second = joined_runs(results, more, second)
+    document = compared_document(results, Pair(second, first), studies)
     if not arguments.format:
         say(render_markdown(document), end="")
         return 0
@@ -91,6 +95,12 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
     for path in write_compared(out, document, arguments.format):
         say(f"comparison: {os.path.relpath(path)}")
     return 0
+
+
+def _names(one: Path, other: Path) -> tuple[str, str]:
+    """What two folders are called: as they were typed, where their last names are the same."""
+    names = (one.resolve().name, other.resolve().name)
+    return names if names[0] != names[1] else (str(one), str(other))
 
 
 def _run(text: str) -> Path:

@@ -105,6 +105,7 @@ def _judged(run: Path, names: list[str], score: str) -> str:
     from objbench.judge.judgement import concerned, judge_claims
     from objbench.judge.verdict_sentence import correction_sentence
     from objbench.judge.verdict_text import detail_text, verdict_lines
+    from objbench.leaderboard.sent_words import sent_sentence
     from objbench.results.study_results import read_study_results
 
     results = read_study_results(run)
@@ -117,7 +118,9 @@ def _judged(run: Path, names: list[str], score: str) -> str:
             )
     judged = judge_claims(results, files, score)
     together = correction_sentence(judged)
+    sent = sent_sentence(results.sent_in)
     parts = [
+        *([sent] if sent else []),
         "\n".join(f"- {line}" for line in verdict_lines(judged)),
         *([together] if together else []),
         *(detail_text(item) for item in judged),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from objbench.contract.meters import AXES, AXIS_WORDS, Axis
@@ -26,16 +26,22 @@ from objbench.leaderboard.document import (
     table,
 )
 from objbench.leaderboard.quantity import Notation, Quantity
+from objbench.leaderboard.sent_words import marked_name, sent_blocks
 from objbench.results.study_results import StudyResults
+from objbench.results.submissions.marks import SentIn
 
 MARK = "Made by `objbench compare` from the records; edits are overwritten."
 
 
-def compared_document(results: StudyResults, pair: Pair) -> list[Block]:
+def compared_document(
+    results: StudyResults, pair: Pair, studies: Mapping[str, SentIn | None]
+) -> list[Block]:
     """The whole page.
 
     Args:
         pair: two objectives of the study, the first of which a positive gain speaks for.
+        studies: name of each study that the results are of, the baseline's first -> what is known of
+            it where somebody else sent it.
     """
     plan, scores = results.plan, compare_pair(results, pair)
     found = [part for part in (plan.preset, plan.corpus) if part]
@@ -48,8 +54,13 @@ def compared_document(results: StudyResults, pair: Pair) -> list[Block]:
     )
     stuck = stuck_text((stuck_share(results, pair.baseline), stuck_share(results, pair.objective)))
     return [
-        Heading(1, f"{pair.objective} against {pair.baseline}: {plan.name}"),
+        Heading(1, _title(pair, [marked_name(name, sent) for name, sent in studies.items()])),
         Comment(MARK),
+        *(
+            block
+            for name, sent in studies.items()
+            for block in sent_blocks(sent, name if len(studies) > 1 else "")
+        ),
         *paragraph(f"{what}.", f"Stuck runs: {stuck}." if stuck else ""),
         Heading(2, "What may be concluded"),
         *bullets([conclusion(results, pair, score) for score in scores] or [_nothing(pair)]),
@@ -62,6 +73,13 @@ def compared_document(results: StudyResults, pair: Pair) -> list[Block]:
         *_speedups(results, pair, scores),
         *_examples(results, pair, scores),
     ]
+
+
+def _title(pair: Pair, studies: Sequence[str]) -> str:
+    if len(studies) == 1:
+        return f"{pair.objective} against {pair.baseline}: {studies[0]}"
+    of_baseline, of_objective = studies
+    return f"{pair.objective} of {of_objective} against {pair.baseline} of {of_baseline}"
 
 
 def conclusion(results: StudyResults, pair: Pair, score: ComparedScore) -> str:

@@ -23,14 +23,27 @@ _MEANING: dict[Standing, str] = {
 }
 
 
-def sent_blocks(sent: SentIn | None) -> list[Block]:
-    """What must be known before anything else of the page is read; nothing of one's own study."""
+def sent_blocks(sent: SentIn | None, of: str = "") -> list[Block]:
+    """What must be known before anything else of the page is read; nothing of one's own study.
+
+    Args:
+        of: the study's name, where a page is of more than one.
+    """
     if sent is None:
         return []
     return [
-        Paragraph((Strong(_MEANING[sent.standing]), " ", _received(sent))),
-        Fold("How this study was checked", _details(sent)),
+        Paragraph((Strong(_meaning(sent, of)), " ", _received(sent))),
+        Fold(f"How {of or 'this study'} was checked", _details(sent)),
     ]
+
+
+def sent_sentence(sent: SentIn | None) -> str:
+    """The same in two plain sentences, for a text without parts that open; "" of one's own study."""
+    return "" if sent is None else f"{_meaning(sent)} {_received(sent)}"
+
+
+def _meaning(sent: SentIn, of: str = "") -> str:
+    return f"{of}: {_MEANING[sent.standing]}" if of else _MEANING[sent.standing]
 
 
 def _details(sent: SentIn) -> list[Block]:

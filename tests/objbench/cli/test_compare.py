@@ -146,11 +146,11 @@ def test_two_runs_of_the_same_text_are_compared_by_seed(make_study, here, capsys
     other.write(here / "two")
     assert main(["compare", "one", "mlm", "two", "taco"]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("# taco@other against mlm: made-up\n")
+    assert printed.startswith("# taco@other of two against mlm of one\n")
     assert "3 seeds" in printed
     # An objective is compared with itself of another run: here the same, seed by seed.
     assert main(["compare", "one", "mlm", "two", "mlm"]) == 0
-    assert "# mlm@other against mlm" in capsys.readouterr().out
+    assert "# mlm@other of two against mlm of one\n" in capsys.readouterr().out
 
 
 def test_runs_that_are_not_alike_are_refused(make_study, here, capsys):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from objbench.cli.main import main
 from objbench.errors import ConfigError, RecordError
 from objbench.leaderboard.across.studies import read_studies
 from objbench.leaderboard.board import place_on, refresh, write_pages
@@ -119,6 +120,54 @@ def on_board(board, name, study, **changes):
         marked = received(records=records_digest(folder), **changes)
         write_marks(folder, SentIn(marked))
     return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "title", "said"),
+    [
+        (["verify", "theirs"], "", "Not verified: nobody"),
+        (["verify", "ours"], "", ""),
+        (["leaderboard", "theirs"], "", "Not verified: nobody"),
+        (
+            ["compare", "theirs", "mlm", "taco"],
+            "# taco against mlm: made-up (unverified)",
+            "**Not verified: nobody",
+        ),
+        (
+            ["compare", "ours", "mlm", "theirs", "taco"],
+            "# taco@other of theirs (unverified) against mlm of ours",
+            "**theirs: Not verified: nobody",
+        ),
+        (
+            ["compare", "theirs", "mlm", "ours", "taco"],
+            "# taco@other of ours against mlm of theirs (unverified)",
+            "**theirs: Not verified: nobody",
+        ),
+        (
+            ["compare", "ours", "mlm", "b/ours", "taco"],
+            "# taco@other of b/ours (unverified) against mlm of ours",
+            "**b/ours: Not verified: nobody",
+        ),
+        (["compare", "ours", "mlm", "taco"], "# taco against mlm: made-up", ""),
+    ],
+    ids=" ".join,
+)
+def test_whatever_is_printed_of_it_says_so(
+    make_study, tmp_path, monkeypatch, capsys, words, title, said
+):
+    monkeypatch.chdir(tmp_path)
+    on_board(tmp_path, "ours", make_study())
+    on_board(tmp_path, "theirs", make_study(), by="A. Reader")
+    on_board(tmp_path / "b", "ours", make_study(), by="A. Reader")
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(title)
+    assert ("verified" in printed) == bool(said)
+    assert printed.count("Not verified") == bool(said)
+    assert said in printed
+    assert ("Sent in by A. Reader" in printed) == bool(said)
+    if words[0] == "verify" and said:
+        assert printed.startswith(said)
 
 
 def rows(text):
