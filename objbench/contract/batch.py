@@ -52,7 +52,9 @@ class Batch:
     Attributes:
         input_ids: (B, T) int64.
         special: (B, T) bool, True at special tokens, padding included; never corrupted.
-        attention: (B, T) bool, False at padding; None where nothing is padded.
+        attention: (B, T) bool, False at padding; None where nothing is padded. A corruption may also
+            hide tokens from the encoder by False, anywhere in a sequence: what is real is then no
+            longer the first tokens of each row.
         rows: this process's place in the whole batch.
         progress: share of the objective's own budget that is spent, in [0, 1], known to the host;
             with the "trunk" schedule, share of the cooldown, 0 before it: no point knows a budget
@@ -75,7 +77,7 @@ class Batch:
 
     @property
     def real(self) -> Tensor:
-        """(B, T) bool, True at tokens that are not padding."""
+        """(B, T) bool, True at tokens that are neither padding nor hidden from the encoder."""
         return torch.ones_like(self.special) if self.attention is None else self.attention
 
 

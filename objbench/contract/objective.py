@@ -49,7 +49,8 @@ class AddedTerm(Term):
     """A term that can be added to any objective: ``--objectives mlm+NAME``.
 
     Registered by ``register_terms``. It is built after the objective that it joins, which it may
-    query (whether it predicts slots, and how many) but must not keep.
+    query (whether it predicts slots, and how many) but must not keep. Where that hides tokens from
+    the encoder (``Corrupted.real``), a term that reads them is refused before anything is trained.
 
     Attributes:
         name: lowercase; the same as the plugin's entry point, and the name in logs and records.

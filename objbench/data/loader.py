@@ -114,13 +114,22 @@ class Loader:
         Raises:
             DataError: there is less than one sequence for each process.
         """
-        sequences.require(self._processes)
-        indices = part_indices(len(sequences), part, least=self._processes)
-        usable = len(indices) - len(indices) % self._processes
-        rows = min(self._whole, usable)
+        rows, usable = self._heldout_rows(sequences, part)
         count = min(batches, usable // rows)
+        indices = part_indices(len(sequences), part, least=self._processes)
         for batch in spread(indices, count * rows).reshape(rows, count).T:
             yield self._of(sequences, batch)
+
+    def heldout_rows(self, sequences: PackedSequences, part: HeldoutPart = "reported") -> int:
+        """The rows of every batch of ``heldout``, over all processes; raises as that does."""
+        return self._heldout_rows(sequences, part)[0]
+
+    def _heldout_rows(self, sequences: PackedSequences, part: HeldoutPart) -> tuple[int, int]:
+        """The rows of a batch of held-out text, and those that there are, over all processes."""
+        sequences.require(self._processes)
+        there = len(part_indices(len(sequences), part, least=self._processes))
+        usable = there - there % self._processes
+        return min(self._whole, usable), usable
 
     def _gathered(self, block: int) -> tuple[Tensor, Tensor]:
         """This process's rows of the S steps from S * ``block`` on: ids and which are special.

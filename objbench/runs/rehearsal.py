@@ -24,6 +24,7 @@ from objbench.engine.encoder.recomputed_layers import recompute_layers
 from objbench.engine.measuring.objective_size import made_up_vocabulary
 from objbench.engine.training.causality import require_causal_family
 from objbench.engine.training.heldout_loss import loss_names
+from objbench.engine.training.unread_tokens import require_hidden_unread
 from objbench.errors import BudgetError, ObjbenchError, UnknownNameError
 from objbench.results.heldout_loss_names import COMMON, own_loss
 from objbench.results.json_files import content_key
@@ -99,9 +100,9 @@ def rehearse_models(study: Study, plugins: ConfiguredPlugins) -> dict[str, list[
         key = content_key([name, section, recorded_options(config), again])
         if key not in built:
             built[key] = _losses(own, kind, config, vocabulary)
-            require_causal_family(
-                own.encoder, kind, config, made_up_vocabulary(_FEW_WORDS), own.data.length
-            )
+            for require in (require_causal_family, require_hidden_unread):
+                few = made_up_vocabulary(_FEW_WORDS)
+                require(own.encoder, kind, config, few, own.data.length)
         if is_trial:
             found, before = built[key], tried.get(name, [])
             tried[name] = None if found is None or before is None else [*before, *found]

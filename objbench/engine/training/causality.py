@@ -97,15 +97,15 @@ def require_causal_family(
         made = (objective.corrupt(replace(batch, mode=mode), streams) for mode in objective.modes)
         if not any(corrupted.causal for corrupted in made):
             return
-        encoder = build_encoder(_shallow(section), vocabulary, length, seed=0)
+        encoder = build_encoder(shallow(section), vocabulary, length, seed=0)
         encoder(input_ids=ids)
     except (Exception, SystemExit):  # noqa: BLE001 - what is wrong shows elsewhere, in its own words
         return
     require_causal(encoder, batch)
 
 
-def _shallow(section: EncoderSection) -> EncoderSection:
-    """An encoder of the same family and width, of few layers."""
+def shallow(section: EncoderSection) -> EncoderSection:
+    """An encoder of the same family and width, of few layers; a checkpoint's as it is."""
     layers = section.config.get("num_hidden_layers", LAYERS)
     fewer = {"num_hidden_layers": min(LAYERS, layers)}
     return section.model_copy(update={"config": {**section.config, **fewer}})

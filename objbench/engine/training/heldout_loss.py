@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -17,11 +18,33 @@ from objbench.contract.batch import Batch
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import Streams, stream_key
 from objbench.contract.term import Term
-from objbench.engine.training.session import Session
+from objbench.data.loader import Loader
+from objbench.engine.training.job import PretrainJob
+from objbench.errors import DataError
 from objbench.results.heldout_loss_names import heldout_name
+
+if TYPE_CHECKING:
+    from objbench.engine.training.session import Session
 
 HELDOUT_SEED = stream_key(0, "heldout")
 """Keys the masks of held-out text; independent of the pretraining seed."""
+
+
+def require_heldout_text(job: PretrainJob, loader: Loader, objective: Objective) -> None:
+    """Refuse held-out text that is too short before training, not at the first evaluation point.
+
+    Raises:
+        DataError: there is less of it than one sequence for each process, or a single sequence for
+            a term that compares sequences.
+    """
+    rows = loader.heldout_rows(job.heldout, job.heldout_part)
+    for term in objective.terms:
+        if term.across_sequences and rows < 2:
+            raise DataError(
+                f"{job.heldout.name} is too short: it has a single sequence to score, and the term "
+                f"{term.name!r} compares sequences, because {term.across_sequences}: use more text "
+                "or shorter sequences"
+            )
 
 
 @torch.no_grad()
@@ -32,7 +55,9 @@ def heldout_losses(session: Session) -> dict[str, float]:
     says so.
 
     Evaluated without dropout. A batch is as large as in training and computed in as many parts, so
-    that terms that compare sequences within a part mean the same here. An objective with several modes is
+    that terms that compare sequences within a part mean the same here. Of less held-out text than a
+    batch the parts are as large as in training or up to twice that, and of less than a part it is
+    one, in which such terms find fewer sequences. An objective with several modes is
     measured on every batch in each of them, so that a rare mode is measured as well as the others:
     "loss" is then the mean over the modes weighted by their shares, as in training in expectation,
     and a term's mean is over the modes in which it has items.

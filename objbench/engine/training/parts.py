@@ -15,16 +15,18 @@ is for each process.
 
 Which rows are in which part does not depend on the number of processes: part m of A is the m-th
 A-th of the whole batch, and the processes share it. An arrangement needs a process's rows in one
-piece, so the arranged rows are exchanged before they are dealt.
+piece, so the arranged rows are exchanged before they are dealt. The parts of a short batch of
+held-out text are as equal as they can be, every process having as much of each, and not smaller than
+those of training unless the whole is: a term that compares sequences finds as many there.
 
-Shape legend: B rows of this process, R of the whole batch, A parts, S = B / A rows of this process
-in a part, K terms.
+Shape legend: B rows of this process, R of the whole batch, A parts, S rows of this process in a
+part, B / A but for rounding, K terms.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -56,7 +58,8 @@ def deal(step: TrainingStep, batch: Batch, streams: Streams, parts: int) -> list
     """``batch`` arranged and cut into ``parts`` parts.
 
     Args:
-        batch: this process's rows of the whole batch, B of them, a multiple of ``parts``.
+        batch: this process's rows of the whole batch, B of them, at least ``parts``; as many on
+            every process.
         streams: its random numbers.
 
     Raises:
@@ -66,18 +69,17 @@ def deal(step: TrainingStep, batch: Batch, streams: Streams, parts: int) -> list
     if parts == 1:
         return [Part(arranged, lambda: streams)]
     rows, own = arranged.rows, len(arranged.input_ids)
-    processes, process, share = rows.total // own, rows.first // own, own // parts
     for name, tensor in arranged.extras.items():
         if tensor.dim() == 0 or len(tensor) != own:
             raise ValueError(
                 f"the extra {name!r} of an arrangement has the shape {tuple(tensor.shape)}: to be "
                 f"cut into micro-batches it needs one row for each of the {own} sequences"
             )
-    cut = partial(_cut, rows=rows, parts=parts)
+    places = [_place(rows, own, number, parts) for number in range(parts)]
+    cut = partial(_cut, rows=rows, places=places)
     ids, special = cut(arranged.input_ids), cut(arranged.special)
     real = None if arranged.attention is None else cut(arranged.attention)
     extras = {name: cut(tensor) for name, tensor in arranged.extras.items()}
-    of_part = Rows(process * share, processes * share, rows.gather, parts)
     return [
         Part(
             replace(
@@ -85,12 +87,12 @@ def deal(step: TrainingStep, batch: Batch, streams: Streams, parts: int) -> list
                 input_ids=ids[number],
                 special=special[number],
                 attention=None if real is None else real[number],
-                rows=of_part,
+                rows=Rows(place.within, place.total, rows.gather, parts),
                 extras={name: tensor[number] for name, tensor in extras.items()},
             ),
-            partial(streams.of_rows, number * of_part.total + of_part.first, share),
+            partial(streams.of_rows, place.first, place.count),
         )
-        for number in range(parts)
+        for number, place in enumerate(places)
     ]
 
 
@@ -127,12 +129,36 @@ def pieces(
         yield first // size, Part(part, partial(streams.of_rows, first, share))
 
 
-def _cut(tensor: Tensor, rows: Rows, parts: int) -> Tensor:
-    """(A, S, ...), this process's rows of every part, from its (B, ...) rows of the whole batch."""
-    own = len(tensor)
-    processes = rows.total // own
-    whole = tensor if processes == 1 else rows.gather(tensor)
-    return whole.view(parts, processes, own // parts, *tensor.shape[1:])[:, rows.first // own]
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where this process's rows of a part are.
+
+    Attributes:
+        first: index in the whole batch of the first of them.
+        count: S.
+        within: index in the part of the first of them.
+        total: rows of the part, over all processes.
+    """
+
+    first: int
+    count: int
+    within: int
+    total: int
+
+
+def _place(rows: Rows, own: int, number: int, parts: int) -> _Place:
+    """This process's rows of part ``number``, of its ``own`` rows of the whole batch."""
+    processes, process = rows.total // own, rows.first // own
+    start, stop = own * number // parts, own * (number + 1) // parts
+    count = stop - start
+    within = process * count
+    return _Place(processes * start + within, count, within, processes * count)
+
+
+def _cut(tensor: Tensor, rows: Rows, places: Sequence[_Place]) -> list[Tensor]:
+    """(S, ...), this process's rows of every part, from its (B, ...) rows of the whole batch."""
+    whole = tensor if len(tensor) == rows.total else rows.gather(tensor)
+    return [whole[place.first : place.first + place.count] for place in places]
 
 
 @torch.no_grad()

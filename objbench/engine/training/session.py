@@ -9,7 +9,6 @@ Shape legend: K terms of the objective.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -33,6 +32,7 @@ from objbench.engine.training.causality import require_causal_where_asked
 from objbench.engine.training.devices import make_accelerator, prepared
 from objbench.engine.training.flops import count_training_flops
 from objbench.engine.training.guarded_update import GuardedUpdate
+from objbench.engine.training.heldout_loss import require_heldout_text
 from objbench.engine.training.initial import initial_models
 from objbench.engine.training.job import PretrainJob
 from objbench.engine.training.optimizer import build_optimizer
@@ -69,7 +69,7 @@ class Session:
 
     Raises:
         ConfigError: the encoder, the batch, the device or the precision does not fit.
-        DataError: the corpus is shorter than one batch.
+        DataError: the corpus is shorter than one batch, or the held-out text is too short.
     """
 
     def __init__(self, job: PretrainJob) -> None:
@@ -88,6 +88,7 @@ class Session:
             # torch.compile brings a fast dropout of its own.
             trains = module is self.module and not training.compile
             use_cpu_kernels(module, self.device, training.precision, job.length, trains)
+        require_heldout_text(job, self._loader, objective)
         self.weights = term_weights(objective, self.device)
         self.names = [term.name for term in objective.terms]
         with self.accelerator.autocast():
@@ -151,10 +152,11 @@ class Session:
     def parts(self, batch: Batch, streams: Streams) -> list[Part]:
         """The parts that ``batch``, of this process's rows, is computed in.
 
-        As many as the settings say; fewer, of equal size, if a short batch of held-out text cannot
-        be cut into so many.
+        As many as the settings say; fewer of a short batch of held-out text, whose parts are no
+        smaller than those of training.
         """
-        return deal(self.module, batch, streams, math.gcd(self._parts, len(batch.input_ids)))
+        size = self.job.training.batch // (self._parts * self.processes)
+        return deal(self.module, batch, streams, max(1, len(batch.input_ids) // size))
 
     def streams(self, step: int, batch: Batch) -> Streams:
         """The random numbers of a step, for the rows of ``batch``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -120,6 +122,9 @@ def test_a_short_heldout_part_gives_one_smaller_batch() -> None:
     assert rows_of(halves) == heldout.rows(np.array([0, 2, 4, 6])).tolist()
     # Too few for two halves: both are all there is.
     assert len(next(loader(0, 2).heldout(sequences(3), 4, "tuning")).input_ids) == 1
+    for count, part in itertools.product((2, 3, 7, 61), ("reported", "tuning")):
+        batch = next(loader(0, 2).heldout(sequences(count), 4, part))
+        assert batch.rows.total == loader(0, 2).heldout_rows(sequences(count), part)
     with pytest.raises(DataError, match="too short"):
         next(loader().heldout(sequences(0), 1))
 

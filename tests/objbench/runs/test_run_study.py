@@ -256,6 +256,10 @@ REFUSED = [
         {"objectives": ["mlm", "clm"], "encoder": {"model_type": "fnet"}},
         "'fnet' does not respect the causal mask that the objective needs",
     ),
+    (
+        {"objectives": ["mlm", "mae+tc"], "options": {"tc": {"anchors": "masked"}}},
+        r"mae\+tc cannot .* all that its term 'tc' compares is hidden .* by 'mae': leave the term",
+    ),
     ({"data": {"corpus": "nowhere.txt"}}, "corpus nowhere.txt: no such file or folder"),
     ({"data": {"tokenizer": "./nowhere"}}, "tokenizer ./nowhere: no such folder"),
     ({"data": {"tokenizer": "train:many"}}, "'train:many' is malformed"),

@@ -15,12 +15,15 @@ import pytest
 import torch
 
 from objbench.blocks.heads import TokenPrediction
+from objbench.contract.batch import Batch, Rows
 from objbench.contract.composition import configured
+from objbench.contract.random_streams import Streams
 from objbench.contract.term import TermLoss
 from objbench.engine.training.common_loss import common_loss
-from objbench.engine.training.heldout_loss import heldout_losses
+from objbench.engine.training.heldout_loss import heldout_batches, heldout_losses
 from objbench.engine.training.parts import counts_itself, counts_of, deal
 from objbench.engine.training.session import Session
+from objbench.errors import DataError
 from objbench.plugins.conformance import two_processes
 from objbench.plugins.conformance.subject import Subject, relative_difference
 from objbench.plugins.loading import load_plugins
@@ -222,14 +225,82 @@ def test_the_common_loss_is_the_same_in_parts_and_on_processes(tiny, tmp_path, n
         assert (found[0].of, found[0].tokens) == (whole.of, whole.tokens)
 
 
-def test_a_held_out_batch_that_cannot_be_cut_is_whole(tiny, tmp_path):
-    # Five reported sequences: less than a batch, and in no two parts of one size.
+def test_a_short_held_out_batch_is_scored_the_same_in_unequal_parts(tiny, tmp_path):
+    # Five reported sequences: less than a batch, in parts of two and three.
     values = [
         heldout_losses(Session(job_of(tiny, tmp_path, "mlm", micro_batches=parts, heldout=text)))
         for text in [tiny.sequences(2, 10, "heldout")]
         for parts in (1, 4)
     ]
     assert values[1] == pytest.approx(values[0], rel=SAME)
+
+
+@pytest.mark.parametrize("reported", [2, 3, 4, 5, 7, 8, 11])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_no_part_of_a_short_held_out_batch_is_smaller_than_in_training(
+    tiny, tmp_path, reported, processes
+):
+    """Of training's 16 sequences in 4 parts; a smaller part leaves a contrast fewer negatives."""
+    text = tiny.sequences(2, 2 * reported, "heldout")
+    job = job_of(tiny, tmp_path, "mlm+tc", batch=16, micro_batches=4, heldout=text)
+    session = Session(job)
+
+    def sizes_and_losses(one):
+        sizes = [
+            part.batch.rows.total
+            for batch, streams in heldout_batches(one)
+            for part in one.parts(batch, streams())
+        ]
+        return sizes, heldout_losses(one)
+
+    _, found = on_processes(session, 4, processes, sizes_and_losses)
+    (sizes, losses), usable = found[0], reported - reported % processes
+    assert all(other == found[0] for other in found)
+    assert sum(sizes) == usable
+    assert min(sizes) >= min(4, usable) and max(sizes) < 8
+    if sizes == [reported]:
+        assert losses["tc"] == pytest.approx(heldout_losses(copy_of(session, 1))["tc"], rel=1e-5)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("parts", [1, 2, 3, 5])
+def test_unequal_parts_are_the_rows_of_the_whole_batch_in_order(session_of, processes, parts):
+    ids = torch.arange(10 * 12).reshape(10, 12) % 60 + 5
+    special = ids % 7 == 0
+
+    def gather(tensor):
+        return ids if tensor.dtype == torch.int64 else special
+
+    dealt, own = [], 10 // processes
+    for process in range(processes):
+        here = slice(process * own, (process + 1) * own)
+        batch = Batch(ids[here], special[here], None, Rows(process * own, 10, gather))
+        streams = Streams(0, 0, rows=10, first=process * own, count=own)
+        dealt.append(deal(session_of("mlm").module, batch, streams, parts))
+    lots = Streams(0, 0, rows=10).uniform("lot", 3)
+    start = 0
+    for number in range(parts):
+        pieces = [of_process[number] for of_process in dealt]
+        total = sum(len(piece.batch.input_ids) for piece in pieces)
+        for piece in pieces:
+            first, count = piece.batch.rows.first, len(piece.batch.input_ids)
+            rows = slice(start + first, start + first + count)
+            assert piece.batch.rows.total == total
+            assert torch.equal(piece.batch.input_ids, ids[rows])
+            assert torch.equal(piece.batch.special, special[rows])
+            assert torch.equal(piece.streams().uniform("lot", 3), lots[rows])
+        start += total
+        assert total >= 10 // parts - (processes - 1)
+    assert start == 10
+
+
+def test_held_out_text_of_one_sequence_is_refused_where_sequences_are_compared(tiny, tmp_path):
+    text = tiny.sequences(2, 2, "heldout")
+    assert heldout_losses(Session(job_of(tiny, tmp_path, "mlm", heldout=text)))
+    with pytest.raises(DataError, match="a single sequence to score, and the term 'tc' compares"):
+        Session(job_of(tiny, tmp_path, "mlm+tc", heldout=text))
+    with pytest.raises(DataError, match="one batch needs 1"):
+        Session(job_of(tiny, tmp_path, "mlm", heldout=tiny.sequences(2, 0, "heldout")))
 
 
 def test_text_comes_from_the_whole_batch_and_rows_keep_their_numbers(session_of):
