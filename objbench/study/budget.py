@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MOST_STEPS = 10**12
 """A longer pretraining is a slip: at a millisecond per step it takes 30 years."""
 
+MOST: dict[Axis, float] = {"steps": MOST_STEPS, "tokens": 1e18, "flops": 1e30, "seconds": 1e12}
+"""A larger budget is a slip, which can be said before a step is measured: no step takes so much."""
+
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _UNITS: dict[str, tuple[Axis, float]] = {
     "step": ("steps", 1.0),
@@ -66,8 +69,8 @@ def parse_budget(text: str) -> Budget:
     """The budget that ``text`` stands for: NUMBER[k|M|B|T]-UNIT.
 
     Raises:
-        BudgetError: the text cannot be read, the amount is not positive and finite, or it is a
-            number of steps that cannot be run.
+        BudgetError: the text cannot be read, the amount is not positive and finite or more than
+            ``MOST``, or it is less than one step.
     """
     match = _PATTERN.fullmatch(text.strip())
     if match is None:
@@ -81,6 +84,8 @@ def parse_budget(text: str) -> Budget:
         raise BudgetError(f"budget {text!r} is not a positive amount; {_HELP}")
     if axis == "steps":
         _whole_steps(amount, f"{amount:g} steps")
+    if amount > MOST[axis]:
+        raise BudgetError(f"budget {text!r} is too large: at most {MOST[axis]:g} {axis}")
     return Budget(axis, amount, per_device=unit.lower().startswith("gpu-"))
 
 

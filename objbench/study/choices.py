@@ -11,5 +11,8 @@ Schedule = Literal["linear", "constant", "trunk"]
 """Of the learning rate: linear decay; constant with a linear decay at the end; or constant with a
 cooldown branch for every evaluation point."""
 
+MOST_LENGTH = 10**6
+"""Tokens of a sequence: what is made of one before anything is trained still fits memory."""
+
 Precision = Literal["fp32", "bf16", "fp16"]
 """Number format of activations and gradients."""

@@ -29,6 +29,15 @@ OWN_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """The fields of a configuration that make its size -> what some families call them instead."""
 
+MOST: Mapping[str, int] = {
+    "hidden_size": 10**6,
+    "num_hidden_layers": 1000,
+    "num_attention_heads": 10**6,
+    INNER: 10**7,
+}
+"""More are a slip. Of layers the modules alone, without their weights, would fill memory, as would the
+list of what each is (``layer_types``)."""
+
 _LAYERS, _KINDS = "num_hidden_layers", "layer_types"
 
 _SHORT = {"width": "hidden_size", "layers": "num_hidden_layers", "heads": "num_attention_heads"}
@@ -38,20 +47,25 @@ _MEANING = {own: name for name, owns in OWN_NAMES.items() for own in owns}
 def with_size_in_config(encoder: Mapping[str, Any]) -> dict[str, Any]:
     """An ``[encoder]`` table with its ``width``, ``layers`` and ``heads`` moved to its ``config``.
 
+    Every layer of a study comes through here before anything is made of it, so here its size is
+    checked, however it is written.
+
     Raises:
-        ConfigError: one is no positive whole number, or ``config`` gives it too.
+        ConfigError: one, or a size in ``config``, is no positive whole number or more than ``MOST``,
+            or ``config`` gives it too.
     """
     given = {short: encoder[short] for short in _SHORT if short in encoder}
+    config = encoder.get("config", {})
+    if isinstance(config, Mapping):
+        require_size(config)
     if not given:
         return dict(encoder)
     rest = {name: value for name, value in encoder.items() if name not in given}
-    config = rest.get("config", {})
     if not isinstance(config, Mapping):
         return rest  # refused by the study's own check
     size: dict[str, Any] = {}
     for short, value in given.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ConfigError(f"encoder.{short} = {value!r} is not a positive whole number")
+        _require_size(short, value, MOST[_SHORT[short]])
         for name in config:
             if _MEANING.get(name, name) == _SHORT[short]:
                 raise ConfigError(
@@ -61,6 +75,27 @@ def with_size_in_config(encoder: Mapping[str, Any]) -> dict[str, Any]:
     if "width" in given and INNER not in {_MEANING.get(name, name) for name in config}:
         size[INNER] = 4 * given["width"]
     return {**rest, "config": {**size, **config}}
+
+
+def require_size(config: Mapping[str, Any]) -> None:
+    """Refuse a size that no encoder has, before a configuration is made of it.
+
+    Args:
+        config: fields of a configuration, under any family's names.
+
+    Raises:
+        ConfigError: a size is no positive whole number, or more than ``MOST``.
+    """
+    for name, value in config.items():
+        if (meaning := _MEANING.get(name, name)) in MOST:
+            _require_size(f"config.{name}", value, MOST[meaning])
+
+
+def _require_size(place: str, value: Any, most: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"encoder.{place} = {value!r} is not a positive whole number")
+    if value > most:
+        raise ConfigError(f"encoder.{place} = {value:,} is too large: at most {most:,}")
 
 
 def left_of_config(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

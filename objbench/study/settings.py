@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from objbench.results.declared_looks import require_looks
 from objbench.results.evaluation_points import Spacing
 from objbench.study.budget import parse_budget
-from objbench.study.choices import MOST, Precision, Schedule
+from objbench.study.choices import MOST, MOST_LENGTH, Precision, Schedule
 
 
 def _no_repeats(listed: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -105,12 +105,12 @@ class DataSection(Section):
     Attributes:
         corpus: "toy", a file, folder or glob, or "hf:NAME[:CONFIG][:COLUMN]".
         tokenizer: "train:SIZE", a local folder, or a name on the hub.
-        length: T, tokens per sequence.
+        length: T, tokens per sequence; at most a million, as attention is of T^2.
     """
 
     corpus: str = "toy"
     tokenizer: str = "train:8192"
-    length: int = Field(default=128, ge=2, le=MOST)
+    length: int = Field(default=128, ge=2, le=MOST_LENGTH)
 
 
 ParameterGroup = Literal["matrices", "embeddings", "heads", "vectors"]

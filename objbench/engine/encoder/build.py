@@ -19,18 +19,16 @@ from objbench.contract.composition import ObjectiveClass
 from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import stream_key
+from objbench.engine.encoder.computable_settings import require_even_heads, require_signs
 from objbench.engine.encoder.continued import continued_encoder
 from objbench.engine.encoder.inputs import longest_input, unused_positions
 from objbench.engine.encoder.load import pooler_options
 from objbench.errors import ConfigError, guess, one_line
-from objbench.study.encoder_size import INNER, OWN_NAMES
+from objbench.study.encoder_size import INNER, OWN_NAMES, require_size
 from objbench.study.settings import EncoderSection
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-
-MOST_LAYERS = 1000
-"""More are a slip, and the modules alone, without their weights, would fill memory."""
 
 # Set from the tokenizer and the sequence length, never by the user.
 _OURS = {"vocab_size", "pad_token_id", "cls_token_id", "sep_token_id", "mask_token_id"}
@@ -122,6 +120,7 @@ def _configuration(section: EncoderSection, vocabulary: Vocabulary) -> PreTraine
             f"encoder.model_type = {name!r} has a decoder too; name an encoder such as 'bert'"
         )
     known = {*plain.to_dict(), *plain.attribute_map, *inspect.signature(type(plain)).parameters}
+    require_size(section.config)
     given = _in_own_names(section, known)
     for field in given:
         if field in _OURS:
@@ -132,6 +131,7 @@ def _configuration(section: EncoderSection, vocabulary: Vocabulary) -> PreTraine
             raise ConfigError(
                 f"encoder.config.{field} is not a setting of {name!r}{guess(field, known)}"
             )
+    require_signs(given, plain)
     ours = {
         "vocab_size": vocabulary.size,
         "pad_token_id": vocabulary.pad,
@@ -146,9 +146,6 @@ def _configuration(section: EncoderSection, vocabulary: Vocabulary) -> PreTraine
         config: PreTrainedConfig = AutoConfig.for_model(name, **{**fields, **given})
     except Exception as error:  # transformers checks fields with errors of several libraries
         raise ConfigError(f"encoder.config does not fit {name!r}: {one_line(error)}") from error
-    layers = getattr(config, "num_hidden_layers", 0)
-    if layers > MOST_LAYERS:
-        raise ConfigError(f"an encoder of {layers:,} layers is too deep: at most {MOST_LAYERS:,}")
     return config
 
 
@@ -191,4 +188,5 @@ def _initialised(section: EncoderSection, config: PreTrainedConfig, seed: int) -
             f"encoder.config does not fit {section.model_type!r}: {one_line(error)}"
         ) from error
     assert isinstance(encoder, PreTrainedModel)
+    require_even_heads(encoder)
     return encoder

@@ -88,9 +88,9 @@ def require_causal_family(
     if section.init is not None:
         return
     words = torch.tensor(sorted({*range(vocabulary.size)}.difference(vocabulary.special)))
-    ids = words[torch.arange(ROWS * length).reshape(ROWS, length) % len(words)]
-    batch = Batch(ids, torch.zeros_like(ids, dtype=torch.bool), None, Rows.alone(ROWS))
     try:
+        ids = words[torch.arange(ROWS * length).reshape(ROWS, length) % len(words)]
+        batch = Batch(ids, torch.zeros_like(ids, dtype=torch.bool), None, Rows.alone(ROWS))
         with torch.device("meta"):
             spec = encoder_spec_of(build_encoder(section, vocabulary, length, seed=0), vocabulary)
         objective, streams = build_objective(kind, config, spec, seed=0), Streams(0, 0, rows=ROWS)

@@ -14,7 +14,7 @@ from objbench.errors import BudgetError
 from objbench.results.evaluation_points import export_steps, point_shares
 from objbench.results.step_cost import StepCost
 from objbench.study.budget import (
-    MOST_STEPS,
+    MOST,
     baseline_steps,
     equal_steps,
     parse_budget,
@@ -48,9 +48,9 @@ axes = st.sampled_from(AXES)
     st.sampled_from("- _"),
 )
 def test_what_is_written_is_read(number, scale, unit, joint):
-    assume(not unit.startswith("step") or number * SCALES[scale] <= MOST_STEPS)
-    budget = parse_budget(f"{number}{scale}{joint}{unit}")
     axis, factor = UNITS[unit]
+    assume(number * SCALES[scale] * factor <= MOST[axis])
+    budget = parse_budget(f"{number}{scale}{joint}{unit}")
     assert budget.axis == axis
     assert budget.amount == pytest.approx(number * SCALES[scale] * factor)
     assert budget.per_device == unit.startswith("gpu-")
@@ -104,6 +104,14 @@ def test_what_is_malformed_is_refused_in_one_line(text):
     with pytest.raises(BudgetError, match="such as 100k-steps") as caught:
         parse_budget(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["1e300-flops", "2e30-flops", "1e19-tokens", "1e12-hours", "1e15-gpu-min"]
+)
+def test_more_than_anybody_has_is_refused_before_a_step_is_measured(text):
+    with pytest.raises(BudgetError, match=f"budget '{text}' is too large: at most 1e"):
+        parse_budget(text)
 
 
 @given(st.text(max_size=20))

@@ -85,6 +85,12 @@ def test_what_each_layer_is_goes_on_in_its_order():
         ({"width": 0}, "encoder.width = 0 is not a positive whole number"),
         ({"heads": "four"}, "encoder.heads = 'four' is not a positive whole number"),
         ({"layers": True}, "encoder.layers = True is not a positive"),
+        ({"layers": 10**9}, "encoder.layers = 1,000,000,000 is too large: at most 1,000"),
+        ({"width": 10**12}, "encoder.width = 1,000,000,000,000 is too large"),
+        ({"config": {"num_hidden_layers": -1}}, "encoder.config.num_hidden_layers = -1 is not a"),
+        ({"config": {"n_layers": 10**9}}, "encoder.config.n_layers = 1,000,000,000 is too large"),
+        ({"config": {"intermediate_size": 0}}, "encoder.config.intermediate_size = 0 is not a"),
+        ({"config": {"num_attention_heads": 0}}, "encoder.config.num_attention_heads = 0 is not"),
         (
             {"width": 8, "config": {"dim": 8}},
             "encoder.width and encoder.config.dim are the same: leave one of them out",
@@ -94,6 +100,15 @@ def test_what_each_layer_is_goes_on_in_its_order():
 def test_a_size_that_cannot_be_meant_is_refused(table, message):
     with pytest.raises(ConfigError, match=message):
         encoder(table)
+    # Nothing is made of it where it stands over a list of what each layer is, nor in a grid.
+    kinds = {"num_hidden_layers": 1, "layer_types": ["full_attention"]}
+    with pytest.raises(ConfigError, match=message):
+        encoder({"model_type": "modernbert", "config": kinds}, table)
+    for place, value in table.get("config", {}).items() if len(table) == 1 else ():
+        with pytest.raises(ConfigError, match=message):
+            build_study([LEAST], "the test").for_objective(
+                "mlm", {f"encoder.config.{place}": value}
+            )
 
 
 def test_the_options_of_one_optimizer_are_not_those_of_another():

@@ -96,11 +96,28 @@ def test_more_positions_than_the_length_are_kept(tiny):
         (EncoderSection(model_type="bart"), "has a decoder"),
         (EncoderSection(config={"hiden_size": 16}), "did you mean 'hidden_size'"),
         (EncoderSection(config={"vocab_size": 16}), "set from the tokenizer"),
-        (EncoderSection(config={"hidden_size": "wide"}), "expected int"),
+        (EncoderSection(config={"hidden_size": "wide"}), "not a positive whole number"),
         (EncoderSection(config={"hidden_size": 10, "num_attention_heads": 3}), "multiple"),
         (EncoderSection(config={"hidden_act": "gelo"}), "gelo"),
-        (EncoderSection(config={"num_hidden_layers": 10**9}), "1,000,000,000 layers is too deep"),
-        (EncoderSection(model_type="distilbert", config={"n_layers": 10**9}), "too deep"),
+        (
+            EncoderSection(
+                model_type="modernbert", config={"hidden_size": 24, "num_attention_heads": 8}
+            ),
+            "encoder.heads = 8: each is 3 wide, and rotary positions turn pairs",
+        ),
+        (EncoderSection(config={"layer_norm_eps": -1}), "layer_norm_eps = -1 is negative"),
+        (
+            EncoderSection(model_type="modernbert", config={"local_attention": -3}),
+            "local_attention = -3 is negative; transformers' own value is 128",
+        ),
+        (
+            EncoderSection(config={"num_hidden_layers": 10**9}),
+            "num_hidden_layers = 1,000,000,000 is too large: at most 1,000",
+        ),
+        (
+            EncoderSection(model_type="distilbert", config={"n_layers": 10**9}),
+            "n_layers = 1,000,000,000 is",
+        ),
     ],
 )
 def test_a_bad_section_is_one_clear_line(tiny, section, message):
