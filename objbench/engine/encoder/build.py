@@ -19,11 +19,11 @@ from objbench.contract.composition import ObjectiveClass
 from objbench.contract.encoder_spec import EncoderSpec, Vocabulary
 from objbench.contract.objective import Objective
 from objbench.contract.random_streams import stream_key
-from objbench.engine.encoder.computable_settings import require_even_heads, require_signs
+from objbench.engine.encoder.computable_settings import misfit, require_even_heads, require_signs
 from objbench.engine.encoder.continued import continued_encoder
 from objbench.engine.encoder.inputs import longest_input, unused_positions
 from objbench.engine.encoder.load import pooler_options
-from objbench.errors import ConfigError, guess, one_line
+from objbench.errors import ConfigError, guess
 from objbench.study.encoder_size import INNER, OWN_NAMES, require_size
 from objbench.study.settings import EncoderSection
 
@@ -145,7 +145,7 @@ def _configuration(section: EncoderSection, vocabulary: Vocabulary) -> PreTraine
     try:
         config: PreTrainedConfig = AutoConfig.for_model(name, **{**fields, **given})
     except Exception as error:  # transformers checks fields with errors of several libraries
-        raise ConfigError(f"encoder.config does not fit {name!r}: {one_line(error)}") from error
+        raise misfit(section, error) from error
     return config
 
 
@@ -184,9 +184,7 @@ def _initialised(section: EncoderSection, config: PreTrainedConfig, seed: int) -
                 config, trust_remote_code=False, **pooler_options(config)
             )
     except (ValueError, TypeError, KeyError, RuntimeError, ZeroDivisionError) as error:
-        raise ConfigError(
-            f"encoder.config does not fit {section.model_type!r}: {one_line(error)}"
-        ) from error
+        raise misfit(section, error) from error
     assert isinstance(encoder, PreTrainedModel)
     require_even_heads(encoder)
     return encoder

@@ -11,7 +11,8 @@ from typing import Any, TypeGuard
 
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from objbench.errors import ConfigError
+from objbench.errors import ConfigError, one_line
+from objbench.study.settings import EncoderSection
 
 
 def require_signs(given: Mapping[str, Any], plain: PreTrainedConfig) -> None:
@@ -47,6 +48,27 @@ def require_even_heads(encoder: PreTrainedModel) -> None:
             f"encoder.heads = {heads:,}: each is {width:,} wide, and rotary positions turn pairs of "
             "numbers; choose a width that is an even multiple of the heads"
         )
+
+
+def misfit(section: EncoderSection, error: Exception) -> ConfigError:
+    """What transformers says of an encoder that it does not make, with the setting that it speaks of.
+
+    An activation that it does not know is no more than ``KeyError('gelo')`` there, so a setting is named
+    whose text is in the message.
+
+    Args:
+        section: the encoder's.
+        error: what came of it.
+    """
+    said = one_line(error)
+    named = [
+        f" (encoder.config.{field} = {value!r})"
+        for field, value in section.config.items()
+        if isinstance(value, str) and repr(value) in said and field not in said
+    ]
+    return ConfigError(
+        f"encoder.config does not fit {section.model_type!r}: {said}{''.join(named)}"
+    )
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

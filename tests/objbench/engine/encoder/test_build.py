@@ -98,7 +98,14 @@ def test_more_positions_than_the_length_are_kept(tiny):
         (EncoderSection(config={"vocab_size": 16}), "set from the tokenizer"),
         (EncoderSection(config={"hidden_size": "wide"}), "not a positive whole number"),
         (EncoderSection(config={"hidden_size": 10, "num_attention_heads": 3}), "multiple"),
-        (EncoderSection(config={"hidden_act": "gelo"}), "gelo"),
+        (
+            EncoderSection(config={"hidden_act": "gelo"}),
+            r"does not fit 'bert': .*'gelo'.* \(encoder.config.hidden_act = 'gelo'\)",
+        ),
+        (
+            EncoderSection(model_type="modernbert", config={"hidden_activation": "nope"}),
+            r"'nope' \(encoder.config.hidden_activation = 'nope'\)",
+        ),
         (
             EncoderSection(
                 model_type="modernbert", config={"hidden_size": 24, "num_attention_heads": 8}
