@@ -93,7 +93,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
             unchecked=tuple(found.unchecked),
             left_out=len(found.statement.left_out),
         )
-        add_received(study, copy, found.results, received)
+        add_received(study, copy, received)
         say(f"unverified: {os.path.relpath(study / 'README.md')}")
         for page in refresh(arguments.board):
             say(f"page: {os.path.relpath(page)}")

@@ -163,10 +163,10 @@ def write_and_print(
     from objbench.leaderboard.page import write_leaderboard
     from objbench.leaderboard.terminal import terminal_summary
     from objbench.results.run_folder import RunFolder
-    from objbench.results.study_results import read_study_results
+    from objbench.results.study_results import read_comparison, read_study_results
 
     folder, results = RunFolder(run), read_study_results(run)
-    report = analyse(results, folder.read_step_comparison())
+    report = analyse(results, read_comparison(run, results.plan))
     out = out or folder.leaderboard
     pages = {}
     for kind in formats:

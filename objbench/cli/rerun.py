@@ -18,7 +18,8 @@ EPILOG = """\
 The cells are drawn by the digest of what was sent and a number that is drawn now, so its sender could
 not choose them. Each pretraining that is drawn is run whole, with one of its evaluations. On the
 same device, with the same versions, threads and processes, every number must be equal to the last
-bit; elsewhere a loss or a score may differ as two seeds of the study do.
+bit; elsewhere a loss or a score may differ as two seeds of the study do. The reference lines, by which
+a run counts as learnt, are measured again too.
 
 The exit code is 0 where all agrees, and 1 where something differs. An interrupted command continues
 with the --seed that it printed.
@@ -95,7 +96,7 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         )
     from objbench.engine.training.devices import default_device
     from objbench.leaderboard.board import refresh, write_pages
-    from objbench.leaderboard.sent_words import difference_words, standing_words
+    from objbench.leaderboard.sent_words import difference_words, named_again, standing_words
     from objbench.results.submissions.marks import SentIn, write_marks
     from objbench.runs.planning.drawn_cells import new_nonce
     from objbench.runs.rerun import Machine, rerun
@@ -115,10 +116,10 @@ def main(arguments: argparse.Namespace, words: list[str]) -> int:
         found = rerun(results, registry, machine, nonce=nonce, count=arguments.cells, say=say)
     marks = SentIn(results.sent_in.received, (*results.sent_in.reruns, found))
     write_marks(study, marks)
-    for cell in found.cells:
-        of = f"{cell.equal} of {cell.numbers} numbers equal to the last bit"
-        say(f"{cell.id}: {'differs' if cell.differences else 'agrees'}; {of}")
-        for difference in cell.differences:
+    for name, again in named_again(found):
+        of = f"{again.equal} of {again.numbers} numbers equal to the last bit"
+        say(f"{name}: {'differs' if again.differences else 'agrees'}; {of}")
+        for difference in again.differences:
             say(f"  {difference_words(difference)}")
     write_pages(study)
     say(f"{study}: {standing_words(marks)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 from objbench.errors import ConfigError
@@ -19,10 +18,9 @@ from objbench.leaderboard.page import write_leaderboard
 from objbench.leaderboard.render_markdown import render_markdown
 from objbench.results.atomic_files import remove_folder, whole_folder, write_text
 from objbench.results.own_files import require_own
-from objbench.results.published_study import write_published
-from objbench.results.run_folder import RunFolder, studies_in
-from objbench.results.study_results import StudyResults, read_study_results
-from objbench.results.submissions.foreign_folder import PLUGINS, STATEMENT
+from objbench.results.run_folder import studies_in
+from objbench.results.study_results import StudyResults, read_comparison, read_study_results
+from objbench.results.submissions.foreign_folder import copy_sent
 from objbench.results.submissions.marks import (
     Received,
     SentIn,
@@ -62,13 +60,12 @@ def place_on(board: Path, results: StudyResults, digest: str, name: str = "") ->
     return board / (f"{made}-{digest[:8]}" if (board / made).exists() else made)
 
 
-def add_received(study: Path, copy: Path, results: StudyResults, received: Received) -> None:
+def add_received(study: Path, copy: Path, received: Received) -> None:
     """Put a checked submission into the folder ``study`` of a board, with its pages.
 
     Args:
         study: as from ``place_on``.
         copy: the checked files.
-        results: what they hold.
         received: what is known of it; its ``records`` are filled in here.
 
     Raises:
@@ -76,12 +73,7 @@ def add_received(study: Path, copy: Path, results: StudyResults, received: Recei
     """
     try:
         with whole_folder(study) as folder:
-            write_published(folder, results.plan, results.records.values())
-            RunFolder(folder).write_reference_lines(results.lines)
-            RunFolder(folder).write_step_comparison(RunFolder(copy).read_step_comparison())
-            shutil.copyfile(copy / STATEMENT, folder / STATEMENT)
-            if (copy / PLUGINS).is_dir():
-                shutil.copytree(copy / PLUGINS, folder / PLUGINS)
+            copy_sent(copy, folder)
             records = {"records": records_digest(folder)}
             write_marks(folder, SentIn(received.model_copy(update=records)))
         write_pages(study)
@@ -97,7 +89,7 @@ def add_received(study: Path, copy: Path, results: StudyResults, received: Recei
 def write_pages(study: Path) -> None:
     """Write both pages of a study on a board."""
     results = read_study_results(study)
-    report = analyse(results, RunFolder(study).read_step_comparison())
+    report = analyse(results, read_comparison(study, results.plan))
     write_leaderboard(study, study, results=results, report=report)
     write_format("html", study, study, results, report)
 

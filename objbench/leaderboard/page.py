@@ -20,7 +20,8 @@ from objbench.results.atomic_files import write_text
 from objbench.results.own_files import require_own
 from objbench.results.published_study import is_published, write_published
 from objbench.results.run_folder import RunFolder
-from objbench.results.study_results import StudyResults, read_study_results
+from objbench.results.study_results import StudyResults, read_comparison, read_study_results
+from objbench.results.submissions.foreign_folder import copy_sent
 from objbench.results.submissions.marks import write_marks
 
 NOTES = "NOTES.md"
@@ -54,7 +55,7 @@ def write_leaderboard(
     """
     if results is None:
         results = read_study_results(run)
-    comparison = RunFolder(run).read_step_comparison()
+    comparison = read_comparison(run, results.plan)
     copying = with_records and out.resolve() != run.resolve()
     page = out / "README.md"
     if copying and results.stale:
@@ -68,12 +69,15 @@ def write_leaderboard(
     try:
         if copying:
             _refuse_foreign(out, page)
-            logged = map(RunFolder(run).with_log, results.records.values())
-            write_published(out, results.plan, logged)
-            RunFolder(out).write_step_comparison(comparison)
-            RunFolder(out).write_reference_lines(results.lines)
             if results.sent_in is not None:
+                RunFolder(out).remove_records()
+                copy_sent(run, out)
                 write_marks(out, results.sent_in)
+            else:
+                logged = map(RunFolder(run).with_log, results.records.values())
+                write_published(out, results.plan, logged)
+                RunFolder(out).write_step_comparison(comparison)
+                RunFolder(out).write_reference_lines(results.lines)
         for pattern in _PICTURES:
             for older in out.glob(pattern):
                 if older.name not in files:

@@ -12,7 +12,14 @@ from objbench.leaderboard.document import (
     paragraph,
     shortened,
 )
-from objbench.results.submissions.marks import CellAgain, Difference, Rerun, SentIn, Standing
+from objbench.results.submissions.marks import (
+    CellAgain,
+    Difference,
+    LinesAgain,
+    Rerun,
+    SentIn,
+    Standing,
+)
 
 _MOST = 3
 
@@ -62,7 +69,7 @@ def _details(sent: SentIn) -> list[Block]:
     for rerun in sent.reruns:
         blocks += [
             *paragraph(_rerun(rerun), rerun.allowed),
-            *bullets(list(map(_cell, rerun.cells))),
+            *bullets([_again(name, again) for name, again in named_again(rerun)]),
         ]
     return blocks
 
@@ -122,12 +129,18 @@ def _rerun(rerun: Rerun) -> str:
     )
 
 
-def _cell(cell: CellAgain) -> str:
-    what = f"{cell.id}{'' if cell.drawn else ' (needed)'}"
-    equal = f"{cell.equal} of {count(cell.numbers, 'number')} equal to the last bit"
-    if not cell.differences:
+def named_again(rerun: Rerun) -> list[tuple[str, CellAgain | LinesAgain]]:
+    """All that was made again, each with what it is called."""
+    again: list[tuple[str, CellAgain | LinesAgain]] = [(cell.id, cell) for cell in rerun.cells]
+    return again if rerun.lines is None else [*again, ("the reference lines", rerun.lines)]
+
+
+def _again(what: str, again: CellAgain | LinesAgain) -> str:
+    what += "" if isinstance(again, LinesAgain) or again.drawn else " (needed)"
+    equal = f"{again.equal} of {count(again.numbers, 'number')} equal to the last bit"
+    if not again.differences:
         return f"{what}: agrees; {equal}."
-    shown = [difference_words(difference) for difference in cell.differences[:_MOST]]
-    more = len(cell.differences) - _MOST
+    shown = [difference_words(difference) for difference in again.differences[:_MOST]]
+    more = len(again.differences) - _MOST
     rest = [f"{more} more"] if more > 0 else []
     return shortened(f"{what}: differs in {listed([*shown, *rest])}; {equal}.", 600)

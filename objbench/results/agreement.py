@@ -19,6 +19,7 @@ from objbench.results.training_points import Meters
 
 if TYPE_CHECKING:
     from objbench.results.plan import Plan, PlannedCell, PlannedObjective, PlannedSuite
+    from objbench.results.step_comparison import StepComparison
 
 _OF_EVALUATION = ("objective", "seed", "suite", "task", "finetune_seed", "share")
 _SHARED: dict[str, tuple[str, ...]] = {
@@ -149,6 +150,35 @@ def disagreement(record: AnyRecord, cell: PlannedCell, planned: PlannedObjective
         if cell.step and cell.step != record.meters.steps:
             return f"its encoder took {record.meters.steps} steps, planned {cell.step}"
         return _flops(record.meters, planned)
+    return ""
+
+
+def comparison_fault(steps: StepComparison, plan: Plan) -> str:
+    """In what a comparison of steps is not of the plan's objectives; "" where it is.
+
+    It may lack some that were added since.
+    """
+    planned = {objective.name: objective for objective in plan.objectives}
+    names = [step.objective for step in steps.objectives]
+    if steps.baseline != plan.baseline:
+        return f"its baseline is {steps.baseline}, planned {plan.baseline}"
+    if len(set(names)) < len(names):
+        return f"two steps are of {_repeated(names)}"
+    if {*names} != {*steps.cost_keys}:
+        return "its keys are not of the objectives that it compares"
+    for step in steps.objectives:
+        if step.objective not in planned:
+            return f"{step.objective} is not one of the objectives of the plan"
+        if not step.shortest <= step.seconds <= step.longest:
+            return (
+                f"the median of {step.objective} is not between the shortest and the longest step"
+            )
+        own = planned[step.objective]
+        wanted = own.flops_per_step
+        # Of an objective in phases it is the step of one of them.
+        steps_of = [wanted, *(phase.flops_per_step for phase in own.phases)]
+        if not min(steps_of) / _MOST_FLOPS <= step.flops <= max(steps_of) * _MOST_FLOPS:
+            return f"a step of {step.objective} is of {step.flops:g} FLOPs, planned {wanted:g}"
     return ""
 
 

@@ -93,8 +93,14 @@ def read_from(store: Store, name: str, kind: TypeAdapter[Read]) -> Read:
 
 
 def read_if_there(store: Store, name: str, kind: TypeAdapter[Read]) -> Read | None:
-    """The file ``name`` of ``store``; None where there is none; raises as ``read_from``."""
-    return read_from(store, name, kind) if store.exists(name) else None
+    """The file ``name`` of ``store``; None where there is nothing; raises as ``read_from``."""
+    try:
+        content = store.read(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise RecordError(f"{store.where(name)} cannot be read: {error.strerror}") from error
+    return stored_in(content, store.where(name), kind)
 
 
 def write_to(store: Store, name: str, model: BaseModel) -> None:

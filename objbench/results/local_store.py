@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from objbench.errors import RecordError
 from objbench.results.atomic_files import clock, is_unfinished, put_file_once, whole_file
 from objbench.results.generations import (
     first_generation,
@@ -23,6 +24,9 @@ from objbench.results.store import Version
 # What ``link`` reports on FAT, on some mounts of containers, and where there is no such call.
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 
+# What was stored under such a name is gone where there is a folder.
+_OF_FILES = (".json", ".jsonl")
+
 
 @dataclass(frozen=True, slots=True)
 class LocalStore:
@@ -35,8 +39,8 @@ class LocalStore:
     root: Path
 
     def read(self, name: str) -> bytes:
-        """The content of a file."""
-        return self.get(name)[0]
+        """The content of a file that is never swapped, which has no generations."""
+        return own_file(self.root, name).read_bytes()
 
     def read_part(self, name: str, start: int, length: int) -> bytes:
         """Some bytes of a file that is written once."""
@@ -96,8 +100,10 @@ class LocalStore:
     def list(self, folder: str) -> list[str]:
         """The names of all files in ``folder`` and below it, but for unfinished ones."""
         found: list[str] = []
-        if not require_own(self.root, folder).is_dir():
+        if not (top := require_own(self.root, folder)).exists():
             return found
+        if not top.is_dir():
+            raise RecordError(f"{top} is no folder: delete it and run the study again")
 
         def refuse(error: OSError) -> None:
             # One that somebody else has removed meanwhile has no files.
@@ -107,6 +113,10 @@ class LocalStore:
         # By default, a folder that cannot be listed would be an empty one.
         for parent, folders, files in os.walk(self.root / folder, onerror=refuse):
             folders[:] = [name for name in folders if not holds_generations(name)]
+            for name in folders:
+                if name.endswith(_OF_FILES):
+                    where = Path(parent, name)
+                    raise RecordError(f"{where} is no file: delete it and run the study again")
             below = Path(parent).relative_to(self.root)
             found += [(below / file).as_posix() for file in files if not is_unfinished(file)]
         return sorted(found)

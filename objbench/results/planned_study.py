@@ -33,9 +33,10 @@ class PlannedEncoder(_Settings):
 
 
 class PlannedData(_Settings):
-    """The text; ``corpus`` is "" where it is not known."""
+    """The text; ``corpus`` and ``tokenizer`` are "" where they are not known."""
 
     corpus: Text = ""
+    tokenizer: Text = ""
 
 
 class PlannedTraining(_Settings):
@@ -45,12 +46,14 @@ class PlannedTraining(_Settings):
         schedule: of the learning rate; "" where it is not known.
         warmup: share of the budget over which the rate rises.
         cooldown: steps of a branch of the schedule "trunk", as a share of the trunk's steps so far.
+        batch: sequences per step; None where it is not known.
         micro_batches: the parts that a batch is computed in.
     """
 
     schedule: Label = ""
     warmup: float = Field(default=0.0, strict=True, ge=0, lt=1)
     cooldown: float = Field(default=0.0, strict=True, ge=0, le=1)
+    batch: Count | None = None
     micro_batches: int = Field(default=1, strict=True, ge=1, le=10**6)
 
     @property
@@ -60,6 +63,12 @@ class PlannedTraining(_Settings):
         On a "trunk" every point is finished by a cooldown of its own.
         """
         return "" if self.schedule == "trunk" else self.schedule
+
+
+class PlannedEvaluation(_Settings):
+    """How encoders are evaluated; ``heldout_batches`` is None where it is not known."""
+
+    heldout_batches: Count | None = None
 
 
 Grid = dict[Label, Any]
@@ -88,6 +97,7 @@ class PlannedStudy(_Settings):
     encoder: PlannedEncoder = PlannedEncoder()
     data: PlannedData = PlannedData()
     training: PlannedTraining = PlannedTraining()
+    evaluation: PlannedEvaluation = PlannedEvaluation()
     tuning: PlannedTuning | None = None
 
 

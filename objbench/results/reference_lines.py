@@ -7,13 +7,14 @@ stored in one file; the judge and the leaderboard read them from here, without t
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from objbench.results.foreign_values import Count, Key, Number, Positive
+from objbench.results.foreign_values import Count, Key, Number
 from objbench.results.json_files import SCHEMA_VERSION, SchemaVersion, Stored
 from objbench.results.records import Provenance
+from objbench.results.training_points import is_empty
 
 Predicted = Literal["masked", "next"]
 """What is predicted, as in ``training_points.CommonLoss``."""
@@ -50,8 +51,10 @@ class ReferenceLines(Stored):
         train_tokens: tokens that were counted, special ones not: 20 million at most.
         heldout_tokens: tokens of held-out text that were predicted, under "masked".
         characters_per_token: characters of held-out text per token that is not special; turns nats
-            per token into bits per character.
-        key: hash of all that the lines depend on: the text, the tokenizer, and the code's version.
+            per token into bits per character. No tokenizer has words of ten thousand.
+        key: hash of all that the lines depend on; see ``lines_agreement.lines_key``.
+        special: ids of the special tokens, of which the key is made too; () in files from before
+            they were kept.
         provenance: where and with what they were measured.
     """
 
@@ -59,6 +62,9 @@ class ReferenceLines(Stored):
     lines: dict[Predicted, Lines] = Field(min_length=1)
     train_tokens: Count
     heldout_tokens: Count
-    characters_per_token: Positive | None = None
+    characters_per_token: (
+        Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=10**4)] | None
+    ) = None
     key: Key
+    special: tuple[Count, ...] = Field(default=(), exclude_if=is_empty)
     provenance: Provenance

@@ -48,7 +48,6 @@ from objbench.results.reference_lines import ReferenceLines
 from objbench.results.run_measurements import RunMeasurements
 from objbench.results.run_plans import PLAN, RunPlans
 from objbench.results.run_records import RunRecords
-from objbench.results.step_comparison import StepComparison
 from objbench.results.store import Store
 from objbench.results.training_points import ExportedPoint
 
@@ -198,11 +197,6 @@ def read_plan(folder: Path) -> Plan:
         RecordError: there is none, or it cannot be read.
     """
     return RunFolder(folder).read_plan()
-
-
-def read_step_comparison(folder: Path) -> StepComparison | None:
-    """The comparison of steps in ``folder``; raises as ``RunFolder.read_step_comparison``."""
-    return RunFolder(folder).read_step_comparison()
 
 
 def read_reference_lines(folder: Path) -> ReferenceLines | None:

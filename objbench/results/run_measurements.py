@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
+from objbench.errors import RecordError
 from objbench.results.json_files import keep_in, read_from, read_if_there, write_to
 from objbench.results.reference_lines import ReferenceLines
 from objbench.results.step_comparison import StepComparison
-from objbench.results.step_cost import COST, StepCost
+from objbench.results.step_cost import KEPT_COST, KeptCost, StepCost
 from objbench.results.store import Store
 
 _COSTS = "costs"
@@ -38,13 +39,21 @@ class RunMeasurements:
         """What a step of an objective costs.
 
         Raises:
-            RecordError: it has not been measured, or cannot be read.
+            RecordError: it has not been measured, cannot be read, or is that of something else.
         """
-        return read_from(self.store, _cost_name(objective, key), COST)
+        name = _cost_name(objective, key)
+        kept = read_from(self.store, name, KEPT_COST)
+        if (kept.objective or objective, kept.key or key) != (objective, key):
+            raise RecordError(
+                f"{self.store.where(name)} is the cost of another step, of {kept.objective}: delete it "
+                "and run the study again"
+            )
+        return StepCost(**{field: getattr(kept, field) for field in StepCost.model_fields})
 
     def write_cost(self, objective: str, key: str, cost: StepCost) -> None:
         """Store what a step of an objective costs."""
-        write_to(self.store, _cost_name(objective, key), cost)
+        kept = KeptCost(**dict(cost), objective=objective, key=key)
+        write_to(self.store, _cost_name(objective, key), kept)
 
     def read_step_comparison(self) -> StepComparison | None:
         """The comparison of the objectives' steps; None where nothing was measured.

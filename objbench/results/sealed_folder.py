@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from objbench.results.own_files import own_file
 
 SEAL = "digests.json"
 
@@ -39,6 +41,16 @@ def seal(folder: Path) -> str:
     text = _seal_text(_digests(folder))
     (folder / SEAL).write_bytes(text)
     return hashlib.sha256(text).hexdigest()
+
+
+def digest_of_files(folder: Path, names: Iterable[str]) -> str:
+    """The digest, in hex, that ``folder`` would have if it held the files ``names`` alone.
+
+    Raises:
+        OSError: one cannot be read, or a link leads out of the folder.
+    """
+    files = {name: sha256_of(own_file(folder, name)) for name in names}
+    return hashlib.sha256(_seal_text(files)).hexdigest()
 
 
 def damages(folder: Path) -> list[str]:

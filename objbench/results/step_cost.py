@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from objbench.contract.meters import Axis
 from objbench.errors import BudgetError
-from objbench.results.foreign_values import Positive
+from objbench.results.foreign_values import KeyOrNone, NameOrNone, Positive
 from objbench.results.json_files import Stored
 from objbench.results.phase_costs import PhaseCosts
 from objbench.results.realised_rate import RealisedRate
@@ -49,4 +49,16 @@ class StepCost(Stored):
         return value
 
 
-COST = TypeAdapter(StepCost)
+class KeptCost(StepCost):
+    """The same in its file, which says whose it is.
+
+    Attributes:
+        objective: its name; "" in files from before that was kept.
+        key: of all that the cost depends on; "" in files from before that was kept.
+    """
+
+    objective: NameOrNone = ""
+    key: KeyOrNone = ""
+
+
+KEPT_COST = TypeAdapter(KeptCost)

@@ -23,7 +23,7 @@ class Store(Protocol):
     """Files by name, such as "records/pretrain/mlm.json"; each is whole or absent."""
 
     def read(self, name: str) -> bytes:
-        """The content of a file.
+        """The content of a file that is never swapped; ``get`` reads one that is.
 
         Raises:
             OSError: there is none, or it cannot be read; FileNotFoundError in the first case.
@@ -79,7 +79,12 @@ class Store(Protocol):
         """Whether there is a file of that name."""
 
     def list(self, folder: str) -> list[str]:
-        """The names of all files in ``folder`` and below it, sorted."""
+        """The names of all files in ``folder`` and below it, sorted; none where it is not there.
+
+        Raises:
+            OSError: it cannot be listed.
+            RecordError: there is a file in place of a folder, or a folder in place of a file.
+        """
 
     def where(self, name: str) -> str:
         """How to tell a user where a file is."""

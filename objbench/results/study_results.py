@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Literal
 
 from objbench.errors import RecordError, one_line
-from objbench.results.agreement import disagreement
+from objbench.results.agreement import comparison_fault, disagreement
+from objbench.results.lines_agreement import lines_faults
 from objbench.results.plan import TUNING_KINDS, Plan, PlannedCell, PlannedSuite
 from objbench.results.published_study import is_published, read_published
 from objbench.results.records import AnyRecord, PretrainRecord
 from objbench.results.reference_lines import ReferenceLines
-from objbench.results.run_folder import read_plan, read_records, read_reference_lines
+from objbench.results.run_folder import RunFolder, read_plan, read_records, read_reference_lines
+from objbench.results.step_comparison import StepComparison
 from objbench.results.submissions.marks import SentIn, read_marks
 
 State = Literal["ok", "failed", "diverged", "missing"]
@@ -152,13 +154,29 @@ def read_study_results(folder: Path) -> StudyResults:
     return replace(results, sent_in=read_marks(folder))
 
 
+def read_comparison(folder: Path, plan: Plan) -> StepComparison | None:
+    """The comparison of steps in ``folder``, which holds ``plan``; None where nothing was measured.
+
+    Raises:
+        RecordError: it cannot be read, or is that of another study.
+    """
+    steps = RunFolder(folder).read_step_comparison()
+    if steps is not None and (wrong := comparison_fault(steps, plan)):
+        raise RecordError(
+            f"overhead.json is not of this study: {one_line(wrong)[:300]}; delete it and run the study "
+            "again to measure it again"
+        )
+    return steps
+
+
 def join(
     plan: Plan, records: Iterable[AnyRecord], lines: ReferenceLines | None = None
 ) -> StudyResults:
     """The plan and its records; in time linear in both.
 
     Raises:
-        RecordError: two records are of one cell, or one is not what its cell was planned to be.
+        RecordError: two records are of one cell, one is not what its cell was planned to be, or the
+            lines are not those of the study's text.
     """
     wanted = {(cell.kind, cell.id, cell.key): cell for cell in plan.cells}
     objectives = {objective.name: objective for objective in plan.objectives}
@@ -181,6 +199,12 @@ def join(
                 "it and run the study again"
             )
         current[record.id] = record
+    if lines is not None:
+        for wrong in lines_faults(lines, plan, current.values()):
+            raise RecordError(
+                f"lines.json is not of this study: {wrong}; delete it and run the study again to "
+                "measure it again"
+            )
     stale.sort(key=lambda record: (record.kind, record.id, record.key))
     pretraining = {(c.objective, c.seed): c.id for c in plan.cells if c.kind == "pretrain"}
     seeds = tuple(dict.fromkeys(cell.seed for cell in plan.cells if cell.kind == "pretrain"))

@@ -11,6 +11,7 @@ that no step is there twice and none is missing. Nothing is judged by these line
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from typing import Annotated, BinaryIO, Literal
 
 from pydantic import Field, TypeAdapter
 
+from objbench.errors import RecordError
 from objbench.results.atomic_files import whole_file
 from objbench.results.foreign_values import Count, Name, Number, Share, Spend, Steps, Time
 from objbench.results.json_files import Stored, parsed
@@ -170,9 +172,15 @@ class FollowedLog:
         self._forget(0)
 
     def look(self) -> None:
-        """Read what is new; from the start where a run has begun the file again."""
+        """Read what is new; from the start where a run has begun the file again.
+
+        Raises:
+            RecordError: there is something else in its place, such as a folder or a pipe.
+        """
         try:
             found = self._path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                raise RecordError(f"{self._path} is no ordinary file: delete it")
             if (found.st_ino, self._read) != (self._inode, min(self._read, found.st_size)):
                 self._forget(found.st_ino)
             with self._path.open("rb") as file:

@@ -64,7 +64,7 @@ def require_conditional(store: Store) -> None:
         content, seen = store.get(name)
         wanted = [content == b"one", content == b"two"]
         swapped = [_swaps(store, name, text, seen) for text in (b"three", b"four")]
-        if created != wanted or swapped != [True, False] or store.read(name) != b"three":
+        if created != wanted or swapped != [True, False] or store.get(name)[0] != b"three":
             raise ConfigError(
                 f"{store.where('')} lets two writers create or change one object (it does not heed "
                 "If-None-Match and If-Match): two workers would overwrite each other; use S3 or "

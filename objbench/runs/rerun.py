@@ -26,6 +26,7 @@ from objbench.results.submissions.comparison import (
     compared,
     same_place,
 )
+from objbench.results.submissions.lines_again import lines_again
 from objbench.results.submissions.marks import CellAgain, Rerun
 from objbench.runs.cells.outcome import Outcome
 from objbench.runs.cells.prepared_study import PreparedStudy, prepare
@@ -101,11 +102,13 @@ def rerun(
     failures = _run(results, prepared, cells)
     again = _compared(results, prepared, cells, {cell.id for cell in drawn}, failures)
     like_there = all(like for _, like in again)
+    measured = prepared.folder.read_reference_lines()
     return Rerun(
         nonce=nonce,
         like_there=like_there,
         allowed=SAME_BITS if like_there else WITHIN_SEEDS,
         cells=tuple(cell for cell, _ in again),
+        lines=lines_again(results.lines, measured),
         provenance=provenance(machine.command, machine.device, 1, started),
     )
 

@@ -19,7 +19,7 @@ from objbench.plugins.sent_sources import foreign_entries, packed, require_diges
 from objbench.results.atomic_files import whole_folder
 from objbench.results.plan import Plan
 from objbench.results.run_folder import RunFolder
-from objbench.results.study_results import StudyResults, read_study_results
+from objbench.results.study_results import StudyResults, read_comparison, read_study_results
 from objbench.results.submissions.foreign_folder import PLUGINS, take_in
 from objbench.results.submissions.record_faults import missing
 from objbench.results.submissions.sealed_study import Checked, check_files, write_submission
@@ -63,7 +63,7 @@ def make_submission(run: Path, out: Path, by: str = "") -> Checked:
     sources, entries = _sent(results, registry_of(results.plan))
     statement = statement_of(results, entries, by)
     with whole_folder(out) as folder:
-        write_submission(folder, results, statement, sources, RunFolder(run).read_step_comparison())
+        write_submission(folder, results, statement, sources, read_comparison(run, results.plan))
         found = check_submission(folder, {})
         if found.faults:
             raise ConfigError(

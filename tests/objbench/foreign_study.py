@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
+from math import log
 from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
@@ -162,19 +163,21 @@ def step_comparison(study):
         baseline="mlm",
         objectives=tuple(steps),
         repetitions=3,
-        cost_keys={"mlm": HEX},
+        cost_keys={o.name: HEX for o in study.plan.objectives},
         provenance=Provenance.model_validate(origin.model_dump()),
     )
 
 
 def reference_lines(study):
-    lines = Lines(uniform=9.0, unigram=6.3, bag=5.8, bigram=4.5, neighbours=3.1)
+    uniform = log(study.plan.data["vocabulary"])
+    lines = Lines(uniform=uniform, unigram=6.3, bag=5.8, bigram=4.5, neighbours=3.1)
     return ReferenceLines(
-        lines={"masked": lines},
+        lines={"masked": lines, "next": lines.model_copy(update={"neighbours": None})},
         train_tokens=1_000_000,
         heldout_tokens=10_000,
         characters_per_token=4.2,
         key=HEX,
+        special=(0, 1),
         provenance=next(iter(study.records.values())).provenance,
     )
 

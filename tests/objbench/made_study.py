@@ -23,6 +23,7 @@ the untrained encoder of mlm, whose initial weights all objectives have that are
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import log
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ COLUMNS = {
     "mnli_m": ("mnli", {"accuracy": 0.50}),
     "mnli_mm": ("mnli", {"accuracy": 0.54}),
 }
+WORDS = 8103
 AXES = ("steps", "tokens", "flops", "seconds")
 PROVENANCE = Provenance(
     command="objbench run --objectives mlm,taco",
@@ -115,8 +117,10 @@ class MadeStudy:
             self.change(cell.id, points=points)
         self.lines = ReferenceLines(
             lines={
-                "masked": Lines(uniform=9.0, unigram=6.3, bag=5.3, bigram=4.5, neighbours=3.2),
-                "next": Lines(uniform=9.0, unigram=6.2, bag=5.9, bigram=4.5),
+                "masked": Lines(
+                    uniform=log(WORDS), unigram=6.3, bag=5.3, bigram=4.5, neighbours=3.2
+                ),
+                "next": Lines(uniform=log(WORDS), unigram=6.2, bag=5.9, bigram=4.5),
             },
             train_tokens=1_000_000,
             heldout_tokens=10_000,
@@ -373,7 +377,7 @@ def make_study():
                 "data": {"corpus": "toy", "length": 64},
                 "tuning": tuning if trials else None,
             },
-            data={"key": "abc", "corpus": {"tokens": 12_345_678}},
+            data={"key": "abc", "vocabulary": WORDS, "corpus": {"tokens": 12_345_678}},
             baseline=objectives[0],
             budget="1200-steps",
             equalize="flops",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import log
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ from objbench.study.study import Study, build_study
 
 POINTS = 5
 STEPS = 10_000
+WORDS = 8103
 TOKENS, FLOPS, SECONDS = 2048, 3.0e9, 0.05
 COST = StepCost(tokens=float(TOKENS), flops=FLOPS, seconds=SECONDS)
 PROVENANCE = Provenance(
@@ -52,7 +54,10 @@ PROVENANCE = Provenance(
 )
 PLUGIN = Plugin(name="made-up", project="objbench", version="0", source="f00d")
 LINES = ReferenceLines(
-    lines={"masked": Lines(uniform=9.0, unigram=6.3, bag=5.3, bigram=4.5, neighbours=3.2)},
+    lines={
+        "masked": Lines(uniform=log(WORDS), unigram=6.3, bag=5.3, bigram=4.5, neighbours=3.2),
+        "next": Lines(uniform=log(WORDS), unigram=6.2, bag=5.9, bigram=4.5),
+    },
     train_tokens=1_000_000,
     heldout_tokens=10_000,
     characters_per_token=4.2,
@@ -143,7 +148,7 @@ class MadeStudy:
             plugins,
             name="made-up",
             command="make simulate",
-            data={"key": "0" * 64, "corpus": {"tokens": 10**9}},
+            data={"key": "0" * 64, "vocabulary": WORDS, "corpus": {"tokens": 10**9}},
             costs=dict.fromkeys(self.study.objectives, COST),
             devices=1,
             declared=(self.study.seeds,),

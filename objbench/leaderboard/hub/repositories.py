@@ -21,7 +21,7 @@ from objbench.leaderboard.report import Report
 from objbench.results.records import PretrainRecord
 from objbench.results.run_folder import RunFolder
 from objbench.results.sealed_folder import SEAL, damage
-from objbench.results.study_results import StudyResults, read_study_results
+from objbench.results.study_results import StudyResults, read_comparison, read_study_results
 
 MARK = "objbench.json"
 """The file by which a repository that objbench made is known; one of somebody else is left alone."""
@@ -85,7 +85,7 @@ def planned_push(
     """
     require_name(to)
     results = read_study_results(run).without_stale()
-    report = analyse(results, RunFolder(run).read_step_comparison())
+    report = analyse(results, read_comparison(run, results.plan))
     _require_known(results, objectives, seeds)
     made: list[Repository] = []
     left_out: list[str] = []

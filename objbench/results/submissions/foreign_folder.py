@@ -22,6 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from objbench.errors import ConfigError, one_line
+from objbench.results.atomic_files import whole_file
+from objbench.results.own_files import own_file
 from objbench.results.published_study import KINDS, LOGS
 from objbench.results.sealed_folder import SEAL
 
@@ -78,6 +80,27 @@ def take_in(folder: Path, into: Path) -> list[str]:
     except OSError as error:
         raise ConfigError(f"{folder} cannot be read: {error.strerror}") from error
     return faults
+
+
+def sent_files(folder: Path) -> list[str]:
+    """The names of all files in ``folder`` that were sent; on a board there are others beside them."""
+    names = [name for name in (*OF_STUDY, STATEMENT) if (folder / name).exists()]
+    sources = (path for path in (folder / PLUGINS).rglob("*.py") if path.is_file())
+    return sorted([*names, *(path.relative_to(folder).as_posix() for path in sources)])
+
+
+def copy_sent(folder: Path, into: Path) -> None:
+    """Copy all that was sent from ``folder``, byte for byte, in place of another study in ``into``.
+
+    Raises:
+        OSError: a file cannot be read or written, or a link leads out of ``folder``.
+    """
+    for older in sent_files(into):
+        (into / older).unlink()
+    for name in sent_files(folder):
+        content = own_file(folder, name).read_bytes()
+        with whole_file(into / name) as file:
+            file.write(content)
 
 
 def _entries(folder: Path, below: str = "", depth: int = 1) -> Iterator[tuple[str, str]]:

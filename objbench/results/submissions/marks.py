@@ -1,9 +1,9 @@
 """What is known of a study that somebody else sent: two files beside its records on a board.
 
 ``submission.json`` says when it was received and how far it could be checked; ``reruns.json`` has
-one entry for each time that some of its cells were run again. Both are of these records and no
-others: they hold a digest of plan and records, and are refused beside any others. A study without
-them was run by whoever keeps the board.
+one entry for each time that some of its cells were run again. Both are of what was sent and nothing
+else: they hold its digest and one of plan and records, and are refused beside any other file. A study
+without them was run by whoever keeps the board.
 
 A seal notices what was changed by mistake. Whoever may write to the board can write both files
 anew: what stands for them is the board's own history.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from objbench.errors import RecordError
 from objbench.results.atomic_files import write_text
@@ -31,6 +31,9 @@ from objbench.results.json_files import (
 from objbench.results.own_files import own_file
 from objbench.results.plan import CellKind
 from objbench.results.records import Provenance
+from objbench.results.sealed_folder import digest_of_files
+from objbench.results.submissions.foreign_folder import STATEMENT, sent_files
+from objbench.results.training_points import is_empty
 
 RECEIVED, RERUNS = "submission.json", "reruns.json"
 
@@ -99,6 +102,14 @@ class CellAgain(Stored):
     differences: tuple[Difference, ...] = ()
 
 
+class LinesAgain(Stored):
+    """The reference lines, measured again; attributes as of ``CellAgain``."""
+
+    numbers: Count
+    equal: Count
+    differences: tuple[Difference, ...] = ()
+
+
 class Rerun(Stored):
     """One time that some cells were run again.
 
@@ -108,6 +119,8 @@ class Rerun(Stored):
             so that every number must be equal to the last bit.
         allowed: how much a number may differ, and why, in a sentence.
         cells: what was run.
+        lines: the reference lines beside those that were sent; None where there are none, they could
+            not be measured, or they were not yet compared.
         provenance: where, with what and when.
     """
 
@@ -115,12 +128,14 @@ class Rerun(Stored):
     like_there: bool
     allowed: Text
     cells: tuple[CellAgain, ...]
+    lines: LinesAgain | None = Field(default=None, exclude_if=is_empty)
     provenance: Provenance
 
     @property
     def agrees(self) -> bool:
         """Whether no number differs by more than it may."""
-        return not any(cell.differences for cell in self.cells)
+        again: list[CellAgain | LinesAgain | None] = [*self.cells, self.lines]
+        return not any(one.differences for one in again if one is not None)
 
 
 class Reruns(Stored):
@@ -177,6 +192,13 @@ def read_marks(folder: Path) -> SentIn | None:
         raise RecordError(
             f"{folder / RECEIVED} is of other records than those beside it: accept the submission "
             "again into another folder"
+        )
+    # Copies of a study from a board have lacked the statement.
+    is_whole = (folder / STATEMENT).exists()
+    if is_whole and digest_of_files(folder, sent_files(folder)) != received.submission:
+        raise RecordError(
+            f"{folder / RECEIVED} is of other files than those beside it (the lines, the comparison of "
+            "steps, the statement or a plugin's source): accept the submission again into another folder"
         )
     if not (folder / RERUNS).exists():
         return SentIn(received)

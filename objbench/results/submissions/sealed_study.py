@@ -10,12 +10,13 @@ from objbench.errors import RecordError, one_line
 from objbench.results.atomic_files import write_text
 from objbench.results.canonical_lines import digest as digest_of
 from objbench.results.json_files import dump_sealed, read_stored
+from objbench.results.lines_agreement import is_key_known, lines_faults, unusual_lines
 from objbench.results.plan import Plan
 from objbench.results.published_study import read_published, write_published
 from objbench.results.run_folder import RunFolder
 from objbench.results.sealed_folder import SEAL, damages, seal
 from objbench.results.step_comparison import StepComparison
-from objbench.results.study_results import StudyResults, join
+from objbench.results.study_results import StudyResults, join, read_comparison
 from objbench.results.submissions.foreign_folder import PLUGINS, STATEMENT
 from objbench.results.submissions.record_faults import (
     link_faults,
@@ -94,7 +95,7 @@ def check_files(folder: Path) -> Checked:
         plan = run.read_plan()
         records = read_published(folder)
         lines = run.read_reference_lines()
-        run.read_step_comparison()
+        read_comparison(folder, plan)
         statement = read_stored(folder / STATEMENT, STATEMENTS)
     except RecordError as error:
         found.faults.append(_there(error, folder))
@@ -103,6 +104,16 @@ def check_files(folder: Path) -> Checked:
     if wrong:
         found.faults.extend([*seed_faults(plan), *wrong])
         return found
+    if lines is not None:
+        wrong = [f"lines.json: {fault}" for fault in lines_faults(lines, plan, records)]
+        if wrong:
+            found.faults.extend(wrong)
+            return found
+        found.unchecked.extend(unusual_lines(lines))
+        if not is_key_known(lines, plan, records):
+            found.unchecked.append(
+                "the key of lines.json could not be made again, so that nothing says whose it is"
+            )
     results = join(plan, records, lines)
     found.faults.extend(_faults(plan, results, statement, folder))
     found.unchecked.extend(uncounted(plan, results.records))
@@ -117,7 +128,7 @@ def _faults(plan: Plan, results: StudyResults, statement: Statement, folder: Pat
         *link_faults(plan, records),
         *score_faults(plan, records),
         *spending_faults(plan, records),
-        *loss_faults(plan, records, results.lines),
+        *loss_faults(records),
         *disagreements(statement, results),
         *_unsent(statement, folder),
     ]

@@ -1,9 +1,9 @@
 """Whether what the runs of a submission spent, and the losses that they reached, can be.
 
 FLOPs and tokens are steps times the cost of one, as the engine counts them, phase by phase if the
-objective has phases; what is spent rises from point to point, or no record is read. A masked or next-token loss is a cross-entropy in nats, so it
-is not negative, and the line of equal chances is the logarithm of the vocabulary. Two seeds never
-give the same losses: one of them would be a copy.
+objective has phases; what is spent rises from point to point, or no record is read. A masked or
+next-token loss is a cross-entropy in nats, so it is not negative. Two seeds never give the same
+losses: one of them would be a copy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from objbench.results.phase_costs import mean_flops, spent_flops
 from objbench.results.plan import Plan, PlannedObjective
 from objbench.results.records import Cost, PretrainRecord
-from objbench.results.reference_lines import ReferenceLines
 from objbench.results.submissions.record_faults import Records
 from objbench.results.training_points import Meters
 
@@ -104,17 +103,8 @@ def _phases(record: PretrainRecord, cost: Cost, planned: PlannedObjective) -> It
             )
 
 
-def loss_faults(plan: Plan, records: Records, lines: ReferenceLines | None) -> Iterator[str]:
-    """Losses that cannot be, one line each."""
-    words = plan.data.get("vocabulary")
-    if lines is not None:
-        for kind, own in lines.lines.items():
-            values = own.model_dump(exclude_none=True)
-            if min(values.values()) < 0:
-                yield f"lines.json: a loss of {kind} tokens is negative"
-            size = math.log(words) if isinstance(words, int) and words > 0 else own.uniform
-            if abs(own.uniform - size) > _ROUNDING:
-                yield f"lines.json: the uniform loss is not the logarithm of {words} words"
+def loss_faults(records: Records) -> Iterator[str]:
+    """Losses that cannot be, one line each; those of counts alone are looked at by ``lines_agreement``."""
     counts: dict[tuple[str, str, str], tuple[str, int]] = {}
     for name, record in records.items():
         if not isinstance(record, PretrainRecord):

@@ -29,16 +29,14 @@ from objbench.data.counts.lines import COUNTED_TOKENS, MOST_PREDICTED, count_tex
 from objbench.data.loader import Loader
 from objbench.engine.training.heldout_loss import HELDOUT_SEED
 from objbench.errors import RecordError, one_line
-from objbench.results.json_files import content_key, dump_sealed, read_from
+from objbench.results.json_files import dump_sealed, read_from
+from objbench.results.lines_agreement import LINES_VERSION, lines_key
 from objbench.results.local_store import LocalStore
 from objbench.results.provenance import now, provenance
 from objbench.results.reference_lines import ReferenceLines
 from objbench.runs.cells.prepared_study import PreparedStudy
 from objbench.runs.cells.study_text import StudyText
 from objbench.runs.processes import is_main, processes
-
-LINES_VERSION = 1
-"""Part of every key: raised whenever the same text would give other lines."""
 
 _LINES = TypeAdapter(ReferenceLines)
 
@@ -56,7 +54,7 @@ def keep_reference_lines(prepared: PreparedStudy) -> None:
     """
     if not is_main():
         return
-    key = lines_key(prepared)
+    key = _key(prepared)
     stored = prepared.folder.read_reference_lines()
     if stored is not None:
         if stored.key == key:
@@ -80,7 +78,10 @@ def _known_lines(prepared: PreparedStudy, key: str) -> ReferenceLines | None:
         lines = read_from(known, name, _LINES)
     except RecordError:
         return None
-    return lines if lines.key == key else None
+    if lines.key != key:
+        return None
+    # The cache of an earlier version does not know them.
+    return lines.model_copy(update={"special": prepared.text.vocabulary.special})
 
 
 def _new_lines(prepared: PreparedStudy, key: str) -> ReferenceLines:
@@ -101,19 +102,15 @@ def _cached(prepared: PreparedStudy, key: str) -> tuple[LocalStore, str]:
     return LocalStore(prepared.cache), f"lines/{key}.json"
 
 
-def lines_key(prepared: PreparedStudy) -> str:
-    """A key of all that the lines depend on."""
+def _key(prepared: PreparedStudy) -> str:
     study, text = prepared.study, prepared.text
-    return content_key(
-        {
-            "version": LINES_VERSION,
-            "text": text.key,
-            "digests": dict(text.digests),
-            "special": list(text.vocabulary.special),
-            # Which held-out sequences are looked at, and their masks.
-            "batch": study.training.batch,
-            "batches": study.evaluation.heldout_batches,
-        }
+    return lines_key(
+        text.key,
+        text.digests,
+        text.vocabulary.special,
+        study.training.batch,
+        study.evaluation.heldout_batches,
+        LINES_VERSION,
     )
 
 
@@ -141,6 +138,7 @@ def measured_lines(prepared: PreparedStudy, key: str) -> ReferenceLines:
         heldout_tokens=min(len(masked), MOST_PREDICTED),
         characters_per_token=characters_per_token(text.heldout.tokens, special, _decoder(text)),
         key=key,
+        special=vocabulary.special,
         provenance=provenance(prepared.command, "cpu", processes(), started),
     )
 

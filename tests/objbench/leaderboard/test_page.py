@@ -135,13 +135,14 @@ def test_the_comparison_of_steps_has_a_section_and_is_copied(make_study, tmp_pat
     run = make_study(points=1).write(tmp_path / "run")
     page = write_leaderboard(run, tmp_path / "out", with_records=True)
     assert NOT_MEASURED in page.read_text()
-    cost = {"seconds": 0.25, "shortest": 0.2, "longest": 0.3, "flops": 1e9, "peak_memory": 2**20}
+    cost = {"seconds": 0.25, "shortest": 0.2, "longest": 0.3, "flops": 3e9, "peak_memory": 2**20}
     steps = tuple(
         ComparedStep(objective=name, **cost, memory_kind="live tensors") for name in ("mlm", "taco")
     )
     made = make_study(points=1).records["mlm.seed-1"].provenance
+    keys = {"mlm": "1" * 64, "taco": "2" * 64}
     comparison = StepComparison(
-        baseline="mlm", objectives=steps, repetitions=7, cost_keys={}, provenance=made
+        baseline="mlm", objectives=steps, repetitions=7, cost_keys=keys, provenance=made
     )
     RunFolder(run).write_step_comparison(comparison)
     page = write_leaderboard(run, tmp_path / "out", with_records=True)
@@ -223,7 +224,7 @@ def test_records_are_not_copied_into_another_run(make_study, tmp_path):
 def test_a_run_that_keeps_its_page_beside_its_records_is_not_overwritten(make_study, tmp_path):
     run = make_study(points=1).write(tmp_path / "run")
     other = make_study(seeds=(7,), points=1).write(tmp_path / "other")
-    RunFolder(other).write_cost("mlm", "key", StepCost(tokens=1.0, flops=1.0))
+    RunFolder(other).write_cost("mlm", "ab", StepCost(tokens=1.0, flops=1.0))
     write_leaderboard(other, other)
     before = sorted(other.rglob("*"))
     with pytest.raises(ConfigError, match="another run"):

@@ -51,13 +51,14 @@ def study(sent):
 def forged(study, tmp_path):
     """(records, plan fields) -> the folder of the study with these, all seals in order."""
 
-    def write(records=None, **plan):
+    def write(records=None, lines=study.lines, **plan):
         out = tmp_path / "forged"
         out.mkdir()
         changed = replace(
             study,
             plan=study.plan.model_copy(update=plan),
             records=study.records if records is None else records,
+            lines=lines,
         )
         write_submission(out, changed, statement_of(changed, {}), {})
         return out
@@ -170,7 +171,7 @@ def test_steps_that_the_budget_does_not_give_are_found(study, forged):
 
 
 def test_a_text_of_another_key_gives_other_keys(study, forged):
-    found = faults(forged(data={**study.plan.data, "key": "0" * 64}))
+    found = faults(forged(data={**study.plan.data, "key": "0" * 64}, lines=None))
     assert any("its key is not what the plan's settings give" in fault for fault in found)
 
 
@@ -257,6 +258,7 @@ def test_an_accepted_study_is_unverified_until_its_cells_agree(board, again, sen
     assert rerun.agrees
     assert [cell.drawn for cell in rerun.cells] == [False, True]
     assert all(cell.numbers == cell.equal > 3 for cell in rerun.cells)
+    assert rerun.lines.numbers == rerun.lines.equal == 12
     assert "Verified on a sample" in (there / "README.md").read_text()
     assert "sent by A. Reader, verified on a sample" in (board / "README.md").read_text()
     # What is published from the board keeps its marks.
@@ -296,6 +298,23 @@ def test_a_number_that_was_made_up_is_found_by_running_it_again(
     reruns = board / "forged" / RERUNS
     reruns.write_text(reruns.read_text().replace('"differences"', '"differencez"', 1))
     assert main(["leaderboard", str(board / "forged"), "--out", str(tmp_path / "page")]) == 2
+
+
+def test_a_line_that_was_made_up_is_found_by_measuring_it_again(
+    study, forged, again, tmp_path, capsys
+):
+    masked = study.lines.lines["masked"]
+    kinds = {**study.lines.lines, "masked": masked.model_copy(update={"bigram": 0.5})}
+    folder = forged(lines=study.lines.model_copy(update={"lines": kinds}))
+    board = tmp_path / "board"
+    assert main(["accept", str(folder), "--board", str(board), "--name", "forged"]) == 0
+    assert again(board / "forged", "--cells", "1") == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "the reference lines: differs; 11 of 12 numbers equal" in printed
+    assert "bigram loss of masked tokens" in printed
+    assert read_marks(board / "forged").standing == "differs"
+    text = (board / "forged" / "README.md").read_text()
+    assert "the reference lines: differs in bigram loss of masked tokens" in text
 
 
 def test_a_study_is_not_run_again_with_another_text(board, cache, tmp_path, capsys):
@@ -431,4 +450,4 @@ def test_a_strangers_plugin_is_sent_as_text_and_run_only_where_that_is_asked_for
     # Other code under the same digest is not run.
     source.write_text(source.read_text() + "raise SystemExit('run')\n")
     assert again(foreign, "--cells", "2", "--run-their-code") == 2
-    assert "its sources have another digest" in capsys.readouterr().err
+    assert "is of other files than those beside it" in capsys.readouterr().err
