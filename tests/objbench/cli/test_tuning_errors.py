@@ -39,7 +39,10 @@ WRONG = [
     ('score = "tc"', "unknown tuning.score 'tc' for mlm (known: common, loss, mlm)"),
     # A suite, but none of this study; a suite of curves.
     ('score = "glue"', "unknown tuning.score 'glue' for mlm (known: common, loss, mlm)"),
-    ('score = "convergence"', "unknown tuning.score 'convergence' for mlm (known: common, loss, mlm)"),
+    (
+        'score = "convergence"',
+        "unknown tuning.score 'convergence' for mlm (known: common, loss, mlm)",
+    ),
     ('score = "representation"', "the suite has no average, so nothing can be chosen by it"),
     ('budget = "3-apples"', "unknown unit"),
     ('budget = "0-steps"', "budget '0-steps' is not a positive amount"),

@@ -88,7 +88,7 @@ def test_two_processes_resume(trainers, tmp_path, weights):
         (tmp_path / name).mkdir()
     assert train_on_two(trainers, tmp_path / "whole", **options) == [0, 0]
     deadly = {
-        "die_at": ["objbench.engine.training.reported_progress.duration", 1],
+        "die_at": ["objbench.engine.training.reported_progress.clock_time", 1],
         "checkpoint_every": 0,
     }
     statuses = train_on_two(trainers, tmp_path / "cut", **{**options, **deadly})

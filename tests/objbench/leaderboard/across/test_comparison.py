@@ -173,7 +173,9 @@ def test_recipes_at_one_scale_are_compared_by_welchs_test(at_scale, compared):
 def test_recipes_of_unlike_texts_are_not_compared(at_scale, compared):
     one, other = at_scale(1, "bert"), at_scale(1.01, "roformer")
     for number, study in enumerate((one, other)):
-        study.plan = study.plan.model_copy(update={"data": {"vocabulary": 10 + number}})
+        study.plan = study.plan.model_copy(
+            update={"data": {**study.plan.data, "train_tokens": 2_000_000 + number}}
+        )
     (pair,) = compared(a=one, b=other).pairs
     assert pair.scores[COMMON].recipes == ()
 
@@ -231,7 +233,7 @@ def test_a_study_is_read_at_its_look(at_scale, compared):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda plan: {"data": {**plan.data, "vocabulary": 4096, "train_tokens": 5}},
+        lambda plan: {"data": {**plan.data, "train_tokens": 2_000_001}},
         lambda plan: {"equalize": "steps"},
         lambda plan: {
             "suites": tuple(s.model_copy(update={"protocol": "other"}) for s in plan.suites)
@@ -240,10 +242,11 @@ def test_a_study_is_read_at_its_look(at_scale, compared):
 )
 def test_what_is_not_alike_is_not_compared(at_scale, compared, change):
     made = [at_scale(size) for size in (1, 4, 16)]
+    text = {"train_tokens": 2_000_000}
     for study in made[:2]:
-        study.plan = study.plan.model_copy(update={"data": {"vocabulary": 1, "train_tokens": 4}})
+        study.plan = study.plan.model_copy(update={"data": {**study.plan.data, **text}})
     other = made[2]
-    base = other.plan.model_copy(update={"data": {"vocabulary": 1, "train_tokens": 4}})
+    base = other.plan.model_copy(update={"data": {**other.plan.data, **text}})
     other.plan = base.model_copy(update=change(base))
     found = compared(a=made[0], b=made[1], c=made[2])
     (pair,) = found.pairs

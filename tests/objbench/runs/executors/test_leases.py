@@ -125,7 +125,7 @@ def test_a_swap_whose_answer_was_lost_counts(leases, store, monkeypatch):
     mine = leases.take(CELL, "a:1")
     monkeypatch.setattr(store, "swap", swap, raising=False)
     leases.renew(mine.name, mine.id)
-    assert json.loads(store.read(mine.name))["beat"] == 1
+    assert json.loads(store.get(mine.name)[0])["beat"] == 1
 
 
 def test_a_loser_stores_no_file_and_no_folder_and_leaves_what_is_there(leases, store, tmp_path):
