@@ -88,7 +88,7 @@ def read_from(store: Store, name: str, kind: TypeAdapter[Read]) -> Read:
     try:
         content = store.read(name)
     except OSError as error:
-        raise RecordError(f"{store.where(name)} cannot be read: {error.strerror}") from error
+        raise _unreadable(store, name, error) from error
     return stored_in(content, store.where(name), kind)
 
 
@@ -99,8 +99,12 @@ def read_if_there(store: Store, name: str, kind: TypeAdapter[Read]) -> Read | No
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise RecordError(f"{store.where(name)} cannot be read: {error.strerror}") from error
+        raise _unreadable(store, name, error) from error
     return stored_in(content, store.where(name), kind)
+
+
+def _unreadable(store: Store, name: str, error: OSError) -> RecordError:
+    return RecordError(f"{store.where(name)} cannot be read: {error.strerror}")
 
 
 def write_to(store: Store, name: str, model: BaseModel) -> None:

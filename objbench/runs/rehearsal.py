@@ -24,6 +24,7 @@ from objbench.engine.encoder.recomputed_layers import recompute_layers
 from objbench.engine.measuring.objective_size import made_up_vocabulary
 from objbench.engine.training.causality import require_causal_family
 from objbench.engine.training.heldout_loss import loss_names
+from objbench.engine.training.stand_in import stand_in
 from objbench.engine.training.unread_tokens import require_hidden_unread
 from objbench.errors import BudgetError, ObjbenchError, UnknownNameError
 from objbench.results.heldout_loss_names import COMMON, own_loss
@@ -100,9 +101,10 @@ def rehearse_models(study: Study, plugins: ConfiguredPlugins) -> dict[str, list[
         key = content_key([name, section, recorded_options(config), again])
         if key not in built:
             built[key] = _losses(own, kind, config, vocabulary)
-            for require in (require_causal_family, require_hidden_unread):
-                few = made_up_vocabulary(_FEW_WORDS)
-                require(own.encoder, kind, config, few, own.data.length)
+            few = made_up_vocabulary(_FEW_WORDS)
+            if (made := stand_in(own.encoder, kind, config, few, own.data.length)) is not None:
+                require_causal_family(made)
+                require_hidden_unread(made)
         if is_trial:
             found, before = built[key], tried.get(name, [])
             tried[name] = None if found is None or before is None else [*before, *found]

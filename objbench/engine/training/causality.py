@@ -12,33 +12,22 @@ Shape legend: B sequences, T tokens.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from objbench.contract.batch import Batch, Rows
-from objbench.contract.composition import ObjectiveClass
-from objbench.contract.encoder_spec import Vocabulary
+from objbench.contract.batch import Batch
 from objbench.contract.random_streams import Streams
 from objbench.engine.encoder.attention_mask import attention_mask, written_out
-from objbench.engine.encoder.build import (
-    build_encoder,
-    build_objective,
-    encoder_spec_of,
-    word_embeddings,
-)
+from objbench.engine.encoder.build import word_embeddings
 from objbench.engine.training.flops import leaving_no_trace
+from objbench.engine.training.stand_in import StandIn
 from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError, one_line
-from objbench.study.settings import EncoderSection
 
 ROWS = 2
 """Sequences that are tried."""
-
-LAYERS = 2
-"""Layers of an encoder that stands for its family: the second passes on what the first has seen."""
 
 ALIKE = 1e-4
 """Largest difference of hidden states that another kernel makes, relative to their largest."""
@@ -66,49 +55,30 @@ def require_causal_where_asked(step: TrainingStep, batch: Batch, streams: Stream
             require_causal(step.encoder, batch)
 
 
-def require_causal_family(
-    section: EncoderSection, kind: ObjectiveClass, config: Any, vocabulary: Vocabulary, length: int
-) -> None:
+def require_causal_family(tried: StandIn) -> None:
     """Refuse a family that looks ahead under an objective that forbids it, before anything is trained.
 
-    A stand-in for the encoder is tried, of as few layers as ``LAYERS``: whatever it does wrong, a
-    deeper one does too. A checkpoint, and what cannot be built or run so, is left to
-    ``require_causal_where_asked``.
+    A checkpoint, and what cannot be built or run so, is left to ``require_causal_where_asked``.
 
     Args:
-        section: the encoder's.
-        kind: the objective's class or composition.
-        config: an instance of its ``Config``.
-        vocabulary: a small one will do.
-        length: T, tokens of a sequence.
+        tried: the objective with a few layers of the family.
 
     Raises:
         ConfigError: the family does not respect a causal mask.
     """
-    if section.init is not None:
+    if tried.section.init is not None:
         return
-    words = torch.tensor(sorted({*range(vocabulary.size)}.difference(vocabulary.special)))
+    batch, objective = tried.batch, tried.objective
     try:
-        ids = words[torch.arange(ROWS * length).reshape(ROWS, length) % len(words)]
-        batch = Batch(ids, torch.zeros_like(ids, dtype=torch.bool), None, Rows.alone(ROWS))
-        with torch.device("meta"):
-            spec = encoder_spec_of(build_encoder(section, vocabulary, length, seed=0), vocabulary)
-        objective, streams = build_objective(kind, config, spec, seed=0), Streams(0, 0, rows=ROWS)
+        streams = Streams(0, 0, rows=batch.rows.total)
         made = (objective.corrupt(replace(batch, mode=mode), streams) for mode in objective.modes)
         if not any(corrupted.causal for corrupted in made):
             return
-        encoder = build_encoder(shallow(section), vocabulary, length, seed=0)
-        encoder(input_ids=ids)
+        encoder = tried.encoder()
+        encoder(input_ids=batch.input_ids[:ROWS])
     except (Exception, SystemExit):  # noqa: BLE001 - what is wrong shows elsewhere, in its own words
         return
     require_causal(encoder, batch)
-
-
-def shallow(section: EncoderSection) -> EncoderSection:
-    """An encoder of the same family and width, of few layers; a checkpoint's as it is."""
-    layers = section.config.get("num_hidden_layers", LAYERS)
-    fewer = {"num_hidden_layers": min(LAYERS, layers)}
-    return section.model_copy(update={"config": {**section.config, **fewer}})
 
 
 @torch.no_grad()

@@ -5,8 +5,8 @@ the learning rate, which is kept in the optimizer's group as "rate".
 
 "muon" orthogonalises the updates of the hidden matrices of the encoder (``product_matrices``:
 weights of exactly two dimensions, no biases, no embeddings) and trains everything else, kernels of
-convolutions included, by AdamW (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon). Its updates are scaled to
-the size that AdamW's have (Liu et al. 2025, arXiv:2502.16982, equation 4), so that both parts share
+convolutions included, by AdamW (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon). Its
+updates are scaled to the size that AdamW's have (Liu et al. 2025, arXiv:2502.16982, equation 4), so that both parts share
 one learning rate. torch's ``Muon`` knows no ``found_inf``, so the host reads the latch of
 ``guarded_update`` at every step. The matrix products of the orthogonalisation are no part of the
 FLOPs of a step, which count forward and backward passes only.
@@ -33,7 +33,8 @@ class OptimizerBuilder:
     """How an optimizer of one name is built.
 
     Attributes:
-        build: makes it from the module to train and the settings of the training. Every group of its ``param_groups`` has the factor of its learning rate as "rate".
+        build: makes it from the module to train and the settings of the training. Every group of
+            its ``param_groups`` has the factor of its learning rate as "rate".
         supports_found_inf: whether it skips a step where its ``found_inf`` is 1 and divides the
             gradients by its ``grad_scale``.
     """

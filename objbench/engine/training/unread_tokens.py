@@ -14,28 +14,21 @@ Shape legend: B sequences, T tokens, D width of the encoder.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from objbench.contract.batch import Batch, Corrupted, Rows
-from objbench.contract.composition import ObjectiveClass
+from objbench.contract.batch import Batch, Corrupted
 from objbench.contract.encoder_spec import Vocabulary
 from objbench.contract.objective import AddedTerm, Objective
 from objbench.contract.random_streams import Streams
 from objbench.contract.term import EncoderPass, TermLoss
-from objbench.engine.encoder.build import build_encoder, build_objective, encoder_spec_of
 from objbench.engine.global_generators import forked_generators
-from objbench.engine.training.causality import shallow
 from objbench.engine.training.flops import leaving_no_trace
+from objbench.engine.training.stand_in import ROWS, StandIn
 from objbench.engine.training.step import Readings, TrainingStep
 from objbench.engine.training.teachers import stand_ins
 from objbench.errors import ConfigError
-from objbench.study.settings import EncoderSection
-
-ROWS = 8
-"""Sequences that are tried."""
 
 TRIED = (0.0, 1.0)
 """Shares of the budget that are spent when something is tried, once each."""
@@ -44,21 +37,13 @@ ALIKE = 1e-6
 """Largest relative difference of two losses of which one is to be the other."""
 
 
-def require_hidden_unread(
-    section: EncoderSection, kind: ObjectiveClass, config: Any, vocabulary: Vocabulary, length: int
-) -> None:
+def require_hidden_unread(tried: StandIn) -> None:
     """Refuse an added term that reads tokens which the objective hides, before anything is trained.
 
-    A stand-in for the encoder is tried, of few layers and a few made-up sequences without padding:
-    what a term reads does not depend on either. What cannot be built or run so is left to the
-    training.
+    What cannot be run so is left to the training.
 
     Args:
-        section: the encoder's.
-        kind: the objective's class or composition.
-        config: an instance of its ``Config``.
-        vocabulary: a small one will do.
-        length: T, tokens of a sequence.
+        tried: the objective with its terms, and a few layers of its encoder.
 
     Raises:
         ConfigError: a term reads hidden tokens, or all that it compares is hidden.
@@ -66,47 +51,35 @@ def require_hidden_unread(
     fault = ""
     try:
         with forked_generators("cpu"), torch.no_grad():
-            fault = _fault(section, kind, config, vocabulary, length)
+            fault = _fault(tried)
     except (Exception, SystemExit):  # noqa: BLE001 - what is wrong shows elsewhere, in its own words
         return
     if fault:
         raise ConfigError(
-            f"{kind.name} cannot be trained as it is meant, because {fault}: leave the term out, "
-            "choose other options of it, or add it to an objective that hides no tokens"
+            f"{tried.kind.name} cannot be trained as it is meant, because {fault}: leave the term "
+            "out, choose other options of it, or add it to an objective that hides no tokens"
         )
 
 
-def _fault(
-    section: EncoderSection, kind: ObjectiveClass, config: Any, vocabulary: Vocabulary, length: int
-) -> str:
+def _fault(tried: StandIn) -> str:
     """What a term does wrong, as words that follow "because"; "" if none does or none joins."""
-    with torch.device("meta"):
-        spec = encoder_spec_of(build_encoder(section, vocabulary, length, seed=0), vocabulary)
-    objective = build_objective(kind, config, spec, seed=0)
+    objective, vocabulary = tried.objective, tried.vocabulary
     if not any(isinstance(term, AddedTerm) for term in objective.terms):
         return ""
-    batch = _made_up(vocabulary, length)
-    if not _may_hide(objective, batch):
+    if not _may_hide(objective, tried.batch):
         return ""
-    encoder = build_encoder(shallow(section), vocabulary, length, seed=0)
-    teachers = stand_ins(kind.teachers(config), shallow(section), vocabulary, length, seed=0)
+    length = tried.batch.input_ids.shape[1]
+    wanted = tried.kind.teachers(tried.config)
+    teachers = stand_ins(wanted, tried.section, vocabulary, length, seed=0)
     # Without dropout, so that only what is changed on purpose changes.
-    step = TrainingStep(encoder, objective, teachers).eval()
+    step = TrainingStep(tried.encoder(), objective, teachers).eval()
     for number, progress in enumerate(TRIED):
         for mode in objective.modes:
-            given = replace(batch, mode=mode, progress=progress)
+            given = replace(tried.batch, mode=mode, progress=progress)
             fault = _fault_on(step, given, Streams(0, number, rows=ROWS), vocabulary)
             if fault:
                 return fault
     return ""
-
-
-def _made_up(vocabulary: Vocabulary, length: int) -> Batch:
-    """(B, T) words after [CLS], without padding."""
-    words = torch.tensor(sorted({*range(vocabulary.size)}.difference(vocabulary.special)))
-    ids = words[torch.arange(ROWS * length).reshape(ROWS, length) % len(words)]
-    ids[:, 0] = vocabulary.cls
-    return Batch(ids, ids == vocabulary.cls, None, Rows.alone(ROWS))
 
 
 def _may_hide(objective: Objective, batch: Batch) -> bool:

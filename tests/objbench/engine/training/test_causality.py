@@ -19,6 +19,7 @@ from objbench.engine.training.causality import (
     require_causal_where_asked,
 )
 from objbench.engine.training.session import Session
+from objbench.engine.training.stand_in import stand_in
 from objbench.engine.training.step import TrainingStep
 from objbench.errors import ConfigError
 from objbench.study.settings import EncoderSection
@@ -132,7 +133,9 @@ def test_a_family_is_known_by_a_shallow_encoder_of_it(tiny, in_turns, monkeypatc
     )
 
     def require(kind):
-        require_causal_family(section, kind, kind.Config(), tiny.VOCABULARY, tiny.LENGTH)
+        made = stand_in(section, kind, kind.Config(), tiny.VOCABULARY, tiny.LENGTH)
+        assert made is not None
+        require_causal_family(made)
 
     require(tiny.TinyMlm)
     assert not built
@@ -151,7 +154,10 @@ def test_what_only_a_small_stand_in_cannot_do_refuses_nothing(tiny, in_turns):
 
     for kind, fields in ((in_turns, {"num_hidden_layers": "2"}), (Faulty, SMALL)):
         section = EncoderSection(model_type="fnet", config=fields)
-        require_causal_family(section, kind, kind.Config(), tiny.VOCABULARY, tiny.LENGTH)
+        made = stand_in(section, kind, kind.Config(), tiny.VOCABULARY, tiny.LENGTH)
+        assert (made is None) == (kind is in_turns)
+        if made is not None:
+            require_causal_family(made)
 
 
 def test_a_mask_that_is_misread_is_refused(tiny, monkeypatch):

@@ -13,6 +13,7 @@ from objbench.contract.composition import Composition, configured
 from objbench.contract.objective import AddedTerm
 from objbench.contract.term import TermLoss
 from objbench.engine.training import unread_tokens
+from objbench.engine.training.stand_in import stand_in
 from objbench.engine.training.unread_tokens import require_hidden_unread
 from objbench.errors import ConfigError
 from objbench.plugins.loading import load_plugins
@@ -26,7 +27,9 @@ NOTHING_LEFT = "all that its term '{}' compares is hidden from the encoder by 'm
 def require(tiny, kind, options=None, section=None):
     config = configured(kind, options or {})
     section = section or tiny.encoder_section()
-    require_hidden_unread(section, kind, config, tiny.VOCABULARY, tiny.LENGTH)
+    made = stand_in(section, kind, config, tiny.VOCABULARY, tiny.LENGTH)
+    assert made is not None
+    require_hidden_unread(made)
 
 
 @pytest.fixture
