@@ -23,7 +23,7 @@ _REQUIRED = (
     "Required of every row, except in the comparisons without a rule, under tuning and in the stress "
     f"tests: at most {MOST_ERRORS:.0%} false confirmations, at most {MOST_ERRORS:.0%} false "
     f"refutations, at least {LEAST_COVERAGE:.0%} coverage of the 95% interval, and at most "
-    f"{MOST_COVERAGE:.0%} by its test alone: an interval also holds the two points around the estimate, "
+    f"{MOST_COVERAGE:.0%} by its test alone: an interval also contains the two points around the estimate, "
     "which makes it wider where seeds are quiet. With "
     f"fewer than {ENOUGH:,} studies per row, a bound counts as broken only if a judge exactly at the "
     "bound would make as many errors with a probability below 0.1%."

@@ -72,7 +72,7 @@ STRESS_TESTS = (
         study=Simulated(speedup=2.0, points=5, noise=QUIET),
         below=1.5,
         above=2.6,
-        stress="the same with 5 points: the test is finer than the points, and the interval holds "
+        stress="the same with 5 points: the test is finer than the points, and the interval contains "
         "the two around the crossing, so it always covers the truth and settles less (without "
         "them it would cover the truth in 70% of the studies with 10 seeds)",
     ),

@@ -9,9 +9,9 @@ rejects at every measured spend.
 
 An interval is never finer than the points it was measured at. The test knows how much the seeds
 differ, not how a curve bends between two points, and with quiet seeds that is the larger error: the
-interval always holds the two points around the estimate, which assumes only that the mean curve
-rises. The points are the same at every level, so intervals of rising levels hold each other, and
-neither a wider one nor noisier seeds settle what a narrower one leaves open.
+interval always contains the two points around the estimate, which assumes only that the mean curve
+rises. The points are the same at every level, so intervals at different levels are nested, and
+neither a wider interval nor noisier seeds can settle what a narrower one leaves open.
 
 An end that is one of the two points is open: the test rejects there, so the target is reached
 strictly before the later point, or after the earlier one.

@@ -79,7 +79,7 @@ def found_speedups(report: Report) -> list[Quantity]:
 
 
 def smaller_sentence(report: Report) -> str:
-    """That "not" says less than claimed, by the first effect that is; "" where there is none."""
+    """That "not" means less than claimed, by the first effect that is; "" where there is none."""
     for item in report.listed_verdicts:
         finding = item.finding
         if item.verdict == "refuted" and finding is not None and finding.comparison == "better":
@@ -88,8 +88,8 @@ def smaller_sentence(report: Report) -> str:
                 number(item.claim, item.claim.value),
             )
             return (
-                f'"Not" says that less was found than is claimed, which may still be a '
-                f"{item.claim.kind}: {found.text} is one, below the {claimed} claimed."
+                f'"Not" means that less was found than is claimed, which may still be a '
+                f"{item.claim.kind}: {found.text} is one, though below the {claimed} claimed."
             )
     return ""
 

@@ -67,7 +67,7 @@ def record_points() -> list[str]:
         (
             "The number of a row is the median over its runs, with the exact interval of order statistics "
             "in brackets: with five runs the smallest and the largest, which cover the median with "
-            "93.75%. The interval also holds the two evaluation points around the median run."
+            "93.75%. The interval also contains the two evaluation points around the median run."
         ),
         (
             f"A row takes over from the holder if the Mann-Whitney test says with p < {RECORD_LEVEL:g} "

@@ -92,13 +92,13 @@ def test_not_found_is_said_to_be_less_than_claimed_where_something_was(make_stud
     study.measure_learning()
     lead = render_markdown(verdict_lead(report_of(study)))
     assert (
-        '"Not" says that less was found than is claimed, which may still be a speedup: '
-        "1.62x [1.44x, 1.85x] is one, below the 5.00x claimed."
+        '"Not" means that less was found than is claimed, which may still be a speedup: '
+        "1.62x [1.44x, 1.85x] is one, though below the 5.00x claimed."
     ) in lead
     # Two seeds find nothing.
     study = make_study(floors=FLOORS)
     study.measure_learning()
-    assert '"Not" says' not in render_markdown(verdict_lead(report_of(study)))
+    assert '"Not" means' not in render_markdown(verdict_lead(report_of(study)))
 
 
 def test_the_scores_that_claims_name_come_first_measured_or_not(make_study, report_of, rows):
